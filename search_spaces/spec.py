@@ -1,0 +1,219 @@
+"""What an experiment is: Paper > Artifact (a table or figure) > Cell > stages of trials.
+
+Pure data. A paper's file says what was printed, with which settings, and how
+its hyper-parameters were chosen; `sweep.plan` turns that into trials, and
+`sweep.aggregate` reads the trials back into the cells. Fields of a trial are
+named by dotted paths into `trainables.config.TrialConfig` (``optimizer.lr``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from dataclasses import replace as dataclass_replace
+from itertools import product
+from typing import Any, Literal
+
+Fields = Mapping[str, Any]
+Key = Mapping[str, str]
+Epoch = Literal["last", "best_test", "best_validation"]
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A printed number: mean ± std over ``n`` runs, in the unit of its `Metric`. None: not printed."""
+
+    mean: float | None
+    std: float | None = None
+    n: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A quantity of a trial as a column shows it.
+
+    Attributes:
+        name: Key into a trial's recorded metrics, e.g. ``test_error`` (a fraction).
+        label: Column head, with the unit.
+        better: Which direction is good; decides what is bold.
+        shown: How the recorded number is shown: as it is, ``percent`` (100 x), ``accuracy``
+            (1 - x), ``accuracy_percent`` (100 - 100 x).
+        epoch: At which epoch it is read; None takes the selection rule's.
+        relative_to: Show the ratio to the mean of the cell that has these key entries instead.
+        digits: After the point.
+    """
+
+    name: str
+    label: str
+    better: Literal["lower", "higher", "neither"] = "lower"
+    shown: Literal["plain", "percent", "accuracy", "accuracy_percent"] = "plain"
+    epoch: Epoch | None = None
+    relative_to: Key | None = None
+    digits: int = 2
+
+    def display(self, value: float) -> float:
+        """The recorded number in the unit of the column."""
+        if self.shown.startswith("accuracy"):
+            value = 1 - value
+        return 100 * value if self.shown.endswith("percent") else value
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One place of a table: its labels, its settings, and what was printed there per metric name.
+
+    ``equal_gradients``: ``epochs`` is a budget of gradient evaluations, so a method
+    whose step costs two gradients trains half as long.
+    """
+
+    key: Key
+    fields: Fields = field(default_factory=dict)
+    reported: Mapping[str, Reported] = field(default_factory=dict)
+    equal_gradients: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A grid over some cells: every point of ``grid``, ``seeds`` times each.
+
+    Attributes:
+        name: Unique in the artifact.
+        where: Covers the cells whose key has these entries (a tuple allows several values).
+        fields: Overrides for all of the stage's trials.
+        grid: Dotted field -> values to try.
+        seeds: How many repetitions (seeds 0, 1, ...).
+        after: Name of the stage whose winner this one starts from.
+        match: Key entries that pair a cell with its parent cell in ``after``
+            (``None``: the same cell). The parent is the cell of ``after`` that agrees on them.
+        inherit: Dotted fields copied from the winner's configuration.
+    """
+
+    name: str
+    where: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    fields: Fields = field(default_factory=dict)
+    grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    seeds: int = 3
+    after: str | None = None
+    match: tuple[str, ...] | None = None
+    inherit: tuple[str, ...] = ()
+
+    def covers(self, cell: Cell) -> bool:
+        return all(
+            cell.key.get(label) in (allowed if isinstance(allowed, tuple) else (allowed,))
+            for label, allowed in self.where.items()
+        )
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Every grid point as dotted overrides, the last axis fastest."""
+        for values in product(*self.grid.values()):
+            yield dict(zip(self.grid, values, strict=True))
+
+
+@dataclass(frozen=True)
+class Selection:
+    """How the paper chose hyper-parameters: the metric and the epoch it is read at.
+
+    ``on`` names a recorded metric; the grid point with the lowest mean over seeds wins.
+    """
+
+    on: str = "test_error"
+    epoch: Epoch = "last"
+    stated: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An ambiguity of the paper and the reading taken here (``field`` names the option, if any)."""
+
+    what: str
+    reading: str
+    why: str
+    field: str = ""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A table or a figure.
+
+    Attributes:
+        id: ``paper/name``.
+        title: What it shows, in one line.
+        kind: How it is shown: cells in a ``table`` or curves in a ``figure``.
+        rows, columns: Labels of the cells' keys that run down and across.
+        metrics: Shown for every cell, innermost across.
+        base: Overrides common to all cells.
+        every: Label -> registry package: the cells are repeated for every registered name
+            (``{"method": "methods"}``), so that a new part appears by being registered.
+        stages: In order. A cell's value comes from the last stage that covers it.
+        selection: The paper's own rule.
+        choices: How ambiguities were read.
+        measures: Quantities measured on the trained models (`trainables.measures`).
+        x: For a figure: the key label on the x axis (``series`` are the other labels), or
+            the name of a per-epoch metric history with ``epoch`` as x.
+        blocked: Why it cannot run yet, and what it needs; empty if it can.
+        notes: What a preset shrank; shown in the header.
+    """
+
+    id: str
+    title: str
+    cells: tuple[Cell, ...]
+    stages: tuple[Stage, ...]
+    metrics: tuple[Metric, ...]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    kind: Literal["table", "figure"] = "table"
+    base: Fields = field(default_factory=dict)
+    every: Mapping[str, str] = field(default_factory=dict)
+    selection: Selection = Selection()
+    choices: tuple[Choice, ...] = ()
+    measures: tuple[Any, ...] = ()
+    x: str = ""
+    blocked: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def paper(self) -> str:
+        return self.id.partition("/")[0]
+
+    def replace(self, **changes: Any) -> Artifact:
+        return dataclass_replace(self, **changes)
+
+    def stage(self, name: str) -> Stage:
+        return next(stage for stage in self.stages if stage.name == name)
+
+    def last_stage(self, cell: Cell) -> Stage:
+        """The stage a cell's number comes from."""
+        return [stage for stage in self.stages if stage.covers(cell)][-1]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A publication and its artifacts."""
+
+    key: str
+    title: str
+    venue: str
+    artifacts: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How an artifact shrinks to the hardware at hand.
+
+    Attributes:
+        name, summary: As shown in ``sweep list``.
+        comparable: Whether measured numbers may be compared with printed ones.
+        fields: Overrides, applied after the cells' own.
+        substitute: Dotted field -> {old value or part name: new value}; ``"*"`` matches any.
+        values: At most so many values an axis of a grid (the first, last and evenly between).
+        seeds: At most so many seeds.
+    """
+
+    name: str
+    summary: str
+    comparable: bool = False
+    fields: Fields = field(default_factory=dict)
+    substitute: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
+    values: int | None = None
+    seeds: int | None = None

@@ -1,0 +1,238 @@
+"""TrialConfig: everything that decides a trial's numbers, and nothing else.
+
+A configuration is validated when it is made, completed with the defaults of
+its parts, and hashed: the hash is the trial's name in every place a trial is
+spoken of (its folder, its MLflow run, a table's footnote). Device, node, paths
+and progress bars are not in it, so two sweeps that need one trial share it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    model_validator,
+)
+
+from trainables.registry import Count, Fraction, Index, NonNegative, Positive, explain
+
+PROTOCOL_VERSION = 1
+"""Raised whenever the training loop changes numbers: old results then no longer count as done."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Component(BaseModel):
+    """A registered part and its options, written flat: ``{"name": "amp", "epsilon": 0.5}``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+    def resolved(self, package: str) -> Self:
+        """Completed and checked against the registry of ``trainables.<package>``."""
+        registry = importlib.import_module(f"trainables.{package}").registry
+        return type(self)(name=self.name, **registry.resolve(self.name, self.options))
+
+
+class Data(_Frozen):
+    """Which images, how many, and what is done to them.
+
+    Attributes:
+        source: The data set and its options.
+        subset: Use only this many training images, drawn from ``split_seed`` (None: all).
+        validation: Held-out part of the training images: a fraction if below 1, else a count.
+        split_seed: Seed of subset and splits; None takes the trial's own seed.
+        augmentation: Applied in this order to each training batch, anew every epoch.
+    """
+
+    source: Component = Component(name="digits")
+    subset: Count | None = None
+    validation: NonNegative = 0.1
+    split_seed: Index | None = None
+    augmentation: tuple[Component, ...] = ()
+
+
+class Optimizer(_Frozen):
+    """torch.optim's own optimisers.
+
+    ``weight_decay`` is torch's: added to the gradient for SGD and Adam,
+    decoupled for AdamW. ``decay`` says which parameters it is applied to:
+    ``all``, or ``weights`` (those with two or more dimensions: no biases, no
+    normalisation). ``clip_norm`` clips the method's gradient by its global norm.
+    """
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    lr: Positive = 0.1
+    momentum: Fraction = 0.9
+    nesterov: bool = False
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    amsgrad: bool = False
+    weight_decay: NonNegative = 5e-4
+    decay: Literal["all", "weights"] = "all"
+    clip_norm: Positive | None = None
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and (self.name != "sgd" or self.momentum == 0):
+            raise ValueError("nesterov = True needs name = 'sgd' and momentum > 0")
+        return self
+
+
+class Schedule(_Frozen):
+    """Learning rate over time.
+
+    ``cosine`` falls to 0 at the last step, step by step. ``step`` multiplies by
+    ``gamma`` at each of ``milestones`` (epochs; a fraction below 1 is of all
+    epochs). ``plateau`` multiplies by ``gamma`` when the training loss has not
+    fallen for ``patience`` epochs. ``warmup_epochs`` rise linearly from 0.
+    """
+
+    name: Literal["constant", "cosine", "step", "plateau"] = "cosine"
+    warmup_epochs: NonNegative = 0.0
+    milestones: tuple[Positive, ...] = ()
+    gamma: Positive = 0.1
+    patience: Count = 10
+
+    @model_validator(mode="after")
+    def _step_needs_milestones(self) -> Self:
+        if (self.name == "step") != bool(self.milestones):
+            raise ValueError("milestones are given with name = 'step', and only with it")
+        return self
+
+
+class TrialConfig(_Frozen):
+    """One training run. See the module's docstring; fields are documented in their classes.
+
+    Attributes:
+        method: The update rule (``trainables.methods``) and its hyper-parameters.
+        regularizers: Loss-side regularisers composed with it (``label_smoothing``, ``l2_sp``, ...).
+        epochs: Passes over the training images; ``drop_last`` drops an incomplete last batch.
+        batchnorm: Running statistics move with the ``clean`` pass only, or with ``all`` passes.
+        workers: Replicas that share a batch. Part of the identity where it changes the numbers.
+
+    Raises:
+        ValueError: in one sentence, naming field, value and what is allowed.
+    """
+
+    protocol: Literal[1] = PROTOCOL_VERSION
+    data: Data = Data()
+    model: Component = Component(name="mlp")
+    method: Component = Component(name="erm")
+    regularizers: tuple[Component, ...] = ()
+    loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    epochs: Count = 10
+    batch_size: Count = 128
+    drop_last: bool = True
+    batchnorm: Literal["clean", "all"] = "clean"
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
+    seed: Index = 0
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise ValueError(explain(error, "trial")) from None
+
+    @model_validator(mode="after")
+    def _resolve_parts(self) -> Self:
+        resolved = {
+            "data": self.data.model_copy(
+                update={
+                    "source": self.data.source.resolved("data"),
+                    "augmentation": tuple(
+                        a.resolved("data.augment") for a in self.data.augmentation
+                    ),
+                }
+            ),
+            "model": self.model.resolved("models"),
+            "method": self.method.resolved("methods"),
+            "regularizers": tuple(r.resolved("methods") for r in self.regularizers),
+        }
+        for name, value in resolved.items():
+            object.__setattr__(self, name, value)
+        return self
+
+    @cached_property
+    def canonical(self) -> str:
+        """The configuration as JSON with sorted keys: equal for equal trials, on every machine."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    @cached_property
+    def trial_id(self) -> str:
+        """The first 16 hexadecimal digits of SHA-256 over ``canonical``."""
+        return hashlib.sha256(self.canonical.encode()).hexdigest()[:16]
+
+    def flat(self) -> dict[str, Any]:
+        """``{"optimizer.lr": 0.1, ...}``: one entry a leaf, for tables and MLflow parameters."""
+        return dict(_leaves(json.loads(self.canonical)))
+
+    def replace(self, **overrides: Any) -> TrialConfig:
+        """A copy with dotted fields replaced: ``replace(**{"method.rho": 0.1, "seed": 1})``."""
+        return TrialConfig(**merge(self.model_dump(mode="json"), overrides))
+
+
+def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with dotted ``overrides`` applied, in order; neither argument is changed.
+
+    A whole part is replaced by its plain key (``"method": {"name": "sam"}``),
+    a leaf by its dotted one (``"method.rho": 0.1``).
+    """
+    merged: dict[str, Any] = {key: _copy(value) for key, value in base.items()}
+    for path, value in overrides.items():
+        *parents, leaf = path.split(".")
+        at = merged
+        for parent in parents:
+            child = at.get(parent, {})
+            at[parent] = child = {"name": child} if isinstance(child, str) else child
+            at = child
+        at[leaf] = _copy(value)
+    return merged
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+            yield f"{prefix}{key}", json.dumps(value, sort_keys=True)
+        else:
+            yield f"{prefix}{key}", value
+
+
+__all__ = [
+    "PROTOCOL_VERSION",
+    "Component",
+    "Data",
+    "Optimizer",
+    "Schedule",
+    "TrialConfig",
+    "merge",
+]

@@ -1,0 +1,137 @@
+"""Names for interchangeable parts: methods, models, data sets, augmentations, measures.
+
+A part is a class or a function. Its keyword-only parameters *are* its options:
+their annotations say what is allowed, their defaults complete a configuration,
+so that a part is written, validated, hashed and documented in one place.
+
+    methods = Registry("method")
+
+    @methods.register("sam")
+    class SAM(Method):
+        def __init__(self, *, rho: Positive = 0.05): ...
+
+    methods.build("sam", rho=0.1)
+    methods.build("sma")          # ValueError: unknown method 'sma' (did you mean 'sam'?); known: ...
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Generic, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+Part = TypeVar("Part", bound=Callable[..., Any])
+
+# The ranges options are declared in. NaN and infinity are never allowed (see `_Options`).
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Index = Annotated[int, Field(ge=0)]
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True, strict=False)
+
+
+class Registry(Generic[Part]):
+    """The parts of one kind, by name.
+
+    Args:
+        kind: What a part is called in messages, e.g. ``"method"``.
+        given: Names of keyword-only parameters that the caller supplies at
+            build time and that are no options (``num_classes``, ``input_shape``).
+    """
+
+    def __init__(self, kind: str, given: Iterable[str] = ()) -> None:
+        self.kind = kind
+        self.given = frozenset(given)
+        self._parts: dict[str, Part] = {}
+        self._schemas: dict[str, type[_Options]] = {}
+
+    def register(self, name: str) -> Callable[[Part], Part]:
+        """Class or function decorator that enrols a part under ``name``."""
+
+        def enrol(part: Part) -> Part:
+            if name in self._parts and self._parts[name] is not part:
+                raise ValueError(f"{self.kind} {name!r} is registered twice")
+            self._parts[name] = part
+            return part
+
+        return enrol
+
+    def names(self) -> list[str]:
+        return sorted(self._parts)
+
+    def get(self, name: str) -> Part:
+        """The part itself. Raises ValueError that lists the known names."""
+        try:
+            return self._parts[name]
+        except (KeyError, TypeError):
+            raise ValueError(unknown(self.kind, name, self.names())) from None
+
+    def resolve(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Every option of part ``name``: those given, validated, and the defaults of the others.
+
+        Raises:
+            ValueError: naming the part, the option, its value and what is allowed.
+        """
+        schema = self._schema(name)
+        for option in options:
+            if option not in schema.model_fields:
+                what = f"option of {self.kind} {name!r}"
+                raise ValueError(unknown(what, option, list(schema.model_fields)))
+        try:
+            return schema(**options).model_dump()
+        except ValidationError as error:
+            raise ValueError(explain(error, f"{self.kind} {name!r}")) from None
+
+    def build(self, name: str, **options: Any) -> Any:
+        """Make part ``name``; parameters in ``given`` are passed on as they are."""
+        given = {key: options.pop(key) for key in self.given & options.keys()}
+        part = self.get(name)
+        accepted = inspect.signature(part).parameters
+        passed = {key: value for key, value in given.items() if key in accepted}
+        return part(**passed, **self.resolve(name, options))
+
+    def _schema(self, name: str) -> type[_Options]:
+        if name not in self._schemas:
+            self._schemas[name] = _schema_of(self.get(name), self.given)
+        return self._schemas[name]
+
+
+def _schema_of(part: Callable[..., Any], given: frozenset[str]) -> type[_Options]:
+    target = part.__init__ if inspect.isclass(part) else part  # type: ignore[misc]
+    hints = get_type_hints(target, include_extras=True)
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(part).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in given:
+            default = ... if parameter.default is parameter.empty else parameter.default
+            fields[parameter.name] = (hints.get(parameter.name, Any), default)
+    return create_model(f"{part.__name__}Options", __base__=_Options, **fields)
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> str:
+    """One sentence for a name that does not exist: what is known, and the nearest."""
+    known = sorted(known)
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"unknown {what} {name!r}{hint}; known: {', '.join(known) or 'none'}"
+
+
+def explain(error: ValidationError, what: str) -> str:
+    """pydantic's report as one sentence: field, value, and what is allowed."""
+    parts = []
+    for item in error.errors():
+        field = ".".join(str(step) for step in item["loc"]) or what
+        rule = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "missing":
+            parts.append(f"{field} is required")
+        elif item["type"] == "value_error":
+            parts.append(rule if not item["loc"] else f"{field}: {rule}")
+        else:
+            parts.append(f"{field} = {item['input']!r}: {rule[0].lower()}{rule[1:]}")
+    return f"{what}: " + "; ".join(parts)
