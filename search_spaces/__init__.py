@@ -1,0 +1,51 @@
+"""What can be reproduced: five papers and our own comparison, as pure data.
+
+Every module of this package that defines ``PAPER`` is a publication; adding a
+paper is adding a file. Neither torch nor ray is imported here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from functools import cache
+
+from search_spaces.presets import PRESETS, apply
+from search_spaces.spec import Artifact, Paper
+
+
+@cache
+def papers() -> tuple[Paper, ...]:
+    """Every publication of this package, in the order of the files' names."""
+    modules = (importlib.import_module(f"{__name__}.{m.name}") for m in _modules())
+    return tuple(
+        module.PAPER for module in modules if isinstance(getattr(module, "PAPER", None), Paper)
+    )
+
+
+def _modules() -> list[pkgutil.ModuleInfo]:
+    return sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name)
+
+
+@cache
+def artifacts() -> tuple[Artifact, ...]:
+    """Every table and figure of every paper."""
+    return tuple(artifact for paper in papers() for artifact in paper.artifacts)
+
+
+def find(artifact_id: str) -> Artifact:
+    """The artifact called ``paper/name``.
+
+    Raises:
+        ValueError: if there is none; names the nearest and all that are known.
+    """
+    known = {artifact.id: artifact for artifact in artifacts()}
+    if artifact_id in known:
+        return known[artifact_id]
+    near = difflib.get_close_matches(str(artifact_id), known, n=1, cutoff=0.5)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ValueError(f"unknown artifact {artifact_id!r}{hint}; known: {', '.join(known)}")
+
+
+__all__ = ["PRESETS", "apply", "artifacts", "find", "papers"]

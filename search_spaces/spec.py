@@ -21,7 +21,7 @@ Epoch = Literal["last", "best_test", "best_validation"]
 
 @dataclass(frozen=True)
 class Reported:
-    """A printed number: mean ± std over ``n`` runs, in the unit of its `Metric`. None: not printed."""
+    """A printed number: mean ± std over ``n`` runs, in its `Metric`'s unit. None: not printed."""
 
     mean: float | None
     std: float | None = None

@@ -1,0 +1,73 @@
+"""Our own artifact: every registered method under one protocol, in one table.
+
+A method appears here by being registered (``Artifact.every``). Each runs with
+its registered defaults, which are its paper's, once for as many epochs as ERM
+and once for as many gradient evaluations.
+"""
+
+from __future__ import annotations
+
+from search_spaces.spec import Artifact, Cell, Choice, Metric, Paper, Selection, Stage
+
+EPOCHS_KEY, GRADIENTS_KEY = "equal epochs", "equal gradients"
+
+PROTOCOL = {
+    "data.source": "cifar10",
+    "data.validation": 5000,
+    "data.split_seed": 0,
+    "data.augmentation": ("pad_crop", "flip"),
+    "model": "resnet20",
+    "optimizer.name": "sgd",
+    "optimizer.lr": 0.1,
+    "optimizer.momentum": 0.9,
+    "optimizer.weight_decay": 5e-4,
+    "schedule.name": "cosine",
+    "epochs": 200,
+    "batch_size": 128,
+}
+
+METRICS = (
+    Metric("test_error", "test error %", shown="percent"),
+    Metric("test_nll", "test NLL", digits=3),
+    Metric("test_ece", "ECE %", shown="percent"),
+    Metric(
+        "training_seconds",
+        "time / ERM",
+        better="lower",
+        relative_to={"method": "erm", "budget": EPOCHS_KEY},
+    ),
+)
+
+METHODS = Artifact(
+    id="compare/methods",
+    title="Every method under one protocol, at equal epochs and at equal gradient evaluations",
+    rows=("method",),
+    columns=("budget",),
+    metrics=METRICS,
+    base=PROTOCOL,
+    every={"method": "methods"},
+    cells=(
+        Cell({"budget": EPOCHS_KEY}),
+        Cell({"budget": GRADIENTS_KEY}, equal_gradients=True),
+    ),
+    stages=(Stage("train", seeds=3),),
+    selection=Selection(
+        on="validation_error",
+        epoch="last",
+        stated="nothing is selected: registered hyper-parameters, last epoch",
+    ),
+    choices=(
+        Choice(
+            what="hyper-parameters of each method",
+            reading="the registered defaults, which are the papers'",
+            why="no method is tuned on this data, so none has an advantage by search",
+        ),
+    ),
+)
+
+PAPER = Paper(
+    key="compare",
+    title="Every method of every paper in one table",
+    venue="this project",
+    artifacts=(METHODS,),
+)
