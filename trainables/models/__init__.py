@@ -1,0 +1,55 @@
+"""Networks by name: ``build("wrn_28_10", num_classes=100)``.
+
+Every file of this package is imported, so that a new architecture is one new
+file. A network's keyword-only parameters are its options; the number of
+classes and the shape of one input come from the data set. Initial weights are
+drawn from torch's global generator: seed it first (`trainables.seeding`).
+
+No network uses an operation that changes its input in place or one without
+second derivatives, so that every method and curvature measure can go through it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from trainables.registry import Registry
+
+registry: Registry[Any] = Registry("model", given=("num_classes", "input_shape"))
+
+
+def build(
+    name: str,
+    num_classes: int = 10,
+    input_shape: Sequence[int] = (3, 32, 32),
+    **options: Any,
+) -> nn.Module:
+    """Network ``name`` for inputs of ``input_shape`` (channels, height, width).
+
+    Raises:
+        ValueError: unknown name or option, an option out of range, or a network
+            that cannot take inputs of this shape. One sentence each.
+    """
+    if num_classes < 1 or any(size < 1 for size in input_shape):
+        raise ValueError(
+            f"num_classes = {num_classes} and input_shape = {tuple(input_shape)} must be positive"
+        )
+    model = registry.build(name, num_classes=num_classes, input_shape=tuple(input_shape), **options)
+    assert isinstance(model, nn.Module)
+    return model
+
+
+def names() -> list[str]:
+    """Every registered network, sorted."""
+    return registry.names()
+
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["build", "names", "registry"]

@@ -1,0 +1,52 @@
+"""Fully connected networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import nn
+
+from trainables.models import registry
+from trainables.models.blocks import count_features
+from trainables.registry import Count, Fraction
+
+
+@registry.register("mlp")
+def mlp(
+    *,
+    num_classes: int,
+    input_shape: Sequence[int],
+    widths: tuple[Count, ...] = (256,),
+    dropout: Fraction = 0.0,
+    init: Literal["he", "torch"] = "he",
+) -> nn.Sequential:
+    """Flatten, then Linear-ReLU(-Dropout) for each of ``widths``, then Linear.
+
+    ``(B, *input_shape) -> (B, num_classes)``. The default is FA's network, in - 256 - classes
+    with weights ~ N(0, 2 / fan_in) and zero biases (its code); NSO's on MNIST is
+    ``widths=(128,)``. NSO's has a log-softmax on top, which changes nothing under
+    cross-entropy and is left out. ``init="torch"`` keeps torch's own initialisation;
+    ``widths=()`` is a linear classifier.
+    """
+    layers: list[nn.Module] = [nn.Flatten()]
+    features = count_features(input_shape)
+    for width in widths:
+        layers += [nn.Linear(features, width), nn.ReLU()]
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        features = width
+    layers.append(nn.Linear(features, num_classes))
+    model = nn.Sequential(*layers)
+    if init == "he":
+        for layer in model:
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+    return model
+
+
+@registry.register("mlp_tiny")
+def mlp_tiny(*, num_classes: int, input_shape: Sequence[int]) -> nn.Sequential:
+    """`mlp` of one hidden layer of 16, for smoke runs."""
+    return mlp(num_classes=num_classes, input_shape=input_shape, widths=(16,))
