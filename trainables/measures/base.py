@@ -1,0 +1,95 @@
+"""What every measure is: a function of a trained model, a loss and some batches.
+
+    @registry.register("hessian_trace")
+    def hessian_trace(model, loss_fn, batches, *, generator, num_samples: Count = 100): ...
+
+Keyword-only parameters other than ``generator`` are options, checked as those
+of any part (`trainables.registry`). `measure` is the way in for a trial or the
+command line: by name, guarded, with a flat dictionary of floats as the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables.registry import Registry
+
+Batches = Sequence[tuple[Tensor, Tensor]]
+"""(inputs, targets) on the model's device; may be uneven; gone through several times."""
+
+LossFn = Callable[[Tensor, Tensor], Tensor]
+"""``loss_fn(logits, targets)``: 0-d, the *mean* over the batch."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimated number and the standard deviation of its estimator.
+
+    Attributes:
+        value: The sample mean.
+        std_error: Sample standard deviation (n - 1) over the square root of n.
+            NaN when there was a single sample, which says nothing of its error.
+    """
+
+    value: float
+    std_error: float
+
+    @classmethod
+    def of(cls, samples: Tensor) -> Estimate:
+        """Mean and standard error of independent ``samples``, shape (n,), summed in float64."""
+        samples = samples.detach().double()
+        error = samples.std(correction=1) / len(samples) ** 0.5 if len(samples) > 1 else torch.nan
+        return cls(float(samples.mean()), float(error))
+
+
+Result = float | Estimate | Mapping[str, "float | Estimate"]
+
+registry: Registry[Callable[..., Result]] = Registry("measure", given=("generator",))
+
+
+def measure(
+    name: str,
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    generator: torch.Generator | None = None,
+    **options: Any,
+) -> dict[str, float]:
+    """Measure ``name`` on ``model`` and return it flat.
+
+    Args:
+        generator: Of all randomness of the estimator, on the model's device;
+            None: a fresh one, seeded with 0.
+        options: Of the measure; the defaults complete them.
+
+    Returns:
+        ``{name: value}``, with ``name_std_error`` beside it for an `Estimate`;
+        the parts of a measure with several results are called ``name/part``.
+
+    Raises:
+        ValueError: for an unknown measure or option, or a model or data on
+            which two passes do not agree (see `trainables.measures.guard`).
+    """
+    from trainables.measures.guard import guarded
+
+    options = registry.resolve(name, options)
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    generator = generator or torch.Generator(device).manual_seed(0)
+    with guarded(model, batches):
+        result = registry.get(name)(model, loss_fn, batches, generator=generator, **options)
+    return flatten(name, result)
+
+
+def flatten(name: str, result: Result) -> dict[str, float]:
+    """``name``, ``name_std_error`` and ``name/part`` keys (see `measure`)."""
+    if isinstance(result, Mapping):
+        parts = [flatten(f"{name}/{part}", value) for part, value in result.items()]
+        return {key: value for part in parts for key, value in part.items()}
+    if isinstance(result, Estimate):
+        return {name: result.value, f"{name}_std_error": result.std_error}
+    return {name: float(result)}

@@ -1,0 +1,94 @@
+"""Before a measurement: does the model give one answer, and does it stay as it was?"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from trainables.measures.base import Batches
+
+
+@contextlib.contextmanager
+def guarded(model: nn.Module, batches: Batches) -> Iterator[None]:
+    """Check that measuring makes sense, and leave the model bit for bit as it was.
+
+    Parameters, buffers, ``requires_grad`` flags and ``grad`` fields are put
+    back after the block, whatever happened in it.
+
+    Raises:
+        ValueError: if the model is in training mode or drops units at random,
+            or if two passes over ``batches`` differ. The message says how to mend it.
+    """
+    check(model, batches)
+    tensors = [*model.parameters(), *model.buffers()]
+    kept = [tensor.detach().clone() for tensor in tensors]
+    flags = [(p, p.requires_grad, p.grad) for p in model.parameters()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in zip(tensors, kept, strict=True):
+                tensor.copy_(value)
+        for parameter, needed, grad in flags:
+            parameter.requires_grad_(needed)
+            parameter.grad = grad
+
+
+def check(model: nn.Module, batches: Batches) -> None:
+    """The checks of `guarded` alone."""
+    for name, module in model.named_modules():
+        if module.training:
+            if isinstance(module, _DropoutNd):
+                raise ValueError(
+                    f"dropout {name!r} is active, so no two passes agree: call model.eval() first"
+                )
+            raise ValueError(
+                f"the model is in training mode (module {name or type(model).__name__!r}): "
+                "call model.eval() first"
+            )
+    first = _fingerprint(model, batches)
+    second = _fingerprint(model, batches)
+    if not first:
+        raise ValueError("there are no batches to measure on: give at least one")
+    for index, (one, two) in enumerate(zip(first, second, strict=False)):
+        for what, a, b in zip(("inputs", "targets", "logits"), one, two, strict=True):
+            if not _equal(a, b, exact=what != "logits"):
+                where = f"{what} of batch {index} differ"
+                raise ValueError(f"two passes disagree: {where}; {_MEND[what]}")
+    if len(first) != len(second):
+        raise ValueError(
+            f"two passes disagree: {len(first)} batches, then {len(second)}; "
+            "give a list of batches, not an iterator"
+        )
+
+
+_MEND = {
+    "inputs": "turn random augmentation and shuffling off, or collect the batches in a list once",
+    "targets": "turn shuffling and label noise off, or collect the batches in a list once",
+    "logits": "the model is random in eval mode; make its forward pass deterministic",
+}
+
+
+@torch.no_grad()
+def _fingerprint(model: nn.Module, batches: Batches) -> list[tuple[Tensor, ...]]:
+    """Per batch: position-weighted checksums of the inputs and targets, and the logits."""
+    return [(_checksum(x), _checksum(y), model(x)) for x, y in batches]
+
+
+def _checksum(tensor: Tensor) -> Tensor:
+    flat = tensor.detach().reshape(-1).double()
+    return flat @ torch.linspace(1, 2, len(flat), dtype=torch.float64, device=flat.device)
+
+
+def _equal(a: Tensor, b: Tensor, exact: bool) -> bool:
+    if a.shape != b.shape:
+        return False
+    if exact:
+        return torch.equal(a, b)
+    # Some kernels on a GPU add in an order of their own: rounding of one forward pass is allowed.
+    scale = float(a.abs().amax()) if a.numel() else 0.0
+    return torch.allclose(a, b, rtol=0, atol=1e-4 * scale, equal_nan=True)
