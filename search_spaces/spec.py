@@ -21,12 +21,17 @@ Epoch = Literal["last", "best_test", "best_validation"]
 
 @dataclass(frozen=True)
 class Reported:
-    """A printed number: mean ± std over ``n`` runs, in its `Metric`'s unit. None: not printed."""
+    """A printed number: mean ± std over ``n`` runs, in its `Metric`'s unit. None: not printed.
+
+    ``comparable`` is False where the printed number measures something else than what is
+    measured here (``note`` says what): it is shown, and left out of every comparison.
+    """
 
     mean: float | None
     std: float | None = None
     n: int | None = None
     note: str = ""
+    comparable: bool = True
 
 
 @dataclass(frozen=True)
@@ -38,39 +43,76 @@ class Metric:
         label: Column head, with the unit.
         better: Which direction is good; decides what is bold.
         shown: How the recorded number is shown: as it is, ``percent`` (100 x), ``accuracy``
-            (1 - x), ``accuracy_percent`` (100 - 100 x).
-        epoch: At which epoch it is read; None takes the selection rule's.
+            (1 - x), ``accuracy_percent`` (100 - 100 x), ``milliseconds`` (1000 x).
+        epoch: At which epoch it is read; None takes the selection rule's; ``mean`` is the mean
+            over all epochs.
         relative_to: Show the ratio to the mean of the cell that has these key entries instead.
+        minus: Name of a recorded metric that is subtracted, trial by trial: a gap.
         digits: After the point.
     """
 
     name: str
     label: str
     better: Literal["lower", "higher", "neither"] = "lower"
-    shown: Literal["plain", "percent", "accuracy", "accuracy_percent"] = "plain"
-    epoch: Epoch | None = None
+    shown: Literal["plain", "percent", "accuracy", "accuracy_percent", "milliseconds"] = "plain"
+    epoch: Epoch | Literal["mean"] | None = None
     relative_to: Key | None = None
+    minus: str = ""
     digits: int = 2
+
+    @property
+    def key(self) -> str:
+        """What `Cell.reported` calls it: ``name``, ``name-minus``, ``name@epoch``."""
+        minus = f"-{self.minus}" if self.minus else ""
+        return f"{self.name}{minus}" + (f"@{self.epoch}" if self.epoch else "")
 
     def display(self, value: float) -> float:
         """The recorded number in the unit of the column."""
         if self.shown.startswith("accuracy"):
             value = 1 - value
-        return 100 * value if self.shown.endswith("percent") else value
+        scale = 100 if self.shown.endswith("percent") else 1000 if "milli" in self.shown else 1
+        return scale * value
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of a table: its labels, its settings, and what was printed there per metric name.
+    """One place of a table: its labels, its settings, and what was printed there per `Metric.key`.
 
     ``equal_gradients``: ``epochs`` is a budget of gradient evaluations, so a method
-    whose step costs two gradients trains half as long.
+    whose step costs two gradients trains half as long. A ``hidden`` cell is trained for
+    a stage's or a ratio's sake and is not shown.
     """
 
     key: Key
     fields: Fields = field(default_factory=dict)
     reported: Mapping[str, Reported] = field(default_factory=dict)
     equal_gradients: bool = False
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A quantity measured on trained weights; recorded under ``label``, or its own name.
+
+    It is no part of a trial's identity: artifacts that measure different things share trials.
+
+    Attributes:
+        name: In `trainables.measures`.
+        options: Of the measure.
+        split: The images it is measured on, without augmentation.
+        samples: At most so many of them, the first ones; None: all.
+        batch_size: None: the trial's.
+        at: When: fractions of the training, 1 being its end. Earlier ones enter the per-epoch
+            history at the nearest epoch.
+    """
+
+    name: str
+    options: Fields = field(default_factory=dict)
+    label: str = ""
+    split: Literal["train", "validation", "test"] = "train"
+    samples: int | None = None
+    batch_size: int | None = None
+    at: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True)
@@ -149,8 +191,10 @@ class Artifact:
         selection: The paper's own rule.
         choices: How ambiguities were read.
         measures: Quantities measured on the trained models (`trainables.measures`).
-        x: For a figure: the key label on the x axis (``series`` are the other labels), or
-            the name of a per-epoch metric history with ``epoch`` as x.
+        x: For a figure: the key label on the x axis, or ``epoch`` (per-epoch histories), or
+            ``@``: recorded names ``<metric>@<number>``, the number being x. Each metric is a y.
+        panels: For a figure: key labels with a panel a value; the labels left over are the series.
+        metrics_down: Metrics are the outermost rows, not the innermost columns.
         blocked: Why it cannot run yet, and what it needs; empty if it can.
         notes: What a preset shrank; shown in the header.
     """
@@ -167,8 +211,10 @@ class Artifact:
     every: Mapping[str, str] = field(default_factory=dict)
     selection: Selection = Selection()
     choices: tuple[Choice, ...] = ()
-    measures: tuple[Any, ...] = ()
+    measures: tuple[Measure, ...] = ()
     x: str = ""
+    panels: tuple[str, ...] = ()
+    metrics_down: bool = False
     blocked: str = ""
     notes: tuple[str, ...] = ()
 
@@ -207,6 +253,7 @@ class Preset:
         fields: Overrides, applied after the cells' own.
         substitute: Dotted field -> {old value or part name: new value}; ``"*"`` matches any.
         values: At most so many values an axis of a grid (the first, last and evenly between).
+        axes: The same for single axes, by their dotted field.
         seeds: At most so many seeds.
     """
 
@@ -216,4 +263,5 @@ class Preset:
     fields: Fields = field(default_factory=dict)
     substitute: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
     values: int | None = None
+    axes: Mapping[str, int] = field(default_factory=dict)
     seeds: int | None = None
