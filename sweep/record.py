@@ -32,7 +32,7 @@ class Run:
         trial_id: Content hash of its configuration.
         status: ``done``, ``diverged`` (non-finite loss), ``failed`` or ``running``.
         metrics: Recorded name -> value: fractions, nats, seconds.
-        history: Metric name -> points (epoch, value), epochs counted from 1.
+        history: Metric name -> values; entry i belongs to epoch i + 1.
         error: Why it failed.
         run_id: Name of the run in the tracking store.
     """
@@ -40,7 +40,7 @@ class Run:
     trial_id: str
     status: Status
     metrics: Mapping[str, float] = field(default_factory=dict)
-    history: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     error: str = ""
     run_id: str = ""
 
@@ -78,8 +78,8 @@ class Record:
         history = [
             (r.trial_id, name, epoch, value)
             for r in kept.values()
-            for name, points in r.history.items()
-            for epoch, value in points
+            for name, values in r.history.items()
+            for epoch, value in enumerate(values, start=1)
         ]
         names = pa.dictionary(pa.int32(), pa.string())
 
@@ -138,6 +138,13 @@ class Record:
     def curve(self, trial_id: str, metric: str) -> list[tuple[int, float]]:
         """The history of one metric as (epoch, value), by epoch; empty if none was recorded."""
         return sorted(self._histories.get((trial_id, metric), []))
+
+    def history_means(self, trial_ids: Sequence[str], metric: str) -> np.ndarray:
+        """Mean over all epochs of each trial's history; NaN where a trial has none."""
+        import numpy as np
+
+        curves = [[value for _, value in self.curve(t, metric)] for t in trial_ids]
+        return np.array([sum(curve) / len(curve) if curve else np.nan for curve in curves])
 
     @cached_property
     def _rows(self) -> dict[str, int]:

@@ -1,0 +1,372 @@
+"""From the record to numbers: which grid point counts, and its mean ± std over seeds.
+
+Selection is named, never implied: a `SelectionRule` says on which metric and at which
+epoch a grid point is chosen, and at which epoch the other metrics are then read.
+Means are arithmetic, std is the sample standard deviation (divided by n - 1), and
+nothing is dropped in silence: every trial that was asked for and gave no number is
+counted in the `Summary` by the reason why.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.spec import Artifact, Cell, Epoch, Metric, Selection
+
+if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type here
+    import numpy as np
+    import pyarrow as pa
+
+    from sweep.plan import Plan, PlannedTrial
+    from sweep.record import Record
+
+PER_EPOCH = frozenset(
+    [f"{split}_{name}" for split in ("test", "validation")
+     for name in ("error", "error_top5", "nll", "ece")]
+    + ["train_loss", "train_error"]
+)  # fmt: skip
+"""Metrics measured every epoch; all others exist once a trial, whatever epoch is asked for."""
+
+
+@dataclass(frozen=True)
+class SelectionRule:
+    """How hyper-parameters are chosen and at which epoch numbers are read.
+
+    Attributes:
+        name: As given on the command line.
+        given: The criterion; None takes the artifact's own, the paper's.
+        needs_validation: Whether trials of a search must hold out validation data.
+    """
+
+    name: str
+    given: Selection | None = None
+
+    @property
+    def needs_validation(self) -> bool:
+        return self.given is not None
+
+    def criterion(self, artifact: Artifact) -> Selection:
+        return artifact.selection if self.given is None else self.given
+
+    def sentence(self, artifact: Artifact) -> str:
+        """What a table says about its selection."""
+        rule = self.criterion(artifact)
+        if all(len(list(stage.points())) == 1 for stage in artifact.stages):
+            chosen = "nothing is searched"
+        else:
+            chosen = f"grid point with the lowest mean {rule.on} over seeds"
+        sentence = f"{self.name}: {chosen}; numbers at the {EPOCH_WORDS[rule.epoch]}"
+        if "test" in (rule.on.partition("_")[0], rule.epoch.removeprefix("best_")):
+            sentence += " (chosen on the test set, so optimistic)"
+        if self.given is None and rule.stated:
+            sentence += f". As the paper states it: {rule.stated}"
+        return sentence
+
+
+EPOCH_WORDS: Mapping[Epoch, str] = {
+    "last": "last epoch",
+    "best_test": "epoch with the lowest test error",
+    "best_validation": "epoch with the lowest validation error",
+}
+
+SELECTIONS: Mapping[str, SelectionRule] = {
+    rule.name: rule
+    for rule in (
+        SelectionRule("paper"),
+        SelectionRule("validation", Selection("validation_error", "last")),
+        SelectionRule("best_validation", Selection("validation_error", "best_validation")),
+    )
+}
+
+
+def selection(name: str) -> SelectionRule:
+    """The rule called ``name``. Raises ValueError that lists the known ones and the nearest."""
+    if name in SELECTIONS:
+        return SELECTIONS[name]
+    near = difflib.get_close_matches(str(name), SELECTIONS, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ValueError(f"unknown selection rule {name!r}{hint}; known: {', '.join(SELECTIONS)}")
+
+
+def recorded(name: str, epoch: Epoch) -> str:
+    """Where a trial's record keeps metric ``name`` as read at ``epoch``."""
+    return name if epoch == "last" or name not in PER_EPOCH else f"{epoch}/{name}"
+
+
+def measured(
+    trial_ids: Sequence[str], record: Record, metric: Metric, rule: Selection
+) -> np.ndarray:
+    """A column's number for each trial, as recorded (not yet in the column's unit); NaN: none.
+
+    It is read at the column's own epoch, or at the rule's. ``Metric.minus`` is subtracted trial
+    by trial, read at the same epoch.
+    """
+
+    def read(name: str) -> np.ndarray:
+        if metric.epoch == "mean":
+            return record.history_means(trial_ids, name)
+        return record.values(trial_ids, recorded(name, metric.epoch or rule.epoch))
+
+    return read(metric.name) - read(metric.minus) if metric.minus else read(metric.name)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One number of a table: the mean over seeds and what became of every seed asked for.
+
+    ``asked = n + diverged + failed + running + missing + undefined``; ``undefined`` trials are
+    done but have no finite value of this metric. ``std`` is None when n < 2, ``mean`` when n = 0.
+    ``values`` and ``trial_ids`` belong together and hold the n trials that the mean is over.
+    """
+
+    mean: float | None
+    std: float | None
+    n: int
+    asked: int
+    diverged: int = 0
+    failed: int = 0
+    running: int = 0
+    missing: int = 0
+    undefined: int = 0
+    values: tuple[float, ...] = ()
+    trial_ids: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return self.n == self.asked > 0
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why n is less than asked, e.g. ``("1 diverged", "2 not run")``."""
+        counts = {
+            "diverged": self.diverged,
+            "failed": self.failed,
+            "running": self.running,
+            "not run": self.missing,
+            "undefined": self.undefined,
+        }
+        return tuple(f"{count} {reason}" for reason, count in counts.items() if count)
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What was measured for a cell.
+
+    Attributes:
+        metrics: `Metric.key` -> its summary over the seeds of the selected point, as recorded
+            (not yet in the column's unit, nor relative to another cell).
+        stage: The stage the numbers come from.
+        point: The selected grid point; None while the stage waits for an earlier one.
+        points: Grid points asked for; ``searched`` of them have all their seeds finished.
+        trial_ids: Trials of the selected point, whatever became of them.
+    """
+
+    cell: Cell
+    metrics: Mapping[str, Summary]
+    stage: str
+    point: Mapping[str, Any] | None
+    points: int = 1
+    searched: int = 1
+    trial_ids: tuple[str, ...] = ()
+
+    @property
+    def provisional(self) -> bool:
+        """Whether another grid point may still win."""
+        return self.searched < self.points
+
+
+@dataclass
+class _Point:
+    """A grid point and its trials, with the criterion's mean; a diverged trial counts as +inf."""
+
+    point: Mapping[str, Any]
+    trials: list[PlannedTrial] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        return len(self.values) == len(self.trials)
+
+    @property
+    def mean(self) -> float:
+        if not self.values:
+            return math.inf
+        return math.fsum(self.values) / len(self.values)
+
+
+def winner(
+    trials: Iterable[PlannedTrial], record: Record, rule: Selection
+) -> Mapping[str, Any] | None:
+    """The grid point with the lowest mean over seeds of the rule's metric.
+
+    Only points whose trials are all done or diverged are eligible; a diverged trial counts as
+    +inf. The first in grid order wins a tie. None if no point is complete.
+
+    Raises:
+        ValueError: if all trials are finished and none of them recorded the rule's metric.
+    """
+    points = _points(list(trials), record, rule)
+    complete = [point for point in points if point.complete]
+    return min(complete, key=_mean).point if complete else None
+
+
+def _mean(point: _Point) -> float:
+    return point.mean
+
+
+def _points(trials: Sequence[PlannedTrial], record: Record, rule: Selection) -> list[_Point]:
+    key = recorded(rule.on, rule.epoch)
+    statuses = [record.status(trial.trial_id) for trial in trials]
+    numbers = record.values([trial.trial_id for trial in trials], key).tolist()
+    points: dict[str, _Point] = {}
+    for trial, status, value in zip(trials, statuses, numbers, strict=True):
+        point = points.setdefault(_name(trial.point), _Point(trial.point))
+        point.trials.append(trial)
+        if status == "diverged" or (status == "done" and value == math.inf):
+            point.values.append(math.inf)
+        elif status == "done" and not math.isnan(value):
+            point.values.append(value)
+    if len(points) > 1:
+        _must_be_recorded(key, statuses, numbers)
+    return list(points.values())
+
+
+def _must_be_recorded(key: str, statuses: Sequence[str], values: Sequence[float]) -> None:
+    done = [value for status, value in zip(statuses, values, strict=True) if status == "done"]
+    if done and set(statuses) <= {"done", "diverged"} and all(map(math.isnan, done)):
+        held_out = "; hold data out (data.validation > 0)" if "validation" in key else ""
+        raise ValueError(f"cannot select on {key!r}: none of {len(done)} trials has it{held_out}")
+
+
+def _name(mapping: Mapping[str, Any]) -> str:
+    return json.dumps(mapping, sort_keys=True, default=str)
+
+
+def cells(plan: Plan, record: Record) -> list[CellResult]:
+    """The numbers of every cell of ``plan``, in its order.
+
+    A cell's numbers are those of the last stage that covers it, at the point that the plan's
+    selection rule chooses there. While no point is complete, the best so far is shown.
+
+    Raises:
+        ValueError: if the rule's metric was never recorded (see `winner`).
+    """
+    rule = plan.selection.criterion(plan.artifact)
+    trials: dict[tuple[str, str], list[PlannedTrial]] = defaultdict(list)
+    for stage in plan.stages:
+        for trial in stage.trials:
+            trials[stage.name, _name(trial.cell.key)].append(trial)
+
+    found = []
+    for cell in plan.cells:
+        spec = plan.artifact.last_stage(cell)
+        points = _points(trials[spec.name, _name(cell.key)], record, rule)
+        eligible = [p for p in points if p.complete] or [p for p in points if p.values] or points
+        best = min(eligible, key=_mean) if eligible else None
+        asked = 0 if best else spec.seeds
+        searched = sum(point.complete for point in points)
+        found.append((cell, spec, best, asked, len(points), searched))
+
+    groups = [[t.trial_id for t in best.trials] if best else [] for _, _, best, *_ in found]
+    ids = [trial_id for group in groups for trial_id in group]
+    summaries = {
+        metric.key: summarize(groups, record, measured(ids, record, metric, rule))
+        for metric in plan.artifact.metrics
+    }
+    return [
+        CellResult(
+            cell=cell,
+            metrics={
+                key: column[i] if best else Summary(None, None, 0, asked, missing=asked)
+                for key, column in summaries.items()
+            },
+            stage=spec.name,
+            point=best.point if best else None,
+            points=points,
+            searched=searched,
+            trial_ids=tuple(groups[i]),
+        )
+        for i, (cell, spec, best, asked, points, searched) in enumerate(found)
+    ]
+
+
+def summarize(groups: Sequence[Sequence[str]], record: Record, values: np.ndarray) -> list[Summary]:
+    """Mean, sample std and count over each group of trials; ``values`` has one entry a trial.
+
+    Only trials that are done and have a finite value enter the mean.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    ids = [trial_id for group in groups for trial_id in group]
+    group = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
+    statuses = [record.status(trial_id) for trial_id in ids]
+    usable = np.isfinite(values) & np.array([s == "done" for s in statuses], dtype=bool)
+    table = pa.table({"group": group[usable], "value": values[usable]})
+    rows = {row["group"]: row for row in statistics(table, ["group"], "value").to_pylist()}
+
+    summaries, start = [], 0
+    for i, members in enumerate(groups):
+        part = slice(start, start := start + len(members))
+        summaries.append(_summary(members, statuses[part], values[part], usable[part], rows.get(i)))
+    return summaries
+
+
+def _summary(
+    members: Sequence[str],
+    statuses: Sequence[str],
+    values: np.ndarray,
+    usable: np.ndarray,
+    row: Mapping[str, Any] | None,
+) -> Summary:
+    n = int(usable.sum())
+    return Summary(
+        mean=row["mean"] if row else None,
+        std=row["std"] if row and n > 1 else None,
+        n=n,
+        asked=len(members),
+        diverged=statuses.count("diverged"),
+        failed=statuses.count("failed"),
+        running=statuses.count("running"),
+        missing=statuses.count("missing"),
+        undefined=statuses.count("done") - n,
+        values=tuple(values[usable].tolist()),
+        trial_ids=tuple(m for m, use in zip(members, usable, strict=True) if use),
+    )
+
+
+def statistics(table: pa.Table, by: Sequence[str], value: str) -> pa.Table:
+    """``mean``, ``std`` (n - 1; null or NaN when n < 2) and ``n`` of ``value`` for each group.
+
+    Columns of ``by`` are fastest as integers or dictionary-encoded strings.
+    """
+    import pyarrow.compute as pc
+
+    result = table.group_by(list(by)).aggregate(
+        [(value, "mean"), (value, "stddev", pc.VarianceOptions(ddof=1)), (value, "count")]
+    )
+    names = {f"{value}_mean": "mean", f"{value}_stddev": "std", f"{value}_count": "n"}
+    return result.rename_columns([names.get(name, name) for name in result.column_names])
+
+
+__all__ = [
+    "EPOCH_WORDS",
+    "PER_EPOCH",
+    "SELECTIONS",
+    "CellResult",
+    "SelectionRule",
+    "Summary",
+    "cells",
+    "measured",
+    "recorded",
+    "selection",
+    "statistics",
+    "summarize",
+    "winner",
+]
