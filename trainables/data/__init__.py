@@ -1,0 +1,59 @@
+"""Data sets by name, prepared once and shared by all trials of a process.
+
+    data = load("cifar10", directory)      # Dataset; DataError says what is missing and the mend
+    parts = splits.split(data, config.data, seed)
+
+A new data set is a new file in this folder with a function registered in it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from typing import Any
+
+from trainables.data.base import DataError, Dataset, Images, data_directory, registry
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+_loaded: dict[tuple[Any, ...], Dataset] = {}
+
+
+def names() -> list[str]:
+    """The registered data sets."""
+    return registry.names()
+
+
+def build(name: str, **options: Any) -> Dataset:
+    """Read data set ``name`` anew; `load` is the same with one shared copy a process."""
+    return registry.build(name, **options)
+
+
+def load(name: str, directory: str | os.PathLike[str] | None = None, **options: Any) -> Dataset:
+    """Data set ``name`` from ``directory``; the same object for the same request.
+
+    Args:
+        name: A registered name.
+        directory: Where data sets lie; None: $FLATSWEEP_DATA or ~/.cache/flatsweep/data.
+        options: The data set's own; see its function.
+
+    Raises:
+        ValueError: an unknown name or option, or a value out of range.
+        DataError: files missing or damaged, named with the mend.
+    """
+    where = data_directory(directory)
+    complete = registry.resolve(name, options)
+    key = (name, str(where.absolute()), repr(sorted(complete.items())))
+    if key not in _loaded:
+        _loaded[key] = registry.build(name, directory=where, **complete)
+    return _loaded[key]
+
+
+def forget() -> None:
+    """Drop the copies that `load` holds."""
+    _loaded.clear()
+
+
+__all__ = ["DataError", "Dataset", "Images", "build", "data_directory", "load", "names", "registry"]

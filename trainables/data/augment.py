@@ -1,0 +1,228 @@
+"""Augmentation as tensor operations on a whole batch, with its own draw for every image.
+
+Each class is called as ``images = augmentation(images, generator)`` with images
+(B, C, H, W). Random numbers are drawn on the CPU and then moved, so that a
+trial sees the same images on every device.
+
+Cropping and flipping only move pixels. Neighbours of that kind in a list are
+joined by `fuse` into one gather (`Moves`), which gives the same bits as one after the other.
+
+``fill`` of pad_crop and cutout: ``zero`` (black), ``gray`` (128), ``reflect``
+(pad_crop only), ``mean``: zero *after* normalisation, that is the mean color;
+such an augmentation runs on normalised images (`after_normalization`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Generator, Tensor
+
+from trainables.registry import Count, Fraction, Registry
+
+registry: Registry = Registry("augmentation")
+
+_LEVEL = {"zero": 0, "gray": 128, "mean": 0}
+
+
+class Augmentation:
+    """Base class: one random change of a batch."""
+
+    after_normalization = False
+    """True if it must see normalised (floating-point) images."""
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        raise NotImplementedError
+
+
+class Move(Augmentation):
+    """An augmentation that only moves pixels: output pixel (i, j) is input pixel (row_i, column_j).
+
+    A coordinate outside the image means ``fill``.
+    """
+
+    fill: int | None = None
+
+    def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Any:
+        """The random numbers of one batch."""
+        raise NotImplementedError
+
+    def trace(self, drawn: Any, rows: Tensor, columns: Tensor, size: tuple[int, int]) -> Any:
+        """Output coordinates (B, H), (B, W) to input coordinates."""
+        raise NotImplementedError
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        return Moves([self])(images, generator)
+
+
+class Moves(Augmentation):
+    """Several moves, one after the other, as one gather."""
+
+    def __init__(self, moves: Sequence[Move]) -> None:
+        self.moves = tuple(moves)
+        self.after_normalization = any(move.after_normalization for move in moves)
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        batch, channels, height, width = images.shape
+        drawn = [move.draw(batch, (height, width), generator) for move in self.moves]
+        rows = torch.arange(height).expand(batch, -1)
+        columns = torch.arange(width).expand(batch, -1)
+        for move, numbers in zip(reversed(self.moves), reversed(drawn), strict=True):
+            rows, columns = move.trace(numbers, rows, columns, (height, width))
+        fills = [move.fill for move in self.moves if move.fill is not None]
+        outside = None
+        if fills:
+            inside_rows = (rows >= 0) & (rows < height)
+            inside_columns = (columns >= 0) & (columns < width)
+            outside = ~(inside_rows[:, :, None] & inside_columns[:, None, :])
+            rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
+        index = rows[:, :, None] * width + columns[:, None, :]
+        index = index.to(images.device, non_blocking=True).view(batch, 1, height * width)
+        moved = images.flatten(2).gather(2, index.expand(-1, channels, -1)).view_as(images)
+        if outside is not None:
+            outside = outside.to(images.device, non_blocking=True)
+            level = images.new_tensor(_level(fills[0], images))
+            moved = torch.where(outside[:, None], level, moved)
+        return moved
+
+
+def _level(level: int, images: Tensor) -> float:
+    return level / 255 if images.is_floating_point() else level
+
+
+@registry.register("pad_crop")
+class PadCrop(Move):
+    """Pad by ``padding`` pixels on every side, then crop the old size at a random offset.
+
+    Offsets are uniform on {0, ..., 2 padding} in both directions.
+
+    Args:
+        padding: Pixels (4: AMP, NRS and InfoMCR on CIFAR; 2: AMP's code on SVHN).
+        fill: ``zero``; ``reflect`` (NRS's code base); ``gray`` (128, AMP's code);
+            ``mean`` (InfoMCR's code pads zeros after normalisation).
+        shared: One offset for the whole batch (InfoMCR's code) instead of one per image.
+    """
+
+    def __init__(
+        self,
+        *,
+        padding: Count = 4,
+        fill: Literal["zero", "gray", "reflect", "mean"] = "zero",
+        shared: bool = False,
+    ) -> None:
+        self.padding, self.mode, self.shared = padding, fill, shared
+        self.fill = _LEVEL.get(fill)
+        self.after_normalization = fill == "mean"
+
+    def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
+        if self.mode == "reflect" and self.padding >= min(size):
+            raise ValueError(
+                f"pad_crop: padding = {self.padding} must be below the image edge "
+                f"{min(size)} when fill = 'reflect'"
+            )
+        count = 1 if self.shared else batch
+        offset = torch.randint(2 * self.padding + 1, (2, count, 1), generator=generator)
+        return offset.expand(2, batch, 1) - self.padding
+
+    def trace(self, drawn: Any, rows: Tensor, columns: Tensor, size: tuple[int, int]) -> Any:
+        rows, columns = rows + drawn[0], columns + drawn[1]
+        if self.mode == "reflect":
+            rows, columns = _reflect(rows, size[0]), _reflect(columns, size[1])
+        return rows, columns
+
+
+def _reflect(position: Tensor, size: int) -> Tensor:
+    position = position.abs()
+    return torch.where(position < size, position, 2 * (size - 1) - position)
+
+
+@registry.register("flip")
+class Flip(Move):
+    """Mirror left-right, each image with its own draw.
+
+    Args:
+        probability: Of mirroring.
+    """
+
+    def __init__(self, *, probability: Fraction = 0.5) -> None:
+        self.probability = probability
+
+    def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:  # noqa: ARG002
+        return torch.rand((batch, 1), generator=generator) < self.probability
+
+    def trace(self, drawn: Any, rows: Tensor, columns: Tensor, size: tuple[int, int]) -> Any:
+        return rows, torch.where(drawn, size[1] - 1 - columns, columns)
+
+
+@registry.register("cutout")
+class Cutout(Augmentation):
+    """Blank a square (DeVries & Taylor 2017): centre uniform over pixels, clipped at the border.
+
+    Rows c - size // 2 to c - size // 2 + size - 1 around centre c, columns likewise.
+
+    Args:
+        size: Edge of the square in pixels (16: CIFAR-10; 8: CIFAR-100; 20: SVHN).
+        fill: ``zero`` (black; AMP's code blanks before normalisation), ``gray``, or ``mean``
+            (NRS's code base and the original blank after normalisation).
+        shared: One position for the whole batch (NRS's code base) instead of one per image.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: Count = 16,
+        fill: Literal["zero", "gray", "mean"] = "zero",
+        shared: bool = False,
+    ) -> None:
+        self.size, self.level, self.shared = size, _LEVEL[fill], shared
+        self.after_normalization = fill == "mean"
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        batch, _, height, width = images.shape
+        count = 1 if self.shared else batch
+        top = torch.randint(height, (count, 1), generator=generator) - self.size // 2
+        left = torch.randint(width, (count, 1), generator=generator) - self.size // 2
+        rows, columns = torch.arange(height), torch.arange(width)
+        in_rows = (rows >= top) & (rows < top + self.size)
+        in_columns = (columns >= left) & (columns < left + self.size)
+        hole = (in_rows[:, None, :, None] & in_columns[:, None, None, :]).to(images.device)
+        return images.masked_fill(hole, _level(self.level, images))
+
+
+def fuse(augmentations: Sequence[Augmentation]) -> list[Augmentation]:
+    """The same augmentations, with neighbouring moves joined into one gather.
+
+    Joined are runs with at most one padding, all at the same stage of normalisation.
+    """
+    fused: list[Augmentation] = []
+    run: list[Move] = []
+
+    def close() -> None:
+        if run:
+            fused.append(Moves(run))
+            run.clear()
+
+    for augmentation in augmentations:
+        if not isinstance(augmentation, Move):
+            close()
+            fused.append(augmentation)
+            continue
+        if isinstance(augmentation, PadCrop) and any(isinstance(m, PadCrop) for m in run):
+            close()
+        run.append(augmentation)
+    close()
+    return fused
+
+
+def build(name: str, **options: Any) -> Augmentation:
+    """Make augmentation ``name``. Raises ValueError for unknown names and values."""
+    return registry.build(name, **options)
+
+
+def names() -> list[str]:
+    return registry.names()
+
+
+__all__ = ["Augmentation", "Cutout", "Flip", "Move", "Moves", "PadCrop", "build", "fuse", "names"]

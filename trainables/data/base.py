@@ -1,0 +1,131 @@
+"""What a data set is: images or feature vectors with targets, held once for all trials.
+
+Letters in shapes: N images, C channels, H x W pixels, D features.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from trainables.registry import Registry
+
+registry: Registry = Registry("data set", given=("directory",))
+
+
+class DataError(Exception):
+    """Data that cannot be used: one sentence with the value at fault and the mend."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A set of examples: rows of a shared store, each with its target.
+
+    Splits and subsets are rows of the same ``store``, so that many trials, each
+    with its own split, hold the pixels only once.
+
+    Attributes:
+        store: uint8 (N, C, H, W), or float features (N, D); on the CPU, maybe memory-mapped.
+        targets: int64 (n,) class labels, or float (n,) or (n, k) regression targets.
+        rows: int64 (n,), the rows of ``store`` that belong to this set; None: all, in order.
+    """
+
+    store: Tensor
+    targets: Tensor
+    rows: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        expected = len(self.store if self.rows is None else self.rows)
+        if len(self.targets) != expected:
+            raise ValueError(f"{len(self.targets)} targets for {expected} inputs")
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def inputs(self) -> Tensor:
+        """The examples themselves, (n, ...); a copy unless the set is the whole store."""
+        return self.store if self.rows is None else self.store[self.rows]
+
+    def take(self, positions: Tensor) -> Images:
+        """The examples at these positions, in this order; shares the store."""
+        rows = positions if self.rows is None else self.rows[positions]
+        return Images(self.store, self.targets[positions], rows)
+
+    @property
+    def is_pixels(self) -> bool:
+        return self.store.dtype == torch.uint8
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set as its publisher splits it.
+
+    Attributes:
+        name: Its name in the registry.
+        train: Training examples.
+        test: The published test set; None where there is none (then `splits.split` draws one).
+        num_classes: Number of classes; for regression, of target values.
+        mean: Per-channel mean of the training images, as a fraction of full intensity.
+        std: Per-channel standard deviation, likewise.
+        class_names: In label order; () where the publisher names none.
+        source: What a table's footnote calls it, e.g. ``"CIFAR-10 (JPEG)"``.
+        validation: The published validation set, where there is one.
+        confusion: Training images to add with random labels (InfoMCR, scenario I).
+        standardize: Mean and std are taken per feature from the training part of each split
+            instead of from here.
+        resize: Edge in pixels that batches are resized to on the device; None: as they are.
+        fingerprint: SHA-256 of the prepared content; "" for sets that are computed.
+    """
+
+    name: str
+    train: Images
+    test: Images | None
+    num_classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    class_names: tuple[str, ...] = ()
+    source: str = ""
+    validation: Images | None = None
+    confusion: int = 0
+    standardize: bool = False
+    resize: int | None = None
+    fingerprint: str = ""
+    extra: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example as a model sees it."""
+        channels, *size = self.train.store.shape[1:]
+        return (channels, *([self.resize] * len(size) if self.resize else size))
+
+
+def data_directory(directory: str | os.PathLike[str] | None = None) -> Path:
+    """``directory``, or $FLATSWEEP_DATA, or ~/.cache/flatsweep/data."""
+    chosen = directory or os.environ.get("FLATSWEEP_DATA") or Path("~/.cache/flatsweep/data")
+    return Path(chosen).expanduser()
+
+
+def channel_statistics(pixels: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and population standard deviation of each channel of uint8 (N, C, H, W), over 255.
+
+    Sums are of integers, hence exact and the same on every machine; the results are
+    rounded to six decimals (half a millionth of full intensity at most).
+    """
+    channels = pixels.shape[1]
+    counts = torch.zeros(channels, 256, dtype=torch.int64)
+    for chunk in pixels.split(4096):
+        for channel in range(channels):
+            counts[channel] += torch.bincount(chunk[:, channel].flatten(), minlength=256)
+    values = torch.arange(256, dtype=torch.float64) / 255
+    share = counts.double() / counts.sum(1, keepdim=True)
+    mean = (share * values).sum(1)
+    std = (share * (values - mean[:, None]) ** 2).sum(1).sqrt()
+    return (
+        tuple(round(x, 6) for x in mean.tolist()),
+        tuple(round(x, 6) for x in std.tolist()),
+    )

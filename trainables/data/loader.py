@@ -1,0 +1,150 @@
+"""Batches on the training device: uint8 pixels stay there, augmentation is a few tensor operations.
+
+The order of epoch e comes from (seed, "order", e), the augmentation of its
+b-th batch from (seed, "augment", e, b): any batch of any epoch can be made
+alone, so a resumed trial sees the same images.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from trainables.data.augment import Augmentation, fuse
+from trainables.data.base import DataError, Images
+from trainables.seeding import generator
+
+_resident: dict[tuple[int, torch.device], Tensor] = {}
+
+
+def resident(store: Tensor, device: torch.device | str) -> Tensor:
+    """``store`` on ``device``: one copy a process and device, however many trials ask for it."""
+    device = torch.device(device)
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    if store.device == device:
+        return store
+    key = (id(store), device)
+    if key not in _resident:
+        _resident[key] = store.to(device)
+        weakref.finalize(store, _resident.pop, key, None)
+    return _resident[key]
+
+
+class Batches:
+    """The batches of a set of images, epoch by epoch.
+
+    Args:
+        images: What to iterate over.
+        batch_size: Images a batch.
+        augmentations: Applied in this order to uint8 images, then they are normalised; those
+            with ``after_normalization``, and all after the first such, see normalised ones.
+        mean, std: (C,) as fractions of full intensity, or per feature; None: inputs / 255 only.
+        seed: The trial's seed.
+        device: Where batches (and, once for all trials, the images) live.
+        drop_last: Drop an incomplete last batch.
+        dtype: Floating-point type of the inputs.
+        shuffle: False: in order, for evaluation.
+        resize: Edge that images are resized to after augmentation (bilinear, antialiased).
+
+    Raises:
+        DataError: if there is not a single batch.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        batch_size: int,
+        augmentations: Sequence[Augmentation] = (),
+        mean: Tensor | Sequence[float] | None = None,
+        std: Tensor | Sequence[float] | None = None,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        drop_last: bool = False,
+        dtype: torch.dtype = torch.float32,
+        shuffle: bool = True,
+        resize: int | None = None,
+    ) -> None:
+        self.images, self.batch_size, self.seed = images, batch_size, seed
+        self.device, self.dtype, self.shuffle = torch.device(device), dtype, shuffle
+        self.drop_last, self.resize = drop_last, resize
+        if len(self) == 0:
+            raise DataError(
+                f"{len(images)} images give no batch of {batch_size}; "
+                "take a smaller batch_size or set drop_last = false"
+            )
+        if augmentations and not images.is_pixels:
+            raise DataError("augmentation needs images; this data set has feature vectors")
+        self._before, self._after = _stages(augmentations)
+        self._store = resident(images.store, self.device)
+        self._targets = images.targets.to(self.device)
+        self._mean, self._std = self._affine(mean, std)
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.images), self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def epoch(self, index: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """(inputs, targets) of epoch ``index``, from its ``start``-th batch on."""
+        order = self.order(index)
+        for batch in range(start, len(self)):
+            at = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            yield self._batch(at, index, batch)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return self.epoch(0)
+
+    def order(self, index: int) -> Tensor:
+        """Positions of the images in the order of epoch ``index``; int64 (n,), on the CPU."""
+        if not self.shuffle:
+            return torch.arange(len(self.images))
+        return torch.randperm(len(self.images), generator=generator(self.seed, "order", index))
+
+    def _batch(self, at: Tensor, epoch: int, batch: int) -> tuple[Tensor, Tensor]:
+        rows = at if self.images.rows is None else self.images.rows[at]
+        inputs = self._store[rows.to(self.device, non_blocking=True)]
+        draws = generator(self.seed, "augment", epoch, batch)
+        for augmentation in self._before:
+            inputs = augmentation(inputs, draws)
+        inputs = self._normalize(inputs)
+        for augmentation in self._after:
+            inputs = augmentation(inputs, draws)
+        if self.resize is not None:
+            inputs = torch.nn.functional.interpolate(
+                inputs, (self.resize, self.resize), mode="bilinear", antialias=True
+            )
+        return inputs, self._targets[at.to(self.device, non_blocking=True)]
+
+    def _normalize(self, inputs: Tensor) -> Tensor:
+        working = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
+        return inputs.to(working).sub_(self._mean).div_(self._std).to(self.dtype)
+
+    def _affine(
+        self, mean: Tensor | Sequence[float] | None, std: Tensor | Sequence[float] | None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and std in the units of the store (grey levels 0..255 for pixels)."""
+        scale = 255.0 if self.images.is_pixels else 1.0
+        trailing = (1,) * (self.images.store.ndim - 2)
+
+        def spread(values: Tensor | Sequence[float] | None, default: float) -> Tensor:
+            values = torch.as_tensor([default] if values is None else values, dtype=torch.float64)
+            working = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
+            return (values * scale).to(self.device, working).view(-1, *trailing)
+
+        return spread(mean, 0.0), spread(std, 1.0)
+
+
+def _stages(
+    augmentations: Sequence[Augmentation],
+) -> tuple[list[Augmentation], list[Augmentation]]:
+    """Those that run before normalisation, and those from the first `after_normalization` on."""
+    first = next(
+        (i for i, a in enumerate(augmentations) if a.after_normalization), len(augmentations)
+    )
+    return fuse(augmentations[:first]), fuse(augmentations[first:])
+
+
+__all__ = ["Batches", "resident"]
