@@ -7,6 +7,8 @@ drawn from torch's global generator: seed it first (`trainables.seeding`).
 
 No network uses an operation that changes its input in place or one without
 second derivatives, so that every method and curvature measure can go through it.
+Names that end in ``_tiny`` are the same architectures with a few thousand
+parameters, for smoke runs; they take the options of the large ones.
 """
 
 from __future__ import annotations
@@ -29,17 +31,20 @@ def build(
     input_shape: Sequence[int] = (3, 32, 32),
     **options: Any,
 ) -> nn.Module:
-    """Network ``name`` for inputs of ``input_shape`` (channels, height, width).
+    """Network ``name`` for inputs of ``input_shape``: ``(B, *input_shape) -> (B, num_classes)``.
 
     Raises:
         ValueError: unknown name or option, an option out of range, or a network
             that cannot take inputs of this shape. One sentence each.
     """
-    if num_classes < 1 or any(size < 1 for size in input_shape):
-        raise ValueError(
-            f"num_classes = {num_classes} and input_shape = {tuple(input_shape)} must be positive"
-        )
-    model = registry.build(name, num_classes=num_classes, input_shape=tuple(input_shape), **options)
+    shape = tuple(input_shape)
+    if num_classes < 1 or not shape or min(shape) < 1:
+        raise ValueError(f"num_classes = {num_classes}, input_shape = {shape}: all must be >= 1")
+    options = registry.resolve(name, options)
+    try:
+        model = registry.build(name, num_classes=num_classes, input_shape=shape, **options)
+    except ValueError as error:
+        raise ValueError(f"model {name!r}: {error}") from None
     assert isinstance(model, nn.Module)
     return model
 

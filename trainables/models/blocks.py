@@ -1,17 +1,16 @@
-"""Parts that several networks share: convolutions, shortcuts, the stem, initialisation."""
+"""Parts that several networks share: convolutions, shortcuts, pooling, initialisation."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-Downsample = Literal["conv", "subsample", "avgpool"]
-"""How a shortcut changes shape: 1x1 convolution, or no parameters at all: every second pixel
-or the mean of 2x2 pixels, and channels of zeros."""
+Shortcut = Literal["conv", "zero_pad"]
+"""How a shortcut changes shape: by a 1x1 convolution, or without parameters (channels of zeros)."""
 
 
 def conv(c_in: int, c_out: int, kernel: int = 3, stride: int = 1, bias: bool = False) -> nn.Conv2d:
@@ -22,18 +21,19 @@ def conv(c_in: int, c_out: int, kernel: int = 3, stride: int = 1, bias: bool = F
 class ZeroPadShortcut(nn.Module):
     """Shortcut without parameters: shrink the image by ``stride``, append channels of zeros.
 
-    ``(B, c_in, H, W) -> (B, c_out, ceil(H / stride), ceil(W / stride))``. "subsample" is option A
-    of He et al. (2016, Section 3.3); "avgpool" is PyramidNet's (Han et al. 2017).
+    ``(B, c_in, H, W) -> (B, c_out, ceil(H / stride), ceil(W / stride))``. "subsample" keeps every
+    second pixel (option A of He et al. 2016, Section 3.3); "avgpool" means 2x2 pixels
+    (PyramidNet, Han et al. 2017).
     """
 
     def __init__(
-        self, c_in: int, c_out: int, stride: int, how: Literal["subsample", "avgpool"]
+        self, c_in: int, c_out: int, stride: int, shrink: Literal["subsample", "avgpool"]
     ) -> None:
         super().__init__()
-        self.extra, self.stride, self.how = c_out - c_in, stride, how
+        self.extra, self.stride, self.shrink = c_out - c_in, stride, shrink
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.stride > 1 and self.how == "avgpool":
+        if self.stride > 1 and self.shrink == "avgpool":
             x = functional.avg_pool2d(x, self.stride, ceil_mode=True)
         elif self.stride > 1:
             x = x[:, :, :: self.stride, :: self.stride]
@@ -47,59 +47,52 @@ class GlobalPool(nn.Module):
         return x.mean((2, 3))
 
 
-def init_convs(model: nn.Module) -> None:
-    """He et al. (2015): convolution weights ~ N(0, 2 / fan_out), their biases 0.
+def network(
+    stem: Iterable[nn.Module],
+    body: Iterable[nn.Module],
+    neck: Iterable[nn.Module],
+    head: nn.Module,
+    bn_momentum: float,
+) -> nn.Sequential:
+    """Image -> ``stem`` -> ``body`` -> ``neck`` -> ``head`` (the linear classifier), initialised.
 
-    Normalisation starts at scale 1, shift 0 and linear layers at torch's
-    default, as in torchvision's ResNets.
+    As AMP's code does, and torchvision's ResNets but for the bias: convolution weights are
+    N(0, 2 / fan_out) (He et al. 2015), every bias 0, linear weights torch's default, BatchNorm
+    starts at scale 1 and shift 0. ``bn_momentum`` is torch's: the weight of the *new* batch.
     """
+    model = nn.Sequential(
+        OrderedDict(
+            stem=nn.Sequential(*stem),
+            body=nn.Sequential(*body),
+            neck=nn.Sequential(*neck),
+            head=head,
+        )
+    )
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-
-
-def set_batchnorm(model: nn.Module, momentum: float) -> None:
-    """Give every BatchNorm layer torch's ``momentum`` (the weight of the *new* batch)."""
-    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
         if isinstance(module, nn.BatchNorm2d):
-            module.momentum = momentum
+            module.momentum = bn_momentum
+    return model
 
 
-def image_shape(name: str, input_shape: Sequence[int], smallest: int = 1) -> tuple[int, int, int]:
+def image_shape(input_shape: Sequence[int], smallest: int = 1) -> tuple[int, int, int]:
     """``input_shape`` as (channels, height, width).
 
     Raises:
-        ValueError: when it is no image, or smaller than ``smallest`` pixels a side.
+        ValueError: when it is no image, or has fewer than ``smallest`` pixels a side.
     """
     shape = tuple(input_shape)
     if len(shape) != 3 or min(shape[1:]) < smallest:
         raise ValueError(
-            f"model {name!r}: input_shape = {shape} must be (channels, height, width) "
-            f"of at least {smallest} x {smallest} pixels"
+            f"input_shape = {shape} must be (channels, height, width) "
+            f"of at least {smallest}x{smallest} pixels"
         )
     return shape
-
-
-def count_features(input_shape: Sequence[int]) -> int:
-    """Numbers in one input."""
-    return math.prod(input_shape)
 
 
 def num_parameters(model: nn.Module) -> int:
     """Trainable numbers in ``model``."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
-__all__ = [
-    "Downsample",
-    "GlobalPool",
-    "ZeroPadShortcut",
-    "conv",
-    "count_features",
-    "image_shape",
-    "init_convs",
-    "num_parameters",
-    "set_batchnorm",
-]

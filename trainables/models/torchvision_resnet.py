@@ -1,0 +1,83 @@
+"""torchvision's ResNets for ImageNet-sized images, pretrained from a local file if one is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import nn
+from torchvision import models as torchvision_models
+
+from trainables.models.blocks import image_shape
+from trainables.models.variants import register_variant
+from trainables.models.weights import load_weights
+from trainables.registry import Fraction
+
+
+def torchvision_resnet(
+    make: Callable[..., nn.Module],
+    *,
+    num_classes: int,
+    input_shape: Sequence[int],
+    weights: str | None = None,
+    weights_sha256: str | None = None,
+    bn_momentum: Fraction = 0.1,
+) -> nn.Module:
+    """``make``'s network without in-place operations, for any number of input channels.
+
+    Args:
+        weights: Name of a local file of weights (`trainables.models.weights`); all are taken from
+            it but the classifier's, which is new.
+        weights_sha256: The file's SHA-256 or at least its first 8 digits. Not needed when the name
+            carries them, as torchvision's do.
+
+    Raises:
+        ValueError: when the file is missing, is another one, or does not fit this network.
+    """
+    channels, *_ = image_shape(input_shape)
+    model = make(num_classes=num_classes)
+    if channels != 3:
+        model.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
+    for module in model.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+        elif isinstance(module, nn.BatchNorm2d):
+            module.momentum = bn_momentum
+    if weights is not None:
+        load_weights(model, weights, weights_sha256, new=("fc.weight", "fc.bias"))
+    elif weights_sha256 is not None:
+        raise ValueError(f"weights_sha256 = {weights_sha256!r} needs weights, the name of a file")
+    return model
+
+
+_WEIGHTS = "``weights`` and ``weights_sha256`` are those of `torchvision_resnet`."
+
+register_variant(
+    "resnet34",
+    torchvision_resnet,
+    f"""ResNet-34, NSO's for fine-tuning: 21,284,672 parameters below the classifier.
+
+    NSO starts from ``weights="resnet34-b627a593.pth"`` (torchvision's IMAGENET1K_V1) with a new
+    linear classifier; its log-softmax changes nothing under cross-entropy and is left out.
+    {_WEIGHTS}
+    """,
+    make=torchvision_models.resnet34,
+)
+register_variant(
+    "resnet50",
+    torchvision_resnet,
+    f"""ResNet-50 (stride on the 3x3): 25,557,032 parameters at 1000 classes (NRS, Table 2).
+
+    {_WEIGHTS}
+    """,
+    make=torchvision_models.resnet50,
+)
+register_variant(
+    "resnet101",
+    torchvision_resnet,
+    f"""ResNet-101 (stride on the 3x3): 44,549,160 parameters at 1000 classes (NRS, Table 2).
+
+    {_WEIGHTS}
+    """,
+    make=torchvision_models.resnet101,
+)

@@ -1,0 +1,41 @@
+"""One architecture under several names that differ in their defaults only."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from trainables.models import registry
+
+
+def register_variant(
+    name: str, network: Callable[..., nn.Module], doc: str, **defaults: Any
+) -> Callable[..., nn.Module]:
+    """Enrol ``network`` as ``name`` too: same options, other ``defaults``, its own ``doc``.
+
+    Parameters of ``network`` that are not keyword-only are no options: their values are fixed here.
+
+    Raises:
+        TypeError: when ``defaults`` names something ``network`` does not take.
+    """
+    signature = inspect.signature(network)
+    if unknown := defaults.keys() - signature.parameters.keys():
+        raise TypeError(f"{network.__name__} takes no {', '.join(sorted(unknown))}")
+
+    @functools.wraps(network)
+    def build(**options: Any) -> nn.Module:
+        return network(**{**defaults, **options})
+
+    changed = [
+        parameter.replace(default=defaults.get(key, parameter.default))
+        for key, parameter in signature.parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    build.__signature__ = signature.replace(parameters=changed)  # type: ignore[attr-defined]
+    build.__name__ = build.__qualname__ = name
+    build.__doc__ = doc
+    return registry.register(name)(build)
