@@ -57,12 +57,14 @@ class SelectionRule:
     def sentence(self, artifact: Artifact) -> str:
         """What a table says about its selection."""
         rule = self.criterion(artifact)
-        if all(len(list(stage.points())) == 1 for stage in artifact.stages):
-            chosen = "nothing is searched"
-        else:
-            chosen = f"grid point with the lowest mean {rule.on} over seeds"
-        sentence = f"{self.name}: {chosen}; numbers at the {EPOCH_WORDS[rule.epoch]}"
-        if "test" in (rule.on.partition("_")[0], rule.epoch.removeprefix("best_")):
+        searched = any(len(list(stage.points())) > 1 for stage in artifact.stages)
+        sentence = f"{self.name}: " + (
+            f"the grid point with the lowest mean {rule.on} over seeds"
+            if searched
+            else "nothing is searched"
+        )
+        sentence += f"; numbers at the {EPOCH_WORDS[rule.epoch]}"
+        if rule.epoch == "best_test" or (searched and rule.on.startswith("test_")):
             sentence += " (chosen on the test set, so optimistic)"
         if self.given is None and rule.stated:
             sentence += f". As the paper states it: {rule.stated}"

@@ -1,0 +1,119 @@
+r"""Tables as LaTeX, for ``\usepackage{booktabs}``."""
+
+from __future__ import annotations
+
+import re
+
+from sweep import table_text as text
+from sweep.table_cells import TableCell
+from sweep.tables import Table
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%",
+    "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "±": r"$\pm$", "−": r"$-$", "×": r"$\times$", "·": r"$\cdot$", "→": r"$\to$", "≤": r"$\le$",
+    "≥": r"$\ge$", "≈": r"$\approx$", "∞": r"$\infty$", "√": r"$\surd$", "²": r"$^2$",
+    "³": r"$^3$", "‖": r"$\|$", "–": "--", "—": "---", "…": r"\ldots{}", "’": "'", "‘": "`",
+    "“": "``", "”": "''", "°": r"$^\circ$", "½": r"$\frac12$", "Δ": r"$\Delta$",
+    "α": r"$\alpha$", "β": r"$\beta$", "γ": r"$\gamma$", "δ": r"$\delta$", "ε": r"$\epsilon$",
+    "ζ": r"$\zeta$", "η": r"$\eta$", "θ": r"$\theta$", "κ": r"$\kappa$", "λ": r"$\lambda$",
+    "μ": r"$\mu$", "ρ": r"$\rho$", "σ": r"$\sigma$", "τ": r"$\tau$", "φ": r"$\phi$",
+    "Σ": r"$\Sigma$",
+}  # fmt: skip
+_SPECIAL_PATTERN = re.compile("|".join(map(re.escape, _SPECIAL)))
+
+
+def latex(table: Table) -> str:
+    r"""A ``table`` environment: caption, booktabs rules, notes below.
+
+    What was printed, and the difference, stand in lines of their own under each row, so that a
+    column stays as wide as its numbers.
+    """
+    labels, columns = len(table.row_labels), len(table.columns)
+    said = " ".join(f"{what.capitalize()}: {_sentence(line)}" for what, line in text.header(table))
+    notes = [rf"\par {escape(what)}: {escape(line)}" for what, line in text.footer(table)]
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs}",
+            r"\begin{table}",
+            r"\centering\small",
+            rf"\caption{{{_sentence(table.title)} {said}}}",
+            rf"\label{{tab:{re.sub(r'[^A-Za-z0-9]+', '-', table.artifact)}}}",
+            rf"\begin{{tabular}}{{@{{}}{'l' * labels}{'r' * columns}@{{}}}}",
+            r"\toprule",
+            *_head(table),
+            r"\midrule",
+            *_body(table),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\par\medskip\begin{minipage}{\linewidth}\footnotesize\raggedright",
+            *notes,
+            r"\end{minipage}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _sentence(plain: str) -> str:
+    return escape(plain.rstrip(".")) + "."
+
+
+def _head(table: Table) -> list[str]:
+    """A line a column label, equal neighbors under one rule; the last line names the rows."""
+    lines = []
+    depth, offset = len(table.column_labels), len(table.row_labels)
+    for level in range(depth):
+        last = level == depth - 1
+        entries = list(map(escape, table.row_labels)) if last else [""] * offset
+        rules, at = [], offset + 1
+        for name, width in text.spans(table, level):
+            name = escape(name)
+            entries.append(name if last else rf"\multicolumn{{{width}}}{{c}}{{{name}}}")
+            if not last and name:
+                rules.append(rf"\cmidrule(lr){{{at}-{at + width - 1}}}")
+            at += width
+        lines.append(_row(entries))
+        lines += ["".join(rules)] if rules else []
+    return lines
+
+
+def _body(table: Table) -> list[str]:
+    lines: list[str] = []
+    previous: tuple[str, ...] = ()
+    for row, cells in zip(table.rows, table.grid, strict=True):
+        if previous and row[:-1] != previous[:-1]:
+            lines.append(r"\addlinespace")
+        names = map(escape, text.row_names(row, previous))
+        lines.append(_row([*names, *map(_measured, cells)]))
+        printed = ["" if cell is None else text.printed(cell) for cell in cells]
+        differences = ["" if cell is None else text.difference(cell) for cell in cells]
+        for name, entries in (("printed", printed), ("Δ", differences)):
+            if any(entries):
+                label = rf"\quad {{\footnotesize {escape(name)}}}"
+                small = [rf"{{\footnotesize {escape(e)}}}" if e else "" for e in entries]
+                lines.append(_row([*[""] * (len(row) - 1), label, *small]))
+        previous = row
+    return lines
+
+
+def _measured(cell: TableCell | None) -> str:
+    if cell is None:
+        return ""
+    number = escape(text.value(cell))
+    number = rf"\textbf{{{number}}}" if cell.bold else number
+    return rf"{number} {{\footnotesize {escape(text.counts(cell))}}}"
+
+
+def _row(entries: list[str]) -> str:
+    return " & ".join(entries) + r" \\"
+
+
+def escape(plain: str) -> str:
+    """Text as LaTeX shows it literally; symbols that its fonts lack become mathematics."""
+    plain = " ".join(plain.split())
+    return _SPECIAL_PATTERN.sub(lambda match: _SPECIAL[match.group()], plain)
+
+
+__all__ = ["escape", "latex"]

@@ -1,0 +1,161 @@
+"""A paper's table again: measured mean ± std over seeds, beside what was printed.
+
+`build` arranges the results of an artifact as rows and columns and compares them:
+with the printed numbers (only under a preset that may be compared), and with each
+other (bold). `render` writes the table as one of `FORMATS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search_spaces.spec import Artifact, Cell, Choice, Preset
+from sweep.aggregate import CellResult, SelectionRule
+from sweep.table_cells import TableCell, directions, make
+
+FORMATS: Mapping[str, str] = {
+    "terminal": "sweep.render_terminal",
+    "md": "sweep.render_markdown",
+    "latex": "sweep.render_latex",
+    "csv": "sweep.render_data",
+    "json": "sweep.render_data",
+    "html": "sweep.render_html",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """An artifact's results, arranged. ``grid[i][j]`` is at ``rows[i]`` and ``columns[j]``.
+
+    Attributes:
+        artifact, title, preset: What is shown, at which scale; ``summary`` says it in words.
+        comparable: Whether measured numbers may be compared with printed ones.
+        selection: The rule's sentence; ``rule`` is its name, ``epoch`` where numbers are read.
+        choices: How the paper's ambiguities were read; ``notes``: what the preset shrank.
+        directions: How many pairs come out in the printed order, in words.
+        footnotes: (mark, text) of the printed numbers.
+        provenance: Where the numbers come from: commit, versions, hardware.
+        row_labels, column_labels: Names of the entries of each of ``rows`` and ``columns``.
+    """
+
+    artifact: str
+    title: str
+    preset: str
+    summary: str
+    comparable: bool
+    rule: str
+    selection: str
+    epoch: str
+    choices: tuple[Choice, ...]
+    notes: tuple[str, ...]
+    directions: str
+    footnotes: tuple[tuple[str, str], ...]
+    provenance: Mapping[str, str]
+    row_labels: tuple[str, ...]
+    column_labels: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    columns: tuple[tuple[str, ...], ...]
+    grid: tuple[tuple[TableCell | None, ...], ...]
+
+    @property
+    def cells(self) -> list[tuple[tuple[str, ...], tuple[str, ...], TableCell]]:
+        """Every number with its row and column."""
+        return [
+            (row, column, cell)
+            for row, line in zip(self.rows, self.grid, strict=True)
+            for column, cell in zip(self.columns, line, strict=True)
+            if cell is not None
+        ]
+
+    @property
+    def any_reported(self) -> bool:
+        return any(cell.reported is not None for _, _, cell in self.cells)
+
+
+def render(table: Table, format: str = "terminal", **options: Any) -> str:  # noqa: A002
+    """The table as text. ``terminal`` takes ``width`` (None: as wide as it needs) and ``color``.
+
+    Raises:
+        ValueError: naming the known formats.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"unknown table format {format!r}; known: {', '.join(FORMATS)}")
+    renderer: Callable[..., str] = getattr(importlib.import_module(FORMATS[format]), format)
+    return renderer(table, **options)
+
+
+def build(
+    artifact: Artifact,
+    results: Iterable[CellResult],
+    *,
+    preset: Preset,
+    selection: SelectionRule,
+    provenance: Mapping[str, str] | None = None,
+) -> Table:
+    """Arrange and compare ``results`` (`sweep.aggregate.cells`) as the artifact lays them out.
+
+    Raises:
+        ValueError: if the artifact puts two numbers in one place.
+    """
+    results = list(results)
+    cells = make(artifact, results, preset.comparable)
+    shown = [result.cell for result in results if not result.cell.hidden]
+    down, across = _labels(artifact, shown)
+
+    def place(cell: TableCell, labels: Sequence[str], metric: bool) -> tuple[str, ...]:
+        entries = tuple(str(cell.result.cell.key.get(label, "")) for label in labels)
+        name = (cell.metric.label,) if metric else ()
+        return (name + entries if artifact.metrics_down else entries + name) or ("measured",)
+
+    places = {
+        (place(c, down, artifact.metrics_down), place(c, across, not artifact.metrics_down)): c
+        for c in cells
+    }
+    if len(places) < len(cells):
+        raise ValueError(f"{artifact.id}: two numbers share a row and a column of its table")
+    rows = _ordered(row for row, _ in places)
+    columns = _ordered(column for _, column in places)
+    return Table(
+        artifact=artifact.id,
+        title=artifact.title,
+        preset=preset.name,
+        summary=preset.summary,
+        comparable=preset.comparable,
+        rule=selection.name,
+        selection=selection.sentence(artifact),
+        epoch=selection.criterion(artifact).epoch,
+        choices=artifact.choices,
+        notes=artifact.notes,
+        directions=directions(cells, artifact),
+        footnotes=tuple({cell.mark: cell.note for cell in cells if cell.mark}.items()),
+        provenance=dict(provenance or {}),
+        row_labels=("metric", *down) if artifact.metrics_down else down,
+        column_labels=(across or ("number",)) if artifact.metrics_down else (*across, "metric"),
+        rows=rows,
+        columns=columns,
+        grid=tuple(tuple(places.get((row, column)) for column in columns) for row in rows),
+    )
+
+
+def _labels(artifact: Artifact, cells: Sequence[Cell]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Labels down and across; one that varies but that the artifact places nowhere goes down."""
+    placed = artifact.rows + artifact.columns
+    extra = dict.fromkeys(label for cell in cells for label in cell.key if label not in placed)
+    varying = [label for label in extra if len({cell.key.get(label) for cell in cells}) > 1]
+    return artifact.rows + tuple(varying), artifact.columns
+
+
+def _ordered(places: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """Distinct places by first appearance, those with a common beginning kept together."""
+    distinct = list(dict.fromkeys(places))
+    first: dict[tuple[str, ...], int] = {}
+    for place in distinct:
+        for length in range(1, len(place) + 1):
+            first.setdefault(place[:length], len(first))
+    return tuple(sorted(distinct, key=lambda p: [first[p[:i]] for i in range(1, len(p) + 1)]))
+
+
+__all__ = ["FORMATS", "Table", "TableCell", "build", "render"]
