@@ -62,9 +62,10 @@ class Metric:
 
     @property
     def key(self) -> str:
-        """What `Cell.reported` calls it: ``name``, ``name-minus``, ``name@epoch``."""
+        """What `Cell.reported` calls it: ``name``, ``name-minus``, ``name@epoch``, ``name/ratio``."""
         minus = f"-{self.minus}" if self.minus else ""
-        return f"{self.name}{minus}" + (f"@{self.epoch}" if self.epoch else "")
+        epoch = f"@{self.epoch}" if self.epoch else ""
+        return f"{self.name}{minus}{epoch}" + ("/ratio" if self.relative_to else "")
 
     def display(self, value: float) -> float:
         """The recorded number in the unit of the column."""

@@ -1,0 +1,50 @@
+"""Printed tables as text: one line a printed row, so that it can be checked against the PDF.
+
+    ResNet18 | NRS | 96.01±0.15 96.47±0.10 78.67±0.17 79.88±0.14
+
+Labels come before the last bar, numbers after it; ``-`` is a number that was not printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from search_spaces.spec import Reported
+
+
+def rows(text: str, n: int | None = None) -> Iterator[tuple[tuple[str, ...], list[Reported]]]:
+    """Labels and numbers of every line of ``text``; each number is a mean over ``n`` runs.
+
+    Raises:
+        ValueError: if a line has no labels or something that is not a number.
+    """
+    for line in filter(None, map(str.strip, text.splitlines())):
+        labels, bar, numbers = line.rpartition("|")
+        if not bar:
+            raise ValueError(f"no labels in {line!r}: write 'label | numbers'")
+        yield (
+            tuple(label.strip() for label in labels.split("|")),
+            [number(item, n) for item in numbers.split()],
+        )
+
+
+def number(text: str, n: int | None = None) -> Reported:
+    """``93.12±0.08`` or ``93.12`` or ``-``."""
+    if text == "-":
+        return Reported(None)
+    mean, _, std = text.partition("±")
+    return Reported(float(mean), float(std) if std else None, n)
+
+
+def table(
+    text: str, columns: Iterable[tuple[str, ...]], n: int | None = None
+) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], Reported]]:
+    """(row labels, column labels, number) of every place; ``columns`` are the heads, left to right.
+
+    Raises:
+        ValueError: if a line has more or fewer numbers than there are columns.
+    """
+    heads = list(columns)
+    for labels, numbers in rows(text, n):
+        for head, value in zip(heads, numbers, strict=True):
+            yield labels, head, value
