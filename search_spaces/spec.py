@@ -62,7 +62,7 @@ class Metric:
 
     @property
     def key(self) -> str:
-        """What `Cell.reported` calls it: ``name``, ``name-minus``, ``name@epoch``, ``name/ratio``."""
+        """Its name in `Cell.reported`: ``name``, ``name-minus``, ``name@epoch``, ``name/ratio``."""
         minus = f"-{self.minus}" if self.minus else ""
         epoch = f"@{self.epoch}" if self.epoch else ""
         return f"{self.name}{minus}{epoch}" + ("/ratio" if self.relative_to else "")
@@ -228,6 +228,11 @@ class Artifact:
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)
+
+    def curves(self) -> tuple[str, ...]:
+        """Recorded metrics whose per-epoch history is shown or averaged."""
+        shown = [m for m in self.metrics if self.x == "epoch" or m.epoch == "mean"]
+        return tuple(dict.fromkeys(n for m in shown for n in (m.name, m.minus) if n))
 
     def last_stage(self, cell: Cell) -> Stage:
         """The stage a cell's number comes from."""

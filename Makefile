@@ -1,0 +1,52 @@
+# make demo | test | test-slow | lint | types | bench | .venv
+# Needs Python 3.11 or newer (PYTHON=python3.12 names another) and nothing else.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARTIFACT ?= compare/methods
+PRESET ?= smoke
+
+.PHONY: demo test test-slow lint format types bench lock .venv clean
+
+demo: .venv/.ready
+	$(BIN)/python -m sweep reproduce $(ARTIFACT) --preset $(PRESET)
+
+test: .venv/.ready
+	$(BIN)/python -m pytest $(PYTEST)
+
+test-slow: .venv/.ready
+	$(BIN)/python -m pytest -m slow $(PYTEST)
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: .venv/.ready
+	$(BIN)/mypy
+
+bench: .venv/.ready
+	$(BIN)/python -m benchmarks
+
+# The set-up alone. The stamp is written last: an interrupted set-up is done again.
+.venv: .venv/.ready
+
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "flatsweep needs Python 3.11 or newer; name it: make PYTHON=python3.12")'
+	@rm -f .venv/.ready
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch .venv/.ready
+
+# Pin anew what pyproject.toml asks for (names and versions, no addresses).
+lock: .venv/.ready
+	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --all-extras \
+	  --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,5 @@
+"""``python -m sweep``: the command ``sweep`` without an installed script."""
+
+from sweep.cli import main
+
+main()

@@ -1,0 +1,192 @@
+"""An artifact, turned into the trials it needs.
+
+Planning is a pure function of the artifact, the selection rule and the record:
+a stage that starts from the winner of an earlier one is filled in once that
+winner is known, and counted as pending until then. Running is then a set
+difference: planned trials less those the record has.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+from search_spaces.spec import Artifact, Cell, Stage
+from sweep.aggregate import SelectionRule, winner
+from sweep.record import Record
+from trainables.config import TrialConfig, merge
+
+HELD_OUT = 0.1
+"""Fraction held out under ``--selection validation`` where the paper held out nothing."""
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One trial and the place it is needed in. ``point`` is its position in the stage's grid."""
+
+    stage: str
+    cell: Cell
+    seed: int
+    point: Mapping[str, Any]
+    config: TrialConfig
+
+    @property
+    def trial_id(self) -> str:
+        return self.config.trial_id
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage's trials; ``pending`` more are determined once stage ``after`` has its winners."""
+
+    name: str
+    trials: tuple[PlannedTrial, ...]
+    pending: int = 0
+    after: str | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.trials) + self.pending
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All stages of an artifact under a selection rule, as far as the record determines them."""
+
+    artifact: Artifact
+    preset: str
+    selection: SelectionRule
+    cells: tuple[Cell, ...]
+    stages: tuple[PlannedStage, ...]
+
+    @property
+    def trials(self) -> list[PlannedTrial]:
+        """Every distinct trial once, in the order of the stages."""
+        distinct: dict[str, PlannedTrial] = {}
+        for stage in self.stages:
+            for trial in stage.trials:
+                distinct.setdefault(trial.trial_id, trial)
+        return list(distinct.values())
+
+    @property
+    def size(self) -> int:
+        """Distinct trials now known, and those still pending."""
+        return len(self.trials) + sum(stage.pending for stage in self.stages)
+
+    def missing(self, record: Record) -> list[PlannedTrial]:
+        """Trials the record has no outcome for: neither done nor diverged."""
+        return [t for t in self.trials if record.status(t.trial_id) not in ("done", "diverged")]
+
+
+def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Record) -> Plan:
+    """Expand ``artifact`` (already shrunk by ``preset``) as far as ``record`` allows.
+
+    Raises:
+        ValueError: if the artifact is blocked or one of its configurations is invalid.
+    """
+    if artifact.blocked:
+        raise ValueError(f"{artifact.id} cannot run yet: {artifact.blocked}")
+    cells = tuple(every_cell(artifact))
+    stages: dict[str, PlannedStage] = {}
+    for stage in artifact.stages:
+        stages[stage.name] = _expand(artifact, stage, cells, stages, selection, record)
+    return Plan(artifact, preset, selection, cells, tuple(stages.values()))
+
+
+def every_cell(artifact: Artifact) -> Iterator[Cell]:
+    """The artifact's cells, repeated for each registered name of ``artifact.every``."""
+
+    def repeat(cells: list[Cell], label: str, package: str) -> list[Cell]:
+        names = importlib.import_module(f"trainables.{package}").names()
+        return [
+            replace(
+                cell,
+                key={label: name, **cell.key},
+                fields={label: {"name": name}, **cell.fields},
+            )
+            for name in names
+            for cell in cells
+        ]
+
+    packages = artifact.every.items()
+    return iter(reduce(lambda cells, item: repeat(cells, *item), packages, list(artifact.cells)))
+
+
+def _expand(
+    artifact: Artifact,
+    stage: Stage,
+    cells: tuple[Cell, ...],
+    before: Mapping[str, PlannedStage],
+    selection: SelectionRule,
+    record: Record,
+) -> PlannedStage:
+    points = list(stage.points())
+    trials: list[PlannedTrial] = []
+    pending = 0
+    for cell in filter(stage.covers, cells):
+        inherited = _inherited(stage, cell, before, artifact, selection, record)
+        if inherited is None:
+            pending += len(points) * stage.seeds
+            continue
+        for point in points:
+            for seed in range(stage.seeds):
+                fields = {**artifact.base, **cell.fields, **stage.fields, **inherited, **point}
+                config = _configure({**fields, "seed": seed}, cell)
+                if selection.needs_validation and len(points) > 1 and not config.data.validation:
+                    config = config.replace(**{"data.validation": HELD_OUT})
+                trials.append(PlannedTrial(stage.name, cell, seed, point, config))
+    return PlannedStage(stage.name, tuple(trials), pending, stage.after)
+
+
+def _configure(fields: Mapping[str, Any], cell: Cell) -> TrialConfig:
+    config = TrialConfig(**merge({}, fields))
+    if not cell.equal_gradients:
+        return config
+    epochs = max(1, round(config.epochs / gradients_per_step(config)))
+    return config.replace(epochs=epochs)
+
+
+def gradients_per_step(config: TrialConfig) -> float:
+    """Gradient evaluations one step of the trial's method costs (ERM: 1)."""
+    from trainables import methods
+
+    method = methods.build(
+        config.method.name,
+        regularizers=[(r.name, r.options) for r in config.regularizers],
+        **config.method.options,
+    )
+    return float(method.cost)
+
+
+def _inherited(
+    stage: Stage,
+    cell: Cell,
+    before: Mapping[str, PlannedStage],
+    artifact: Artifact,
+    selection: SelectionRule,
+    record: Record,
+) -> dict[str, Any] | None:
+    """The winner's settings that ``cell`` starts from; None while the winner is unknown."""
+    if stage.after is None:
+        return {}
+    match = tuple(cell.key) if stage.match is None else stage.match
+    parents = [
+        trial
+        for trial in before[stage.after].trials
+        if all(trial.cell.key.get(label) == cell.key.get(label) for label in match)
+    ]
+    if any(record.status(trial.trial_id) in ("missing", "running") for trial in parents):
+        return None
+    point = winner(parents, record, selection.criterion(artifact))
+    if point is None:
+        return None
+    config = next(trial.config for trial in parents if trial.point == point)
+    settings = config.model_dump(mode="json")
+    return {field: _at(settings, field) for field in stage.inherit}
+
+
+def _at(settings: Mapping[str, Any], path: str) -> Any:
+    return reduce(lambda node, key: node[key], path.split("."), settings)

@@ -1,0 +1,346 @@
+"""A plan, run: what is missing goes through Ray Tune, what finishes goes into the record.
+
+The same command again continues: results are in storage before they are
+reported and in MLflow right after, and both are looked at before anything
+starts. Stages follow each other: as soon as the record knows a stage's
+winners, the next one is planned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from search_spaces.spec import Artifact
+from sweep.aggregate import SelectionRule
+from sweep.plan import Plan, PlannedTrial, gradients_per_step, plan
+from sweep.record import Record
+from sweep.tracking import Tracker
+from trainables.result import TrialResult
+from trainables.storage import Storage
+from trainables.train import RESULT
+
+RETRIES = 2
+"""How often a trial whose process died is started again (from its checkpoint)."""
+
+
+class ResourceError(Exception):
+    """More CPUs or GPUs are asked for than there are; the message has the numbers."""
+
+
+class Stopped(Exception):
+    """The sweep was interrupted; the message says how to go on."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where and how a sweep runs; nothing here changes a trial's numbers.
+
+    Attributes:
+        storage: Folder or URI of results, checkpoints and weights.
+        address: Ray cluster to join; None starts a local one.
+        cpus, gpus: Of each trial; fractions share a device.
+        concurrency: Most trials at once; None: as many as fit.
+        execution: Further options of `trainables.train.Execution`.
+    """
+
+    storage: str = "results"
+    address: str | None = None
+    cpus: float = 1
+    gpus: float = 0
+    concurrency: int | None = None
+    execution: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Watcher(Protocol):
+    """What a sweep tells while it runs (`sweep.progress` shows it)."""
+
+    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> None: ...
+    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None: ...
+    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None: ...
+    def said(self, sentence: str) -> None: ...
+
+
+def run(
+    artifact: Artifact,
+    preset: str,
+    selection: SelectionRule,
+    tracker: Tracker,
+    settings: Settings,
+    watcher: Watcher,
+    render: Callable[[Plan, Record], Mapping[str, str]] | None = None,
+    trainable: type | None = None,
+) -> tuple[Plan, Record]:
+    """Run every trial of ``artifact`` that the record lacks.
+
+    Args:
+        render: Gives the files (name -> text) that are attached to the sweep's MLflow run.
+        trainable: Instead of `trainables.tune.TrialTrainable` (benchmarks measure with one that
+            does nothing).
+
+    Returns:
+        The plan as far as it got, and the record it is read from. A trial that failed stays
+        missing in the record and is tried again by the next run.
+
+    Raises:
+        ResourceError, trainables.storage.StorageError, sweep.tracking.TrackingError: before any
+            trial starts.
+    """
+    storage = Storage(settings.storage)
+    storage.check_writable()
+    attempted: set[str] = set()
+    with contextlib.ExitStack() as stack:
+        parent = ""
+        cluster: _Cluster | None = None
+        while True:
+            record = tracker.record()
+            planned = plan(artifact, preset, selection, record)
+            tags = _Tags(planned, parent)
+            missing = _adopt(planned.missing(record), storage, tracker, tags, watcher)
+            if len(missing) < len(planned.missing(record)):
+                continue
+            todo = [trial for trial in missing if trial.trial_id not in attempted]
+            if not todo:
+                _join(planned, record, tracker, tags)
+                if parent:
+                    tracker.finish_sweep(parent, render(planned, record) if render else {})
+                return planned, record
+            if cluster is None:
+                cluster = stack.enter_context(_ray(settings))
+                cluster.check(settings)
+                parent = tracker.start_sweep(artifact.id, preset, selection.name, artifact.title)
+            attempted |= {trial.trial_id for trial in todo}
+            tags = _Tags(planned, parent)
+            slots = cluster.slots(settings)
+            watcher.wave(planned, todo, slots)
+            reporter = _Reporter(todo, storage, tracker, tags, watcher)
+            _tune(todo, settings, slots, reporter, trainable)
+            if reporter.error is not None:
+                raise reporter.error
+            if reporter.unfinished:
+                raise Stopped(
+                    f"stopped with {len(reporter.unfinished)} trials unfinished; "
+                    "what is finished is recorded, the same command continues"
+                )
+
+
+@dataclass(frozen=True)
+class _Tags:
+    """MLflow tags that say what a trial was run for."""
+
+    plan: Plan
+    parent: str
+
+    def of(self, trial: PlannedTrial) -> dict[str, str]:
+        tags = {
+            "paper": self.plan.artifact.paper,
+            "artifact": self.plan.artifact.id,
+            "cell": " / ".join(trial.cell.key.values()),
+            "method": trial.config.method.name,
+            "stage": trial.stage,
+            "seed": str(trial.seed),
+            "preset": self.plan.preset,
+        }
+        return {**tags, "mlflow.parentRunId": self.parent} if self.parent else tags
+
+
+def _adopt(
+    missing: Sequence[PlannedTrial],
+    storage: Storage,
+    tracker: Tracker,
+    tags: _Tags,
+    watcher: Watcher,
+) -> list[PlannedTrial]:
+    """Track results that are in storage but not in the record; return what is truly missing."""
+    stored = set(storage.names(f"trials/*/{RESULT}")) if missing else set()
+    remaining = []
+    found = 0
+    for trial in missing:
+        name = f"trials/{trial.trial_id}/{RESULT}"
+        if name in stored:
+            result = TrialResult.from_json(storage.read(name))
+            tracker.track(trial, result, tags.of(trial))
+            found += 1
+        else:
+            remaining.append(trial)
+    if found:
+        watcher.said(f"{found} finished trials found in storage and recorded")
+    return remaining
+
+
+def _join(planned: Plan, record: Record, tracker: Tracker, tags: _Tags) -> None:
+    """Trials that another artifact trained also get this one's tags."""
+    for trial in planned.trials:
+        if record.status(trial.trial_id) in ("done", "diverged"):
+            tracker.join(trial, tags.of(trial))
+
+
+class _Reporter:
+    """Hears from Ray Tune, in the driver: reads results from storage, tracks and shows them."""
+
+    def __init__(
+        self,
+        todo: Sequence[PlannedTrial],
+        storage: Storage,
+        tracker: Tracker,
+        tags: _Tags,
+        watcher: Watcher,
+    ) -> None:
+        self.unfinished = {trial.trial_id: trial for trial in todo}
+        self.error: Exception | None = None
+        self._storage, self._tracker, self._tags = storage, tracker, tags
+        self._watcher = watcher
+
+    def heard(self, report: Mapping[str, Any]) -> None:
+        trial = self.unfinished.get(report.get("trial_id", ""))
+        if trial is None:
+            return
+        if "outcome" not in report:
+            self._watcher.running(trial, report["epoch"], report["epochs"])
+        elif report["outcome"] == "failed":
+            self.failed(trial.trial_id, report["error"])
+        else:
+            self._finished(trial)
+
+    def failed(self, trial_id: str, error: str) -> None:
+        trial = self.unfinished.pop(trial_id, None)
+        if trial is not None:
+            self._guarded(self._tracker.track_failure, trial, error, self._tags.of(trial))
+            self._watcher.finished(trial, f"failed: {error}", None)
+
+    def _finished(self, trial: PlannedTrial) -> None:
+        content = self._storage.read(f"trials/{trial.trial_id}/{RESULT}")
+        result = TrialResult.from_json(content)
+        self._guarded(self._tracker.track, trial, result, self._tags.of(trial))
+        del self.unfinished[trial.trial_id]
+        self._watcher.finished(trial, result.status, result)
+
+    def _guarded(self, write: Callable[..., None], *arguments: Any) -> None:
+        """A tracking store that goes away mid-sweep must not cost a trial: storage has it."""
+        try:
+            write(*arguments)
+        except Exception as error:
+            if self.error is None:
+                self._watcher.said(f"{error}; results stay in storage and are recorded next time")
+            self.error = error
+
+
+def _tune(
+    todo: Sequence[PlannedTrial],
+    settings: Settings,
+    slots: int,
+    reporter: _Reporter,
+    trainable: type | None,
+) -> None:
+    from ray import tune
+
+    from sweep.listener import Listener
+    from trainables.tune import TrialTrainable
+
+    longest_first = sorted(todo, key=_expected_cost, reverse=True)
+    space = {
+        "trial": tune.grid_search([_as_option(trial) for trial in longest_first]),
+        "storage": Storage(settings.storage).root,
+        "execution": dict(settings.execution),
+    }
+    resources = {"cpu": settings.cpus, "gpu": settings.gpus}
+    scratch = tempfile.mkdtemp(prefix="flatsweep-")
+    try:
+        tune.Tuner(
+            tune.with_resources(trainable or TrialTrainable, resources),
+            param_space=space,
+            tune_config=tune.TuneConfig(max_concurrent_trials=slots, reuse_actors=True),
+            run_config=tune.RunConfig(
+                name="trials",
+                storage_path=scratch,
+                callbacks=[Listener(reporter)],
+                failure_config=tune.FailureConfig(max_failures=RETRIES),
+                verbose=0,
+            ),
+        ).fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _as_option(trial: PlannedTrial) -> str:
+    """Text, so that Tune sees one value and not a tree of settings to search in."""
+    return json.dumps({"trial_id": trial.trial_id, "config": json.loads(trial.config.canonical)})
+
+
+def _expected_cost(trial: PlannedTrial) -> float:
+    """Longest first, so that no slot waits for one late long trial."""
+    return trial.config.epochs * gradients_per_step(trial.config)
+
+
+class _Cluster:
+    """The Ray cluster's resources."""
+
+    def __init__(self, resources: Mapping[str, float]) -> None:
+        self.cpus = resources.get("CPU", 0)
+        self.gpus = resources.get("GPU", 0)
+
+    def check(self, settings: Settings) -> None:
+        for kind, asked, there in (
+            ("CPUs", settings.cpus, self.cpus),
+            ("GPUs", settings.gpus, self.gpus),
+        ):
+            if asked > there:
+                raise ResourceError(
+                    f"a trial asks for {asked:g} {kind} and the cluster has {there:g}; "
+                    f"ask for at most that with --{kind.lower()}"
+                )
+
+    def slots(self, settings: Settings) -> int:
+        """Trials that fit at once."""
+        fits = [math.floor(self.cpus / settings.cpus)] if settings.cpus else []
+        fits += [math.floor(self.gpus / settings.gpus + 1e-9)] if settings.gpus else []
+        most = min(fits, default=1)
+        return max(1, min(most, settings.concurrency or most))
+
+
+@contextlib.contextmanager
+def _ray(settings: Settings) -> Iterator[_Cluster]:
+    """Join or start Ray, quietly, and leave it again."""
+    quiet = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "TUNE_GLOBAL_CHECKPOINT_S": "600",
+        "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+        "RAY_AIR_NEW_OUTPUT": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        # Said explicitly: with a token file from an earlier run Ray would decide for itself.
+        "RAY_AUTH_MODE": "token" if settings.address else "disabled",
+    }
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    address = settings.address or os.environ.get("RAY_ADDRESS")
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}},
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ResourceError(
+            f"Ray at {address or 'this machine'} cannot be reached ({reason}); "
+            "check --address, and RAY_AUTH_MODE on both sides"
+        ) from error
+    try:
+        yield _Cluster(ray.cluster_resources())
+    finally:
+        ray.shutdown()

@@ -1,0 +1,315 @@
+"""The record in MLflow: the only file that talks to it.
+
+One run a trial, found by the tag ``trial_id``; an experiment a paper; a parent
+run for each sweep, with its rendered table attached. A run counts once its tag
+``outcome`` is there, which is written last: a half-written run is written again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sweep.record import Record, Run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
+
+    from sweep.plan import Plan, PlannedTrial
+    from trainables.result import TrialResult
+
+EXPERIMENT = "flatsweep/{paper}"
+PAGE = 5000
+METRICS_A_CALL = 1000  # MLflow's limit for one log_batch
+PARAMS_A_CALL = 100
+LIST_SEPARATOR = " "
+
+
+class TrackingError(Exception):
+    """The tracking store does not answer or cannot be used; the message says what to do."""
+
+
+def default_uri(storage: str) -> str:
+    """``$MLFLOW_TRACKING_URI``, else SQLite beside the results (or in the working folder)."""
+    folder = Path("results" if "://" in storage else storage).expanduser().resolve()
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder / 'mlflow.db'}"
+
+
+class Tracker:
+    """Reads and writes the record at a tracking URI. Only the driver makes one."""
+
+    def __init__(self, uri: str) -> None:
+        """Connect. Raises TrackingError in one sentence if the store cannot be used."""
+        self.uri = uri
+        self._client = _connect(uri)
+        self._experiments: dict[str, str] = {}
+        self._runs: dict[str, MlflowRun] = {}
+        self._unfinished: dict[str, MlflowRun] = {}
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def record(self) -> Record:
+        """Every tracked trial, without its per-epoch curves (`with_curves` reads those)."""
+        return Record.from_runs(self.runs())
+
+    def runs(self, history: bool = False) -> Iterator[Run]:
+        """Every tracked trial; its per-epoch curves too if asked for (a call a metric: slow)."""
+        tracked = list(self._tracked())
+        runs = [run for run in tracked if "outcome" in run.data.tags]
+        self._runs = {run.data.tags["trial_id"]: run for run in runs}
+        self._unfinished = {
+            run.data.tags["trial_id"]: run for run in tracked if "outcome" not in run.data.tags
+        }
+        return (self._as_run(run, list(run.data.metrics) if history else ()) for run in runs)
+
+    def with_curves(self, planned: Plan, record: Record) -> Record:
+        """``record``, with the curves that the artifact's columns and axes are made of."""
+        names = planned.artifact.curves()
+        if not names:
+            return record
+        wanted = {trial.trial_id for trial in planned.trials}
+        return Record.from_runs(
+            self._as_run(run, names if trial_id in wanted else ())
+            for trial_id, run in self._runs.items()
+        )
+
+    @property
+    def count(self) -> int:
+        """Trials at the last look."""
+        return len(self._runs)
+
+    def tags(self) -> Iterator[Mapping[str, str]]:
+        """The tags of every tracked trial at the last look."""
+        return (run.data.tags for run in self._runs.values())
+
+    def run_id(self, trial_id: str) -> str | None:
+        """The MLflow run that a trial's numbers are in."""
+        run = self._runs.get(trial_id)
+        return run.info.run_id if run else None
+
+    def _tracked(self) -> Iterator[MlflowRun]:
+        experiments = [
+            e.experiment_id
+            for e in self._call(self._client.search_experiments)
+            if e.name.startswith(EXPERIMENT.format(paper=""))
+        ]
+        token = None
+        while experiments:
+            page = self._call(
+                self._client.search_runs,
+                experiments,
+                filter_string="tags.trial_id != ''",
+                max_results=PAGE,
+                page_token=token,
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _as_run(self, run: MlflowRun, curves: Iterable[str]) -> Run:
+        metrics = run.data.metrics
+        names = [name for name in curves if name in metrics]
+        return Run(
+            trial_id=run.data.tags["trial_id"],
+            status=run.data.tags["outcome"],  # type: ignore[arg-type]
+            metrics=dict(metrics),
+            history={name: self._curve(run.info.run_id, name) for name in names},
+            error=run.data.tags.get("error", ""),
+            run_id=run.info.run_id,
+        )
+
+    def _curve(self, run_id: str, name: str) -> list[tuple[int, float]]:
+        points = self._call(self._client.get_metric_history, run_id, name)
+        return sorted((point.step, point.value) for point in points)
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def start_sweep(self, artifact_id: str, preset: str, selection: str, title: str) -> str:
+        """The parent run of this sweep, made at its first start and found again later."""
+        experiment = self._experiment(artifact_id.partition("/")[0])
+        name = f"{artifact_id} {preset} ({selection})"
+        found = self._call(
+            self._client.search_runs,
+            [experiment],
+            filter_string=f"tags.sweep = '{name}'",
+            max_results=1,
+        )
+        if found:
+            return str(found[0].info.run_id)
+        tags = {
+            "sweep": name,
+            "mlflow.runName": name,
+            "mlflow.note.content": title,
+            "paper": artifact_id.partition("/")[0],
+            "artifact": artifact_id,
+            "preset": preset,
+            "selection": selection,
+        }
+        return str(self._call(self._client.create_run, experiment, tags=tags).info.run_id)
+
+    def finish_sweep(self, parent: str, attachments: Mapping[str, str]) -> None:
+        """Attach the rendered tables (file name -> text) to the sweep's run and close it."""
+        for name, text in attachments.items():
+            self._call(self._client.log_text, parent, text, name)
+        self._call(self._client.set_terminated, parent)
+
+    def track(self, trial: PlannedTrial, result: TrialResult, tags: Mapping[str, str]) -> None:
+        """Write a finished trial as one run. ``tags`` name the sweep it was run for."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        run_id = self._open(trial, tags)
+        now = int(time.time() * 1000)
+        points = [
+            Metric(name, value, now, epoch)
+            for name, values in result.history.items()
+            for epoch, value in enumerate(values, start=1)
+        ]
+        last = int(result.metrics.get("epochs_run", 0))
+        points += [
+            Metric(name, value, now, last)
+            for name, value in result.metrics.items()
+            if name not in result.history and value is not None
+        ]
+        params = [Param(name, str(value)) for name, value in trial.config.flat().items()]
+        provenance = [RunTag(f"provenance.{k}", v) for k, v in result.provenance.items()]
+        first, rest = points[: METRICS_A_CALL // 2], points[METRICS_A_CALL // 2 :]
+        self._call(
+            self._client.log_batch, run_id, first, params[:PARAMS_A_CALL], provenance
+        )
+        for start in range(0, len(rest), METRICS_A_CALL):
+            self._call(self._client.log_batch, run_id, rest[start : start + METRICS_A_CALL])
+        self._close(run_id, result.status, "")
+
+    def track_failure(self, trial: PlannedTrial, error: str, tags: Mapping[str, str]) -> None:
+        """Write a trial that raised, or whose process died too often, as a failed run."""
+        self._close(self._open(trial, tags), "failed", error)
+
+    def join(self, trial: PlannedTrial, tags: Mapping[str, str]) -> None:
+        """Note that an already tracked trial also belongs to this artifact, preset and stage."""
+        run = self._runs.get(trial.trial_id)
+        if run is None:
+            return
+        for label in ("artifact", "preset", "stage"):
+            listed = run.data.tags.get(label, "").split(LIST_SEPARATOR)
+            if tags[label] not in listed:
+                joined = LIST_SEPARATOR.join([*filter(None, listed), tags[label]])
+                self._call(self._client.set_tag, run.info.run_id, label, joined)
+
+    def add_metrics(self, trial_id: str, metrics: Mapping[str, float]) -> None:
+        """Record further numbers of a tracked trial (measured later from its weights)."""
+        from mlflow.entities import Metric
+
+        run = self._runs[trial_id]
+        now = int(time.time() * 1000)
+        step = int(run.data.metrics.get("epochs_run", 0))
+        points = [Metric(name, value, now, step) for name, value in metrics.items()]
+        self._call(self._client.log_batch, run.info.run_id, points)
+
+    def _open(self, trial: PlannedTrial, tags: Mapping[str, str]) -> str:
+        """A fresh run for the trial; an unfinished or failed one of the same trial is removed."""
+        experiment = self._experiment(tags["paper"])
+        for runs in (self._unfinished, self._runs):
+            old = runs.pop(trial.trial_id, None)
+            if old is not None and old.data.tags.get("outcome", "failed") == "failed":
+                self._call(self._client.delete_run, old.info.run_id)
+        identity = {"trial_id": trial.trial_id, "mlflow.runName": _run_name(trial)}
+        run = self._call(self._client.create_run, experiment, tags={**tags, **identity})
+        return str(run.info.run_id)
+
+    def _close(self, run_id: str, outcome: str, error: str) -> None:
+        from mlflow.entities import RunTag
+
+        tags = [RunTag("outcome", outcome)]
+        if error:
+            tags.append(RunTag("error", error[:4000]))
+        status = "FAILED" if outcome == "failed" else "FINISHED"
+        self._call(self._client.set_terminated, run_id, status)
+        self._call(self._client.log_batch, run_id, tags=tags)
+
+    def _experiment(self, paper: str) -> str:
+        name = EXPERIMENT.format(paper=paper)
+        if name not in self._experiments:
+            found = self._call(self._client.get_experiment_by_name, name)
+            self._experiments[name] = (
+                found.experiment_id
+                if found
+                else self._call(
+                    self._client.create_experiment, name, artifact_location=self._artifacts(name)
+                )
+            )
+        return self._experiments[name]
+
+    def _artifacts(self, experiment: str) -> str | None:
+        """Attachments lie beside a SQLite database; a server has a place of its own."""
+        if not self.uri.startswith("sqlite:///"):
+            return None
+        folder = Path(self.uri.removeprefix("sqlite:///")).parent / "mlartifacts" / experiment
+        return folder.resolve().as_uri()
+
+    def _call(self, function: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except Exception as error:
+            raise TrackingError(_sentence(self.uri, error)) from error
+
+
+def _run_name(trial: PlannedTrial) -> str:
+    """``sam · equal epochs · seed 1``, with the grid point where there is one."""
+    point = [f"{name.rpartition('.')[2]}={value}" for name, value in trial.point.items()]
+    return " · ".join([*trial.cell.key.values(), *point, f"seed {trial.seed}"])
+
+
+def _connect(uri: str) -> MlflowClient:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # A server that is down is said within seconds, not after minutes of retries.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    _check(uri)
+    import logging
+
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    from mlflow import MlflowClient
+
+    try:
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+    except Exception as error:
+        raise TrackingError(_sentence(uri, error)) from error
+    return client
+
+
+def _check(uri: str) -> None:
+    parts = urlsplit(uri)
+    if parts.scheme == "sqlite":
+        folder = Path(uri.removeprefix("sqlite:///")).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrackingError(_sentence(uri, error)) from error
+    elif parts.scheme in ("", "file"):
+        raise TrackingError(
+            f"tracking URI {uri!r} is a plain folder, which MLflow no longer supports; "
+            "name a database (sqlite:///path/mlflow.db) or a server (http://host:5000)"
+        )
+
+
+def _sentence(uri: str, error: BaseException) -> str:
+    """One line from whatever MLflow, SQLAlchemy or the network raised."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if "out-of-date database schema" in str(error):
+        mend = f"back it up, then run: mlflow db upgrade {uri}"
+    elif "file is not a database" in str(error) or "malformed" in str(error):
+        mend = "restore a backup, or name another database with --tracking-uri"
+    else:
+        mend = "check that it is there and reachable, or name another with --tracking-uri"
+    return f"tracking store {uri!r} cannot be used ({reason[:300]}); {mend}"
+
+
+__all__ = ["TrackingError", "Tracker", "default_uri"]

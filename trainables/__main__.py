@@ -1,0 +1,65 @@
+"""``python -m trainables CONFIG.json``: run one trial and print its result as JSON.
+
+How a trial is run on a bare machine, and how a person debugs one. ``-`` reads
+the configuration from standard input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0: done or diverged (the result says which). 1: it failed. 2: bad usage."""
+    parser = argparse.ArgumentParser(prog="python -m trainables", description=__doc__)
+    parser.add_argument("config", help="a TrialConfig as JSON, or - for standard input")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
+    parser.add_argument("--data", type=Path, help="folder of the data sets")
+    parser.add_argument("--storage", help="folder or URI: resume from and write to it")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
+    parser.add_argument(
+        "--keep-weights", choices=("none", "last", "best"), default="none", help="default none"
+    )
+    options = parser.parse_args(arguments)
+
+    from trainables.config import TrialConfig
+
+    try:
+        text = sys.stdin.read() if options.config == "-" else Path(options.config).read_text()
+        fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise ValueError("a configuration is a JSON object")
+        config = TrialConfig(**fields)
+    except (OSError, ValueError) as error:
+        print(f"{options.config}: {error}", file=sys.stderr)
+        return 2
+
+    from trainables.data import DataError
+    from trainables.storage import Storage, StorageError
+    from trainables.train import Execution, fit
+
+    execution = Execution(
+        options.device, options.data, options.threads, keep_weights=options.keep_weights
+    )
+    try:
+        storage = Storage(options.storage) if options.storage else None
+        if storage is not None:
+            storage.check_writable()
+        result = fit(config, execution, storage, on_epoch=_report)
+    except (DataError, StorageError, RuntimeError) as error:
+        print(f"trial {config.trial_id} failed: {error}", file=sys.stderr)
+        return 1
+    print(result.to_json())
+    return 0
+
+
+def _report(epoch: int, numbers: dict[str, float]) -> None:
+    shown = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+    print(f"epoch {epoch}: {shown}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""Checkpoints that are whole or absent.
+
+Layout: 32 bytes of SHA-256 over the rest, then torch's own format. They are
+written atomically (`Storage.write`) and read with ``weights_only=True``, so a
+checkpoint can neither be half there nor run code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import Any
+
+import torch
+
+from trainables.storage import Storage
+
+
+class CheckpointError(Exception):
+    """A checkpoint that is damaged or belongs to another trial."""
+
+
+def save(storage: Storage, name: str, state: dict[str, Any]) -> None:
+    """Write ``state`` (tensors, numbers, strings, lists, dicts) as file ``name``."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    payload = buffer.getvalue()
+    storage.write(name, hashlib.sha256(payload).digest() + payload)
+
+
+def load(storage: Storage, name: str, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Read what `save` wrote. Raises FileNotFoundError or CheckpointError."""
+    content = storage.read(name)
+    digest, payload = content[:32], content[32:]
+    if hashlib.sha256(payload).digest() != digest:
+        raise CheckpointError(
+            f"checkpoint {storage.path(name)} is damaged (its checksum does not match); delete it"
+        )
+    state: dict[str, Any] = torch.load(
+        io.BytesIO(payload), map_location=device, weights_only=True
+    )
+    return state

@@ -1,0 +1,97 @@
+"""torch's optimizers from an `Optimizer`, and the learning rate over time from a `Schedule`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from trainables.config import Optimizer, Schedule
+
+IMPROVEMENT = 1e-4
+"""A plateau ends when the loss falls below (1 - this) times its best: torch's ReduceLROnPlateau."""
+
+
+def build_optimizer(model: nn.Module, config: Optimizer) -> torch.optim.Optimizer:
+    """One of torch's optimizers over the trainable parameters of ``model``."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups: list[dict[str, Any]]
+    if config.decay == "all":
+        groups = [{"params": parameters, "weight_decay": config.weight_decay}]
+    else:
+        weights = [p for p in parameters if p.ndim > 1]
+        others = [p for p in parameters if p.ndim <= 1]
+        groups = [
+            {"params": weights, "weight_decay": config.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+    if config.name == "sgd":
+        return torch.optim.SGD(
+            groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, foreach=True
+        )
+    adam = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
+    return adam(groups, lr=config.lr, betas=config.betas, amsgrad=config.amsgrad, foreach=True)
+
+
+class LearningRate:
+    """Sets the learning rate before every step.
+
+    ``drops`` counts the discrete reductions so far (``step`` and ``plateau``):
+    some methods begin at the first one.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        config: Schedule,
+        base: float,
+        steps_per_epoch: int,
+        epochs: int,
+    ) -> None:
+        self.optimizer, self.config, self.base = optimizer, config, base
+        self.steps_per_epoch, self.epochs = steps_per_epoch, epochs
+        self.milestones = sorted(m if m >= 1 else m * epochs for m in config.milestones)
+        self.best = math.inf
+        self.stagnant = 0
+        self.plateaus = 0
+        self.drops = 0
+
+    def before_step(self, step: int) -> float:
+        """Set and return the learning rate of optimizer step ``step`` (from 0)."""
+        self.drops = self._drops(step / self.steps_per_epoch)
+        rate = self.base * self._scale(step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def after_epoch(self, loss: float) -> None:
+        """Note an epoch's mean training loss; only ``plateau`` looks at it."""
+        if loss < self.best * (1 - IMPROVEMENT):
+            self.best, self.stagnant = loss, 0
+        else:
+            self.stagnant += 1
+        if self.stagnant > self.config.patience:
+            self.plateaus, self.stagnant = self.plateaus + 1, 0
+
+    def _drops(self, epoch: float) -> int:
+        if self.config.name == "plateau":
+            return self.plateaus
+        return sum(epoch >= milestone for milestone in self.milestones)
+
+    def _scale(self, step: int) -> float:
+        warmup = self.config.warmup_epochs * self.steps_per_epoch
+        if step < warmup:
+            return (step + 1) / warmup if warmup >= 1 else 1.0
+        if self.config.name == "cosine":
+            total = self.epochs * self.steps_per_epoch
+            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+        return self.config.gamma**self.drops
+
+    def state_dict(self) -> dict[str, float]:
+        return {"best": self.best, "stagnant": self.stagnant, "plateaus": self.plateaus}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self.best = state["best"]
+        self.stagnant, self.plateaus = int(state["stagnant"]), int(state["plateaus"])

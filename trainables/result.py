@@ -1,0 +1,113 @@
+"""What a trial leaves behind, as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import subprocess
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+Status = Literal["done", "diverged"]
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """The outcome of one trial.
+
+    Attributes:
+        status: ``done``, or ``diverged``: the loss stopped being finite. A diverged trial has
+            no final metrics, only ``epochs_run`` and what was spent.
+        metrics: Final numbers: errors as fractions, NLL in nats, times in seconds. Plain names
+            are read at the last epoch; ``best_test/...`` and ``best_validation/...`` at the epoch
+            with the lowest test or validation error (an optimistic choice in the first case).
+        history: The same per epoch; entry i belongs to epoch i + 1.
+        provenance: Commit, versions, hardware, precision: where the numbers come from.
+    """
+
+    trial_id: str
+    status: Status
+    config: dict[str, Any]
+    metrics: dict[str, float]
+    history: dict[str, list[float]]
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Strict JSON; a value that is not finite becomes null."""
+        return json.dumps(_finite(asdict(self)), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> TrialResult:
+        fields = json.loads(text)
+        fields["history"] = {
+            name: [math.nan if value is None else value for value in values]
+            for name, values in fields["history"].items()
+        }
+        return cls(**fields)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def provenance(device: str, precision: str, threads: int) -> dict[str, str]:
+    """Where a number comes from: commit, versions, hardware, precision."""
+    return {
+        **_environment(),
+        "hardware": _hardware(device),
+        "device": device,
+        "precision": precision,
+        "threads": str(threads),
+    }
+
+
+@cache
+def _environment() -> dict[str, str]:
+    import torch
+
+    return {
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "flatsweep": _version("flatsweep"),
+        "host": platform.node(),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _commit() -> str:
+    """The checkout's commit, with ``-dirty`` when tracked files differ from it."""
+    root = Path(__file__).resolve().parent.parent
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+@cache
+def _hardware(device: str) -> str:
+    import torch
+
+    if device.startswith("cuda"):
+        return str(torch.cuda.get_device_name(device))
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(": ", 1)[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

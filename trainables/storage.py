@@ -1,0 +1,111 @@
+"""Where results, checkpoints and weights live: a folder, or any URI that fsspec opens.
+
+A write is atomic: a reader sees the old file or the new one, never half of one.
+On a local disk (or NFS) that is write, fsync, rename; object stores publish an
+object only when its upload is complete.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+
+class StorageError(Exception):
+    """A path that cannot be read or written; the message says which and what to do."""
+
+
+class Storage:
+    """Files below ``root`` (a local path or a URI such as ``s3://bucket/prefix``)."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = os.fspath(root).rstrip("/") or "/"
+        if "://" not in self.root:
+            self.root = str(Path(self.root).expanduser().resolve())
+        try:
+            self._fs, self._base = fsspec.core.url_to_fs(self.root)
+        except (ImportError, ValueError) as error:
+            raise StorageError(f"storage {self.root!r} cannot be opened: {error}") from error
+        self.local = "file" in _protocols(self._fs)
+
+    def below(self, folder: str) -> Storage:
+        """The same storage, one or more folders down."""
+        return Storage(f"{self.root}/{folder}")
+
+    def path(self, name: str) -> str:
+        return f"{self._base}/{name}"
+
+    def exists(self, name: str) -> bool:
+        return bool(self._fs.exists(self.path(name)))
+
+    def read(self, name: str) -> bytes:
+        """The file's bytes. Raises FileNotFoundError."""
+        # Object stores cache listings; another process may have written since.
+        self._fs.invalidate_cache()
+        return bytes(self._fs.cat_file(self.path(name)))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write the file atomically, making folders as needed. Raises StorageError."""
+        try:
+            if self.local:
+                _write_local(Path(self.path(name)), content)
+            else:
+                self._fs.pipe_file(self.path(name), content)
+        except OSError as error:
+            raise StorageError(_cannot_write(self.root, error)) from error
+
+    def delete(self, name: str) -> None:
+        """Remove the file if it is there."""
+        if self.exists(name):
+            self._fs.rm_file(self.path(name))
+
+    def names(self, pattern: str) -> list[str]:
+        """Names of the files that match a glob below the root, sorted."""
+        self._fs.invalidate_cache()
+        prefix = len(self._base) + 1
+        return sorted(path[prefix:] for path in self._fs.glob(self.path(pattern)))
+
+    def check_writable(self) -> None:
+        """Raise StorageError now rather than after the first hour of work."""
+        probe = f".probe-{uuid.uuid4().hex}"
+        self.write(probe, b"")
+        self.delete(probe)
+
+
+def _protocols(filesystem: Any) -> tuple[str, ...]:
+    protocol = filesystem.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)
+
+
+def _cannot_write(root: str, error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"storage {root!r} cannot be written ({reason}); free it or name another with --storage"
+
+
+def _write_local(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename survive a power cut (some network file systems refuse: then it is theirs)."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,378 @@
+"""The training loop: one `TrialConfig` in, one `TrialResult` out.
+
+`fit` is an ordinary function that needs neither Ray nor MLflow. `Trial` is the
+same loop cut at epoch boundaries, for callers that want to look in between.
+Everything random is derived from (seed, purpose, epoch or step), so a trial
+gives the same bits whatever ran before it, and a resumed one the bits of one
+that never stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from trainables import checkpoint, data, methods, models
+from trainables.config import TrialConfig
+from trainables.data import augment
+from trainables.data.loader import Batches
+from trainables.data.splits import Splits, split
+from trainables.evaluate import evaluate
+from trainables.methods.base import Progress
+from trainables.optim import LearningRate, build_optimizer
+from trainables.result import TrialResult, provenance
+from trainables.seeding import derive, global_seed
+from trainables.storage import Storage
+
+CHECKPOINT = "checkpoint.pt"
+WEIGHTS = "weights.pt"
+RESULT = "result.json"
+LOSSES = {"cross_entropy": nn.functional.cross_entropy, "mse": nn.functional.mse_loss}
+EVALUATION_BATCH = 1000
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a trial is run, as far as its numbers do not depend on it.
+
+    Attributes:
+        device: ``auto`` takes the GPU if there is one.
+        data_dir: Where data sets are; None: ``$FLATSWEEP_DATA`` or the user's cache folder.
+        threads: CPU threads. Sums are ordered by thread, so one value gives one set of bits.
+        checkpoint_every: Seconds of training between checkpoints.
+        keep_weights: Which weights stay in storage when the trial is finished.
+    """
+
+    device: str = "auto"
+    data_dir: Path | None = None
+    threads: int = 1
+    checkpoint_every: float = 60.0
+    keep_weights: Literal["none", "last", "best"] = "none"
+
+    def torch_device(self) -> torch.device:
+        if self.device != "auto":
+            return torch.device(self.device)
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Trial:
+    """A run of the loop that can be advanced epoch by epoch, saved and resumed.
+
+    With a ``storage`` it keeps ``checkpoint.pt`` there, continues from it when it is
+    made again, and leaves ``result.json`` (and, if asked, ``weights.pt``) when it ends.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        execution: Execution = Execution(),
+        storage: Storage | None = None,
+    ) -> None:
+        self.config, self.execution, self.storage = config, execution, storage
+        self.device = execution.torch_device()
+        self.epoch = 0
+        self.seconds = 0.0
+        self.diverged = False
+        self.history: dict[str, list[float]] = {}
+        self._saved_at = time.monotonic()
+        with reproducible(execution.threads):
+            self._build()
+            self._resume()
+
+    def _build(self) -> None:
+        config, dtype = self.config, DTYPES[self.config.precision]
+        dataset = data.load(
+            config.data.source.name, self.execution.data_dir, **config.data.source.options
+        )
+        splits = split(dataset, config.data, config.seed)
+        self.batches = Batches(
+            splits.train,
+            config.batch_size,
+            augmentations=[augment.build(a.name, **a.options) for a in config.data.augmentation],
+            mean=splits.mean,
+            std=splits.std,
+            seed=config.seed,
+            device=self.device,
+            drop_last=config.drop_last,
+            dtype=dtype,
+            resize=dataset.resize,
+        )
+        self.held_out = self._held_out(splits, dataset.resize)
+        with global_seed(config.seed, "init", device=self.device):
+            self.model = models.build(
+                config.model.name,
+                num_classes=dataset.num_classes,
+                input_shape=dataset.input_shape,
+                **config.model.options,
+            ).to(self.device, dtype)
+        self.method = methods.build(
+            config.method.name,
+            regularizers=[(r.name, r.options) for r in config.regularizers],
+            batchnorm=config.batchnorm,
+            **config.method.options,
+        )
+        self.method.begin(self.model)
+        self.loss_fn = LOSSES[config.loss]
+        self.optimizer = build_optimizer(self.model, config.optimizer)
+        self.learning_rate = LearningRate(
+            self.optimizer,
+            config.schedule,
+            config.optimizer.lr,
+            len(self.batches),
+            config.epochs,
+        )
+
+    def _held_out(self, splits: Splits, resize: int | None) -> dict[str, Batches]:
+        parts = {"validation": splits.validation, "test": splits.test}
+        return {
+            name: Batches(
+                images,
+                EVALUATION_BATCH,
+                mean=splits.mean,
+                std=splits.std,
+                device=self.device,
+                dtype=DTYPES[self.config.precision],
+                shuffle=False,
+                resize=resize,
+            )
+            for name, images in parts.items()
+            if images is not None
+        }
+
+    @property
+    def finished(self) -> bool:
+        return self.diverged or self.epoch >= self.config.epochs
+
+    def run_epoch(self) -> dict[str, float]:
+        """Train one epoch, evaluate, note both in ``history`` and return that epoch's numbers."""
+        with reproducible(self.execution.threads):
+            started = time.perf_counter()
+            numbers = self._train_epoch()
+            self.seconds += time.perf_counter() - started
+            self.diverged = not math.isfinite(numbers["train_loss"])
+            self.learning_rate.after_epoch(numbers["train_loss"])
+            if not self.diverged:
+                numbers |= self._evaluate()
+                self.diverged = not all(map(math.isfinite, numbers.values()))
+        self.epoch += 1
+        if not self.diverged:
+            for name, value in numbers.items():
+                self.history.setdefault(name, []).append(value)
+            self._keep_best()
+        self._checkpoint_when_due()
+        return numbers
+
+    def _train_epoch(self) -> dict[str, float]:
+        self.model.train()
+        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        wrong = torch.zeros((), dtype=torch.int64, device=self.device)
+        seen = 0
+        noise = torch.Generator(device=self.device)
+        rate = 0.0
+        for index, (inputs, targets) in enumerate(self.batches.epoch(self.epoch)):
+            step = self.epoch * len(self.batches) + index
+            rate = self.learning_rate.before_step(step)
+            out = self._step(step, inputs, targets, noise)
+            loss_sum += out.loss.to(torch.float64) * len(targets)
+            if targets.ndim == 1 and out.logits.ndim == 2:
+                wrong += (out.logits.argmax(1) != targets).sum()
+            seen += len(targets)
+        # The one synchronization of the epoch: float() waits for the device.
+        numbers = {"train_loss": float(loss_sum) / seen, "learning_rate": rate}
+        if self.config.loss == "cross_entropy":
+            numbers["train_error"] = int(wrong) / seen
+        return numbers
+
+    def _step(
+        self, step: int, inputs: Tensor, targets: Tensor, noise: torch.Generator
+    ) -> methods.base.Output:
+        config = self.config
+        noise.manual_seed(derive(config.seed, "method", step))
+        torch.manual_seed(derive(config.seed, "dropout", step))
+        self.method.advance(
+            Progress(
+                step=step,
+                steps=config.epochs * len(self.batches),
+                epoch=self.epoch,
+                epochs=config.epochs,
+                lr_drops=self.learning_rate.drops,
+            )
+        )
+        low_precision = config.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
+            out = self.method.gradient(
+                self.model, self.loss_fn, inputs, targets, generator=noise
+            )
+        if config.optimizer.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip_norm)
+        self.optimizer.step()
+        return out
+
+    def _evaluate(self) -> dict[str, float]:
+        return {
+            f"{name}_{metric}": value
+            for name, batches in self.held_out.items()
+            for metric, value in evaluate(self.model, batches, self.config.loss).items()
+        }
+
+    # -- outcome -----------------------------------------------------------------------------
+
+    def result(self) -> TrialResult:
+        """The outcome so far; final once `finished`."""
+        metrics: dict[str, float] = {
+            "epochs_run": self.epoch,
+            "training_seconds": self.seconds,
+            "gradient_evaluations": self.epoch * len(self.batches) * self.method.cost,
+        }
+        if not self.diverged:
+            metrics |= {name: values[-1] for name, values in self.history.items()}
+            for judge in ("validation", "test"):
+                metrics |= self._best(judge)
+        return TrialResult(
+            trial_id=self.config.trial_id,
+            status="diverged" if self.diverged else "done",
+            config=self.config.model_dump(mode="json"),
+            metrics=metrics,
+            history=self.history,
+            provenance=provenance(
+                str(self.device), self.config.precision, self.execution.threads
+            ),
+        )
+
+    def _best(self, judge: str) -> dict[str, float]:
+        """The epoch with the lowest error on split ``judge``, first of equals, and its numbers."""
+        criterion = self.history.get(f"{judge}_error") or self.history.get(f"{judge}_loss")
+        if not criterion:
+            return {}
+        best = criterion.index(min(criterion))
+        return {f"best_{judge}/epoch": best + 1} | {
+            f"best_{judge}/{name}": values[best]
+            for name, values in self.history.items()
+            if name.startswith(("test_", "validation_"))
+        }
+
+    # -- storage -----------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write a checkpoint from which the same bits follow."""
+        if self.storage is None:
+            return
+        state = {
+            "trial_id": self.config.trial_id,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "diverged": self.diverged,
+            "history": self.history,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "method": self.method.state_dict(),
+            "learning_rate": self.learning_rate.state_dict(),
+        }
+        checkpoint.save(self.storage, CHECKPOINT, state)
+        self._saved_at = time.monotonic()
+
+    def _resume(self) -> None:
+        if self.storage is None or not self.storage.exists(CHECKPOINT):
+            return
+        try:
+            state = checkpoint.load(self.storage, CHECKPOINT, self.device)
+        except checkpoint.CheckpointError:
+            # A damaged checkpoint costs time, never the trial: start from the beginning.
+            self.storage.delete(CHECKPOINT)
+            return
+        if state["trial_id"] != self.config.trial_id:
+            raise checkpoint.CheckpointError(
+                f"{self.storage.path(CHECKPOINT)} belongs to trial {state['trial_id']}, "
+                f"not to {self.config.trial_id}; use another directory"
+            )
+        self.epoch, self.seconds = state["epoch"], state["seconds"]
+        self.diverged, self.history = state["diverged"], state["history"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.method.load_state_dict(state["method"])
+        self.learning_rate.load_state_dict(state["learning_rate"])
+
+    def _checkpoint_when_due(self) -> None:
+        due = time.monotonic() - self._saved_at >= self.execution.checkpoint_every
+        if due and not self.finished:
+            self.save()
+
+    def _keep_best(self) -> None:
+        if self.storage is None or self.execution.keep_weights != "best":
+            return
+        errors = self.history.get("validation_error") or self.history.get("test_error")
+        if errors and errors[-1] == min(errors) and errors.index(errors[-1]) == len(errors) - 1:
+            checkpoint.save(self.storage, WEIGHTS, self.model.state_dict())
+
+    def finish(self) -> TrialResult:
+        """Leave the result (and weights) in storage, drop the checkpoint, return the result."""
+        result = self.result()
+        if self.storage is not None:
+            if self.execution.keep_weights == "last" and not self.diverged:
+                checkpoint.save(self.storage, WEIGHTS, self.model.state_dict())
+            self.storage.write(RESULT, result.to_json().encode())
+            self.storage.delete(CHECKPOINT)
+        return result
+
+
+def fit(
+    config: TrialConfig,
+    execution: Execution = Execution(),
+    storage: Storage | None = None,
+    on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+) -> TrialResult:
+    """Train to the end and return the outcome.
+
+    Args:
+        config: What to train.
+        execution: Where and how.
+        storage: If given, a finished trial found there is returned as it is, an unfinished
+            one is continued, and the result is written there before it is returned.
+        on_epoch: Called after every epoch with its number (from 1) and its numbers.
+
+    Returns:
+        A result with status ``done`` or ``diverged`` (the loss stopped being finite).
+
+    Raises:
+        trainables.data.DataError: the data set is missing or damaged.
+        trainables.storage.StorageError: the storage cannot be written.
+    """
+    if storage is not None and storage.exists(RESULT):
+        return TrialResult.from_json(storage.read(RESULT))
+    trial = Trial(config, execution, storage)
+    while not trial.finished:
+        numbers = trial.run_epoch()
+        if on_epoch is not None:
+            on_epoch(trial.epoch, numbers)
+    return trial.finish()
+
+
+@contextlib.contextmanager
+def reproducible(threads: int) -> Iterator[None]:
+    """Deterministic kernels, a fixed number of threads and a private global generator."""
+    before = (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.backends.cudnn.benchmark,
+    )
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1], warn_only=before[2])
+        torch.backends.cudnn.benchmark = before[3]

@@ -1,0 +1,81 @@
+"""The Ray Tune trainable around `trainables.train`.
+
+One actor serves trial after trial (``reuse_actors``): a fresh process costs
+seconds, a reused one milliseconds. Nothing outside the process happens in
+``setup``, because Tune may set a trial up in one actor and run it in another.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+
+REPORT_EVERY = 2.0
+"""Seconds between reports of a running trial; also how long a step may keep Tune waiting."""
+
+
+class TrialTrainable(tune.Trainable):  # type: ignore[misc]
+    """Runs ``config["trial"]`` (JSON: ``trial_id`` and ``config``) under ``config["execution"]``.
+
+    Reports ``trial_id``, ``epoch``, ``epochs`` and the latest numbers, and at the end
+    ``outcome``: ``done``, ``diverged`` or ``failed`` (with ``error``). The result itself is in
+    storage before ``outcome`` is reported. An exception in the training code is an outcome, not
+    a crash: it would be raised again on any node. A process that dies is retried by Tune and
+    continues from the trial's checkpoint.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self._config = config
+        self._trial: Any = None
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        asked = json.loads(self._config["trial"])
+        try:
+            return self._advance(asked["config"])
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+            report = {"outcome": "failed", "error": message, "traceback": traceback.format_exc()}
+            return self._final({"trial_id": asked["trial_id"], **report})
+
+    def _advance(self, fields: dict[str, Any]) -> dict[str, Any]:
+        from trainables.config import TrialConfig
+        from trainables.result import TrialResult
+        from trainables.storage import Storage
+        from trainables.train import RESULT, Execution, Trial
+
+        if self._trial is None:
+            config = TrialConfig(**fields)
+            storage = Storage(self._config["storage"]).below(f"trials/{config.trial_id}")
+            if storage.exists(RESULT):
+                stored = TrialResult.from_json(storage.read(RESULT))
+                return self._final({"trial_id": config.trial_id, "outcome": stored.status})
+            options = dict(self._config["execution"])
+            data_dir = options.pop("data_dir", None)
+            execution = Execution(data_dir=Path(data_dir) if data_dir else None, **options)
+            self._trial = Trial(config, execution, storage)
+        trial, started = self._trial, time.monotonic()
+        numbers: dict[str, float] = {}
+        while not trial.finished and time.monotonic() - started < REPORT_EVERY:
+            numbers = trial.run_epoch()
+        report = {
+            "trial_id": trial.config.trial_id,
+            "epoch": trial.epoch,
+            "epochs": trial.config.epochs,
+            "numbers": numbers,
+        }
+        if trial.finished:
+            return self._final({**report, "outcome": trial.finish().status})
+        return report
+
+    def _final(self, report: dict[str, Any]) -> dict[str, Any]:
+        self._trial = None
+        return {**report, "done": True}
