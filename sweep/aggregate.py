@@ -208,12 +208,15 @@ def winner(
     """The grid point with the lowest mean over seeds of the rule's metric.
 
     Only points whose trials are all done or diverged are eligible; a diverged trial counts as
-    +inf. The first in grid order wins a tie. None if no point is complete.
+    +inf. The first in grid order wins a tie. None if no point is complete. A single point is the
+    winner before it has run: there is nothing to choose.
 
     Raises:
         ValueError: if all trials are finished and none of them recorded the rule's metric.
     """
     points = _points(list(trials), record, rule)
+    if len(points) == 1:
+        return points[0].point
     complete = [point for point in points if point.complete]
     return min(complete, key=_mean).point if complete else None
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
+import sys
 
 from rich import box
 from rich.console import Console
@@ -16,11 +19,15 @@ from sweep.tables import Table
 UNLIMITED = 100_000
 
 
-def terminal(table: Table, width: int | None = None, color: bool = False) -> str:
+def terminal(table: Table, width: int | None = None, color: bool | None = None) -> str:
     """The table as text, at most ``width`` characters wide where a single column allows it.
 
-    Without ``color`` a star follows the numbers that would be bold.
+    Without ``color`` a star follows the numbers that would be bold. None: as standard output
+    has it; a file or a pipe is as wide as need be, and has no color.
     """
+    live = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if width is None and live else width
+    color = live and "NO_COLOR" not in os.environ if color is None else color
     out = io.StringIO()
     console = Console(
         file=out,

@@ -76,7 +76,7 @@ class Table:
 
 
 def render(table: Table, format: str = "terminal", **options: Any) -> str:  # noqa: A002
-    """The table as text. ``terminal`` takes ``width`` (None: as wide as it needs) and ``color``.
+    """The table as text. ``terminal`` takes ``width`` and ``color`` (None: as stdout has them).
 
     Raises:
         ValueError: naming the known formats.
@@ -90,7 +90,6 @@ def render(table: Table, format: str = "terminal", **options: Any) -> str:  # no
 def build(
     artifact: Artifact,
     results: Iterable[CellResult],
-    *,
     preset: Preset,
     selection: SelectionRule,
     provenance: Mapping[str, str] | None = None,
