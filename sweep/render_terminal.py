@@ -31,7 +31,7 @@ def terminal(table: Table, width: int | None = None, color: bool | None = None) 
     out = io.StringIO()
     console = Console(
         file=out,
-        width=width or UNLIMITED,
+        width=UNLIMITED,  # parts are made to fit; what cannot fit is not to be cut
         force_terminal=color,
         color_system="standard" if color else None,
         highlight=False,
@@ -60,7 +60,7 @@ def _parts(table: Table, console: Console, width: int | None) -> list[Grid]:
     parts: list[list[int]] = [[]]
     for column in range(len(table.columns)):
         grown = _grid(table, [*parts[-1], column], console)
-        if parts[-1] and width and console.measure(grown).minimum > width:
+        if parts[-1] and width and console.measure(grown).maximum > width:
             parts.append([])
         parts[-1].append(column)
     return [_grid(table, part, console) for part in parts]
