@@ -26,6 +26,7 @@ from search_spaces.spec import (
 # -- protocol (section 5.1) ----------------------------------------------------------------------
 
 RUNS = 10
+CLIP = 50.0  # code: global norm of every gradient, the inner ones of AMP too
 
 BASE: dict[str, Any] = {
     "data.validation": 0,
@@ -34,7 +35,7 @@ BASE: dict[str, Any] = {
     "optimizer.momentum": 0.9,
     "optimizer.nesterov": True,
     "optimizer.weight_decay": 1e-4,
-    "optimizer.clip_norm": 50.0,
+    "optimizer.clip_norm": CLIP,
     "schedule.name": "step",
     "schedule.milestones": (0.5, 0.75),  # epochs 100 and 150 of 200
     "schedule.gamma": 0.1,
@@ -74,7 +75,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "Flooding": {"name": "flooding", "level": 0.02},
     "MixUp": {"name": "mixup", "alpha": 1.0},
     "Adv. Training": {"name": "adversarial", "epsilon": 1 / 255},
-    "RMP": {"name": "rmp", "epsilon": 0.1},
+    "RMP": {"name": "rmp", "epsilon": 0.1, "reading": "code"},
 }
 AMP_PAIRS = {PREACT: (0.5, 1.0), VGG: (0.1, 0.2)}  # (epsilon, zeta), Table 1
 AMP_PAIRS_BY_AUGMENTATION = {"Vanilla": (0.5, 1.0), "Cutout": (0.3, 0.5), "AutoAug": (0.1, 0.1)}
@@ -87,7 +88,8 @@ def amp(epsilon: float, inner_lr: float, inner_steps: int = 1) -> dict[str, Any]
         "epsilon": epsilon,
         "inner_lr": inner_lr,
         "inner_steps": inner_steps,
-        "scope": "tensor",
+        "norm": "per_tensor",
+        "clip": CLIP,
     }
 
 
@@ -101,7 +103,7 @@ NORM = Choice(
     "norm that clips the perturbation",
     "each tensor's own",
     "the printed epsilon belong to the code, which clips tensor by tensor",
-    "method.scope",
+    "method.norm",
 )
 CHOICES = (
     NORM,
@@ -307,7 +309,7 @@ FIGURE6 = Artifact(
     rows=("method",),
     metrics=(ERROR, NLL),
     base={
-        "data.source": "spiral",
+        "data.source": "spirals",
         "data.validation": 0,
         "model": {"name": "mlp", "widths": (64, 64)},
         "optimizer.lr": 0.1,

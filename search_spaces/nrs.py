@@ -14,6 +14,7 @@ from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Paper, S
 # -- protocol (section 4) ------------------------------------------------------------------------
 
 SEEDS = 3
+DEVICES = 4
 LEARNING_RATES = (0.01, 0.05, 0.1, 0.2)
 WEIGHT_DECAYS = (0.0005, 0.001)
 BATCH_SIZES = (128, 256)
@@ -46,8 +47,8 @@ AUGMENTATIONS = {
 }
 METHODS = {
     "Baseline": {"name": "erm"},
-    "RPR": {"name": "rpr"},
-    "NRS": {"name": "nrs"},
+    "RPR": {"name": "rpr", "scale": "relative", "num_devices": DEVICES},
+    "NRS": {"name": "nrs", "scale": "relative", "num_devices": DEVICES},
 }
 CNNS: dict[str, dict[str, Any]] = {
     "VGG16": {"name": "vgg16", "dropout": 0.5},
@@ -104,13 +105,13 @@ CHOICES = (
         "relative: ||delta|| = epsilon ||theta||",
         "the only size at which epsilon and alpha can matter; RPR = Baseline in Table 1 also fits"
         " the literal reading",
-        "method.scaling",
+        "method.scale",
     ),
     Choice(
         "number of devices, each with its own perturbation",
         "4 shards of the batch",
         "the paper's machine has four GPUs (section 4)",
-        "method.num_shards",
+        "method.num_devices",
     ),
     Choice("'random permutation'", "perturbation", "it is added to the weights"),
     Choice("'variance' after ±", "standard deviation", "0.08 to 0.31 are typical in percent"),
@@ -218,7 +219,7 @@ IMAGENET: dict[str, Any] = {
 }
 IMAGENET_METHODS = {
     "Baseline": {"name": "erm"},
-    "NRS": {"name": "nrs", "epsilon": 0.1, "alpha": 1.0},
+    "NRS": {**METHODS["NRS"], "epsilon": 0.1, "alpha": 1.0},
 }
 IMAGENET_MODELS = {
     "VGG16": CNNS["VGG16"],
@@ -307,7 +308,7 @@ FIGURE1 = Artifact(
                 },
                 fields={
                     **_cell(WRN, "NRS", dataset, "Basic").fields,
-                    "method": {"name": "nrs", "epsilon": epsilon, "alpha": alpha},
+                    "method": {**METHODS["NRS"], "epsilon": epsilon, "alpha": alpha},
                 },
             )
             for dataset in DATASETS

@@ -1,0 +1,138 @@
+"""FA: "Flatness-Aware Regularization for Robust Generalization in Deep Neural Networks" (2025).
+
+The text has one result, captioned Figure 1, and no settings; these are the
+authors' code's (github.com/chisomruth/flatness-aware). The text names CIFAR-100; the
+code loads OpenML 159, a synthetic stream of five classes. Both are here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from search_spaces.printed import rows
+from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Paper, Selection, Stage
+
+# -- protocol (code) -----------------------------------------------------------------------------
+
+SEEDS = 5
+SUBSET = 3000  # 2,400 to train on, 600 to test on
+NUM_PROBES = 3
+LAMBDAS = (0.0, 0.001, 0.01, 0.1, 1.0)
+
+CLAIMED, LOADED = "CIFAR-100", "OpenML 159"
+SOURCES: dict[str, dict[str, Any]] = {
+    CLAIMED: {"name": "cifar100", "test_set": "split"},
+    LOADED: {"name": "random_rbf"},
+}
+BASE: dict[str, Any] = {
+    "data.subset": SUBSET,
+    "data.split_seed": 42,
+    "data.validation": 0,
+    "model": {"name": "mlp", "widths": (256,)},
+    "optimizer.name": "adam",
+    "optimizer.lr": 0.001,
+    "optimizer.momentum": 0.0,
+    "optimizer.weight_decay": 0.0,
+    "schedule.name": "constant",
+    "epochs": 50,
+    "batch_size": 64,
+    "drop_last": True,
+}
+
+# -- Figure 1: lambda | final accuracy, best accuracy, mean Tr(H^2) / B, seconds -----------------
+
+PRINTED1 = """
+0.0 | 0.2633 0.2800 0.000000 60.85
+0.001 | 0.2633 0.2833 23.050173 2290.77
+0.01 | 0.2700 0.2783 10.739012 2433.53
+0.1 | 0.2667 0.2967 4.144254 2203.87
+1.0 | 0.2583 0.2983 1.549933 2337.86
+"""
+FINAL = Metric("test_error", "final accuracy", "higher", "accuracy", epoch="last", digits=4)
+BEST = Metric("test_error", "best accuracy", "higher", "accuracy", epoch="best_test", digits=4)
+FLATNESS = Metric("flatness", "mean Tr(H^2) / B", epoch="mean", digits=3)
+SECONDS = Metric("training_seconds", "seconds")
+METRICS = (FINAL, BEST, FLATNESS, SECONDS)
+OTHER_SET = "of the set the code loads"
+EVERY_EPOCH = tuple(epoch / 50 for epoch in range(1, 51))
+
+
+def _cells(dataset: str) -> list[Cell]:
+    cells = []
+    for (lam,), numbers in rows(PRINTED1, n=1):
+        reported = {metric.key: value for metric, value in zip(METRICS, numbers, strict=True)}
+        if float(lam) == 0:
+            reported[FLATNESS.key] = replace(
+                reported[FLATNESS.key], comparable=False, note="a placeholder, not measured"
+            )
+        reported[SECONDS.key] = replace(
+            reported[SECONDS.key], comparable=False, note="unjitted JAX, unknown processor"
+        )
+        if dataset == CLAIMED:
+            reported = {
+                name: replace(value, comparable=False, note=value.note or OTHER_SET)
+                for name, value in reported.items()
+            }
+        method = {"name": "fa", "lam": float(lam), "num_probes": NUM_PROBES}
+        cells.append(
+            Cell(
+                {"dataset": dataset, "lambda": lam},
+                {
+                    "data.source": SOURCES[dataset],
+                    "method": method if float(lam) else {"name": "erm"},
+                },
+                reported,
+            )
+        )
+    return cells
+
+
+FIGURE1 = Artifact(
+    id="fa/figure1",
+    title="Accuracy, curvature and time of FA for five lambdas (a table, captioned Figure 1)",
+    rows=("dataset", "lambda"),
+    metrics=METRICS,
+    base=BASE,
+    cells=tuple(cell for dataset in SOURCES for cell in _cells(dataset)),
+    stages=(Stage("train", seeds=SEEDS),),
+    selection=Selection(
+        on="test_error",
+        epoch="last",
+        stated="nothing is selected; 'best accuracy' is the best TEST epoch of 600 images",
+    ),
+    choices=(
+        Choice(
+            "data set",
+            "both; values are compared on OpenML 159 only",
+            "the code loads it, and losses near ln 5 fit it; the text says CIFAR-100",
+            "data.source",
+        ),
+        Choice("is the penalty differentiated", "yes", "code", "method"),
+        Choice("Tr(H^2) / B", "H of the batch's mean loss, once more divided by B", "code"),
+        Choice("v'H^2v", "||Hv||^2", "identity in the paper, and the code"),
+        Choice("probes", "3, normal", "code; a longer version has 5, Rademacher", "method.law"),
+        Choice("network", "one hidden layer of 256", "code", "model.widths"),
+        Choice("optimizer, epochs, batch", "Adam 1e-3, 50, 64", "code", "optimizer.lr"),
+        Choice("test images", "600", "accuracies are multiples of 1/600", "data.subset"),
+        Choice("curvature at lambda = 0", "measured", "the printed 0 is a placeholder"),
+        Choice("curvature's average", "over epochs, on the training images", "code: over steps"),
+        Choice("runs", "5 seeds, one split", "1 printed: differences are within 600-image noise"),
+    ),
+    measures=(
+        Measure(
+            "hessian_squared_trace",
+            {"num_samples": NUM_PROBES},
+            label="flatness",
+            batch_size=64,
+            at=EVERY_EPOCH,
+        ),
+    ),
+)
+
+PAPER = Paper(
+    key="fa",
+    title="Flatness-Aware Regularization for Robust Generalization in Deep Neural Networks",
+    venue="unpublished, 2025",
+    artifacts=(FIGURE1,),
+)

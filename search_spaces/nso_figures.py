@@ -1,0 +1,464 @@
+"""NSO's figures, and the ablations that its section 3.1 states without a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from search_spaces.nso_protocol import (
+    ACCURACY,
+    BASE,
+    CHOICES,
+    COMMON,
+    DATASETS,
+    GRIDS,
+    HESSIAN_CHOICES,
+    METHODS,
+    RUNS,
+    SELECTION,
+    TRACE,
+    TRACE_MEASURE,
+    cell,
+    common,
+    stages,
+)
+from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Selection, Stage
+
+TEST_LOSS = Metric("test_nll", "test loss", digits=3)
+GAP = Metric("test_nll", "generalization gap", digits=3, minus="train_loss")
+SAME_SIGMA = Choice("sigma", "NSO's with k = 1, for every row", "not stated", "method.sigma")
+UNSELECTED = Selection(on="test_nll", epoch="last", stated="nothing is selected; last epoch")
+
+
+def sharing_sigma(tuned: Mapping[str, str], final: Mapping[str, Any]) -> tuple[Stage, ...]:
+    """sigma is tuned for the cells ``tuned`` and serves all of ``final`` on the same data."""
+    sigma = GRIDS["NSO"]
+    return (
+        *stages(),
+        Stage("tune NSO", tuned, {}, sigma, 1, "common", (), COMMON),
+        Stage("final", final, {}, {}, RUNS, "tune NSO", ("dataset",), (*COMMON, *sigma)),
+    )
+
+
+# -- Figure 2: injected noise against the Hessian (section 2.2, Appendix C) ----------------------
+
+FIGURE2_SIGMAS = tuple(round(0.02 + 0.001 * step, 3) for step in range(21))  # code
+FIGURE2_DRAWS = 20  # code
+
+
+FIGURE2 = Artifact(
+    id="nso/figure2",
+    title="Loss gap under injected noise beside sigma^2 / 2 times the Hessian trace, MLP on MNIST",
+    kind="figure",
+    x="@",
+    rows=("model",),
+    metrics=(
+        Metric("perturbation_gap", "measured gap", better="neither", digits=4),
+        Metric("perturbation_gap_hessian", "Hessian approximation", better="neither", digits=4),
+    ),
+    base={
+        "data.source": "mnist",
+        "data.validation": 0,
+        "model": {"name": "mlp", "widths": (128,)},
+        "optimizer.name": "adam",
+        "optimizer.amsgrad": True,
+        "optimizer.lr": 1e-4,
+        "optimizer.momentum": 0.0,
+        "optimizer.weight_decay": 0.0,
+        "schedule.name": "constant",
+        "epochs": 30,
+        "batch_size": 256,
+    },
+    cells=(Cell({"model": "MLP"}),),
+    stages=(Stage("train", seeds=1),),
+    selection=UNSELECTED,
+    choices=(
+        Choice("draws of the noise", "20 antithetic pairs", "code; the printed number is lost"),
+        Choice(
+            "optimizer", "Adam (amsgrad), 1e-4, batch 256", "code; the paper prints epochs only"
+        ),
+    ),
+    measures=(
+        Measure("perturbation_gap", {"sigmas": FIGURE2_SIGMAS, "num_samples": FIGURE2_DRAWS}),
+    ),
+)
+
+
+def _blocked(name: str, title: str, needs: str) -> Artifact:
+    return replace(
+        FIGURE2,
+        id=f"nso/{name}",
+        title=f"Loss gap under injected noise beside the Hessian's, {title}",
+        cells=(Cell({"model": title}),),
+        base={},
+        measures=(),
+        blocked=f"it needs {needs}",
+    )
+
+
+FIGURE2_BERT = _blocked(
+    "figure2_bert",
+    "BERT-Base on MRPC",
+    "a text model (BERT-Base-Uncased, 12 layers) and the GLUE task MRPC",
+)
+FIGURE2_GCN = _blocked(
+    "figure2_gcn",
+    "two-layer GCN on COLLAB",
+    "a graph model (GCN, width 128) and the TUDataset COLLAB",
+)
+
+# -- Figure 3: during training (section 3.1.1) ---------------------------------------------------
+
+FIGURE3_DATASETS = ("Aircraft", "Indoor", "Retina")
+FIGURE3_AT = (1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1.0)  # code: epochs 5, 10, ..., 30 of 30
+
+FIGURE3 = Artifact(
+    id="nso/figure3",
+    title="Hessian trace, generalization gap and test loss during training: SGD, WP-SGD, NSO",
+    kind="figure",
+    x="epoch",
+    panels=("dataset",),
+    rows=("method",),
+    columns=("dataset",),
+    metrics=(TRACE, GAP, TEST_LOSS),
+    base=BASE,
+    cells=common(
+        cell(method, dataset) for method in ("SGD", "WP-SGD", "NSO") for dataset in FIGURE3_DATASETS
+    ),
+    stages=stages("SGD", "WP-SGD", "NSO", runs=1),
+    selection=SELECTION,
+    choices=(
+        *CHOICES,
+        *HESSIAN_CHOICES,
+        Choice("data sets", "those of Table 2", "six unlabelled panels; the third is not named"),
+    ),
+    measures=(replace(TRACE_MEASURE, at=FIGURE3_AT),),
+)
+
+# -- Figure 4: learning rate and epochs (section 3.1.2) ------------------------------------------
+
+FIGURE4_VARIED: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "learning rate": ("optimizer.lr", (0.001, 0.002, 0.005)),
+    "epochs": ("epochs", (20, 40, 60)),
+}
+
+
+def _figure4(method: str, varied: str) -> list[Cell]:
+    field, values = FIGURE4_VARIED[varied]
+    return [
+        cell(method, "Indoor", {"varied": varied, "value": str(value)}, **{field: value})
+        for value in values
+    ]
+
+
+FIGURE4 = Artifact(
+    id="nso/figure4",
+    title="Test loss of NSO and WP-SGD against learning rate and number of epochs",
+    kind="figure",
+    x="value",
+    panels=("varied",),
+    rows=("method",),
+    columns=("varied", "value"),
+    metrics=(TEST_LOSS,),
+    base=BASE,
+    cells=common(
+        made
+        for method in ("NSO", "WP-SGD")
+        for varied in FIGURE4_VARIED
+        for made in _figure4(method, varied)
+    ),
+    stages=(
+        *stages(),
+        *(
+            Stage(
+                varied,
+                {"varied": varied},
+                seeds=1,
+                after="common",
+                match=(),
+                inherit=tuple(name for name in COMMON if name != field),
+            )
+            for varied, (field, _) in FIGURE4_VARIED.items()
+        ),
+    ),
+    selection=SELECTION,
+    choices=(
+        *CHOICES,
+        Choice("values, data set", "three of each grid; Indoor", "lost in the text; not named"),
+        Choice("sigma", "0.01, its default", "not stated", "method.sigma"),
+    ),
+)
+
+# -- Figure 5: batch size (left), NSO with other regularisers (right; section 3.1.4) -------------
+
+FIGURE5_BATCH_SIZES = (8, 16, 32, 64)
+WITHOUT_BATCH = tuple(name for name in COMMON if name != "batch_size")
+
+FIGURE5 = Artifact(
+    id="nso/figure5",
+    title="NSO and SAM against the batch size",
+    kind="figure",
+    x="batch size",
+    panels=("dataset",),
+    rows=("method", "batch size"),
+    columns=("dataset",),
+    metrics=(TRACE, ACCURACY),
+    base=BASE,
+    cells=common(
+        cell(method, dataset, {"batch size": str(size)}, batch_size=size)
+        for method in ("NSO", "SAM")
+        for size in FIGURE5_BATCH_SIZES
+        for dataset in ("Indoor", "Aircraft")
+    ),
+    stages=(
+        *stages(),
+        Stage(
+            "final",
+            {"method": ("NSO", "SAM")},
+            seeds=RUNS,
+            after="common",
+            match=(),
+            inherit=WITHOUT_BATCH,
+        ),
+    ),
+    selection=SELECTION,
+    choices=(
+        *CHOICES,
+        *HESSIAN_CHOICES,
+        Choice("length of training", "equal epochs", "the text; the code has equal steps"),
+        Choice("data sets", "Indoor and Aircraft", "code; the paper names Indoor only"),
+        Choice("sigma, rho", "their defaults", "not stated"),
+    ),
+    measures=(TRACE_MEASURE,),
+)
+
+DISTANCE = 1e-4  # code
+COMBINED: dict[str, dict[str, Any]] = {
+    "none": {},
+    "augmentation": {"data.augmentation": ("random_resized_crop", "flip")},
+    "distance": {"regularizers": ({"name": "l2_sp", "weight": DISTANCE},)},
+}
+
+FIGURE5_COMBINED = Artifact(
+    id="nso/figure5_combined",
+    title="NSO alone, with data augmentation, and with a penalty on the distance to the start",
+    kind="figure",
+    x="epoch",
+    panels=("dataset",),
+    rows=("added",),
+    columns=("dataset",),
+    metrics=(TRACE, TEST_LOSS),
+    base=BASE,
+    cells=common(
+        cell("NSO", dataset, {"added": added}, **fields)
+        for added, fields in COMBINED.items()
+        for dataset in DATASETS
+    ),
+    stages=sharing_sigma({"method": "NSO", "added": "none"}, {"method": "NSO"}),
+    selection=SELECTION,
+    choices=(
+        *CHOICES,
+        *HESSIAN_CHOICES,
+        Choice(
+            "distance penalty",
+            "1e-4 times the squared Frobenius distance",
+            "code's value; as released it is never switched on",
+            "regularizers",
+        ),
+    ),
+    measures=(replace(TRACE_MEASURE, at=FIGURE3_AT),),
+)
+
+# -- Figure 6: matrix sensing (section 5) --------------------------------------------------------
+
+SENSING: dict[str, Any] = {
+    "data.source": {"name": "matrix_sensing", "size": 100, "rank": 5, "measurements": 2500},
+    "data.validation": 0,
+    "model": "factorization",
+    "loss": "mse",
+    "optimizer.name": "sgd",
+    "optimizer.momentum": 0.0,
+    "optimizer.weight_decay": 0.0,
+    "schedule.name": "constant",
+    "batch_size": 2500,
+    "precision": "float64",
+}
+# The code descends a quarter of the gradient of the mean squared error (`factorization`).
+SENSING_RATES = {"0.0025": (0.0025 / 4, 5000), "0.001": (0.001 / 4, 20000)}
+SENSING_SIGMAS = (0.01, 0.02, 0.08)
+SENSING_METHODS = {"GD": "SGD", "WP-GD": "WP-SGD", "NSO": "NSO"}
+
+FIGURE6 = Artifact(
+    id="nso/figure6",
+    title="Matrix sensing with GD, WP-GD and NSO: training and validation error, distance",
+    kind="figure",
+    x="epoch",
+    panels=("learning rate",),
+    rows=("method",),
+    columns=("learning rate",),
+    metrics=(
+        Metric("train_loss", "training MSE", digits=4),
+        Metric("test_loss", "validation MSE", digits=4),
+        Metric("recovery_distance", "distance to the true matrix", digits=4),
+    ),
+    base=SENSING,
+    cells=tuple(
+        Cell(
+            {"method": method, "learning rate": printed},
+            {"method": METHODS[rule], "optimizer.lr": rate, "epochs": epochs},
+        )
+        for method, rule in SENSING_METHODS.items()
+        for printed, (rate, epochs) in SENSING_RATES.items()
+    ),
+    stages=(
+        Stage("plain", {"method": "GD"}, seeds=1),
+        Stage("tune", {"method": ("WP-GD", "NSO")}, {}, {"method.sigma": SENSING_SIGMAS}, 1),
+        Stage(
+            "final",
+            {"method": ("WP-GD", "NSO")},
+            seeds=1,
+            after="tune",
+            inherit=("method.sigma",),
+        ),
+    ),
+    selection=Selection(
+        on="test_loss", epoch="last", stated="sigma on the validation measurements; last epoch"
+    ),
+    choices=(
+        Choice("sizes, learning rates, sigma", "the code's", "the printed values are lost"),
+        Choice("errors", "divided by the mean square of the targets", "code"),
+    ),
+)
+
+# -- ablations stated in section 3.1 -------------------------------------------------------------
+
+ABLATION_NEGATIVE = Artifact(
+    id="nso/ablation_negative",
+    title="Two-point noise (NSO, k = 1) against two independent draws (WP-SGD), equal gradients",
+    rows=("method",),
+    columns=("dataset",),
+    metrics=(ACCURACY,),
+    base=BASE,
+    cells=common(
+        cell(method, dataset, method={**METHODS[method], "num_perturbations": draws})
+        for method, draws in (("NSO", 1), ("WP-SGD", 2))
+        for dataset in DATASETS
+    ),
+    stages=sharing_sigma({"method": "NSO"}, {"method": ("NSO", "WP-SGD")}),
+    selection=SELECTION,
+    choices=(*CHOICES, SAME_SIGMA),
+)
+
+ABLATION_K = Artifact(
+    id="nso/ablation_k",
+    title="Number k of noise draws of NSO, and WP-SGD with as many gradients (2 k draws)",
+    rows=("method", "k"),
+    columns=("dataset",),
+    metrics=(ACCURACY,),
+    base=BASE,
+    cells=common(
+        cell(method, dataset, {"k": str(k)}, method={**METHODS[method], "num_perturbations": draws})
+        for method, per_k in (("NSO", 1), ("WP-SGD", 2))
+        for k, draws in ((k, per_k * k) for k in (1, 2, 3))
+        for dataset in DATASETS
+    ),
+    stages=sharing_sigma({"method": "NSO", "k": "1"}, {"method": ("NSO", "WP-SGD")}),
+    selection=SELECTION,
+    choices=(
+        *CHOICES,
+        SAME_SIGMA,
+        Choice("values of k", "1, 2, 3", "code; the printed one is lost"),
+    ),
+)
+
+PLAIN = {"optimizer.momentum": 0.0, "optimizer.weight_decay": 0.0}
+PLAIN_METHODS = ("SAM", "USAM", "ASAM", "RSAM", "BSAM", "NSO")
+
+
+def _plain_stages() -> tuple[Stage, ...]:
+    """Each method's own settings are those tuned with momentum and weight decay."""
+    made = list(stages())
+    for method in PLAIN_METHODS:
+        grid = GRIDS[method]
+        tuned, plain = ({"method": method, "training": label} for label in ("tuned", "plain"))
+        made += [
+            Stage(f"tune {method}", tuned, {}, grid, 1, "common", (), COMMON),
+            Stage(
+                f"final {method}",
+                plain,
+                seeds=RUNS,
+                after=f"tune {method}",
+                match=("method", "dataset"),
+                inherit=(*(name for name in COMMON if name not in PLAIN), *grid),
+            ),
+        ]
+    return tuple(made)
+
+
+ABLATION_PLAIN = Artifact(
+    id="nso/ablation_plain",
+    title="Without momentum and weight decay: five sharpness-reducing methods and NSO",
+    rows=("method",),
+    columns=("dataset",),
+    metrics=(TRACE, ACCURACY),
+    metrics_down=True,
+    base=BASE,
+    cells=common(
+        made
+        for method in PLAIN_METHODS
+        for dataset in DATASETS
+        for made in (
+            cell(method, dataset, {"training": "plain"}, **PLAIN),
+            cell(method, dataset, {"training": "tuned"}, hidden=True),
+        )
+    ),
+    stages=_plain_stages(),
+    selection=SELECTION,
+    choices=(
+        *CHOICES,
+        *HESSIAN_CHOICES,
+        Choice("radii and sigma", "those tuned with momentum and weight decay", "not stated"),
+    ),
+    measures=(TRACE_MEASURE,),
+)
+
+SCHEDULE_SIGMAS = (0.01, 0.02, 0.03)
+
+ABLATION_SIGMA_SCHEDULE = Artifact(
+    id="nso/ablation_sigma_schedule",
+    title="Remark 3.1: sigma constant, rising linearly, rising exponentially",
+    rows=("schedule", "sigma"),
+    columns=("dataset",),
+    metrics=(ACCURACY,),
+    base=BASE,
+    cells=common(
+        cell(
+            "NSO",
+            dataset,
+            {"schedule": schedule, "sigma": str(sigma)},
+            method={**METHODS["NSO"], "sigma": sigma, "sigma_schedule": schedule},
+        )
+        for schedule in ("none", "linear", "exp")
+        for sigma in SCHEDULE_SIGMAS
+        for dataset in ("Aircraft", "Indoor")
+    ),
+    stages=(
+        *stages(),
+        Stage("final", {"method": "NSO"}, seeds=1, after="common", match=(), inherit=COMMON),
+    ),
+    selection=SELECTION,
+    choices=(*CHOICES, Choice("sigmas, data sets", "code's", "the remark prints none")),
+)
+
+FIGURES = (
+    FIGURE2,
+    FIGURE2_BERT,
+    FIGURE2_GCN,
+    FIGURE3,
+    FIGURE4,
+    FIGURE5,
+    FIGURE5_COMBINED,
+    FIGURE6,
+)
+ABLATIONS = (ABLATION_NEGATIVE, ABLATION_K, ABLATION_PLAIN, ABLATION_SIGMA_SCHEDULE)

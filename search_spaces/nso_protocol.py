@@ -1,0 +1,190 @@
+"""What all of NSO's image experiments share: data sets, grids, methods and their stages.
+
+Section and appendix numbers are the paper's (arXiv 2306.08553 v4); "code" is the
+authors' (github.com/VirtuosoResearch/Noise-stability-optimization). The text that
+we have lost its inline mathematics: which grid values were chosen is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from search_spaces.spec import Cell, Choice, Measure, Metric, Selection, Stage
+
+RUNS = 5  # "five independent runs" (section 2.1)
+
+# -- data (Table 3, upper block) -----------------------------------------------------------------
+
+#            training, validation, test, classes
+SIZES = {
+    "CIFAR-10": (45000, 5000, 10000, 10),
+    "CIFAR-100": (45000, 5000, 10000, 100),
+    "Aircraft": (3334, 3333, 3333, 100),
+    "Caltech-256": (7680, 5120, 5120, 256),
+    "Indoor": (4824, 536, 1340, 67),
+    "Retina": (1396, 248, 250, 5),
+}
+PIXELS = 224
+RESIZED = {"resize": PIXELS, "normalization": "imagenet"}
+SOURCES: dict[str, dict[str, Any]] = {
+    "CIFAR-10": {"name": "cifar10", **RESIZED},
+    "CIFAR-100": {"name": "cifar100", **RESIZED},
+    "Aircraft": {"name": "aircraft", "size": PIXELS},
+    "Caltech-256": {"name": "caltech256", "size": PIXELS, "per_class": (30, 20, 20)},
+    "Indoor": {"name": "indoor67", "size": PIXELS},
+    "Retina": {"name": "retina", "size": PIXELS},
+}
+DATASETS = tuple(SIZES)
+
+# -- grids (Appendix C; sigma of NSO and WP-SGD: code, its printed values are lost) --------------
+
+COMMON_GRID: dict[str, tuple[Any, ...]] = {
+    "optimizer.lr": (0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001),
+    "optimizer.momentum": (0.9, 0.95, 0.99),
+    "optimizer.weight_decay": (0.01, 0.001, 0.0001),
+    "epochs": (20, 40, 60),
+    "batch_size": (16, 32, 64),
+}
+COMMON = tuple(COMMON_GRID)
+SIGMAS = (0.008, 0.01, 0.012)
+RADII = (0.01, 0.02, 0.05)
+
+METHODS: dict[str, dict[str, Any]] = {
+    "SGD": {"name": "erm"},
+    "LS": {"name": "label_smoothing", "convention": "k_minus_1"},
+    "SAM": {"name": "sam"},
+    "USAM": {"name": "usam"},
+    "ASAM": {"name": "asam"},
+    "RSAM": {"name": "rsam"},
+    "BSAM": {"name": "bsam"},
+    "WP-SGD": {"name": "wp_sgd", "num_perturbations": 1},
+    "NSO": {"name": "nso", "num_perturbations": 1},
+}
+GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
+    "SGD": {},
+    "LS": {"method.smoothing": (0.1, 0.2, 0.3)},
+    "SAM": {"method.rho": RADII},
+    "USAM": {"method.rho": RADII},
+    "ASAM": {"method.rho": (0.5, 1.0, 2.0)},
+    "RSAM": {"method.rho": RADII, "method.sigma": SIGMAS},
+    "BSAM": {"method.rho": RADII},
+    "WP-SGD": {"method.sigma": SIGMAS},
+    "NSO": {"method.sigma": SIGMAS},
+}
+
+# -- training ------------------------------------------------------------------------------------
+
+BASE: dict[str, Any] = {
+    "model": {"name": "resnet34", "weights": "resnet34-b627a593.pth"},
+    "data.split_seed": 0,
+    "data.augmentation": (),
+    "optimizer.name": "sgd",
+    "schedule.name": "step",
+    "schedule.milestones": (1 / 3, 2 / 3),
+    "schedule.gamma": 0.1,
+    "drop_last": False,
+}
+COMMON_ON = {"method": "SGD", "dataset": "Indoor"}
+
+
+def cell(
+    method: str, dataset: str, key: Mapping[str, str] = {}, /, hidden: bool = False, **fields: Any
+) -> Cell:
+    """``method`` on ``dataset``; ``key`` adds labels, ``fields`` (with __ for .) settings."""
+    return Cell(
+        key={"method": method, **key, "dataset": dataset},
+        fields={
+            "data.source": SOURCES[dataset],
+            "data.validation": SIZES[dataset][1],
+            "method": METHODS[method],
+            **{name.replace("__", "."): value for name, value in fields.items()},
+        },
+        hidden=hidden,
+    )
+
+
+def common(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    """``cells`` with the one the common grid is searched on, hidden if it is not among them."""
+    cells = tuple(cells)
+    searched = any(COMMON_ON.items() <= c.key.items() for c in cells)
+    return cells if searched else (*cells, cell("SGD", "Indoor", hidden=True))
+
+
+def stages(*methods: str, runs: int = RUNS, keep: tuple[str, ...] = COMMON) -> tuple[Stage, ...]:
+    """The common grid once, each method's own grid on each data set, then ``runs`` seeds.
+
+    ``keep`` are the common settings that are taken over; the cells fix the others.
+    """
+    made = [Stage("common", COMMON_ON, grid=COMMON_GRID, seeds=1)]
+    for method in methods:
+        grid, where = GRIDS[method], {"method": method}
+        if grid:
+            tune, final = f"tune {method}", f"final {method}"
+            inherited = (*keep, *grid)
+            made += [
+                Stage(tune, where, grid=grid, seeds=1, after="common", match=(), inherit=keep),
+                Stage(final, where, seeds=runs, after=tune, inherit=inherited),
+            ]
+        else:
+            made.append(
+                Stage(f"final {method}", where, seeds=runs, after="common", match=(), inherit=keep)
+            )
+    return tuple(made)
+
+
+SELECTION = Selection(
+    on="validation_error",
+    epoch="last",
+    stated="grids on the validation split (Appendix C); weights of the last epoch",
+)
+
+CHOICES = (
+    Choice(
+        "optimizer",
+        "SGD with momentum and weight decay",
+        "the text and its grid; the code's configurations have Adam at 1e-4",
+        "optimizer.name",
+    ),
+    Choice(
+        "the common settings that were chosen",
+        "searched once, for SGD on Indoor",
+        "their values are lost; 486 points for each data set and method would be 14,580 runs",
+    ),
+    Choice("learning-rate drop", "/ 10 after each third", "code: every 10 of 30 epochs"),
+    Choice("sigma of NSO and WP-SGD", "0.008, 0.01, 0.012", "code; the printed values are lost"),
+    Choice(
+        "grids of LS and ASAM", "as printed in Appendix C", "the code has 0.2, 0.4 and 0.1 to 0.5"
+    ),
+    Choice("sigma of BSAM", "0.01, its default", "Appendix C names a grid of its radius only"),
+    Choice("RSAM and BSAM", "as published", "in the code the ascent step is never undone"),
+    Choice("augmentation", "none", "section 3.1.4 treats it as an addition", "data.augmentation"),
+    Choice("Retina", "Messidor-2", "code; the sizes fit no known set", "data.source"),
+    Choice("number of runs", "5", "the only number printed (section 2.1)"),
+)
+
+# -- what is shown and measured ------------------------------------------------------------------
+
+ACCURACY = Metric(
+    "test_error", "test accuracy %", better="higher", shown="accuracy_percent", digits=1
+)
+TRACE = Metric("hessian_trace", "Hessian trace", digits=0)
+LAMBDA1 = Metric("hessian_lambda1", "lambda_1", digits=0)
+TRACE_MEASURE = Measure("hessian_trace", samples=1000, batch_size=16)
+LAMBDA1_MEASURE = Measure(
+    "hessian_top_eigenvalue", label="hessian_lambda1", samples=1000, batch_size=16
+)
+HESSIAN_CHOICES = (
+    Choice(
+        "Hessian",
+        "mean over 63 training batches of 16, eval mode, convolutions and head",
+        "code's defaults",
+    ),
+    Choice("± of traces", "over training runs", "the code's is over estimator seeds"),
+)
+LAMBDA1_CHOICE = Choice(
+    "lambda_1",
+    "code's: sum over layers, each layer's vector of unit norm (up to 34 times the eigenvalue)",
+    "Table 6 was made so",
+    "measure",
+)
