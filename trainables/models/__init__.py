@@ -5,8 +5,8 @@ file. A network's keyword-only parameters are its options; the number of
 classes and the shape of one input come from the data set. Initial weights are
 drawn from torch's global generator: seed it first (`trainables.seeding`).
 
-No network uses an operation that changes its input in place or one without
-second derivatives, so that every method and curvature measure can go through it.
+No network has an activation that works in place or an operation without second
+derivatives, so that every method and curvature measure can go through it.
 Names that end in ``_tiny`` are the same architectures with a few thousand
 parameters, for smoke runs; they take the options of the large ones.
 """
