@@ -33,6 +33,9 @@ class Augmentation:
     after_normalization = False
     """True if it must see normalised (floating-point) images."""
 
+    needs_pixels = False
+    """True if it must see uint8 images."""
+
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         raise NotImplementedError
 
@@ -65,31 +68,42 @@ class Moves(Augmentation):
         self.after_normalization = any(move.after_normalization for move in moves)
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        batch, channels, height, width = images.shape
+        batch, channels, *size = images.shape
+        height, width = size
         drawn = [move.draw(batch, (height, width), generator) for move in self.moves]
-        rows = torch.arange(height).expand(batch, -1)
-        columns = torch.arange(width).expand(batch, -1)
+        rows = torch.arange(height, device=images.device).expand(batch, -1)
+        columns = torch.arange(width, device=images.device).expand(batch, -1)
         for move, numbers in zip(reversed(self.moves), reversed(drawn), strict=True):
+            numbers = numbers.to(images.device, non_blocking=True)
             rows, columns = move.trace(numbers, rows, columns, (height, width))
         fills = [move.fill for move in self.moves if move.fill is not None]
-        outside = None
         if fills:
-            inside_rows = (rows >= 0) & (rows < height)
-            inside_columns = (columns >= 0) & (columns < width)
-            outside = ~(inside_rows[:, :, None] & inside_columns[:, None, :])
+            inside = _both(_within(rows, height), _within(columns, width))
             rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
-        index = rows[:, :, None] * width + columns[:, None, :]
-        index = index.to(images.device, non_blocking=True).view(batch, 1, height * width)
+        index = (rows[:, :, None] * width + columns[:, None, :]).view(batch, 1, -1)
         moved = images.flatten(2).gather(2, index.expand(-1, channels, -1)).view_as(images)
-        if outside is not None:
-            outside = outside.to(images.device, non_blocking=True)
-            level = images.new_tensor(_level(fills[0], images))
-            moved = torch.where(outside[:, None], level, moved)
+        if fills:
+            moved = _blank(moved, inside, fills[0])
         return moved
 
 
-def _level(level: int, images: Tensor) -> float:
-    return level / 255 if images.is_floating_point() else level
+def _within(position: Tensor, size: int) -> Tensor:
+    return (position >= 0) & (position < size)
+
+
+def _both(rows: Tensor, columns: Tensor) -> Tensor:
+    """bool (B, H), (B, W) to bool (B, 1, H, W); multiplying bytes is faster than ``&``."""
+    product = rows.view(torch.uint8)[:, :, None] * columns.view(torch.uint8)[:, None, :]
+    return product.view(torch.bool)[:, None]
+
+
+def _blank(images: Tensor, keep: Tensor, level: int) -> Tensor:
+    """``images`` (B, C, H, W) with the pixels that ``keep`` (B or 1, 1, H, W) leaves out at
+    ``level``; multiplying bytes is ten times as fast as masking them."""
+    if images.is_floating_point():
+        return images.masked_fill(~keep, level)
+    blanked = images * keep.view(torch.uint8)
+    return blanked.add_((~keep).view(torch.uint8) * level) if level else blanked
 
 
 @registry.register("pad_crop")
@@ -115,6 +129,7 @@ class PadCrop(Move):
         self.padding, self.mode, self.shared = padding, fill, shared
         self.fill = _LEVEL.get(fill)
         self.after_normalization = fill == "mean"
+        self.needs_pixels = fill in ("zero", "gray")
 
     def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
         if self.mode == "reflect" and self.padding >= min(size):
@@ -178,17 +193,23 @@ class Cutout(Augmentation):
     ) -> None:
         self.size, self.level, self.shared = size, _LEVEL[fill], shared
         self.after_normalization = fill == "mean"
+        self.needs_pixels = fill != "mean"
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         batch, _, height, width = images.shape
         count = 1 if self.shared else batch
-        top = torch.randint(height, (count, 1), generator=generator) - self.size // 2
-        left = torch.randint(width, (count, 1), generator=generator) - self.size // 2
-        rows, columns = torch.arange(height), torch.arange(width)
-        in_rows = (rows >= top) & (rows < top + self.size)
-        in_columns = (columns >= left) & (columns < left + self.size)
-        hole = (in_rows[:, None, :, None] & in_columns[:, None, None, :]).to(images.device)
-        return images.masked_fill(hole, _level(self.level, images))
+        corner = torch.stack(
+            [torch.randint(edge, (count, 1), generator=generator) for edge in (height, width)]
+        )
+        top, left = corner.to(images.device, non_blocking=True) - self.size // 2
+        in_rows, in_columns = (
+            (position >= start) & (position < start + self.size)
+            for position, start in (
+                (torch.arange(height, device=images.device), top),
+                (torch.arange(width, device=images.device), left),
+            )
+        )
+        return _blank(images, ~_both(in_rows, in_columns), self.level)
 
 
 def fuse(augmentations: Sequence[Augmentation]) -> list[Augmentation]:

@@ -6,8 +6,10 @@ Letters in shapes: N images, C channels, H x W pixels, D features.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +17,28 @@ from torch import Tensor
 from trainables.registry import Registry
 
 registry: Registry = Registry("data set", given=("directory",))
+
+
+@dataclass(frozen=True)
+class About:
+    """What a person needs to know to have a data set; shown by `sweep data list`.
+
+    Attributes:
+        title: Name, size and kind, in one line.
+        get: How to obtain the originals and where to put them, one sentence.
+        originals: Paths under the data directory, any of which shows that they are there.
+            () for sets that are computed or come with a dependency.
+        download: Fetches the originals into a directory; only ever called on request.
+    """
+
+    title: str
+    get: str = ""
+    originals: tuple[str, ...] = ()
+    download: Callable[[Path], Any] | None = None
+
+
+about: dict[str, About] = {}
+"""By registered name."""
 
 
 class DataError(Exception):

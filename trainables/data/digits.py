@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import torch
 
-from trainables.data.base import Dataset, Images, channel_statistics, registry
+from trainables.data.base import About, Dataset, Images, about, channel_statistics, registry
+from trainables.registry import Index
+
+about["digits"] = About("handwritten digits: 1,797 of 8x8 gray, 10 classes; with scikit-learn")
 
 
 @registry.register("digits")
-def digits() -> Dataset:
+def digits(*, confusion: Index = 0) -> Dataset:
     """Optical recognition of handwritten digits (Alpaydin & Kaynak 1998, UCI test part).
 
     Grey levels 0..16 are stored as 0..240 (times 15, exactly). No test set is
     published with these rows: a fifth, stratified, is drawn by `splits.split`.
+
+    Args:
+        confusion: Training images outside the subset to add with random labels.
     """
     from sklearn.datasets import load_digits
 
@@ -28,4 +34,5 @@ def digits() -> Dataset:
         std=std,
         class_names=tuple("0123456789"),
         source="handwritten digits (scikit-learn)",
+        confusion=confusion,
     )

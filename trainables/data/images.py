@@ -83,6 +83,15 @@ def _decode(
     return array[None] if array.ndim == 2 else np.moveaxis(array, 2, 0)
 
 
+def rgb(encoded: bytes | Path, describe: str) -> np.ndarray:
+    """One image of any size as uint8 (3, H, W). Raises DataError naming it by ``describe``."""
+    try:
+        image = _open(encoded, describe).convert("RGB")
+    except (OSError, ValueError, SyntaxError):
+        raise corrupt(describe) from None
+    return np.moveaxis(np.asarray(image), 2, 0).copy()
+
+
 def corrupt(describe: str) -> DataError:
     return DataError(
         f"{describe} is not a readable image: replace that file, or remove it, and prepare again"
@@ -96,4 +105,14 @@ def square(size: int) -> Resize:
     return lambda image: image.resize((size, size), Image.Resampling.BILINEAR)
 
 
-__all__ = ["CHUNK", "corrupt", "decode", "probe", "square"]
+def letterbox(size: int) -> Resize:
+    """Resize the longest side to ``size``, keeping the aspect, and pad with black."""
+    from PIL import Image, ImageOps
+
+    def resize(image: Any) -> Any:
+        return ImageOps.pad(image, (size, size), Image.Resampling.BILINEAR, color=0)
+
+    return resize
+
+
+__all__ = ["CHUNK", "Resize", "corrupt", "decode", "letterbox", "probe", "rgb", "square"]

@@ -14,10 +14,11 @@ import numpy as np
 from pydantic import Field
 
 from trainables.data import images
-from trainables.data.base import DataError, Dataset, registry
+from trainables.data.base import About, DataError, Dataset, about, registry
 from trainables.data.labels import checked
 from trainables.data.store import Part, Raw, prepared
-from trainables.registry import Count
+from trainables.data.variants import Normalization, TestSet, variant
+from trainables.registry import Count, Index
 
 SetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -33,27 +34,44 @@ _CLASSES = {
     ),
 }
 
+about["parquet"] = About(
+    "any image set as Parquet (columns img {bytes, path}, label), e.g. CIFAR-10 as JPEG",
+    "put train.parquet and test.parquet in a folder there and name it with the option set",
+    ("cifar10/train.parquet",),
+)
+
 
 @registry.register("parquet")
 def parquet(
     *,
     directory: Path,
-    set: SetName = "cifar10",
-    size: Count | None = None,  # noqa: A002
+    set: SetName = "cifar10",  # noqa: A002
+    size: Count | None = None,
+    test_set: TestSet = "published",
+    confusion: Index = 0,
+    normalization: Normalization = "train",
+    resize: Count | None = None,
 ) -> Dataset:
     """Images from Parquet files in the folder ``set`` of the data directory.
 
     Args:
         directory: The data directory.
         set: Folder name; it names the data set in the trial's identity, its path does not.
-        size: Resize every image to size x size; None: all have one size already.
+        size: Prepare every image at size x size; None: all have one size already.
+        test_set, confusion, normalization, resize: See `variants.variant`.
 
     Raises:
         DataError: files missing, truncated or without the columns; a corrupt image, by row;
             labels that are negative or leave a class empty.
     """
     key = f"parquet-{set}" + (f"-{size}" if size else "")
-    return prepared(directory, key, "parquet", lambda: read(directory / set, set, size))
+    return variant(
+        prepared(directory, key, "parquet", lambda: read(directory / set, set, size)),
+        test_set=test_set,
+        confusion=confusion,
+        normalization=normalization,
+        resize=resize,
+    )
 
 
 def read(where: Path, name: str, size: int | None) -> Raw:

@@ -17,8 +17,8 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,18 @@ class Raw:
 Report = Callable[[str, int, int], None]
 """Called as report(split, images done, images in all) while a set is prepared."""
 
+_report: ContextVar[Report | None] = ContextVar("report", default=None)
+
+
+@contextlib.contextmanager
+def reporting(report: Report) -> Iterator[None]:
+    """Show the progress of preparations inside the block."""
+    token = _report.set(report)
+    try:
+        yield
+    finally:
+        _report.reset(token)
+
 
 def folder(directory: Path, key: str) -> Path:
     """Where data set ``key`` is, or will be, prepared."""
@@ -77,13 +89,7 @@ def is_prepared(directory: Path, key: str) -> bool:
     return (folder(directory, key) / "manifest.json").is_file()
 
 
-def prepared(
-    directory: Path,
-    key: str,
-    name: str,
-    read: Callable[[], Raw],
-    report: Report | None = None,
-) -> Dataset:
+def prepared(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> Dataset:
     """Data set ``key``, from its prepared folder; made there by ``read`` if it is not yet.
 
     Raises:
@@ -91,25 +97,30 @@ def prepared(
             or prepared files damaged.
     """
     if not is_prepared(directory, key):
-        prepare(directory, key, read, report)
+        prepare(directory, key, read)
     return _open(folder(directory, key), name)
 
 
-def prepare(
-    directory: Path, key: str, read: Callable[[], Raw], report: Report | None = None
-) -> None:
+def prepare(directory: Path, key: str, read: Callable[[], Raw]) -> None:
     """Decode and write data set ``key``, unless another process has just done so."""
     target = folder(directory, key)
-    raw = read()  # before anything is written: most complaints are about the originals
+    try:
+        raw = read()  # before anything is written: most complaints are about the originals
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or directory} cannot be read ({error.strerror or error}): "
+            "mend that, or name another data directory"
+        ) from None
     with _writable(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with _lock(target.parent / f".{target.name}.lock"):
             if is_prepared(directory, key):
                 return
             _sweep(target)
-            building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            building = target.parent / f".{target.name}.{os.getpid()}"
+            building.mkdir()
             try:
-                _write(building, raw, report)
+                _write(building, raw)
                 building.rename(target)
                 _flush_folder(target.parent)
             finally:
@@ -146,12 +157,12 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _write(building: Path, raw: Raw, report: Report | None) -> None:
+def _write(building: Path, raw: Raw) -> None:
     splits = {}
     files = {}
     for split, part in raw.parts.items():
         inputs, targets = f"{split}.inputs.npy", f"{split}.targets.npy"
-        files[inputs] = _write_images(building / inputs, split, part, report)
+        files[inputs] = _write_images(building / inputs, split, part)
         files[targets] = _write_array(building / targets, part.targets.astype(np.int64))
         splits[split] = list(part.shape)
     pixels = torch.from_numpy(np.load(building / "train.inputs.npy", mmap_mode="c"))
@@ -172,9 +183,9 @@ def _write(building: Path, raw: Raw, report: Report | None) -> None:
     _flush_folder(building)
 
 
-def _write_images(path: Path, split: str, part: Part, report: Report | None) -> dict[str, Any]:
+def _write_images(path: Path, split: str, part: Part) -> dict[str, Any]:
     """Written with write(), not through a memory map: a full disk is then an error, not a crash."""
-    done = 0
+    done, report = 0, _report.get()
     with _Hashed(path) as out:
         out.header(part.shape, np.dtype(np.uint8))
         for chunk in part.chunks:
@@ -214,7 +225,7 @@ class _Hashed:
             "fortran_order": False,
             "descr": np.lib.format.dtype_to_descr(dtype),
         }
-        np.lib.format.write_array_header_1_0(self, fields)  # type: ignore[arg-type]
+        np.lib.format.write_array_header_1_0(self, fields)
 
     def write(self, data: Any) -> None:
         self._file.write(data)
@@ -319,4 +330,14 @@ def verify(path: Path) -> list[str]:
     return list(manifest["files"])
 
 
-__all__ = ["Part", "Raw", "Report", "folder", "is_prepared", "prepare", "prepared", "verify"]
+__all__ = [
+    "Part",
+    "Raw",
+    "Report",
+    "folder",
+    "is_prepared",
+    "prepare",
+    "prepared",
+    "reporting",
+    "verify",
+]

@@ -1,0 +1,117 @@
+"""Photographs that do not fit in memory: decoded as they are needed, ahead of the training.
+
+Threads, not processes: decoding and resizing release Python's lock, threads need no copy of
+the result, and nothing is forked beside CUDA or Ray (benchmarks/data.py compares them with
+DataLoader's worker processes and with Ray Data). What a batch holds depends on (seed, epoch,
+batch) alone, not on the number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainables.data import images
+from trainables.data.resized_crop import RandomResizedCrop, center_box, resized_crop
+
+AHEAD = 4
+"""Batches in the making at any time."""
+
+
+class ImageFiles:
+    """Paths of N images that, decoded, form a (N, 3, S, S) uint8 store.
+
+    Paths are kept as one array of bytes: a million Python strings would cost gigabytes
+    in processes that share memory only until they touch it.
+    """
+
+    dtype = torch.uint8
+    device = torch.device("cpu")
+
+    def __init__(self, root: Path, names: list[str], size: int) -> None:
+        self.root, self.size = root, size
+        self._names = np.array([os.fsencode(name) for name in names])
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return (len(self), 3, self.size, self.size)
+
+    @property
+    def ndim(self) -> int:
+        return 4
+
+    def path(self, row: int) -> Path:
+        return self.root / os.fsdecode(self._names[row])
+
+    def image(
+        self, row: int, crop: RandomResizedCrop | None = None, drawn: Tensor | None = None
+    ) -> Tensor:
+        """Image ``row`` (3, S, S): the part that ``crop`` draws, or the central square.
+
+        Raises:
+            DataError: naming the file, if it is missing or no readable image.
+        """
+        whole = read(self.path(row))
+        height, width = whole.shape[1:]
+        if crop is None or drawn is None:
+            box = center_box(height, width)
+        else:
+            box = crop.box(drawn, height, width)
+        return resized_crop(whole, box, self.size, self.size)
+
+
+def read(path: Path) -> Tensor:
+    """The RGB image in a file; uint8 (3, H, W)."""
+    from torchvision.io import ImageReadMode, decode_image
+
+    try:
+        content = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
+        return decode_image(content, ImageReadMode.RGB)
+    except (OSError, RuntimeError, ValueError):
+        return torch.from_numpy(images.rgb(path, str(path)))  # CMYK, TIFF, ...: PIL reads more
+
+
+def decoded(
+    store: ImageFiles,
+    batches: Iterable[tuple[Tensor, Tensor | None]],
+    crop: RandomResizedCrop | None,
+    threads: int | None = None,
+) -> Iterator[Tensor]:
+    """The images (B, 3, S, S) of each (rows, draws of ``crop``), in order, `AHEAD` in the making.
+
+    Raises:
+        DataError: naming the first file that is no readable image.
+    """
+    threads = threads or workers()
+    pool = ThreadPoolExecutor(threads)
+    waiting: deque[list[Future[Tensor]]] = deque()
+    try:
+        for rows, drawn in batches:
+            waiting.append(
+                [
+                    pool.submit(store.image, row, crop, None if drawn is None else drawn[i])
+                    for i, row in enumerate(rows.tolist())
+                ]
+            )
+            if len(waiting) > AHEAD:
+                yield torch.stack([future.result() for future in waiting.popleft()])
+        while waiting:
+            yield torch.stack([future.result() for future in waiting.popleft()])
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def workers() -> int:
+    """Threads that decode: $FLATSWEEP_WORKERS, or as many as this process may use processors."""
+    chosen = os.environ.get("FLATSWEEP_WORKERS", "")
+    return max(1, int(chosen) if chosen.isdigit() else len(os.sched_getaffinity(0)))
