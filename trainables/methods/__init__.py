@@ -1,0 +1,84 @@
+"""Training methods: how a batch becomes a gradient.
+
+    method = methods.build("amp", epsilon=0.5, inner_lr=1.0)
+    out = method.gradient(model, loss_fn, inputs, targets, generator=g)
+
+afterwards every trainable parameter holds the method's gradient in ``p.grad``
+and is itself bit for bit what it was. Importing the package imports every file
+in it, so that adding a method is adding a file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from trainables.methods.base import Method, Output, Progress, Regularizer, registry
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+
+def names() -> list[str]:
+    """Every registered name: update rules and regularizers."""
+    return registry.names()
+
+
+def regularizers() -> list[str]:
+    """The names that can be composed with a rule (each is also a method: ERM with it)."""
+    return [name for name in names() if issubclass(registry.get(name), Regularizer)]
+
+
+def build(
+    name: str,
+    *,
+    regularizers: Iterable[str | tuple[str, Mapping[str, Any]] | Mapping[str, Any]] = (),
+    batchnorm: Literal["clean", "all"] = "clean",
+    **hyper: Any,
+) -> Method:
+    """The method ``name``, composed with ``regularizers``.
+
+    Args:
+        name: One of `names`. A regularizer's name gives ERM with that regularizer.
+        regularizers: Names, ``(name, options)`` pairs or ``{"name": ..., **options}``, in the
+            order in which they change the batch, its targets and its loss. A rule sees the
+            regularized loss wherever its formula says loss.
+        batchnorm: ``clean``: running statistics move once a step, with the clean pass where
+            the method has one and with its first pass otherwise. ``all``: with every pass, as
+            the authors of AMP do in every table.
+        hyper: The method's own hyper-parameters.
+
+    Raises:
+        ValueError: unknown name, unknown hyper-parameter, or a value out of range; it names
+            what is allowed.
+    """
+    if batchnorm not in ("clean", "all"):
+        raise ValueError(f"batchnorm = {batchnorm!r}: allowed are 'clean' and 'all'")
+    part = registry.build(name, **hyper)
+    extra = [_regularizer(given) for given in regularizers]
+    if isinstance(part, Regularizer):
+        part, extra = registry.build("erm"), [part, *extra]
+    part.regularizers, part.batchnorm = tuple(extra), batchnorm
+    return part
+
+
+def _regularizer(given: str | tuple[str, Mapping[str, Any]] | Mapping[str, Any]) -> Regularizer:
+    if isinstance(given, str):
+        name, options = given, {}
+    elif isinstance(given, Mapping):
+        options = dict(given)
+        name = options.pop("name", "")
+    else:
+        name, options = given[0], dict(given[1])
+    part = registry.build(name, **options)
+    if not isinstance(part, Regularizer):
+        raise ValueError(
+            f"method {name!r} is an update rule, not a regularizer; "
+            f"regularizers: {', '.join(regularizers())}"
+        )
+    return part
+
+
+__all__ = ["Method", "Output", "Progress", "Regularizer", "build", "names", "registry"]

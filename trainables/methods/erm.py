@@ -1,0 +1,15 @@
+"""Empirical risk minimization: the baseline of every paper."""
+
+from __future__ import annotations
+
+from trainables.methods.base import Method, Output, registry
+from trainables.methods.problem import Problem
+
+
+@registry.register("erm")
+class ERM(Method):
+    """g = ∇L(w), L the mean loss of the batch. One gradient evaluation."""
+
+    def step(self, problem: Problem) -> Output:
+        loss, logits = problem.accumulate()
+        return Output(loss, logits, objective=loss)

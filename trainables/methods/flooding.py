@@ -1,0 +1,25 @@
+"""Flooding (Ishida et al. 2020): a baseline of AMP."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from trainables.methods.base import Regularizer, registry
+from trainables.registry import NonNegative
+
+
+@registry.register("flooding")
+class Flooding(Regularizer):
+    """Loss J ← |J - b| + b: below the level b, the loss of the batch is pushed up.
+
+    Acts on the mean loss of each forward pass (of each sub-batch, of each worker's part).
+
+    Args:
+        level: b, in nats; 0.02 (AMP, Section 5.1). At 0: ERM.
+    """
+
+    def __init__(self, *, level: NonNegative = 0.02) -> None:
+        self.level = level
+
+    def loss(self, value: Tensor) -> Tensor:
+        return (value - self.level).abs() + self.level

@@ -1,0 +1,157 @@
+"""InfoMCR (Jia and Su, ICML 2020): lower the trace of the batch's Fisher information."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from trainables.methods import ghost
+from trainables.methods.base import Method, Output, registry
+from trainables.methods.problem import Problem
+from trainables.registry import Count, Fraction, NonNegative
+
+Phases = Literal["111", "011", "001", "100", "010"]
+
+
+@registry.register("infomcr")
+class InfoMCR(Method):
+    """Algorithm 1: G = ∇[L(B, w) + beta R(w)], the g_i held constant.
+
+    The batch is split into M sub-batches B_i; g_i = ∇L(B_i, w) and
+
+        R = (1/M) Σ_i [L(B_i, w) - L(B_i, w - alpha g_i)]  ≈  alpha · mean ‖g_i‖²
+
+    so that G = ∇L(B, w) + (beta/M) Σ_i [∇L(B_i, w) - ∇L(B_i, w')] at w' = w - alpha g_i.
+    (With g_i constant this descends half of alpha beta mean ‖g_i‖², as in the authors' code.)
+
+    Where every layer is linear the displaced weights are never formed (`ghost`). The
+    difference of nearly equal gradients is taken in full precision: no autocast, no TF32.
+
+    Args:
+        alpha: Finite-difference step α; 1e-4 (Section 7.2).
+        beta: Weight β of R; 10, the authors' script for WRN-28-2 on CIFAR-10. The paper
+            searches 1 to 100 and prints no choice. At 0: ERM (on the mean of the sub-batches).
+        num_splits: M; 8 (Section 7.2). At most the batch size.
+        phases: Whether the regularizer acts before the first, after the first, and after the
+            second learning-rate drop, a bit each; ``011`` (all experiments).
+        start: Instead of phases, act from this fraction of training on: for schedules
+            without drops. None: ``phases`` decide.
+        statistics: What BatchNorm sees for ∇L(B, w). ``sub_batch``: the mean of the g_i, each
+            with its sub-batch's statistics; 2 gradient evaluations. ``full_batch``: a pass of
+            its own over the whole batch, which alone moves the running statistics, as in the
+            authors' code; 3 evaluations; number-matching of Table 1 needs it. Without
+            BatchNorm both are equal.
+        split: Sub-batches in the ``order`` of the (shuffled) batch, as the code does, or at
+            ``random`` (Algorithm 1): the same in law.
+
+    With several workers, M counts the sub-batches of the whole batch; the g_i are never reduced.
+    """
+
+    def __init__(
+        self,
+        *,
+        alpha: NonNegative = 1e-4,
+        beta: NonNegative = 10.0,
+        num_splits: Count = 8,
+        phases: Phases = "011",
+        start: Fraction | None = None,
+        statistics: Literal["sub_batch", "full_batch"] = "sub_batch",
+        split: Literal["order", "random"] = "order",
+    ) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.beta = beta
+        self.num_splits = num_splits
+        self.phases = phases
+        self.start = start
+        self.statistics = statistics
+        self.split = split
+
+    @property
+    def active(self) -> bool:
+        """Whether the coming step is regularized; yes where no progress was ever told."""
+        if self.progress is None:
+            return True
+        if self.start is not None:
+            return self.progress.step >= self.start * self.progress.steps
+        return self.phases[min(self.progress.lr_drops, 2)] == "1"
+
+    @property
+    def evaluations(self) -> float:
+        if not self.active:
+            return 1.0
+        return 2.0 if self.statistics == "sub_batch" else 3.0
+
+    def step(self, problem: Problem) -> Output:
+        if not self.active:
+            loss, logits = problem.accumulate()
+            return Output(loss, logits, objective=loss)
+        if self.split == "random":
+            problem.shuffle()
+        with full_precision(problem):
+            count = self.splits(problem)
+            if self.statistics == "sub_batch" and ghost.applies(problem, count):
+                loss, logits = ghost.gradient(problem, count, self.alpha, self.beta)
+            else:
+                loss, logits = self.loop(problem, count)
+        return Output(loss, logits, objective=None)
+
+    def splits(self, problem: Problem) -> int:
+        if self.num_splits % self.workers:
+            raise ValueError(
+                f"method 'infomcr': num_splits = {self.num_splits} is not a multiple of the "
+                f"{self.workers} workers that share a batch"
+            )
+        return min(self.num_splits // self.workers, problem.size)
+
+    def loop(self, problem: Problem, count: int) -> tuple[Tensor, Tensor]:
+        """Sub-batch by sub-batch: 2M passes, and one over the whole batch if statistics ask."""
+        edges = [problem.size * i // count for i in range(count + 1)]
+        full = self.statistics == "full_batch"
+        total: list[Tensor] | None = None
+        losses, scores = [], []
+        if full:
+            whole, whole_logits = problem.evaluate()
+            total = problem.gradient(whole)
+            losses.append(whole.detach())
+            scores.append(whole_logits.detach())
+        for i in range(count):
+            part = slice(edges[i], edges[i + 1])
+            share = (edges[i + 1] - edges[i]) / problem.size
+            value, logits = problem.evaluate(part, None if full else (i, count))
+            at_w = problem.gradient(value)
+            with problem.displaced() as at:
+                at.move(at_w, -self.alpha)
+                moved = problem.gradient(problem.evaluate(part)[0])
+            weight = self.beta / count + (0.0 if full else share)
+            torch._foreach_mul_(at_w, weight)
+            torch._foreach_add_(at_w, moved, alpha=-self.beta / count)
+            if total is None:
+                total = at_w
+            else:
+                torch._foreach_add_(total, at_w)
+            if not full:
+                losses.append(share * value.detach())
+                scores.append(logits.detach())
+        assert total is not None
+        problem.set_gradient(total)
+        return torch.stack(losses).sum(), torch.cat(scores)
+
+
+@contextmanager
+def full_precision(problem: Problem) -> Iterator[None]:
+    """No autocast and no TF32: α² H g would drown in 10-bit mantissas."""
+    if problem.inputs.is_floating_point():
+        problem.inputs = problem.inputs.to(problem.params[0].dtype)
+    matmul, conv = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    try:
+        with torch.autocast(problem.inputs.device.type, enabled=False):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = matmul
+        torch.backends.cudnn.allow_tf32 = conv

@@ -1,0 +1,42 @@
+"""Mixup (Zhang et al. 2018): a baseline of AMP."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from trainables.methods.base import Regularizer, registry
+from trainables.methods.problem import Mixed, Problem
+from trainables.registry import Positive
+
+
+@registry.register("mixup")
+class Mixup(Regularizer):
+    """x ← m x + (1 - m) x', and the same for the targets; x' a random pairing within the batch.
+
+    m ~ Beta(alpha, alpha). All passes of a step see the same mixed batch.
+
+    Args:
+        alpha: Both parameters of the Beta distribution; 1 (AMP, Section 5.1).
+        per: One m for the ``batch`` (the original study, which AMP says it follows), or one
+            for each ``sample``, as in AMP's first code; AMP's Table 1 needs ``sample``.
+    """
+
+    def __init__(self, *, alpha: Positive = 1.0, per: Literal["batch", "sample"] = "batch") -> None:
+        self.alpha = alpha
+        self.per = per
+
+    def batch(self, problem: Problem, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:
+        if isinstance(targets, Mixed):
+            raise ValueError("regularizer 'mixup' is given twice; once is enough")
+        generator = problem.local
+        home = inputs.device if generator is None else generator.device
+        size = inputs.shape[0]
+        order = torch.randperm(size, generator=generator, device=home).to(inputs.device)
+        shape = torch.full((2, size if self.per == "sample" else 1), self.alpha, device=home)
+        gamma = torch._standard_gamma(shape.double(), generator=generator)
+        weight = (gamma[0] / gamma.sum(0)).to(inputs.device, inputs.dtype).expand(size)
+        mixed = torch.lerp(inputs[order], inputs, weight.view(-1, *[1] * (inputs.dim() - 1)))
+        return mixed, Mixed(targets, targets[order], weight)

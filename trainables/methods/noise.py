@@ -1,0 +1,72 @@
+"""Random vectors of the size of the parameters, drawn from a given generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Distribution = Literal["normal", "laplace", "uniform", "binomial", "binomial_uncentered"]
+"""Laws of independent entries with unit variance and, but for the last, mean zero.
+
+``laplace`` has scale 1/√2, ``uniform`` lies in [-√3, √3], ``binomial`` is Binomial(4, ½) - 2.
+``binomial_uncentered`` is Binomial(4, ½), of mean 2.
+"""
+
+
+def draw(flat: Tensor, law: str, generator: torch.Generator | None) -> None:
+    """Fill ``flat`` with independent entries of ``law``: a `Distribution`, ``rademacher``,
+    ``unit`` (uniform in [0, 1]) or ``symmetric`` (uniform in [-1, 1]).
+
+    Drawn on the generator's device, so that a CPU generator gives one stream everywhere.
+    """
+    home = generator.device if generator is not None else flat.device
+    target = flat if flat.device == home else torch.empty_like(flat, device=home)
+    _LAWS[law](target, generator)
+    if target is not flat:
+        flat.copy_(target)
+
+
+def ball(flat: Tensor, generator: torch.Generator | None, surface: bool = False) -> None:
+    """Fill with a point uniform in the unit Euclidean ball: U^(1/d) g / ‖g‖, g normal.
+
+    With ``surface``, on its sphere: without the factor U^(1/d).
+
+    In d dimensions the radius is within 1/d of 1 on average: on the sphere, for any network.
+    """
+    draw(flat, "normal", generator)
+    if surface:
+        flat.div_(torch.linalg.vector_norm(flat))
+        return
+    radius = torch.empty(1, dtype=flat.dtype, device=flat.device)
+    draw(radius, "unit", generator)
+    flat.mul_(radius ** (1 / flat.numel()) / torch.linalg.vector_norm(flat))
+
+
+def _laplace(x: Tensor, generator: torch.Generator | None) -> None:
+    x.exponential_(generator=generator)
+    x.sub_(torch.empty_like(x).exponential_(generator=generator)).mul_(2**-0.5)
+
+
+def _binomial(x: Tensor, generator: torch.Generator | None) -> None:
+    bits = torch.randint(16, x.shape, generator=generator, device=x.device)
+    ones = torch.tensor([bin(i).count("1") for i in range(16)], dtype=x.dtype, device=x.device)
+    x.copy_(ones[bits])
+
+
+def _rademacher(x: Tensor, generator: torch.Generator | None) -> None:
+    x.random_(0, 2, generator=generator).mul_(2).sub_(1)
+
+
+_LAWS: dict[str, Callable[[Tensor, torch.Generator | None], object]] = {
+    "normal": lambda x, g: x.normal_(generator=g),
+    "laplace": _laplace,
+    "uniform": lambda x, g: x.uniform_(-(3**0.5), 3**0.5, generator=g),
+    "binomial": lambda x, g: (_binomial(x, g), x.sub_(2)),
+    "binomial_uncentered": _binomial,
+    "rademacher": _rademacher,
+    "unit": lambda x, g: x.uniform_(generator=g),
+    "symmetric": lambda x, g: x.uniform_(-1, 1, generator=g),
+}

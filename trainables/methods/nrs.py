@@ -1,0 +1,243 @@
+"""Neighborhood region smoothing (Zhao and Zhang, arXiv 2201.06064) and RPR, its random rival."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainables.methods import noise
+from trainables.methods.base import Method, Output, registry
+from trainables.methods.problem import Problem
+from trainables.methods.weights import global_norm
+from trainables.registry import Count, NonNegative
+
+Scale = Literal["relative", "relative_per_tensor", "unit_then_scale", "literal", "gaussian_literal"]
+Ball = Literal["uniform_in_ball", "on_sphere", "gaussian", "per_coordinate_uniform"]
+Perturbed = Literal["all", "weights"]
+
+_EXACT = ("unit_then_scale",)  # the only scale at which delta does not depend on the weights
+
+
+class Neighborhood(Method):
+    """A random point near the weights for each of M devices, each with its part of the batch.
+
+    ``scale`` reads step 8 of Algorithm 1 ("delta ← delta / ‖θ‖"), ``ball`` reads "within area
+    B(0, ε)"; u is a draw over all parameters together:
+
+    =======================  =================================================================
+    ``relative`` (default)   δ = ε ‖θ‖ u/‖u‖: scale invariant; the reading whose size can act
+    ``relative_per_tensor``  the same with each tensor's own norms
+    ``unit_then_scale``      δ = ε u/‖u‖: θ is not involved
+    ``literal``              δ = ε u/‖θ‖ as printed, u from the unit ``ball``; it shrinks δ
+    ``gaussian_literal``     the same, u standard normal whatever ``ball`` says
+    =======================  =================================================================
+
+    ``ball``: u uniform in the unit ball, on its sphere, standard normal, or U(-1, 1) for every
+    coordinate; where u is divided by its norm only the direction's law is left of it. ``perturb
+    = "weights"`` leaves tensors with fewer than two dimensions (biases, normalization) alone.
+
+    δ is constant in the gradient, ‖θ‖ included, so an objective (see `Output`) exists only
+    where δ does not depend on θ. Each device has its own batch statistics, and running
+    statistics move by the mean over the devices.
+    """
+
+    epsilon: float
+    scale: Scale
+    ball: Ball
+    perturb: Perturbed
+    num_devices: int
+
+    def parts(
+        self, problem: Problem
+    ) -> Iterator[tuple[slice | None, tuple[int, int] | None, float]]:
+        """(index, share of the statistics, share of the batch) of each device."""
+        devices = min(self.num_devices, problem.size)
+        if devices == 1:
+            yield None, None, 1.0
+            return
+        edges = [problem.size * i // devices for i in range(devices + 1)]
+        for i in range(devices):
+            start, stop = edges[i], edges[i + 1]
+            yield slice(start, stop), (i, devices), (stop - start) / problem.size
+
+    def draw(self, problem: Problem) -> list[Tensor]:
+        """A fresh δ, in the noise buffer."""
+        flat, delta = self.scratch("noise", problem.params)
+        weights = [p.data for p in problem.params]
+        ball = "gaussian" if self.scale == "gaussian_literal" else self.ball
+        if self.scale in ("literal", "gaussian_literal") and ball in (
+            "uniform_in_ball",
+            "on_sphere",
+        ):
+            noise.ball(flat, problem.local, surface=ball == "on_sphere")
+        else:  # what is normalized below needs the direction alone
+            law = "symmetric" if ball == "per_coordinate_uniform" else "normal"
+            noise.draw(flat, law, problem.local)
+        if self.perturb == "weights":
+            torch._foreach_zero_([d for d in delta if d.dim() < 2])
+        if self.scale == "relative_per_tensor":
+            sizes = torch.stack(torch._foreach_norm(weights))
+            factors = (
+                self.epsilon * sizes / torch.stack(torch._foreach_norm(delta)).clamp(min=1e-30)
+            )
+            torch._foreach_mul_(delta, list(factors.unbind()))
+        elif self.scale in ("literal", "gaussian_literal"):
+            flat.mul_(self.epsilon / global_norm(weights))
+        else:
+            size = global_norm(weights) if self.scale == "relative" else 1.0
+            flat.mul_(self.epsilon * size / torch.linalg.vector_norm(flat))
+        return delta
+
+
+@registry.register("rpr")
+class RPR(Neighborhood):
+    """Cross-entropy of the randomly perturbed network alone: g = mean over devices of ∇L_i(θ + δ_i).
+
+    The random baseline of NRS's Tables 1 and 3 (the paper writes "random permutation"). One
+    gradient evaluation; its only pass moves the running statistics.
+
+    Args:
+        epsilon: Size ε of the neighborhood; 0.1, the best on CIFAR-10 for NRS (Section 5.1;
+            grid 0.05, 0.1, 0.5). At 0: ERM.
+        scale, ball, perturb: See `Neighborhood`.
+        num_devices: M virtual devices, each with its own δ and its own part of the batch. The
+            paper's machine has 4; Table 1 needs 4.
+    """
+
+    def __init__(
+        self,
+        *,
+        epsilon: NonNegative = 0.1,
+        scale: Scale = "relative",
+        ball: Ball = "uniform_in_ball",
+        perturb: Perturbed = "all",
+        num_devices: Count = 1,
+    ) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+        self.scale = scale
+        self.ball = ball
+        self.perturb = perturb
+        self.num_devices = num_devices
+
+    def step(self, problem: Problem) -> Output:
+        losses, logits = [], []
+        for part, share, weight in self.parts(problem):
+            with problem.displaced() as at:
+                at.move(self.draw(problem))
+                value, scores = problem.evaluate(part, share)
+                (weight * value).backward()
+            losses.append(weight * value.detach())
+            logits.append(scores.detach())
+        loss = torch.stack(losses).sum()
+        return Output(loss, torch.cat(logits), loss if self.scale in _EXACT else None)
+
+
+@registry.register("nrs")
+class NRS(Neighborhood):
+    """Neighborhood region smoothing: Algorithm 1 with eq. 3.
+
+    On each of M devices, p = softmax f(x; θ), q = softmax f(x; θ + δ_i):
+
+        L_i = CE(p, y) + alpha · mean KL(p ‖ q) + CE(q, y),   g = mean over devices of ∇L_i
+
+    δ_i constant, the gradient flows through p and q. Two gradient evaluations: the clean
+    graph is kept while the displaced network runs forward and backward, then the weights
+    return and the clean graph runs backward (each with the logits' gradient of L_i).
+
+    Args:
+        epsilon: Size ε of the neighborhood; 0.1, best on CIFAR-10 and fixed on ImageNet
+            (Section 5.1; grid 0.05, 0.1, 0.5, and 0.2 named best for CIFAR-100). At 0, L_i is
+            twice the plain loss.
+        alpha: Weight α of the KL divergence; 1 (the same places; grid 0.5, 1, 2).
+        scale, ball, perturb: See `Neighborhood`.
+        num_devices: M virtual devices, each with its own δ and its own part of the batch. The
+            paper's machine has 4; Table 1 needs 4.
+        loss: ``as_printed``: eq. 3. ``averaged``: both CE terms have weight ½.
+            ``detached_target``: no gradient through p in the KL.
+        dropout: The two passes draw the ``same`` masks, or ``independent`` ones (then the KL
+            also penalizes dropout noise). The paper is silent.
+    """
+
+    def __init__(
+        self,
+        *,
+        epsilon: NonNegative = 0.1,
+        alpha: NonNegative = 1.0,
+        scale: Scale = "relative",
+        ball: Ball = "uniform_in_ball",
+        perturb: Perturbed = "all",
+        num_devices: Count = 1,
+        loss: Literal["as_printed", "averaged", "detached_target"] = "as_printed",
+        dropout: Literal["same", "independent"] = "same",
+    ) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+        self.alpha = alpha
+        self.scale = scale
+        self.ball = ball
+        self.perturb = perturb
+        self.num_devices = num_devices
+        self.loss = loss
+        self.dropout = dropout
+
+    @property
+    def evaluations(self) -> float:
+        return 2.0
+
+    def step(self, problem: Problem) -> Output:
+        losses, logits, totals = [], [], []
+        for part, share, weight in self.parts(problem):
+            loss, scores, total = self.device(problem, part, share, weight)
+            losses.append(loss)
+            logits.append(scores)
+            totals.append(total)
+        exact = self.scale in _EXACT and self.loss != "detached_target"
+        objective = torch.stack(totals).sum() if exact else None
+        return Output(torch.stack(losses).sum(), torch.cat(logits), objective)
+
+    def device(
+        self, problem: Problem, part: slice | None, share: tuple[int, int] | None, weight: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One device's gradient, added with its weight; (clean loss, clean logits, L_i)."""
+        delta = self.draw(problem)
+        masks = problem.dropout_state()
+        clean = problem.forward(part, share)
+        clean_penalty = problem.penalty()
+        with problem.displaced() as at:
+            at.move(delta)
+            if self.dropout == "same":
+                problem.rewind_dropout(masks)
+            noisy = problem.forward(part)
+            noisy_penalty = problem.penalty()
+
+            p, q = (z.detach().requires_grad_() for z in (clean, noisy))
+            loss, other = problem.data_loss(p, part), problem.data_loss(q, part)
+            share_of_ce = 0.5 if self.loss == "averaged" else 1.0
+            total = share_of_ce * (loss + other) + self.alpha * self.divergence(p, q)
+            slope_p, slope_q = torch.autograd.grad(weight * total, (p, q))
+            penalty_weight = weight * share_of_ce
+            _backward(noisy, slope_q, noisy_penalty, penalty_weight)
+        _backward(clean, slope_p, clean_penalty, penalty_weight)
+        for penalty in (clean_penalty, noisy_penalty):
+            total = total if penalty is None else total + share_of_ce * penalty
+        loss = loss if clean_penalty is None else loss + clean_penalty
+        return weight * loss.detach(), clean.detach(), weight * total.detach()
+
+    def divergence(self, p: Tensor, q: Tensor) -> Tensor:
+        """mean over the batch of KL(softmax p ‖ softmax q), logits given."""
+        target = p.detach() if self.loss == "detached_target" else p
+        return F.kl_div(
+            q.log_softmax(-1), target.log_softmax(-1), reduction="batchmean", log_target=True
+        )
+
+
+def _backward(logits: Tensor, slope: Tensor, penalty: Tensor | None, weight: float) -> None:
+    if penalty is None:
+        logits.backward(slope)
+    else:
+        torch.autograd.backward([logits, penalty], [slope, torch.full_like(penalty, weight)])

@@ -1,0 +1,308 @@
+"""Sharpness-aware minimization and its relatives: climb within a small ball, descend from there.
+
+All are rivals in the NSO paper (Tables 3, 4 and 6); g = ∇L(w), e the ascent
+step, and the gradient handed to the optimizer is ∇L(w + e), e held constant.
+One batch serves both gradients. Defaults of rho: 0.05 is Foret et al.'s; the
+grids of the NSO paper's tables are in its search space.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from trainables.methods import noise
+from trainables.methods.base import Method, Output, registry
+from trainables.methods.problem import Problem
+from trainables.methods.weights import Displacement, global_norm
+from trainables.registry import Fraction, NonNegative, Positive
+
+TINY = 1e-12
+"""Added to a norm before dividing by it, as in Foret et al.'s and the NSO authors' code."""
+
+Shared = Literal["global", "local"]
+"""Data-parallel reading: the ascent gradient is the mean over the workers, or each worker's own."""
+
+
+class Ascent(Method):
+    """∇L(w + e), e from a first gradient. Subclasses say what e is.
+
+    Two gradient evaluations; one extra parameter-sized buffer (the copy of the weights): the
+    first gradient becomes e in place and is freed once it is added.
+    """
+
+    rho: float
+    perturbation: Shared
+
+    @property
+    def evaluations(self) -> float:
+        return 2.0
+
+    def step(self, problem: Problem) -> Output:
+        loss, logits = problem.accumulate()
+        ascent = self.share(problem.take_gradient())
+        with problem.displaced() as at:
+            self.scale(ascent, at.weights)
+            at.move(ascent)
+            del ascent
+            problem.accumulate()
+        return Output(loss, logits, objective=None)
+
+    def share(self, gradient: list[Tensor]) -> list[Tensor]:
+        if self.perturbation == "global":
+            self.reduce(gradient)
+        return gradient
+
+    def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
+        """Turn the gradient into e, in place."""
+        raise NotImplementedError
+
+
+@registry.register("sam")
+class SAM(Ascent):
+    """e = rho · g / ‖g‖₂, one norm over all parameters (Foret et al. 2021, eq. 2).
+
+    Args:
+        rho: Radius ρ in the parameters' units; 0.05 as in Foret et al. At 0: ERM.
+        perturbation: Workers sharing a batch climb along their mean gradient (``global``, one
+            batch of the sum of their sizes, as in the single-GPU runs of the NSO paper) or each
+            along its own (``local``, m-sharpness).
+    """
+
+    def __init__(self, *, rho: NonNegative = 0.05, perturbation: Shared = "global") -> None:
+        super().__init__()
+        self.rho = rho
+        self.perturbation = perturbation
+
+    def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:  # noqa: ARG002
+        torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + TINY))
+
+
+@registry.register("usam")
+class USAM(Ascent):
+    """e = rho · g: SAM without the norm (Agarwala and Dauphin 2023).
+
+    Args:
+        rho: Step ρ; NSO paper, Table 4 (the authors' sweep 0.001 to 0.05 on Indoor; 0.01 for
+            CIFAR in their scripts).
+        perturbation: See `SAM`.
+    """
+
+    def __init__(self, *, rho: NonNegative = 0.01, perturbation: Shared = "global") -> None:
+        super().__init__()
+        self.rho = rho
+        self.perturbation = perturbation
+
+    def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:  # noqa: ARG002
+        torch._foreach_mul_(gradient, self.rho)
+
+
+@registry.register("asam")
+class ASAM(Ascent):
+    """e = rho · T² g / ‖T g‖₂ with T = |w| + eta, elementwise (Kwon et al. 2021, eq. 8).
+
+    Args:
+        rho: Adaptive radius ρ. The NSO authors use 0.1 for all but one data set.
+        eta: Offset η of T; 0 as in the NSO authors' code, which scales every parameter
+            (Kwon et al. use 0.01).
+        perturbation: See `SAM`.
+    """
+
+    def __init__(
+        self, *, rho: NonNegative = 0.1, eta: NonNegative = 0.0, perturbation: Shared = "global"
+    ) -> None:
+        super().__init__()
+        self.rho = rho
+        self.eta = eta
+        self.perturbation = perturbation
+
+    def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
+        size = torch._foreach_abs(weights)
+        if self.eta:
+            torch._foreach_add_(size, self.eta)
+        torch._foreach_mul_(gradient, size)
+        factor = self.rho / (global_norm(gradient) + TINY)
+        torch._foreach_mul_(gradient, size)
+        torch._foreach_mul_(gradient, factor)
+
+
+class Noisy(Ascent):
+    """An ascent direction taken at noisy weights: g = ∇L(w + U), then ∇L(w + e).
+
+    Both passes are displaced; running statistics move with the first, as in the NSO authors'
+    code. `code_faithful` keeps their slip: the "restored" weights are w + e, because the
+    stored tensor is changed in place (checked by running their code with learning rate 0).
+    Then, and only then, a step leaves other weights than it found.
+    """
+
+    sigma: float
+    code_faithful: bool
+
+    def step(self, problem: Problem) -> Output:
+        flat, shift = self.scratch("noise", problem.params)
+        noise.draw(flat, "normal", problem.generator)
+        with problem.displaced() as at:
+            self.spread(flat, shift, at.weights)
+            at.move(shift)
+            loss, logits = problem.accumulate()
+            ascent = self.share(problem.take_gradient())
+            at.home()
+            self.climb(ascent, shift, at)
+            at.move(ascent)
+            problem.accumulate()
+        if self.code_faithful:
+            torch._foreach_add_(at.weights, ascent)
+        return Output(loss, logits, objective=None)
+
+    def spread(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:  # noqa: ARG002
+        """Give the standard normal noise its size, in place."""
+        flat.mul_(self.sigma)
+
+    def climb(self, gradient: list[Tensor], shift: list[Tensor], at: Displacement) -> None:
+        """Turn the gradient into e, in place; the weights are at w."""
+        raise NotImplementedError
+
+
+@registry.register("rsam")
+class RSAM(Noisy):
+    """Random SAM (Liu et al. 2022): g = ∇L(w + U), U ~ N(0, σ²); e = rho · g / ‖g‖₂.
+
+    As the NSO authors run it (``code_faithful``): e = rho · g / s,
+    s = ‖[lam ‖g_p‖ + ‖U_p‖]_p‖₂ over the tensors p; noise of tensors with two dimensions is
+    scaled by ‖w_row‖ of each row (their filter scaling, which by a second slip leaves
+    convolutions unscaled); and the ascent is never undone (see `Noisy`). The RSAM rows of the
+    NSO paper's tables are of that code.
+
+    Args:
+        rho: Radius ρ; 0.05, the authors' default (their scripts: 0.01, 0.02, 0.05).
+        sigma: Standard deviation σ of the noise; 0.01 (scripts: 0.01, 0.012, 0.014).
+        lam: Weight of ‖g_p‖ in s, used by ``code_faithful`` alone; 1 in all their scripts.
+        code_faithful: The authors' code instead of the published rule.
+        perturbation: See `SAM`.
+    """
+
+    def __init__(
+        self,
+        *,
+        rho: NonNegative = 0.05,
+        sigma: NonNegative = 0.01,
+        lam: NonNegative = 1.0,
+        code_faithful: bool = False,
+        perturbation: Shared = "global",
+    ) -> None:
+        super().__init__()
+        self.rho = rho
+        self.sigma = sigma
+        self.lam = lam
+        self.code_faithful = code_faithful
+        self.perturbation = perturbation
+
+    def spread(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
+        flat.mul_(self.sigma)
+        if self.code_faithful:
+            for part, weight in zip(shift, weights, strict=True):
+                if weight.dim() == 2:
+                    part.mul_(torch.linalg.vector_norm(weight, dim=1, keepdim=True))
+
+    def climb(self, gradient: list[Tensor], shift: list[Tensor], at: Displacement) -> None:  # noqa: ARG002
+        if self.code_faithful:
+            steep = torch.stack(torch._foreach_norm(gradient))
+            loud = torch.stack(torch._foreach_norm(shift))
+            size = torch.linalg.vector_norm(self.lam * steep + loud)
+        else:
+            size = global_norm(gradient)
+        torch._foreach_mul_(gradient, self.rho / (size + TINY))
+
+
+@registry.register("bsam")
+class BSAM(Noisy):
+    """Bayesian SAM: g = ∇L(w + U), then ∇L(w + e), the noise and e scaled by a posterior.
+
+    posterior = ``fixed``: U ~ N(0, σ²), e = rho · g / ‖g‖₂: the simplified rule of the NSO
+    paper's code, with the optimizer (their runs: Adam) outside. The code's slip, an ascent that
+    is never undone, is kept by ``code_faithful``; the BSAM rows of its tables have it.
+
+    posterior = ``adaptive``: bSAM as published (Möllenhoff and Khan 2023, Algorithm 1): with
+    the posterior precision s kept for every weight, U ~ N(0, 1/(N s)), e = rho · g / s, and
+    s ← β₂ s + (1 - β₂)(√s |g| + δ) after the step; ``p.grad`` is (∇L(w + e) + δ w) / s with the
+    new s, so that SGD with momentum and no weight decay completes it. s starts at 1/(N σ²).
+
+    Args:
+        rho: Radius ρ; 0.05, the NSO authors' default (their scripts: 0.01, 0.02, 0.05).
+        sigma: Noise standard deviation σ; 0.01 (scripts: 0.01, 0.012, 0.014).
+        posterior: See above.
+        code_faithful: Keep the slip (``fixed`` only).
+        num_data: N, number of training images (``adaptive`` only; CIFAR: 50,000).
+        beta2: β₂ (``adaptive`` only); 0.999 in Möllenhoff and Khan.
+        delta: Prior precision δ over N (``adaptive`` only): their weight decay.
+        perturbation: See `SAM`.
+    """
+
+    def __init__(
+        self,
+        *,
+        rho: NonNegative = 0.05,
+        sigma: NonNegative = 0.01,
+        posterior: Literal["fixed", "adaptive"] = "fixed",
+        code_faithful: bool = False,
+        num_data: Positive = 50_000.0,
+        beta2: Fraction = 0.999,
+        delta: NonNegative = 5e-4,
+        perturbation: Shared = "global",
+    ) -> None:
+        super().__init__()
+        if posterior == "adaptive" and (code_faithful or sigma == 0):
+            raise ValueError(
+                "method 'bsam': posterior = 'adaptive' needs sigma > 0 and code_faithful = False"
+            )
+        self.rho = rho
+        self.sigma = sigma
+        self.posterior = posterior
+        self.code_faithful = code_faithful
+        self.num_data = num_data
+        self.beta2 = beta2
+        self.delta = delta
+        self.perturbation = perturbation
+        self.precision: list[Tensor] = []
+
+    def step(self, problem: Problem) -> Output:
+        if self.posterior == "adaptive" and not self.precision:
+            start = 1.0 / (self.num_data * self.sigma**2)
+            self.precision = [torch.full_like(p, start).detach() for p in problem.params]
+        output = super().step(problem)
+        if self.posterior == "adaptive":
+            gradient = problem.held_gradient()
+            torch._foreach_add_(gradient, [p.detach() for p in problem.params], alpha=self.delta)
+            torch._foreach_div_(gradient, self.precision)
+        return output
+
+    def spread(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
+        if self.posterior == "fixed":
+            super().spread(flat, shift, weights)
+            return
+        deviation = torch._foreach_mul(self.precision, self.num_data)
+        torch._foreach_sqrt_(deviation)
+        torch._foreach_div_(shift, deviation)
+
+    def climb(self, gradient: list[Tensor], shift: list[Tensor], at: Displacement) -> None:  # noqa: ARG002
+        if self.posterior == "fixed":
+            torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + TINY))
+            return
+        growth = torch._foreach_sqrt(self.precision)
+        torch._foreach_mul_(growth, torch._foreach_abs(gradient))
+        torch._foreach_add_(growth, self.delta)
+        torch._foreach_div_(gradient, self.precision)
+        torch._foreach_mul_(gradient, self.rho)
+        torch._foreach_mul_(self.precision, self.beta2)
+        torch._foreach_add_(self.precision, growth, alpha=1 - self.beta2)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        own = {f"precision.{i}": s for i, s in enumerate(self.precision)}
+        return super().state_dict() | own
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        super().load_state_dict(state)
+        count = sum(key.startswith("precision.") for key in state)
+        self.precision = [state[f"precision.{i}"].clone() for i in range(count)]
