@@ -27,10 +27,10 @@ if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type her
     from sweep.record import Record
 
 PER_EPOCH = frozenset(
-    [f"{split}_{name}" for split in ("test", "validation")
-     for name in ("error", "error_top5", "nll", "ece")]
-    + ["train_loss", "train_error"]
-)  # fmt: skip
+    f"{split}_{name}"
+    for split in ("train", "validation", "test")
+    for name in ("error", "error_top5", "loss", "nll", "ece", "brier")
+) - {"train_nll", "train_ece", "train_brier"}  # measured at the end
 """Metrics measured every epoch; all others exist once a trial, whatever epoch is asked for."""
 
 
@@ -180,7 +180,7 @@ class CellResult:
     @property
     def provisional(self) -> bool:
         """Whether another grid point may still win."""
-        return self.searched < self.points
+        return self.points > 1 and self.searched < self.points
 
 
 @dataclass

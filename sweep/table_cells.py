@@ -218,8 +218,8 @@ def directions(cells: Sequence[TableCell], artifact: Artifact) -> str:
     if same + other == 0:
         return ""
     return (
-        f"of {same + other} pairs that the paper puts in an order, {same} come out in it "
-        f"({clearly_same} distinguishably), {other} do not ({clearly_other} distinguishably)"
+        f"{same} of {same + other} pairs come out in the printed order ({clearly_same} "
+        f"distinguishably), {other} do not ({clearly_other} distinguishably)"
     )
 
 

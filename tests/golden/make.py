@@ -1,0 +1,206 @@
+"""A small real sweep, kept: its trials, its plan under each selection rule, and its exact tables.
+
+    python tests/golden/make.py train     # train the trials again: runs.jsonl, plans.json, tables
+    python tests/golden/make.py           # from the runs that are kept: the tables alone
+
+``train`` fits every trial that the planner asks for under any rule (three dozen small networks on
+the handwritten digits, well under a minute) and exports what `fit` returned. So that the tables
+show what can go wrong, three outcomes are then doctored (``DOCTORED``), and the "printed" numbers
+are made up. The plans are kept too, with their trial ids: the tables stay checkable when the
+configuration of a trial, and with it every id, changes. Read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from search_spaces.spec import Artifact, Cell, Choice, Metric, Preset, Reported, Selection, Stage
+from sweep.aggregate import SELECTIONS, cells
+from sweep.plan import Plan, PlannedStage
+from sweep.record import Record, Run, read_runs, write_runs
+from sweep.tables import build, render
+
+FOLDER = Path(__file__).parent
+SUFFIXES = {
+    "terminal": "txt",
+    "md": "md",
+    "latex": "tex",
+    "csv": "csv",
+    "json": "json",
+    "html": "html",
+}
+PAPER = Preset("paper", "as printed", comparable=True)
+SMALL = Preset("small", "smaller than printed")
+
+PRINTED = {
+    ("ERM", "16 units"): {"test_error": Reported(9.1, 0.6, 10), "test_nll": Reported(0.33)},
+    ("ERM", "64 units"): {"test_error": Reported(4.0, 0.2, 10)},
+    ("SAM", "16 units"): {"test_error": Reported(6.0, 0.5, 10)},
+    ("SAM", "64 units"): {
+        "test_error": Reported(5.5, 0.3, 10),
+        "test_nll": Reported(0.9, 0.1, 3, "the smoothed loss", comparable=False),
+    },
+}
+
+ARTIFACT = Artifact(
+    id="golden/table",
+    title="Two small networks on the handwritten digits; the printed numbers are made up",
+    rows=("method",),
+    columns=("network",),
+    metrics=(
+        Metric("test_error", "test error %", shown="percent"),
+        Metric("test_nll", "test NLL", digits=3),
+        Metric("test_error", "gap %", shown="percent", minus="train_error", epoch="last"),
+        Metric("training_seconds", "time / ERM", relative_to={"method": "ERM"}),
+    ),
+    base={
+        "data.source": "digits",
+        "data.validation": 0.2,
+        "optimizer.weight_decay": 0.0,
+        "schedule.name": "constant",
+        "epochs": 8,
+        "batch_size": 64,
+    },
+    cells=tuple(
+        Cell(
+            {"method": method, "network": f"{units} units"},
+            {"method": part, "model": {"name": "mlp", "widths": (units,)}},
+            PRINTED.get((method, f"{units} units"), {}),
+        )
+        for method, part in {
+            "ERM": {"name": "erm"},
+            "SAM": {"name": "sam"},
+            "AMP": {"name": "amp", "epsilon": 0.5, "inner_lr": 1.0},
+        }.items()
+        for units in (16, 64)
+    ),
+    stages=(
+        # The last learning rate is there to diverge.
+        Stage("erm", {"method": "ERM"}, grid={"optimizer.lr": (0.02, 0.2, 1e30)}),
+        Stage(
+            "sam",
+            {"method": "SAM"},
+            grid={"method.rho": (0.05, 0.2)},
+            after="erm",
+            match=("network",),
+            inherit=("optimizer.lr",),
+        ),
+        Stage("amp", {"method": "AMP"}, after="erm", match=("network",), inherit=("optimizer.lr",)),
+    ),
+    selection=Selection("test_error", "best_test", "made up for this table"),
+    choices=(Choice("printed numbers", "made up", "this table tests the tables"),),
+    notes=("epochs: 200 → 8",),
+)
+
+DOCTORED: dict[tuple[str, str, int], str] = {
+    ("SAM", "16 units", 1): "diverged",
+    ("AMP", "16 units", 2): "failed",
+    ("AMP", "64 units", 0): "left out",
+}
+"""(method, network, seed) -> what its trials are made to look like."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A planned trial as it is kept: with the id it had, and no configuration."""
+
+    trial_id: str
+    stage: str
+    cell: Cell
+    seed: int
+    point: dict[str, Any]
+
+
+def plans() -> dict[str, Plan]:
+    """The kept plan of each selection rule."""
+    spots = {tuple(cell.key.values()): cell for cell in ARTIFACT.cells}
+    kept = json.loads((FOLDER / "plans.json").read_text())
+    return {
+        rule: Plan(
+            ARTIFACT,
+            PAPER.name,
+            SELECTIONS[rule],
+            ARTIFACT.cells,
+            tuple(
+                PlannedStage(
+                    name, tuple(Planned(i, name, spots[tuple(c)], s, p) for i, c, s, p in trials)
+                )
+                for name, trials in stages.items()
+            ),
+        )
+        for rule, stages in kept.items()
+    }
+
+
+def tables() -> dict[str, str]:
+    """File name -> the table it must hold."""
+    record = Record.from_runs(read_runs(FOLDER / "runs.jsonl"))
+    texts = {}
+    for rule, plan in plans().items():
+        results = cells(plan, record)
+        table = build(ARTIFACT, results, PAPER, SELECTIONS[rule], {"commit": "golden"})
+        for kind, suffix in SUFFIXES.items():
+            texts[f"{rule}.{suffix}"] = render(table, kind)
+        beside = build(ARTIFACT, results, SMALL, SELECTIONS[rule])
+        texts[f"{rule}-small.md"] = render(beside, "md")
+    return texts
+
+
+def train() -> None:
+    """Fit what the planner asks for, until no stage of any rule is pending; keep runs and plans."""
+    from sweep.plan import plan
+    from trainables.train import fit
+
+    runs: dict[str, Run] = {}
+    kept: dict[str, Any] = {}
+    for name, rule in SELECTIONS.items():
+        while True:
+            record = Record.from_runs(runs.values())
+            planned = plan(ARTIFACT, PAPER.name, rule, record)
+            if not planned.missing(record):
+                break
+            for trial in planned.missing(record):
+                result = fit(trial.config)
+                runs[result.trial_id] = Run(result.trial_id, result.status, result.metrics)
+                print(name, trial.stage, *trial.cell.key.values(), trial.seed, result.status)
+        kept[name] = {
+            stage.name: [
+                [t.trial_id, list(t.cell.key.values()), t.seed, dict(t.point)] for t in stage.trials
+            ]
+            for stage in planned.stages
+        }
+        for trial in planned.trials:
+            _doctor(runs, trial.trial_id, (*trial.cell.key.values(), trial.seed))
+    runs = {trial_id: run for trial_id, run in runs.items() if run.error != "left out"}
+    write_runs(FOLDER / "runs.jsonl", runs.values())
+    lines = json.dumps(kept).replace("[[", "[\n[").replace('], ["', '],\n["')
+    (FOLDER / "plans.json").write_text(lines + "\n")
+
+
+def _doctor(runs: dict[str, Run], trial_id: str, place: tuple[Any, ...]) -> None:
+    wanted = DOCTORED.get(place)  # type: ignore[arg-type]
+    run = runs[trial_id]
+    if wanted == "diverged":
+        runs[trial_id] = replace(run, status="diverged", metrics={"epochs_run": 3.0})
+    elif wanted == "failed":
+        runs[trial_id] = replace(run, status="failed", metrics={}, error="made to look so")
+    elif wanted == "left out":
+        runs[trial_id] = replace(run, error=wanted)
+
+
+def main() -> None:
+    if sys.argv[1:] == ["train"]:
+        train()
+    elif sys.argv[1:]:
+        sys.exit(f"{sys.argv[1:]}: the only argument there is, is 'train'")
+    (FOLDER / "tables").mkdir(exist_ok=True)
+    for name, text in tables().items():
+        (FOLDER / "tables" / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
