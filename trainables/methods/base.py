@@ -160,11 +160,11 @@ class Regularizer:
     def begin(self, model: nn.Module) -> None:
         """Once, before training."""
 
-    def batch(self, problem: Problem, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:
+    def batch(self, problem: Problem, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:  # noqa: ARG002
         """New inputs and targets, once a step."""
         return inputs, targets
 
-    def targets(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def targets(self, logits: Tensor, targets: Tensor) -> Tensor:  # noqa: ARG002
         """New targets (class indices or probabilities), for each forward pass."""
         return targets
 
@@ -172,7 +172,7 @@ class Regularizer:
         """New loss of a forward pass."""
         return value
 
-    def penalty(self, params: Sequence[Tensor]) -> Tensor | None:
+    def penalty(self, params: Sequence[Tensor]) -> Tensor | None:  # noqa: ARG002
         """0-d term added to the loss: a function of the weights where they now are."""
         return None
 

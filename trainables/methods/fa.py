@@ -31,7 +31,8 @@ class FA(Method):
 
     ``difference``, for smooth activations only: with g(·) = ∇L, a = step/‖v‖, b = step/‖h‖,
 
-        h = [g(w + a v) - g(w)] / a,   T[v, h, ·] ≈ [g(w + a v + b h) - g(w + a v) - g(w + b h) + g(w)] / (a b)
+        h = [g(w + a v) - g(w)] / a
+        T[v, h, ·] ≈ [g(w + a v + b h) - g(w + a v) - g(w + b h) + g(w)] / (a b)
 
     4 gradient evaluations for the first probe, with an error of order ``step`` (measured in
     the benchmark: a few per cent); refused where the graph has kinks (ReLU, max-pooling, ...),
@@ -134,7 +135,7 @@ class FA(Method):
         loss, logits = problem.evaluate()
         refuse_kinks(loss)
         clean = problem.gradient(loss)
-        total = torch._foreach_clone(clean)
+        total = list(torch._foreach_clone(clean))
         weight = self.weight(problem)
         flat, v = self.scratch("noise", problem.params)
         with problem.displaced() as at:
@@ -148,7 +149,7 @@ class FA(Method):
                 flat.mul_(self.length / size_v)  # a v
                 at.move(v)
                 along_v = slope()
-                h = torch._foreach_sub(along_v, clean)  # a h
+                h = list(torch._foreach_sub(along_v, clean))  # a h
                 self.share(h)
                 size_h = global_norm(h).clamp(min=1e-30)
                 torch._foreach_mul_(h, self.length / size_h)  # b h

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from trainables.methods.base import Regularizer
 from trainables.methods.problem import Problem
@@ -127,7 +127,7 @@ def _patched(layers: list[Layer], forward: object) -> Iterator[None]:
 def _recording(layers: list[Layer]) -> Iterator[None]:
     def forward(layer: Layer, x: Tensor) -> Tensor:
         layer.calls += 1
-        z = F.linear(x, layer.module.weight.detach(), layer.module.bias)
+        z = functional.linear(x, layer.module.weight.detach(), layer.module.bias)
         layer.a = x.detach()
         layer.z = z if z.requires_grad else z.requires_grad_()
         return layer.z
@@ -152,7 +152,7 @@ def _displaced(layers: list[Layer], count: int, alpha: float) -> Iterator[None]:
         z = (
             layer.z.detach()
             if same
-            else F.linear(x, layer.module.weight.detach(), layer.module.bias)
+            else functional.linear(x, layer.module.weight.detach(), layer.module.bias)
         )
         moved = torch.baddbmm(
             z.detach().unflatten(0, (count, -1)) if same else z.unflatten(0, (count, -1)),

@@ -144,7 +144,7 @@ class InfoMCR(Method):
 
 @contextmanager
 def full_precision(problem: Problem) -> Iterator[None]:
-    """No autocast and no TF32: α² H g would drown in 10-bit mantissas."""
+    """No autocast and no TF32: the difference, alpha H g, would drown in 10-bit mantissas."""
     if problem.inputs.is_floating_point():
         problem.inputs = problem.inputs.to(problem.params[0].dtype)
     matmul, conv = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32

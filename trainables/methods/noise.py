@@ -56,6 +56,11 @@ def _binomial(x: Tensor, generator: torch.Generator | None) -> None:
     x.copy_(ones[bits])
 
 
+def _centered_binomial(x: Tensor, generator: torch.Generator | None) -> None:
+    _binomial(x, generator)
+    x.sub_(2)
+
+
 def _rademacher(x: Tensor, generator: torch.Generator | None) -> None:
     x.random_(0, 2, generator=generator).mul_(2).sub_(1)
 
@@ -64,7 +69,7 @@ _LAWS: dict[str, Callable[[Tensor, torch.Generator | None], object]] = {
     "normal": lambda x, g: x.normal_(generator=g),
     "laplace": _laplace,
     "uniform": lambda x, g: x.uniform_(-(3**0.5), 3**0.5, generator=g),
-    "binomial": lambda x, g: (_binomial(x, g), x.sub_(2)),
+    "binomial": _centered_binomial,
     "binomial_uncentered": _binomial,
     "rademacher": _rademacher,
     "unit": lambda x, g: x.uniform_(generator=g),

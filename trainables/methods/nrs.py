@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
@@ -95,7 +95,7 @@ class Neighborhood(Method):
 
 @registry.register("rpr")
 class RPR(Neighborhood):
-    """Cross-entropy of the randomly perturbed network alone: g = mean over devices of ∇L_i(θ + δ_i).
+    """Loss of the randomly perturbed network alone: g = mean over devices of ∇L_i(θ + δ_i).
 
     The random baseline of NRS's Tables 1 and 3 (the paper writes "random permutation"). One
     gradient evaluation; its only pass moves the running statistics.
@@ -231,7 +231,7 @@ class NRS(Neighborhood):
     def divergence(self, p: Tensor, q: Tensor) -> Tensor:
         """mean over the batch of KL(softmax p ‖ softmax q), logits given."""
         target = p.detach() if self.loss == "detached_target" else p
-        return F.kl_div(
+        return functional.kl_div(
             q.log_softmax(-1), target.log_softmax(-1), reduction="batchmean", log_target=True
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 _WRONG_AT_THIRD_ORDER = (
@@ -69,7 +69,7 @@ def _find(value: Tensor, parts: Sequence[str]) -> str | None:
     return None
 
 
-def _normalized(x: Tensor, dims: Sequence[int], eps: float) -> tuple[Tensor, Tensor, Tensor]:
+def _normalized(x: Tensor, dims: list[int], eps: float) -> tuple[Tensor, Tensor, Tensor]:
     mean = x.mean(dims, keepdim=True)
     centered = x - mean
     variance = (centered * centered).mean(dims, keepdim=True)
@@ -174,7 +174,7 @@ def attention(
         scores = scores.masked_fill(~attn_mask, float("-inf"))
     elif attn_mask is not None:
         scores = scores + attn_mask
-    return F.dropout(scores.softmax(-1), dropout_p) @ value
+    return functional.dropout(scores.softmax(-1), dropout_p) @ value
 
 
 @torch.no_grad()
@@ -198,16 +198,16 @@ def _or_one(weight: Tensor | None) -> Tensor | float:
 
 
 _REPLACED: dict[Any, Callable[..., Tensor]] = {
-    F.batch_norm: batch_norm,
-    F.layer_norm: layer_norm,
-    F.instance_norm: instance_norm,
-    F.rms_norm: rms_norm,
-    F.scaled_dot_product_attention: attention,
+    functional.batch_norm: batch_norm,
+    functional.layer_norm: layer_norm,
+    functional.instance_norm: instance_norm,
+    functional.rms_norm: rms_norm,
+    functional.scaled_dot_product_attention: attention,
 }
 
 
 class _Primitive(TorchFunctionMode):
     """Calls of torch's fused functions go to the ones above."""
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return _REPLACED.get(func, func)(*args, **(kwargs or {}))

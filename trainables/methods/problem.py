@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from trainables.methods.statistics import moving, tracked_layers
 from trainables.methods.weights import Displacement, trainable
@@ -39,7 +39,7 @@ def probabilities(targets: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
     """(batch, classes) from class indices; anything else as it is."""
     if targets.is_floating_point():
         return targets.to(dtype)
-    return F.one_hot(targets, classes).to(dtype)
+    return functional.one_hot(targets, classes).to(dtype)
 
 
 class Problem:

@@ -16,12 +16,12 @@ def trainable(model: nn.Module) -> list[nn.Parameter]:
     return [p for p in model.parameters() if p.requires_grad]
 
 
-def global_norm(tensors: Sequence[Tensor]) -> Tensor:
+def global_norm(tensors: list[Tensor]) -> Tensor:
     """Euclidean norm of all entries together, 0-d."""
     return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))
 
 
-def clip(tensors: Sequence[Tensor], limit: float | None) -> None:
+def clip(tensors: list[Tensor], limit: float | None) -> None:
     """Scale in place to global norm at most ``limit``, as ``torch.nn.utils.clip_grad_norm_``."""
     if limit is not None:
         factor = (limit / (global_norm(tensors) + 1e-6)).clamp(max=1.0)
@@ -81,7 +81,7 @@ class Displacement:
         torch._foreach_copy_(self.start, self.weights)
         return self
 
-    def move(self, direction: Sequence[Tensor], factor: float = 1.0) -> None:
+    def move(self, direction: list[Tensor], factor: float = 1.0) -> None:
         """weights ← start + factor · direction"""
         self.home()
         self.away = True
