@@ -71,9 +71,9 @@ DROPOUT = {PREACT: {"dropout": 0.1}, VGG: {"dropout": 0.1, "conv_dropout": 0.1}}
 METHODS: dict[str, dict[str, Any]] = {
     "ERM": {"name": "erm"},
     "Dropout": {"name": "erm"},
-    "Label Smoothing": {"name": "label_smoothing", "smoothing": 0.2},
+    "Label Smoothing": {"name": "label_smoothing", "smoothing": 0.2, "convention": "others"},
     "Flooding": {"name": "flooding", "level": 0.02},
-    "MixUp": {"name": "mixup", "alpha": 1.0},
+    "MixUp": {"name": "mixup", "alpha": 1.0, "per": "sample"},
     "Adv. Training": {"name": "adversarial", "epsilon": 1 / 255},
     "RMP": {"name": "rmp", "epsilon": 0.1, "reading": "code"},
 }
@@ -123,7 +123,7 @@ CHOICES = (
 TABLE1_CHOICES = (
     *CHOICES,
     Choice("label smoothing", "s / (K - 1) on the other classes", "code", "method.convention"),
-    Choice("MixUp's lambda", "one per sample", "code", "method.per_sample"),
+    Choice("MixUp's lambda", "one per sample", "code", "method.per"),
     Choice("RMP's ball", "U(±sqrt(epsilon / numel)) per tensor", "code", "method.reading"),
     Choice(
         "'perturbation size 1 for each pixel'",

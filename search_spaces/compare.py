@@ -7,6 +7,7 @@ and once for as many gradient evaluations.
 
 from __future__ import annotations
 
+from search_spaces.presets import SMOKE, adjusted
 from search_spaces.spec import Artifact, Cell, Choice, Metric, Paper, Selection, Stage
 
 EPOCHS_KEY, GRADIENTS_KEY = "equal epochs", "equal gradients"
@@ -15,7 +16,7 @@ PROTOCOL = {
     "data.source": "cifar10",
     "data.validation": 5000,
     "data.split_seed": 0,
-    "data.augmentation": ("pad_crop", "flip"),
+    "data.augmentation": ({"name": "pad_crop"}, {"name": "flip"}),
     "model": "resnet20",
     "optimizer.name": "sgd",
     "optimizer.lr": 0.1,
@@ -25,6 +26,9 @@ PROTOCOL = {
     "epochs": 200,
     "batch_size": 128,
 }
+
+# InfoMCR regularises after the first learning-rate drop (epoch 60 of 200); a cosine has none.
+INFOMCR_START = 0.3
 
 METRICS = (
     Metric("test_error", "test error %", shown="percent"),
@@ -46,6 +50,7 @@ METHODS = Artifact(
     metrics=METRICS,
     base=PROTOCOL,
     every={"method": "methods"},
+    settings={"infomcr": {"method.start": INFOMCR_START}},
     cells=(
         Cell({"budget": EPOCHS_KEY}),
         Cell({"budget": GRADIENTS_KEY}, equal_gradients=True),
@@ -62,7 +67,16 @@ METHODS = Artifact(
             reading="the registered defaults, which are the papers'",
             why="no method is tuned on this data, so none has an advantage by search",
         ),
+        Choice(
+            what="when InfoMCR begins",
+            reading="at 30 % of the training",
+            why="its own rule waits for a learning-rate drop, which a cosine has not",
+            field="method.start",
+        ),
     ),
+    presets={
+        "smoke": adjusted(SMOKE, {"epochs": 25}, {"model": {"*": "mlp"}}, seeds=3),
+    },
 )
 
 PAPER = Paper(

@@ -33,7 +33,13 @@ HELD_OUT = 5000  # of 50,000: beta is chosen on a 45k/5k split
 NO, REG = "no", "yes"
 METHODS: dict[str, dict[str, Any]] = {
     NO: {"name": "erm"},
-    REG: {"name": "infomcr", "alpha": ALPHA, "num_splits": NUM_SPLITS, "phases": "011"},
+    REG: {
+        "name": "infomcr",
+        "alpha": ALPHA,
+        "num_splits": NUM_SPLITS,
+        "phases": "011",
+        "statistics": "full_batch",
+    },
 }
 
 TUNE = Stage(
@@ -70,7 +76,12 @@ REG_CHOICES = (
         "data.validation",
     ),
     Choice("active phase", "after the first learning-rate drop", "section 7.2.1", "method.phases"),
-    Choice("BatchNorm in sub-batches", "their own statistics", "code", "method"),
+    Choice(
+        "BatchNorm",
+        "sub-batches by their own, full batch by its own statistics",
+        "code",
+        "method.statistics",
+    ),
     Choice("last incomplete batch", "dropped", "code; M = 8 must divide the batch", "drop_last"),
     Choice("± over runs", "n - 1", "not stated"),
 )
@@ -186,7 +197,7 @@ IMAGENET: dict[str, Any] = {
     **BASE,
     **WIDE,
     "data.source": {"name": "imagenet", "size": 128},
-    "data.augmentation": ("random_resized_crop", "flip"),
+    "data.augmentation": ({"name": "random_resized_crop"}, {"name": "flip"}),
     "model": {"name": "wrn_18_1_5"},
 }
 IMAGENET_CHOICES = (

@@ -45,7 +45,7 @@ AUGMENTATIONS = {
     "Basic": BASIC,
     "Cutout": (*BASIC, {"name": "cutout", "size": 16, "fill": "mean"}),
 }
-METHODS = {
+METHODS: dict[str, dict[str, Any]] = {
     "Baseline": {"name": "erm"},
     "RPR": {"name": "rpr", "scale": "relative", "num_devices": DEVICES},
     "NRS": {"name": "nrs", "scale": "relative", "num_devices": DEVICES},
@@ -210,14 +210,14 @@ ResNet101 | NRS | 78.02±0.10 94.44±0.08
 """
 IMAGENET: dict[str, Any] = {
     "data.source": {"name": "imagenet", "size": 224},
-    "data.augmentation": ("random_resized_crop", "flip"),
+    "data.augmentation": ({"name": "random_resized_crop"}, {"name": "flip"}),
     "optimizer.lr": 0.2,
     "optimizer.weight_decay": 0.001,
     "batch_size": 512,
     "epochs": 100,
     "regularizers": ({"name": "label_smoothing", "smoothing": 0.1},),
 }
-IMAGENET_METHODS = {
+IMAGENET_METHODS: dict[str, dict[str, Any]] = {
     "Baseline": {"name": "erm"},
     "NRS": {**METHODS["NRS"], "epsilon": 0.1, "alpha": 1.0},
 }

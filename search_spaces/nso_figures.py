@@ -236,8 +236,8 @@ FIGURE5 = Artifact(
 DISTANCE = 1e-4  # code
 COMBINED: dict[str, dict[str, Any]] = {
     "none": {},
-    "augmentation": {"data.augmentation": ("random_resized_crop", "flip")},
-    "distance": {"regularizers": ({"name": "l2_sp", "weight": DISTANCE},)},
+    "augmentation": {"data.augmentation": ({"name": "random_resized_crop"}, {"name": "flip"})},
+    "distance": {"regularizers": ({"name": "l2_sp", "lam": DISTANCE},)},
 }
 
 FIGURE5_COMBINED = Artifact(
@@ -372,7 +372,7 @@ ABLATION_K = Artifact(
     ),
 )
 
-PLAIN = {"optimizer.momentum": 0.0, "optimizer.weight_decay": 0.0}
+PLAIN: dict[str, Any] = {"optimizer.momentum": 0.0, "optimizer.weight_decay": 0.0}
 PLAIN_METHODS = ("SAM", "USAM", "ASAM", "RSAM", "BSAM", "NSO")
 
 

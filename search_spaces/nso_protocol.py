@@ -52,7 +52,7 @@ RADII = (0.01, 0.02, 0.05)
 
 METHODS: dict[str, dict[str, Any]] = {
     "SGD": {"name": "erm"},
-    "LS": {"name": "label_smoothing", "convention": "k_minus_1"},
+    "LS": {"name": "label_smoothing"},
     "SAM": {"name": "sam"},
     "USAM": {"name": "usam"},
     "ASAM": {"name": "asam"},

@@ -1,9 +1,9 @@
 """paper | small | smoke: how an artifact shrinks to the hardware at hand.
 
-``apply`` turns an artifact into the one that is planned: overrides and
-substitutions are written into its cells and stages, its grids thinned, its
-seeds capped, and ``notes`` say what was changed. Only preset ``paper`` may be
-compared with printed numbers.
+`apply` turns an artifact into the one that is planned: overrides and
+substitutions are written into its cells and stages, grids thinned, seeds
+capped, and ``notes`` say what was changed. Only preset ``paper`` may be compared
+with printed numbers.
 """
 
 from __future__ import annotations
@@ -13,33 +13,98 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from search_spaces.spec import Artifact, Fields, Preset, Stage
+from search_spaces.spec import Artifact, Fields, Measure, Preset, Stage
 
 AS_PRINTED = Preset("paper", "as printed", comparable=True)
 
+CARRIED: dict[str, dict[Any, Any]] = {
+    "data.source.confusion": {},
+    "model.dropout": {},
+    "model.conv_dropout": {},
+    "model.attention_dropout": {},
+}
+"""Options that mean the same in a substituted part."""
+
+COMPUTED = {"spirals": "spirals", "matrix_sensing": "matrix_sensing"}
+RESNET20 = {"name": "resnet20"}
+
 SMALL = Preset(
     "small",
-    "CIFAR-10-sized data, networks of a few hundred thousand parameters, thinned grids",
-    fields={"epochs": 10},
+    "CIFAR-10 (50,000 images), networks of a few hundred thousand parameters, thinned grids",
+    fields={"epochs": 10, "batch_size": 128},
+    substitute={
+        **CARRIED,
+        "data.source": {**COMPUTED, "*": {"name": "parquet", "set": "cifar10"}},
+        "data.validation": {0: 0, "*": 5000},
+        "model": {
+            "mlp": "mlp",
+            "factorization": "factorization",
+            "cnn": {"name": "cnn", "stages": ((32, 32), (64, 64), (128,))},
+            "vgg16": {
+                "name": "vgg16",
+                "stages": ((16, 16), (32, 32), (64,) * 3, (64,) * 3, (64,) * 3),
+                "hidden": (128,),
+            },
+            "resnet18": {"name": "resnet18", "width": 10},
+            "preact_resnet18": {"name": "preact_resnet18", "width": 10},
+            "wrn_28_2": {"name": "wrn_28_2", "depth": 16, "width": 12},
+            "wrn_28_10": {"name": "wrn_28_2", "depth": 16},
+            "wrn_18_1_5": {"name": "wrn_18_1_5", "width": 12, "stem_width": 16},
+            "pyramidnet_164": {"name": "pyramidnet_164", "depth": 29, "alpha": 36},
+            "densenet_bc_k12": {"name": "densenet_bc_k12", "depth": 40},
+            "vit_b": {"name": "vit_b", "depth": 4, "heads": 4, "width": 96, "mlp_width": 192},
+            "*": RESNET20,
+        },
+    },
     values=2,
+    axes={
+        "optimizer.weight_decay": 1,
+        "optimizer.momentum": 1,
+        "batch_size": 1,
+        "method.alpha": 1,
+        "method.sigma": 2,
+    },
     seeds=3,
+    measures={"*": {"samples": 1000}},
 )
 
 SMOKE = Preset(
     "smoke",
-    "digits, tiny networks, a few epochs: about a minute a table on two cores",
-    fields={
-        "epochs": 20,
-        "batch_size": 64,
-        "data.augmentation": (),
-        "data.validation": 0.1,
-    },
+    "handwritten digits, tiny networks, a few epochs: about a minute a table on two cores",
+    fields={"epochs": 4, "batch_size": 64, "data.augmentation": ()},
     substitute={
-        "data.source": {"*": "digits"},
-        "model": {"*": "mlp"},
+        **CARRIED,
+        "data.source": {**COMPUTED, "*": "digits"},
+        "data.source.confusion": {0: 0, 1000: 60, 2000: 120, 3000: 180, 4000: 240, 5000: 300},
+        "data.subset": {10000: 600, 3000: None},
+        "data.validation": {0: 0, "*": 0.1},
+        "model": {
+            "mlp": "mlp_tiny",
+            "factorization": "factorization",
+            "cnn": "cnn_tiny",
+            "vgg16": "vgg_tiny",
+            "resnet18": "resnet18_tiny",
+            "preact_resnet18": "preact_tiny",
+            "wrn_28_2": "wrn_tiny",
+            "wrn_28_10": "wrn_tiny",
+            "wrn_18_1_5": "wrn_18_1_5_tiny",
+            "pyramidnet_164": "pyramidnet_tiny",
+            "densenet_bc_k12": "densenet_tiny",
+            "vit_b": "vit_tiny",
+            "*": "resnet_tiny",
+        },
     },
     values=2,
-    seeds=3,
+    axes={
+        "optimizer.weight_decay": 1,
+        "optimizer.momentum": 1,
+        "batch_size": 1,
+        "epochs": 1,
+        "method.alpha": 1,
+        "method.sigma": 1,
+    },
+    seeds=2,
+    measures={"*": {"samples": 128}},
 )
 
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in (AS_PRINTED, SMALL, SMOKE)}
@@ -54,55 +119,28 @@ def find(name: str) -> Preset:
     raise ValueError(f"unknown preset {name!r}{hint}; known: {', '.join(PRESETS)}")
 
 
-def apply(artifact: Artifact, preset: Preset | str) -> Artifact:
-    """``artifact`` as ``preset`` runs it; ``notes`` say what differs from the paper."""
-    preset = find(preset) if isinstance(preset, str) else preset
-    notes: dict[str, list[str]] = {}
-
-    def fields(given: Fields, *, overrides: bool = False) -> dict[str, Any]:
-        shrunk = {key: _substituted(key, value, preset, notes) for key, value in given.items()}
-        for key, value in preset.fields.items():
-            if key in shrunk or overrides:
-                _note(notes, key, shrunk.get(key), value)
-                shrunk[key] = value
-        return shrunk
-
-    return artifact.replace(
-        base=fields(artifact.base, overrides=True),
-        cells=tuple(replace(cell, fields=fields(cell.fields)) for cell in artifact.cells),
-        stages=tuple(
-            _thinned(stage, preset, fields(stage.fields), notes) for stage in artifact.stages
-        ),
-        notes=artifact.notes + tuple(f"{key}: {', '.join(said)}" for key, said in notes.items()),
+def adjusted(
+    preset: Preset,
+    fields: Fields | None = None,
+    substitute: Mapping[str, Mapping[Any, Any]] | None = None,
+    **changes: Any,
+) -> Preset:
+    """``preset`` with these entries added to its ``fields`` and ``substitute``, others replaced."""
+    return replace(
+        preset,
+        fields={**preset.fields, **(fields or {})},
+        substitute={**preset.substitute, **(substitute or {})},
+        **changes,
     )
 
 
-def _substituted(key: str, value: Any, preset: Preset, notes: dict[str, list[str]]) -> Any:
-    mapping = preset.substitute.get(key)
-    if mapping is None:
-        return value
-    old = value["name"] if isinstance(value, Mapping) else value
-    new = mapping.get(old, mapping.get("*", value))
-    _note(notes, key, old, new)
-    return new
+def apply(artifact: Artifact, preset: Preset | str) -> Artifact:
+    """``artifact`` as ``preset`` runs it; ``notes`` say what differs from the paper.
 
-
-def _thinned(
-    stage: Stage, preset: Preset, fields: dict[str, Any], notes: dict[str, list[str]]
-) -> Stage:
-    grid = {
-        key: values if preset.values is None else thin(values, preset.values)
-        for key, values in stage.grid.items()
-        if key not in preset.fields
-    }
-    for key, values in stage.grid.items():
-        if len(grid.get(key, ())) < len(values):
-            left = len(grid[key]) if key in grid else 1
-            _say(notes, f"{key} grid", f"{left} of {len(values)} values")
-    seeds = stage.seeds if preset.seeds is None else min(stage.seeds, preset.seeds)
-    if seeds < stage.seeds:
-        _say(notes, "seeds", f"{stage.seeds} → {seeds}")
-    return replace(stage, fields=fields, grid=grid, seeds=seeds)
+    An artifact's own preset of that name (`Artifact.presets`) takes the place of the general one.
+    """
+    preset = find(preset) if isinstance(preset, str) else preset
+    return _Shrink(artifact.presets.get(preset.name, preset)).artifact(artifact)
 
 
 def thin(values: tuple[Any, ...], count: int) -> tuple[Any, ...]:
@@ -114,20 +152,93 @@ def thin(values: tuple[Any, ...], count: int) -> tuple[Any, ...]:
     return tuple(values[round(i * (len(values) - 1) / (count - 1))] for i in range(count))
 
 
-def _note(notes: dict[str, list[str]], key: str, old: Any, new: Any) -> None:
-    if old != new:
-        _say(notes, key, f"{_shown(old)} → {_shown(new)}" if old is not None else _shown(new))
+class _Shrink:
+    """One application of a preset, keeping account of what it changed."""
 
+    def __init__(self, preset: Preset) -> None:
+        self.preset = preset
+        self.said: dict[str, dict[str, None]] = {}
 
-def _say(notes: dict[str, list[str]], key: str, text: str) -> None:
-    said = notes.setdefault(key, [])
-    if text not in said:
-        said.append(text)
+    def artifact(self, artifact: Artifact) -> Artifact:
+        if artifact.blocked:
+            return artifact
+        # Cells and stages first: the base is silent where they have said what changes.
+        return artifact.replace(
+            cells=tuple(replace(cell, fields=self.fields(cell.fields)) for cell in artifact.cells),
+            stages=tuple(self.stage(stage) for stage in artifact.stages),
+            base=self.fields(artifact.base, everything=True),
+            measures=tuple(self.measure(measure) for measure in artifact.measures),
+            notes=(*artifact.notes, *(f"{key}: {', '.join(v)}" for key, v in self.said.items())),
+        )
+
+    def fields(self, given: Fields, everything: bool = False) -> dict[str, Any]:
+        """``given`` with substitutions and overrides; ``everything``: with those it lacks, too."""
+        shrunk = {key: self.value(key, value) for key, value in given.items()}
+        for key, value in self.preset.fields.items():
+            if key in self.preset.substitute or not (everything or key in given):
+                continue
+            shrunk[key] = value
+            if key in given or key not in self.said:
+                self.note(key, given.get(key, "default"), value)
+        return shrunk
+
+    def value(self, key: str, old: Any) -> Any:
+        mapping = self.preset.substitute.get(key)
+        if not mapping:
+            return old
+        options = dict(old) if isinstance(old, Mapping) else {}
+        name = options.pop("name", old)
+        new = mapping.get(name, mapping.get("*", name))
+        if new == name:
+            return old
+        self.note(key, name, new)
+        carried: dict[str, Any] = {
+            option: self.value(f"{key}.{option}", setting)
+            for option, setting in options.items()
+            if f"{key}.{option}" in self.preset.substitute
+        }
+        part: dict[str, Any] = dict(new) if isinstance(new, Mapping) else {"name": new}
+        return {**part, **carried} if carried else new
+
+    def stage(self, stage: Stage) -> Stage:
+        grid: dict[str, tuple[Any, ...]] = {}
+        for key, values in stage.grid.items():
+            if key in self.preset.fields:
+                self.note(key, values, self.preset.fields[key])
+                continue
+            limit = self.preset.axes.get(key, self.preset.values)
+            grid[key] = values if limit is None else thin(values, limit)
+            self.note(key, values, grid[key])
+        seeds = min(stage.seeds, self.preset.seeds or stage.seeds)
+        self.note("seeds", stage.seeds, seeds)
+        return replace(stage, fields=self.fields(stage.fields), grid=grid, seeds=seeds)
+
+    def measure(self, measure: Measure) -> Measure:
+        overrides: dict[str, Any] = {
+            **self.preset.measures.get("*", {}),
+            **self.preset.measures.get(measure.name, {}),
+        }
+        own = {
+            key: overrides.pop(key) for key in ("samples", "batch_size", "at") if key in overrides
+        }
+        if measure.samples is not None and own.get("samples"):
+            own["samples"] = min(own["samples"], measure.samples)
+        for key, value in {**own, **overrides}.items():
+            old = getattr(measure, key) if key in own else measure.options.get(key, "default")
+            self.note(f"{measure.name} {key}", old, value)
+        return replace(measure, options={**measure.options, **overrides}, **own)
+
+    def note(self, key: str, old: Any, new: Any) -> None:
+        if old != new:
+            before, after = _shown(old), _shown(new)
+            change = f"{before} → {'smaller ' if before == after else ''}{after}"
+            self.said.setdefault(key, {})[change] = None
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
-        value = value.get("name", dict(value))
+        return str(value["set"] + " (Parquet)" if "set" in value else value["name"])
     if isinstance(value, tuple | list):
-        return " + ".join(_shown(item) for item in value) or "none"
-    return str(value)
+        parts = any(isinstance(item, Mapping) for item in value)
+        return (" + " if parts else " ").join(map(_shown, value)) or "none"
+    return "all" if value is None else str(value)

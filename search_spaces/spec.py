@@ -188,6 +188,7 @@ class Artifact:
         base: Overrides common to all cells.
         every: Label -> registry package: the cells are repeated for every registered name
             (``{"method": "methods"}``), so that a new part appears by being registered.
+        settings: Registered name -> further fields of the cells that ``every`` makes for it.
         stages: In order. A cell's value comes from the last stage that covers it.
         selection: The paper's own rule.
         choices: How ambiguities were read.
@@ -198,6 +199,7 @@ class Artifact:
         metrics_down: Metrics are the outermost rows, not the innermost columns.
         blocked: Why it cannot run yet, and what it needs; empty if it can.
         notes: What a preset shrank; shown in the header.
+        presets: The artifact's own presets, by the name of the one each replaces.
     """
 
     id: str
@@ -210,6 +212,7 @@ class Artifact:
     kind: Literal["table", "figure"] = "table"
     base: Fields = field(default_factory=dict)
     every: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Fields] = field(default_factory=dict)
     selection: Selection = Selection()
     choices: tuple[Choice, ...] = ()
     measures: tuple[Measure, ...] = ()
@@ -218,6 +221,7 @@ class Artifact:
     metrics_down: bool = False
     blocked: str = ""
     notes: tuple[str, ...] = ()
+    presets: Mapping[str, Preset] = field(default_factory=dict)
 
     @property
     def paper(self) -> str:
@@ -257,10 +261,14 @@ class Preset:
         name, summary: As shown in ``sweep list``.
         comparable: Whether measured numbers may be compared with printed ones.
         fields: Overrides, applied after the cells' own.
-        substitute: Dotted field -> {old value or part name: new value}; ``"*"`` matches any.
+        substitute: Dotted field -> {old value or part name: new value}; ``"*"`` matches any. A
+            field found here is exempt from ``fields``. An option of a substituted part
+            (``model.dropout``) is dropped unless its own entry carries it over; ``{}``: as it is.
         values: At most so many values an axis of a grid (the first, last and evenly between).
         axes: The same for single axes, by their dotted field.
         seeds: At most so many seeds.
+        measures: Name of a measure (``"*"``: any) -> overrides of its options or, for
+            ``samples``, ``batch_size`` and ``at``, of itself.
     """
 
     name: str
@@ -271,3 +279,4 @@ class Preset:
     values: int | None = None
     axes: Mapping[str, int] = field(default_factory=dict)
     seeds: int | None = None
+    measures: Mapping[str, Fields] = field(default_factory=dict)

@@ -105,7 +105,11 @@ def every_cell(artifact: Artifact) -> Iterator[Cell]:
             replace(
                 cell,
                 key={label: name, **cell.key},
-                fields={label: {"name": name}, **cell.fields},
+                fields={
+                    label: {"name": name},
+                    **artifact.settings.get(name, {}),
+                    **cell.fields,
+                },
             )
             for name in names
             for cell in cells
