@@ -1,4 +1,4 @@
-r"""Tables as LaTeX, for ``\usepackage{booktabs}``."""
+r"""Tables as LaTeX, for ``\usepackage{booktabs,graphicx}``."""
 
 from __future__ import annotations
 
@@ -28,25 +28,26 @@ def latex(table: Table) -> str:
     r"""A ``table`` environment: caption, booktabs rules, notes below.
 
     What was printed, and the difference, stand in lines of their own under each row, so that a
-    column stays as wide as its numbers.
+    column stays as wide as its numbers; a table wider than the page is scaled to fit.
     """
     labels, columns = len(table.row_labels), len(table.columns)
     said = " ".join(f"{what.capitalize()}: {_sentence(line)}" for what, line in text.header(table))
     notes = [rf"\par {escape(what)}: {escape(line)}" for what, line in text.footer(table)]
     return "\n".join(
         [
-            r"% needs \usepackage{booktabs}",
+            r"% needs \usepackage{booktabs,graphicx}",
             r"\begin{table}",
             r"\centering\small",
             rf"\caption{{{_sentence(table.title)} {said}}}",
             rf"\label{{tab:{re.sub(r'[^A-Za-z0-9]+', '-', table.artifact)}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{@{{}}{'l' * labels}{'r' * columns}@{{}}}}",
             r"\toprule",
             *_head(table),
             r"\midrule",
             *_body(table),
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             r"\par\medskip\begin{minipage}{\linewidth}\footnotesize\raggedright",
             *notes,
             r"\end{minipage}",
