@@ -10,7 +10,8 @@ import takes longer than torch's own, and it counts a confidence of exactly 1
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,8 @@ def brier_score(probabilities: Tensor, targets: Tensor) -> Tensor:
     return (probabilities.square().sum(dim=1) - 2 * chosen + 1).mean()
 
 
-class Reliability(NamedTuple):
+@dataclass(frozen=True)
+class Reliability:
     """Reliability diagram: samples by confidence, in equal-width bins ``(a, b]`` of (0, 1].
 
     Attributes:

@@ -1,0 +1,187 @@
+"""Extreme eigenvalues by Lanczos with full reorthogonalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from trainables.measures.base import Batches, LossFn, Result, registry
+from trainables.measures.hessian import HessianOperator
+from trainables.measures.parameters import Which
+from trainables.methods.noise import draw
+from trainables.registry import Count, Index, Positive
+
+TOLERANCE = 1e-4
+MAX_PRODUCTS = 200
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Ends of a symmetric operator's spectrum.
+
+    Attributes:
+        largest: The k largest eigenvalues, descending.
+        smallest: The k smallest, ascending.
+        error: Bound on the error of the worst of them: min(r, r² / gap), r the residual of its
+            Ritz pair and gap its distance to the next Ritz value (Parlett 1998, chapter 11).
+        products: Products with the operator.
+    """
+
+    largest: tuple[float, ...]
+    smallest: tuple[float, ...]
+    error: float
+    products: int
+
+
+def extreme_eigenvalues(
+    product: Callable[[Tensor], Tensor],
+    start: Tensor,
+    largest: int = 1,
+    smallest: int = 0,
+    tolerance: float = TOLERANCE,
+    max_products: int = MAX_PRODUCTS,
+    generator: torch.Generator | None = None,
+) -> Spectrum:
+    """Lanczos from ``start`` (d,) until the error bound of every wanted eigenvalue is below
+    ``tolerance`` times the largest absolute Ritz value.
+
+    The basis, one vector a product, is kept and every new vector is made orthogonal to all of
+    it, twice: without that Lanczos finds converged eigenvalues again and again. An eigenvalue of
+    multiplicity m is found once, or m times when the Krylov space closes and is left with a new
+    random vector. Recurrence coefficients are in float64, vectors in the dtype of ``start``.
+
+    Raises:
+        ValueError: when more eigenvalues are asked for than the operator has.
+    """
+    size = start.numel()
+    if max(largest, smallest) > size:
+        raise ValueError(f"{max(largest, smallest)} eigenvalues of a {size} x {size} operator")
+    steps = min(max_products, size)
+    basis = start.new_empty(0, size)
+    diagonal: list[float] = []
+    beside: list[float] = []
+    v = start / torch.linalg.vector_norm(start)
+    while True:
+        basis = torch.cat([basis, v[None]])
+        w = product(v)
+        diagonal.append(float(v.double() @ w.double()))
+        for _ in range(2):
+            w = w - basis.T @ (basis @ w)
+        beta = float(torch.linalg.vector_norm(w, dtype=torch.float64))
+        ritz, vectors = torch.linalg.eigh(_tridiagonal(diagonal, beside))
+        scale = max(float(ritz.abs().max()), torch.finfo(torch.float64).tiny)
+        closed = beta <= 10 * torch.finfo(start.dtype).eps * scale
+        residual = vectors[-1].abs() * (0.0 if closed else beta)
+        done = len(diagonal)
+        wanted = [*range(min(smallest, done)), *range(max(0, done - largest), done)]
+        error = max((_bound(ritz, residual, i) for i in wanted), default=0.0)
+        enough = done >= max(largest, smallest) and (closed or done > 1 or size == 1)
+        if done == steps or (enough and error <= tolerance * scale):
+            break
+        if closed:
+            w = torch.empty_like(v)
+            draw(w, "normal", generator)
+            for _ in range(2):
+                w = w - basis.T @ (basis @ w)
+            beside.append(0.0)
+        else:
+            beside.append(beta)
+        v = w / torch.linalg.vector_norm(w)
+    values = ritz.tolist()
+    top = tuple(reversed(values))[:largest]
+    return Spectrum(top, tuple(values[:smallest]), error, len(diagonal))
+
+
+def _tridiagonal(diagonal: list[float], beside: list[float]) -> Tensor:
+    off = torch.tensor(beside, dtype=torch.float64)
+    matrix = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
+    return matrix + torch.diag(off, 1) + torch.diag(off, -1)
+
+
+def _bound(ritz: Tensor, residual: Tensor, index: int) -> float:
+    """min(r, r² / gap) of one Ritz value."""
+    r = float(residual[index])
+    others = torch.cat([ritz[:index], ritz[index + 1 :]])
+    gap = float((others - ritz[index]).abs().min()) if len(others) else 0.0
+    return min(r, r * r / gap) if gap > 0 else r
+
+
+def hessian_spectrum(
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    generator: torch.Generator | None = None,
+    *,
+    largest: int = 1,
+    smallest: int = 0,
+    parameters: Which = "all",
+    tolerance: float = TOLERANCE,
+    max_products: int = MAX_PRODUCTS,
+) -> Spectrum:
+    """The ends of the spectrum of the Hessian of the mean loss over all samples."""
+    operator = HessianOperator(model, loss_fn, batches, parameters)
+    start = operator.vector()
+    draw(start, "normal", generator)
+    return extreme_eigenvalues(
+        operator.__matmul__, start, largest, smallest, tolerance, max_products, generator
+    )
+
+
+@registry.register("hessian_lambda_max")
+def hessian_lambda_max(
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    *,
+    generator: torch.Generator | None = None,
+    parameters: Which = "all",
+    tolerance: Positive = TOLERANCE,
+    max_products: Count = MAX_PRODUCTS,
+) -> float:
+    """The largest eigenvalue (not the largest in absolute value) of the Hessian.
+
+    Relative error at most ``tolerance`` unless ``max_products`` ran out; see `hessian_spectrum`
+    for the bound that was reached.
+    """
+    return hessian_spectrum(
+        model,
+        loss_fn,
+        batches,
+        generator,
+        parameters=parameters,
+        tolerance=tolerance,
+        max_products=max_products,
+    ).largest[0]
+
+
+@registry.register("hessian_eigenvalues")
+def hessian_eigenvalues(
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    *,
+    generator: torch.Generator | None = None,
+    largest: Index = 5,
+    smallest: Index = 1,
+    parameters: Which = "all",
+    tolerance: Positive = TOLERANCE,
+    max_products: Count = MAX_PRODUCTS,
+) -> Result:
+    """``largest_1 largest_2 ... smallest_1 ...``, ``error`` (bound on each) and ``products``."""
+    spectrum = hessian_spectrum(
+        model,
+        loss_fn,
+        batches,
+        generator,
+        largest=largest,
+        smallest=smallest,
+        parameters=parameters,
+        tolerance=tolerance,
+        max_products=max_products,
+    )
+    values = {f"largest_{i}": value for i, value in enumerate(spectrum.largest, start=1)}
+    values |= {f"smallest_{i}": value for i, value in enumerate(spectrum.smallest, start=1)}
+    return values | {"error": spectrum.error, "products": float(spectrum.products)}
