@@ -98,7 +98,7 @@ def test_matrix_sensing(method: str) -> None:
     model = models.build("factorization", 1, (size, size)).double()
     matrices = torch.randn(count, size, size, dtype=torch.float64)
     truth = torch.randn(size, 1, dtype=torch.float64)
-    targets = torch.einsum("bij,ik,jk->b", matrices, truth, truth)[:, None]
+    targets = torch.einsum("bij,ik,jk->b", matrices, truth, truth)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     rule, losses = methods.build(method), []
     for index in range(50):

@@ -272,6 +272,6 @@ def test_factorization() -> None:
     model = models.build("factorization", 1, (5, 5), rank=2).double()
     (weight,) = model.parameters()
     matrices = torch.randn(3, 5, 5, dtype=torch.float64)
-    expected = [[float((m * (weight @ weight.T)).sum())] for m in matrices]
+    expected = [float((m * (weight @ weight.T)).sum().detach()) for m in matrices]
     for inputs in (matrices, matrices[:, None]):
         torch.testing.assert_close(model(inputs), torch.tensor(expected, dtype=torch.float64))

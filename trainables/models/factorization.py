@@ -12,7 +12,7 @@ from trainables.registry import Count
 
 
 class Factorization(nn.Module):
-    """``y = <A, W W^T>``: ``(B, d, d) -> (B, 1)``, or ``(B, 1, d, d) -> (B, 1)``."""
+    """``y = <A, W W^T>``: ``(B, d, d) -> (B,)``, or ``(B, 1, d, d) -> (B,)``."""
 
     def __init__(self, size: int, rank: int) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class Factorization(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         product = self.weight @ self.weight.T
-        return x.flatten(1) @ product.reshape(-1, 1)
+        return x.flatten(1) @ product.flatten()
 
 
 @registry.register("factorization")
