@@ -83,13 +83,12 @@ def _decode(
     return array[None] if array.ndim == 2 else np.moveaxis(array, 2, 0)
 
 
-def rgb(encoded: bytes | Path, describe: str) -> np.ndarray:
-    """One image of any size as uint8 (3, H, W). Raises DataError naming it by ``describe``."""
+def rgb(encoded: bytes | Path, describe: str) -> Any:
+    """One image as a PIL image in RGB. Raises DataError naming it by ``describe``."""
     try:
-        image = _open(encoded, describe).convert("RGB")
+        return _open(encoded, describe).convert("RGB")
     except (OSError, ValueError, SyntaxError):
         raise corrupt(describe) from None
-    return np.moveaxis(np.asarray(image), 2, 0).copy()
 
 
 def corrupt(describe: str) -> DataError:

@@ -56,20 +56,14 @@ class RandomResizedCrop(Augmentation):
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         drawn = self.draw(len(images), generator)
         height, width = images.shape[2:]
-        out = [
-            resized_crop(image, self.box(numbers, height, width), height, width)
-            for image, numbers in zip(images, drawn, strict=True)
-        ]
-        return torch.stack(out)
+        from torchvision.transforms.v2 import functional
 
-
-def resized_crop(image: Tensor, box: tuple[int, int, int, int], height: int, width: int) -> Tensor:
-    """The part ``box`` of (C, H, W), resized to ``height`` x ``width``."""
-    from torchvision.transforms.v2 import functional
-
-    top, left, h, w = box
-    part = image[:, top : top + h, left : left + w]
-    return functional.resize(part, [height, width], antialias=True)
+        return torch.stack(
+            [
+                functional.resized_crop(image, *self.box(numbers, height, width), [height, width])
+                for image, numbers in zip(images, drawn, strict=True)
+            ]
+        )
 
 
 def center_box(height: int, width: int, share: float = 224 / 256) -> tuple[int, int, int, int]:

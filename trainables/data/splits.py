@@ -94,22 +94,27 @@ def _hold_out(
         )
     shuffled = kept[torch.randperm(len(kept), generator=generator(seed, "split", purpose))]
     targets = images.targets[shuffled]
+    held = torch.arange(len(shuffled)) < count
     if not targets.is_floating_point():
-        shuffled = shuffled[_stratified_order(targets)]
-    return shuffled[count:].sort().values, shuffled[:count].sort().values
+        held = _stratified(targets, count)
+    return shuffled[~held].sort().values, shuffled[held].sort().values
 
 
-def _stratified_order(targets: Tensor) -> Tensor:
-    """A reordering whose every prefix holds each class in proportion, within one image.
+def _stratified(targets: Tensor, count: int) -> Tensor:
+    """The first images of each class, in proportion, ``count`` in all; bool (n,).
 
-    The j-th of a class's n images is placed at (j + 1/2) / n; ties keep their order.
+    Proportions are rounded by largest remainder (of equal ones, the first class's), so that
+    each class is within one image of its exact share.
     """
+    sizes = torch.bincount(targets)
+    quotas, remainders = (sizes * count) // len(targets), (sizes * count) % len(targets)
+    short = count - int(quotas.sum())
+    quotas[torch.argsort(remainders, descending=True, stable=True)[:short]] += 1
     by_class = torch.argsort(targets, stable=True)
-    counts = torch.bincount(targets)
-    within = torch.cat([torch.arange(int(n)) for n in counts]).double()
-    place = torch.empty(len(targets), dtype=torch.float64)
-    place[by_class] = (within + 0.5) / counts[targets[by_class]]
-    return torch.argsort(place, stable=True)
+    within = torch.arange(len(targets)) - (sizes.cumsum(0) - sizes)[targets[by_class]]
+    held = torch.empty(len(targets), dtype=torch.bool)
+    held[by_class] = within < quotas[targets[by_class]]
+    return held
 
 
 def _confused(dataset: Dataset, clean: Images, outside: Tensor, seed: int) -> Images:

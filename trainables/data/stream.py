@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from trainables.data import images
-from trainables.data.resized_crop import RandomResizedCrop, center_box, resized_crop
+from trainables.data.resized_crop import RandomResizedCrop, center_box
 
 AHEAD = 4
 """Batches in the making at any time."""
@@ -61,24 +61,15 @@ class ImageFiles:
         Raises:
             DataError: naming the file, if it is missing or no readable image.
         """
-        whole = read(self.path(row))
-        height, width = whole.shape[1:]
+        from torchvision.transforms.v2 import functional
+
+        whole = images.rgb(path := self.path(row), str(path))
         if crop is None or drawn is None:
-            box = center_box(height, width)
+            box = center_box(whole.height, whole.width)
         else:
-            box = crop.box(drawn, height, width)
-        return resized_crop(whole, box, self.size, self.size)
-
-
-def read(path: Path) -> Tensor:
-    """The RGB image in a file; uint8 (3, H, W)."""
-    from torchvision.io import ImageReadMode, decode_image
-
-    try:
-        content = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
-        return decode_image(content, ImageReadMode.RGB)
-    except (OSError, RuntimeError, ValueError):
-        return torch.from_numpy(images.rgb(path, str(path)))  # CMYK, TIFF, ...: PIL reads more
+            box = crop.box(drawn, whole.height, whole.width)
+        part = functional.resized_crop(whole, *box, [self.size, self.size])
+        return functional.pil_to_tensor(part)
 
 
 def decoded(
