@@ -246,6 +246,8 @@ def _tune(
     from sweep.listener import Listener
     from trainables.tune import TrialTrainable
 
+    # What Tune would print of a failure is in the reporter's one sentence.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     longest_first = sorted(todo, key=_expected_cost, reverse=True)
     space = {
         "trial": tune.grid_search([_as_option(trial) for trial in longest_first]),
@@ -264,6 +266,7 @@ def _tune(
                 storage_path=scratch,
                 callbacks=[Listener(reporter)],
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 verbose=0,
             ),
         ).fit()

@@ -81,6 +81,7 @@ class Trial:
         self.device = execution.torch_device()
         self.epoch = 0
         self.seconds = 0.0
+        self.gradient_evaluations = 0.0
         self.diverged = False
         self.history: dict[str, list[float]] = {}
         self._saved_at = time.monotonic()
@@ -207,6 +208,7 @@ class Trial:
                 lr_drops=self.learning_rate.drops,
             )
         )
+        self.gradient_evaluations += self.method.cost
         low_precision = config.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
             out = self.method.gradient(
@@ -231,7 +233,8 @@ class Trial:
         metrics: dict[str, float] = {
             "epochs_run": self.epoch,
             "training_seconds": self.seconds,
-            "gradient_evaluations": self.epoch * len(self.batches) * self.method.cost,
+            "step_seconds": self.seconds / max(1, self.epoch * len(self.batches)),
+            "gradient_evaluations": self.gradient_evaluations,
         }
         if not self.diverged:
             metrics |= {name: values[-1] for name, values in self.history.items()}
@@ -257,7 +260,7 @@ class Trial:
         return {f"best_{judge}/epoch": best + 1} | {
             f"best_{judge}/{name}": values[best]
             for name, values in self.history.items()
-            if name.startswith(("test_", "validation_"))
+            if name.startswith(("train_", "validation_", "test_"))
         }
 
     # -- storage -----------------------------------------------------------------------------
@@ -270,6 +273,7 @@ class Trial:
             "trial_id": self.config.trial_id,
             "epoch": self.epoch,
             "seconds": self.seconds,
+            "gradient_evaluations": self.gradient_evaluations,
             "diverged": self.diverged,
             "history": self.history,
             "model": self.model.state_dict(),
@@ -295,6 +299,7 @@ class Trial:
                 f"not to {self.config.trial_id}; use another directory"
             )
         self.epoch, self.seconds = state["epoch"], state["seconds"]
+        self.gradient_evaluations = state["gradient_evaluations"]
         self.diverged, self.history = state["diverged"], state["history"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

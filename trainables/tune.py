@@ -37,6 +37,13 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         self.setup(new_config)
         return True
 
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        """Nothing: the trial keeps its own checkpoint, in storage, where a restart finds it."""
+        return {}
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Nothing; see `save_checkpoint`."""
+
     def step(self) -> dict[str, Any]:
         asked = json.loads(self._config["trial"])
         try:

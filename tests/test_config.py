@@ -1,0 +1,113 @@
+"""What a configuration is: complete, validated, and named by its content."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainables.config import TrialConfig, merge
+
+
+def test_defaults_are_written_out_so_that_equal_trials_are_equal() -> None:
+    plain = TrialConfig(method="sam")
+    spelled = TrialConfig(method={"name": "sam", "rho": plain.method.options["rho"]}, seed=0)
+    assert plain == spelled
+    assert plain.trial_id == spelled.trial_id
+
+
+def test_the_identity_does_not_depend_on_the_order_or_type_of_numbers() -> None:
+    one = TrialConfig(**{"epochs": 5, "optimizer": {"lr": 1, "momentum": 0}})
+    two = TrialConfig(**{"optimizer": {"momentum": 0.0, "lr": 1.0}, "epochs": 5})
+    assert one.trial_id == two.trial_id
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"epochs": 11},
+        {"method.rho": 0.051},
+        {"data.validation": 0.2},
+        {"data.augmentation": ["flip"]},
+        {"regularizers": ["label_smoothing"]},
+        {"model.widths": [8]},
+        {"batchnorm": "all"},
+        {"precision": "float64"},
+        {"schedule.warmup_epochs": 1},
+        {"optimizer.nesterov": True},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_changes_numbers_changes_the_identity(change: dict[str, object]) -> None:
+    config = TrialConfig(method="sam")
+    assert config.replace(**change).trial_id != config.trial_id
+
+
+def test_the_identity_is_the_same_in_every_process() -> None:
+    code = "from trainables.config import TrialConfig; print(TrialConfig(method='amp').trial_id)"
+    command = [sys.executable, "-c", code]
+    elsewhere = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert elsewhere.stdout.strip() == TrialConfig(method="amp").trial_id
+
+
+def test_a_changed_protocol_version_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = TrialConfig()
+    canonical = json.loads(config.canonical)
+    assert canonical["protocol"] == 1
+    with pytest.raises(ValueError, match="protocol = 2"):
+        TrialConfig(protocol=2)
+
+
+def test_a_configuration_is_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        TrialConfig().seed = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"optimizer": {"lr": -1}}, r"optimizer\.lr = -1: input should be greater than 0"),
+        ({"optimizer": {"lr": float("nan")}}, r"optimizer\.lr = nan: .*finite"),
+        ({"optimizer": {"name": "lion"}}, "should be 'sgd', 'adam' or 'adamw'"),
+        ({"method": {"name": "amp", "epsilonn": 1}}, r"did you mean 'epsilon'\?"),
+        ({"method": {"name": "nso", "sigma": float("inf")}}, "sigma = inf"),
+        ({"data": {"source": "digit"}}, r"unknown data set 'digit' \(did you mean 'digits'\?\)"),
+        ({"data": {"augmentation": ["flop"]}}, r"did you mean 'flip'\?"),
+        ({"seed": -1}, "seed = -1: input should be greater than or equal to 0"),
+        ({"batch_size": 0}, "batch_size = 0"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(
+    fields: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence) as error:
+        TrialConfig(**fields)
+    assert "\n" not in str(error.value)
+
+
+def test_flat_has_a_scalar_a_leaf() -> None:
+    flat = TrialConfig(method="sam").flat()
+    assert flat["method.name"] == "sam"
+    assert flat["optimizer.lr"] == 0.1
+    assert not [value for value in flat.values() if isinstance(value, dict)]
+
+
+leaves = st.dictionaries(
+    st.sampled_from(["a", "b.c", "b.d", "e.f.g"]), st.integers() | st.text(max_size=3), max_size=4
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(leaves, leaves)
+def test_merge_lets_the_later_value_win_and_changes_neither_argument(
+    base: dict[str, object], overrides: dict[str, object]
+) -> None:
+    tree = merge({}, base)
+    kept = json.dumps(tree)
+    assert merge(tree, overrides) == merge({}, {**base, **overrides})
+    assert json.dumps(tree) == kept

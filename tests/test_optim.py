@@ -1,0 +1,105 @@
+"""The optimizers and the learning rate over time, against torch's own schedulers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from trainables.config import Optimizer, Schedule
+from trainables.optim import LearningRate, build_optimizer
+
+STEPS, EPOCHS = 7, 12
+
+
+def rates(schedule: Schedule, losses: list[float] | None = None) -> list[float]:
+    optimizer = build_optimizer(nn.Linear(2, 1), Optimizer(lr=0.4))
+    rate = LearningRate(optimizer, schedule, 0.4, STEPS, EPOCHS)
+    seen = []
+    for epoch in range(EPOCHS):
+        seen += [rate.before_step(epoch * STEPS + i) for i in range(STEPS)]
+        rate.after_epoch(losses[epoch] if losses else 1.0)
+    return seen
+
+
+def test_cosine_is_torchs_annealing_step_by_step() -> None:
+    optimizer = torch.optim.SGD(nn.Linear(2, 1).parameters(), lr=0.4)
+    reference = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS * EPOCHS)
+    for rate in rates(Schedule(name="cosine")):
+        assert rate == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12, abs=1e-15)
+        optimizer.step()
+        reference.step()
+
+
+def test_step_drops_at_its_milestones_given_as_epochs_or_fractions() -> None:
+    by_epoch = rates(Schedule(name="step", milestones=(3, 9), gamma=0.2))
+    expected = [0.4 * 0.2 ** ((e >= 3) + (e >= 9)) for e in range(EPOCHS) for _ in range(STEPS)]
+    assert by_epoch == pytest.approx(expected, rel=1e-12)
+    assert rates(Schedule(name="step", milestones=(0.25, 0.75), gamma=0.2)) == by_epoch
+
+
+def test_plateau_is_torchs_reduce_on_plateau() -> None:
+    losses = [1.0, 0.5, 0.5, 0.5, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4]
+    optimizer = torch.optim.SGD(nn.Linear(2, 1).parameters(), lr=0.4)
+    reference = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=2)
+    expected = []
+    for loss in losses:
+        expected += [optimizer.param_groups[0]["lr"]] * STEPS
+        reference.step(loss)
+    measured = rates(Schedule(name="plateau", patience=2), losses)
+    assert measured == pytest.approx(expected, rel=1e-12)
+    assert measured[-1] < measured[0] / 9  # it did drop
+
+
+def test_warmup_rises_linearly_to_the_base_rate() -> None:
+    measured = rates(Schedule(name="constant", warmup_epochs=2))
+    assert measured[: 2 * STEPS] == pytest.approx([0.4 * (i + 1) / 14 for i in range(14)])
+    assert set(measured[2 * STEPS :]) == {0.4}
+
+
+def test_drops_are_counted_for_methods_that_wait_for_the_first() -> None:
+    optimizer = build_optimizer(nn.Linear(2, 1), Optimizer())
+    rate = LearningRate(optimizer, Schedule(name="step", milestones=(1, 2)), 0.1, STEPS, EPOCHS)
+    counted = []
+    for step in (0, STEPS - 1, STEPS, 2 * STEPS):
+        rate.before_step(step)
+        counted.append(rate.drops)
+    assert counted == [0, 0, 1, 2]
+
+
+def test_a_resumed_plateau_goes_on_where_it_was() -> None:
+    optimizer = build_optimizer(nn.Linear(2, 1), Optimizer())
+    schedule = Schedule(name="plateau", patience=1)
+    whole, first = (LearningRate(optimizer, schedule, 0.1, STEPS, EPOCHS) for _ in range(2))
+    for loss in (1.0, 1.0, 1.0):
+        whole.after_epoch(loss)
+        first.after_epoch(loss)
+    resumed = LearningRate(optimizer, schedule, 0.1, STEPS, EPOCHS)
+    resumed.load_state_dict(first.state_dict())
+    for loss in (1.0, 0.9, 0.9, 0.9):
+        whole.after_epoch(loss)
+        resumed.after_epoch(loss)
+    assert resumed.state_dict() == whole.state_dict()
+    assert math.isfinite(resumed.before_step(50))
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_decay_weights_spares_biases(name: str) -> None:
+    model = nn.Linear(3, 2)
+    config = Optimizer(name=name, weight_decay=0.5, lr=0.1, momentum=0.0, decay="weights")
+    optimizer = build_optimizer(model, config)
+    before = model.bias.detach().clone(), model.weight.detach().clone()
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    assert torch.equal(model.bias, before[0])
+    assert not torch.equal(model.weight, before[1])
+
+
+def test_bad_combinations_are_refused_in_words() -> None:
+    with pytest.raises(ValueError, match="nesterov = True needs"):
+        Optimizer(name="adam", nesterov=True)
+    with pytest.raises(ValueError, match="milestones are given with name = 'step'"):
+        Schedule(name="step")

@@ -1,0 +1,74 @@
+"""Storage and checkpoints: whole or absent, on a local disk and on an fsspec filesystem."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainables import checkpoint, storage
+from trainables.storage import Storage, StorageError
+
+
+@pytest.fixture(params=["local", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    root = str(tmp_path / "with a space") if request.param == "local" else f"memory://{tmp_path}"
+    return Storage(root)
+
+
+def test_what_is_written_is_read_and_listed(store: Storage) -> None:
+    store.write("trials/a/result.json", b"1")
+    store.below("trials").write("b/result.json", b"2")
+    assert store.read("trials/b/result.json") == b"2"
+    assert store.names("trials/*/result.json") == ["trials/a/result.json", "trials/b/result.json"]
+    store.delete("trials/a/result.json")
+    store.delete("trials/a/result.json")
+    assert not store.exists("trials/a/result.json")
+    with pytest.raises(FileNotFoundError):
+        store.read("trials/a/result.json")
+
+
+def test_a_write_that_dies_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Storage(tmp_path)
+    store.write("file", b"old")
+
+    def power_cut(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(storage.os, "fsync", power_cut)
+    with pytest.raises(StorageError, match="No space left on device"):
+        store.write("file", b"new, and much longer")
+    monkeypatch.undo()
+    assert store.read("file") == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_root_that_is_a_file_is_said_before_work_starts(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(StorageError, match=r"cannot be written \(.*\); free it or name another"):
+        Storage(tmp_path / "taken").check_writable()
+
+
+def test_an_unknown_protocol_is_an_error_that_names_it() -> None:
+    with pytest.raises(StorageError, match="nosuch://bucket"):
+        Storage("nosuch://bucket")
+
+
+def test_a_checkpoint_comes_back_as_it_was(store: Storage) -> None:
+    state = {"weights": {"w": torch.arange(3.0)}, "epoch": 3, "history": {"loss": [1.0, 0.5]}}
+    checkpoint.save(store, "checkpoint.pt", state)
+    loaded = checkpoint.load(store, "checkpoint.pt")
+    assert torch.equal(loaded["weights"].pop("w"), state["weights"].pop("w"))
+    assert loaded == state
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[:40] + b"x" + b[41:], lambda b: b""])
+def test_a_damaged_checkpoint_is_never_loaded(store: Storage, damage) -> None:  # type: ignore[no-untyped-def]
+    checkpoint.save(store, "checkpoint.pt", {"epoch": 3})
+    store.write("checkpoint.pt", damage(store.read("checkpoint.pt")))
+    with pytest.raises(checkpoint.CheckpointError, match="is damaged"):
+        checkpoint.load(store, "checkpoint.pt")

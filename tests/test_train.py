@@ -1,0 +1,185 @@
+"""The loop: the same bits whatever came before, an exact resume, honest outcomes."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainables import checkpoint, train
+from trainables.__main__ import main
+from trainables.config import TrialConfig
+from trainables.result import TrialResult
+from trainables.storage import Storage
+from trainables.train import CHECKPOINT, RESULT, WEIGHTS, Execution, Trial, fit
+
+TINY = {"epochs": 3, "batch_size": 64, "model": {"name": "mlp", "widths": [16]}}
+EXECUTION = Execution(device="cpu")
+NOISY = TrialConfig(**TINY, method={"name": "nso", "sigma": 0.02}, seed=3)
+
+
+def numbers(result: TrialResult) -> dict[str, list[float]]:
+    """Everything a trial measured, without its clock."""
+    return {**result.history, "final": [v for k, v in result.metrics.items() if "seconds" not in k]}
+
+
+def test_the_same_configuration_gives_the_same_bits_whatever_ran_before() -> None:
+    first = fit(NOISY, EXECUTION)
+    torch.manual_seed(99)
+    fit(NOISY.replace(seed=4), EXECUTION)
+    torch.rand(7)
+    assert numbers(fit(NOISY, EXECUTION)) == numbers(first)
+
+
+def test_another_seed_gives_other_numbers() -> None:
+    assert numbers(fit(NOISY, EXECUTION)) != numbers(fit(NOISY.replace(seed=4), EXECUTION))
+
+
+def test_fit_leaves_the_callers_generator_and_settings_alone() -> None:
+    torch.manual_seed(5)
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    fit(NOISY, EXECUTION)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"method": {"name": "l2_sp"}},
+        {"model.dropout": 0.2, "optimizer.name": "adamw", "optimizer.lr": 0.001},
+        {"schedule": {"name": "plateau", "patience": 1}},
+        {"regularizers": [{"name": "mixup"}], "method": {"name": "sam"}},
+    ],
+    ids=["nso", "l2_sp", "dropout-adamw", "plateau", "sam-mixup"],
+)
+def test_a_resumed_trial_gives_the_bits_of_one_that_never_stopped(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    config = NOISY.replace(**changes)
+    whole = fit(config, EXECUTION)
+    storage = Storage(tmp_path)
+    interrupted = Trial(config, EXECUTION, storage)
+    interrupted.run_epoch()
+    interrupted.save()
+    interrupted.run_epoch()  # lost: the process dies here, one epoch after its checkpoint
+    resumed = Trial(config, EXECUTION, storage)
+    assert resumed.epoch == 1
+    assert numbers(fit(config, EXECUTION, storage)) == numbers(whole)
+
+
+def test_a_damaged_checkpoint_costs_time_but_not_the_trial(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    storage.write(CHECKPOINT, b"half a checkpoint")
+    assert numbers(fit(NOISY, EXECUTION, storage)) == numbers(fit(NOISY, EXECUTION))
+
+
+def test_a_checkpoint_of_another_trial_is_refused(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    Trial(NOISY, EXECUTION, storage).save()
+    with pytest.raises(checkpoint.CheckpointError, match="belongs to trial"):
+        Trial(NOISY.replace(seed=9), EXECUTION, storage)
+
+
+def test_a_finished_trial_is_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(tmp_path)
+    first = fit(NOISY, EXECUTION, storage)
+    assert storage.names("*") == [RESULT]
+    monkeypatch.setattr(train, "Trial", None)
+    assert fit(NOISY, EXECUTION, storage) == TrialResult.from_json(first.to_json())
+
+
+def test_a_loss_that_is_not_finite_ends_the_trial_as_diverged(tmp_path: Path) -> None:
+    config = TrialConfig(**TINY, optimizer={"lr": 1e30})
+    result = fit(config, EXECUTION, Storage(tmp_path))
+    assert result.status == "diverged"
+    assert result.metrics["epochs_run"] < 3
+    assert not [name for name in result.metrics if "error" in name]
+    assert json.loads(Storage(tmp_path).read(RESULT))["status"] == "diverged"
+
+
+def test_metrics_are_the_last_epochs_and_the_best_epochs() -> None:
+    result = fit(NOISY, EXECUTION)
+    history, metrics = result.history, result.metrics
+    assert metrics["test_error"] == history["test_error"][-1]
+    best = history["validation_error"].index(min(history["validation_error"]))
+    assert metrics["best_validation/epoch"] == best + 1
+    assert metrics["best_validation/test_error"] == history["test_error"][best]
+    assert metrics["best_test/test_error"] == min(history["test_error"])
+    assert all(len(values) == 3 for values in history.values())
+    steps = 3 * math.floor(1294 / 64)
+    assert metrics["gradient_evaluations"] == 2 * steps  # two-point noise
+
+
+def test_without_validation_images_there_are_no_validation_numbers() -> None:
+    result = fit(NOISY.replace(**{"data.validation": 0}), EXECUTION)
+    assert not [name for name in result.metrics if "validation" in name]
+
+
+def test_the_clock_of_training_excludes_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1000))
+    monkeypatch.setattr(train.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(
+        train, "evaluate", lambda *_: {"error": float(next(clock)) and 0.5, "nll": 1.0}
+    )
+    result = fit(NOISY, EXECUTION)
+    assert result.metrics["training_seconds"] == 3.0  # one tick an epoch
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+def test_kept_weights_give_the_recorded_numbers(tmp_path: Path, keep: str) -> None:
+    storage = Storage(tmp_path)
+    result = fit(NOISY, Execution(device="cpu", keep_weights=keep), storage)  # type: ignore[arg-type]
+    trial = Trial(NOISY, EXECUTION)
+    trial.model.load_state_dict(checkpoint.load(storage, WEIGHTS))
+    key = "test_error" if keep == "last" else "best_validation/test_error"
+    test = trial.held_out["test"]
+    assert train.evaluate(trial.model, test, "cross_entropy")["error"] == result.metrics[key]
+
+
+def test_float64_trains_in_float64() -> None:
+    trial = Trial(NOISY.replace(precision="float64"), EXECUTION)
+    trial.run_epoch()
+    assert {p.dtype for p in trial.model.parameters()} == {torch.float64}
+
+
+def test_the_command_prints_a_result_as_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**TINY, "epochs": 1}))
+    assert main([str(path), "--device", "cpu"]) == 0
+    out, err = capsys.readouterr()
+    assert TrialResult.from_json(out).status == "done"
+    assert err.startswith("epoch 1: train_loss")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "a configuration is a JSON object"),
+        ('{"epochs": 0}', "epochs = 0: input should be greater than or equal to 1"),
+        ('{"method": "sma"}', "unknown method 'sma' (did you mean 'sam'?)"),
+        ('{"method": {"name": "sam", "rho": NaN}}', "rho = nan"),
+        ('{"learning_rate": 1}', "learning_rate = 1: extra inputs are not permitted"),
+        ('{"model": "resnet19"}', "unknown model 'resnet19'"),
+        ('{"data": {"source": "cifar"}}', "unknown data set 'cifar'"),
+    ],
+)
+def test_a_bad_configuration_is_one_sentence_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, sentence: str
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    assert main([str(path)]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
