@@ -35,8 +35,10 @@ class Mixup(Regularizer):
         home = inputs.device if generator is None else generator.device
         size = inputs.shape[0]
         order = torch.randperm(size, generator=generator, device=home).to(inputs.device)
-        shape = torch.full((2, size if self.per == "sample" else 1), self.alpha, device=home)
-        gamma = torch._standard_gamma(shape.double(), generator=generator)
+        shape = torch.full(
+            (2, size if self.per == "sample" else 1), self.alpha, dtype=torch.float64
+        )
+        gamma = torch._standard_gamma(shape.to(home), generator=generator)
         weight = (gamma[0] / gamma.sum(0)).to(inputs.device, inputs.dtype).expand(size)
         mixed = torch.lerp(inputs[order], inputs, weight.view(-1, *[1] * (inputs.dim() - 1)))
         return mixed, Mixed(targets, targets[order], weight)

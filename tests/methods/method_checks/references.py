@@ -170,9 +170,7 @@ def nrs(
     return total
 
 
-def nso(
-    o, w, g, sigma=0.01, num_perturbations=1, two_point=True, distribution="normal", lam=0.0
-):
+def nso(o, w, g, sigma=0.01, num_perturbations=1, two_point=True, distribution="normal", lam=0.0):
     noisy, count = torch.zeros_like(w), 0
     for _ in range(num_perturbations):
         u = sigma * noise_vector(w, distribution, g)
@@ -224,7 +222,11 @@ OPTIONS: dict[str, list[dict]] = {
     "sam": [{}, {"rho": 0.3}],
     "usam": [{}, {"rho": 0.4}],
     "asam": [{}, {"rho": 0.5, "eta": 0.05}],
-    "rsam": [{}, {"rho": 0.3, "sigma": 0.2}, {"rho": 0.3, "sigma": 0.2, "lam": 0.7, "code_faithful": True}],
+    "rsam": [
+        {},
+        {"rho": 0.3, "sigma": 0.2},
+        {"rho": 0.3, "sigma": 0.2, "lam": 0.7, "code_faithful": True},
+    ],
     "bsam": [
         {"rho": 0.3, "sigma": 0.2},
         {"rho": 0.3, "sigma": 0.2, "code_faithful": True},
@@ -281,4 +283,3 @@ def tolerance(name: str, options: dict) -> float:
     relative to penalties of order 1; 1e-6 is far below any fault and far above both.
     """
     return 1e-6 if name == "fa" else EXACT
-
