@@ -12,9 +12,10 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Artifact, Cell, Epoch, Metric, Selection
@@ -99,6 +100,28 @@ def selection(name: str) -> SelectionRule:
 def recorded(name: str, epoch: Epoch) -> str:
     """Where a trial's record keeps metric ``name`` as read at ``epoch``."""
     return name if epoch == "last" or name not in PER_EPOCH else f"{epoch}/{name}"
+
+
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+
+
+def parts(metric: Metric, names: Iterable[str]) -> list[tuple[float, str]]:
+    """(x, name) of the recorded ``<metric>@<x>``, by x; stores that forbid ``@`` may have ``/``."""
+    pattern = re.compile(rf"{re.escape(metric.name)}[@/]({NUMBER})")
+    return sorted((float(match[1]), name) for name in names if (match := pattern.fullmatch(name)))
+
+
+def unfolded(artifact: Artifact, names: Iterable[str]) -> Artifact:
+    """``artifact`` with a metric for every recorded point of its curves (``x = "@"``), run down."""
+    if artifact.x != "@":
+        return artifact
+    names = list(names)
+    metrics = [
+        replace(metric, name=name, label=f"{metric.label} at {x:g}")
+        for metric in artifact.metrics
+        for x, name in parts(metric, names)
+    ]
+    return artifact.replace(metrics=tuple(metrics) or artifact.metrics, metrics_down=bool(metrics))
 
 
 def measured(
@@ -282,7 +305,7 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
     ids = [trial_id for group in groups for trial_id in group]
     summaries = {
         metric.key: summarize(groups, record, measured(ids, record, metric, rule))
-        for metric in plan.artifact.metrics
+        for metric in unfolded(plan.artifact, record.metric_names()).metrics
     }
     return [
         CellResult(
@@ -362,6 +385,7 @@ def statistics(table: pa.Table, by: Sequence[str], value: str) -> pa.Table:
 
 __all__ = [
     "EPOCH_WORDS",
+    "NUMBER",
     "PER_EPOCH",
     "SELECTIONS",
     "CellResult",
@@ -369,9 +393,11 @@ __all__ = [
     "Summary",
     "cells",
     "measured",
+    "parts",
     "recorded",
     "selection",
     "statistics",
     "summarize",
+    "unfolded",
     "winner",
 ]

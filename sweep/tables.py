@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Choice, Preset
-from sweep.aggregate import CellResult, SelectionRule
+from sweep.aggregate import CellResult, SelectionRule, unfolded
 from sweep.table_cells import TableCell, directions, make
 
 FORMATS: Mapping[str, str] = {
@@ -100,6 +100,7 @@ def build(
         ValueError: if the artifact puts two numbers in one place.
     """
     results = list(results)
+    artifact = unfolded(artifact, results[0].metrics if results else ())
     cells = make(artifact, results, preset.comparable)
     shown = [result.cell for result in results if not result.cell.hidden]
     down, across = _labels(artifact, shown)

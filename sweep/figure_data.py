@@ -1,0 +1,310 @@
+"""What a figure draws, as plain numbers: panels of lines with mean, spread and n at every x.
+
+``Artifact.x`` says what runs along the x axis:
+
+* a label of the cells' keys: the table's numbers, a point a cell;
+* ``epoch``: the metrics' histories, averaged over seeds epoch by epoch;
+* ``@``: metrics recorded as ``<metric>@<number>``;
+* ``boundary``: a metric recorded as ``<metric>@<number>,<number>``: a map a cell.
+
+Tracking stores that forbid ``@`` and ``,`` in names may have ``/`` in their places.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from search_spaces.spec import Metric, Reported
+from sweep.aggregate import NUMBER, CellResult, cells, parts
+from sweep.table_cells import TableCell, make
+
+if TYPE_CHECKING:
+    from sweep.plan import Plan
+    from sweep.record import Record
+
+
+@dataclass(frozen=True)
+class Point:
+    """Mean ± sample std (None when n < 2) over n seeds, in the metric's unit, at one x."""
+
+    x: float | str
+    mean: float
+    std: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of how many seeds something is made: (n, asked) of each place; what became of the rest."""
+
+    seeds: tuple[tuple[int, int], ...]
+    problems: Mapping[str, int]
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.seeds + other.seeds, Counter(self.problems) + Counter(other.problems))
+
+    def __or__(self, other: Counts) -> Counts:
+        """Of the same trials, seen by two metrics."""
+        problems = Counter(self.problems) | Counter(other.problems)
+        return Counts(tuple(dict.fromkeys(self.seeds + other.seeds)), problems)
+
+    def __str__(self) -> str:
+        """``n = 3``, or ``n = 2/3, 1 diverged``; of several places the fewest and the most."""
+        ns, asked = sorted({n for n, _ in self.seeds}), max((a for _, a in self.seeds), default=0)
+        n = f"{ns[0]}" if len(ns) == 1 else f"{ns[0]}–{ns[-1]}" if ns else "0"
+        short = [f"{count} {what}" for what, count in self.problems.items() if count]
+        complete = asked and all(n == a for n, a in self.seeds)
+        return ", ".join([f"n = {n}" if complete else f"n = {n}/{asked}", *short])
+
+
+@dataclass(frozen=True)
+class Line:
+    """A series of a panel.
+
+    Attributes:
+        name: As the legend calls it; ``counts`` says of how many seeds it is made.
+        style: The entries that tell it from the other lines, for color and dash.
+        reference: It lacks labels that the others have: what they are measured against.
+        printed: (x, what the paper prints there).
+    """
+
+    name: str
+    counts: Counts
+    points: tuple[Point, ...]
+    style: tuple[str, ...] = ()
+    reference: bool = False
+    printed: tuple[tuple[float | str, Reported], ...] = ()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes."""
+
+    title: str
+    xlabel: str
+    ylabel: str
+    lines: tuple[Line, ...]
+
+    @property
+    def categories(self) -> list[str]:
+        """Every x in order, if some are words; empty if all are numbers."""
+        xs = [x for line in self.lines for x in (*(p.x for p in line.points), *dict(line.printed))]
+        return list(dict.fromkeys(map(str, xs))) if any(isinstance(x, str) for x in xs) else []
+
+
+@dataclass(frozen=True)
+class Map:
+    """Means over seeds at the points (x, y) of a plane."""
+
+    title: str
+    counts: Counts
+    values: Mapping[tuple[float, float], float]
+
+
+Reader = Callable[[Metric, Sequence[CellResult]], Line]
+"""A line of the cells that share it, without its name and style."""
+
+
+def panels(plan: Plan, record: Record) -> list[list[Panel]]:
+    """Rows of panels: a row a metric, a column a value of ``Artifact.panels``."""
+    artifact = plan.artifact
+    results = cells(plan, record)
+    shown = [result for result in results if not result.cell.hidden]
+    if artifact.x == "epoch":
+        return _arranged(plan, shown, lambda m, group: _history(m, group[0], record))
+    if artifact.x == "@":
+        return _arranged(plan, shown, lambda m, group: _parts(m, group[0], record))
+    made = make(artifact, results, comparable=False)
+    found = {(id(cell.result), cell.metric.key): cell for cell in made}
+
+    def table(metric: Metric, group: Sequence[CellResult]) -> Line:
+        return _of_table([found[id(result), metric.key] for result in group], artifact.x)
+
+    return _arranged(plan, shown, table)
+
+
+def _arranged(plan: Plan, results: Sequence[CellResult], read: Reader) -> list[list[Panel]]:
+    """Deal the cells to panels by their ``panels`` entries, and to lines by the labels left."""
+    artifact = plan.artifact
+    places = _grouped(results, artifact.panels)
+    apart = {*artifact.panels, artifact.x}
+    xlabel = "" if artifact.x == "@" else artifact.x
+    titled = artifact.x != "value"  # else the axis itself is called by the panel
+    rows = [
+        [
+            Panel(
+                title=", ".join(map(_named, artifact.panels, place)) if titled else "",
+                xlabel=xlabel if titled else ", ".join(place),
+                ylabel=metric.label,
+                lines=tuple(_lines(metric, members, apart, read)),
+            )
+            for place, members in places.items()
+        ]
+        for metric in artifact.metrics
+    ]
+    if artifact.x == "@" and len(results) == 1:  # a single network: its metrics are the lines
+        lines = [
+            replace(panel.lines[0], name=panel.ylabel, style=(panel.ylabel,)) for (panel,) in rows
+        ]
+        return [[Panel(", ".join(results[0].cell.key.values()), "", "", tuple(lines))]]
+    return rows
+
+
+def _grouped(
+    results: Iterable[CellResult], labels: Iterable[str]
+) -> dict[tuple[str, ...], list[CellResult]]:
+    labels = tuple(labels)
+    groups: dict[tuple[str, ...], list[CellResult]] = {}
+    for result in results:
+        entries = tuple(str(result.cell.key.get(label, "")) for label in labels)
+        groups.setdefault(entries, []).append(result)
+    return groups
+
+
+def _lines(
+    metric: Metric, members: Sequence[CellResult], apart: set[str], read: Reader
+) -> list[Line]:
+    labels = list(dict.fromkeys(la for r in members for la in r.cell.key if la not in apart))
+    groups = _grouped(members, labels)
+    most = max(sum(map(bool, entries)) for entries in groups)
+    full = [entries for entries in groups if sum(map(bool, entries)) == most]
+    telling = [i for i in range(len(labels)) if len({entries[i] for entries in full}) > 1]
+    varying = [i for i in range(len(labels)) if len({entries[i] for entries in groups}) > 1]
+    lines = []
+    for entries, group in groups.items():
+        reference = entries not in full
+        kept = [i for i in varying if entries[i]] if reference else telling
+        line = read(metric, group)
+        line = replace(
+            line,
+            name=", ".join(_named(labels[i], entries[i]) for i in kept),
+            style=() if reference else tuple(entries[i] for i in telling),
+            reference=reference,
+        )
+        lines.append(_level(line, metric) if reference and apart >= {"epoch"} else line)
+    return lines
+
+
+def _named(label: str, entry: str) -> str:
+    """A number is called by its label, a word by itself."""
+    return f"{label} {entry}" if re.fullmatch(NUMBER, entry) else entry
+
+
+def _level(line: Line, metric: Metric) -> Line:
+    """A reference's best epoch, drawn along the whole axis."""
+    if not line.points:
+        return line
+    pick = max if metric.better == "higher" else min
+    best = pick(line.points, key=lambda point: point.mean)
+    ends = (line.points[0], line.points[-1])
+    points = tuple(replace(best, x=end.x, std=None) for end in ends)
+    return replace(line, name=f"{line.name}, best epoch", points=points)
+
+
+# -- the three ways to read a line ---------------------------------------------------------------
+
+
+def _of_table(made: Sequence[TableCell], x: str) -> Line:
+    at = [_x(str(cell.result.cell.key.get(x, ""))) for cell in made]
+    pairs = list(zip(at, made, strict=True))
+    problems: Counter[str] = Counter()
+    for cell in made:
+        for problem in cell.problems:
+            count, _, what = problem.partition(" ")
+            problems[what] += int(count) if count.isdigit() else 1
+    return Line(
+        name="",
+        counts=Counts(tuple((cell.n, cell.asked) for cell in made), problems),
+        points=tuple(Point(x, c.mean, c.std, c.n) for x, c in pairs if c.mean is not None),
+        printed=tuple((x, c.reported) for x, c in pairs if c.reported is not None),
+    )
+
+
+def _x(entry: str) -> float | str:
+    return float(entry) if re.fullmatch(NUMBER, entry) else entry
+
+
+def _history(metric: Metric, result: CellResult, record: Record) -> Line:
+    curves = []
+    for trial_id in _done(result, record):
+        curve = dict(record.curve(trial_id, metric.name))
+        if metric.minus:
+            other = dict(record.curve(trial_id, metric.minus))
+            curve = {x: value - other[x] for x, value in curve.items() if x in other}
+        curves.append({float(x): value for x, value in curve.items()})
+    return _averaged(metric, curves, result, record)
+
+
+def _parts(metric: Metric, result: CellResult, record: Record) -> Line:
+    names = {name: x for x, name in parts(metric, record.metric_names())}
+    curves = [
+        {
+            x: value
+            for name, x in names.items()
+            if (value := record.value(trial_id, name)) is not None
+        }
+        for trial_id in _done(result, record)
+    ]
+    return _averaged(metric, curves, result, record)
+
+
+def _averaged(
+    metric: Metric, curves: Sequence[Mapping[float, float]], result: CellResult, record: Record
+) -> Line:
+    points = []
+    for x in sorted({x for curve in curves for x in curve}):
+        at = [curve[x] for curve in curves if x in curve and math.isfinite(curve[x])]
+        values = [metric.display(value) for value in at]
+        if values:
+            std = statistics.stdev(values) if len(values) > 1 else None
+            points.append(Point(x, statistics.fmean(values), std, len(values)))
+    used = sum(any(map(math.isfinite, curve.values())) for curve in curves)
+    return Line(name="", counts=_tally(used, result, record), points=tuple(points))
+
+
+def _done(result: CellResult, record: Record) -> list[str]:
+    return [t for t in result.trial_ids if record.status(t) == "done"]
+
+
+def _tally(used: int, result: CellResult, record: Record) -> Counts:
+    problems = Counter(record.status(t) for t in result.trial_ids)
+    problems["undefined"] = problems.pop("done", 0) - used
+    problems["not run"] = problems.pop("missing", 0)
+    asked = len(result.trial_ids)
+    if not asked:  # its stage waits for the winner of an earlier one
+        asked = problems["not run"] = next(iter(result.metrics.values())).asked
+    return Counts(((used, asked),), +problems)
+
+
+def maps(plan: Plan, record: Record) -> list[Map]:
+    """A map a cell, of the metric that is recorded as ``<metric>@<x>,<y>``.
+
+    Raises:
+        ValueError: if no such metric was recorded.
+    """
+    import numpy as np
+
+    pattern = re.compile(rf".+?[@/]({NUMBER})[,/]({NUMBER})")
+    names = {n: m for n in record.metric_names() if (m := pattern.fullmatch(n))}
+    if not names:
+        raise ValueError(f"{plan.artifact.id}: no map ('<metric>@<x>,<y>') is in the record")
+    found = []
+    for result in (result for result in cells(plan, record) if not result.cell.hidden):
+        done = _done(result, record)
+        values = {
+            (float(at[1]), float(at[2])): float(finite.mean())
+            for name, at in names.items()
+            if len(finite := (v := record.values(done, name))[np.isfinite(v)])
+        }
+        title = ", ".join(result.cell.key.values())
+        found.append(Map(title, _tally(len(done) if values else 0, result, record), values))
+    return found
+
+
+__all__ = ["Line", "Map", "Panel", "Point", "maps", "panels"]
