@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,32 +11,30 @@ from ray import tune
 if TYPE_CHECKING:
     from sweep.run import _Reporter
 
+_reporters: dict[int, _Reporter] = {}
+_numbers = itertools.count()
+
 
 class Listener(tune.Callback):  # type: ignore[misc]
     """Passes trial reports on to the driver's reporter.
 
-    Tune pickles its callbacks into a snapshot that is never restored here (the
-    storage is what a restart reads), so the reporter stays out of the pickle.
+    Tune pickles its callbacks, also on their way into its own loop, and a reporter
+    holds connections that cannot be pickled; so the callback carries only a number.
     """
 
-    def __init__(self, reporter: _Reporter | None = None) -> None:
-        self._reporter = reporter
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_reporter": None}
+    def __init__(self, reporter: _Reporter) -> None:
+        self._number = next(_numbers)
+        _reporters[self._number] = reporter
 
     def on_trial_result(
-        self,
-        iteration: int,
-        trials: list[Any],
-        trial: Any,
-        result: dict[str, Any],
-        **info: Any,
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        if self._reporter is not None:
-            self._reporter.heard(result)
+        _reporters[self._number].heard(result)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        if self._reporter is not None:
-            died = "its process died more often than it may be restarted (out of memory?)"
-            self._reporter.failed(json.loads(trial.config["trial"])["trial_id"], died)
+        died = "its process died more often than it may be restarted (out of memory?)"
+        trial_id = json.loads(trial.config["trial"])["trial_id"]
+        _reporters[self._number].failed(trial_id, died)
+
+    def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
+        del _reporters[self._number]

@@ -104,9 +104,15 @@ def run(
         while True:
             record = tracker.record()
             planned = plan(artifact, preset, selection, record)
+            missing = planned.missing(record)
+            found = _in_storage(missing, storage)
+            if (found or missing) and not parent:
+                parent = tracker.start_sweep(artifact.id, preset, selection.name, artifact.title)
             tags = _Tags(planned, parent)
-            missing = _adopt(planned.missing(record), storage, tracker, tags, watcher)
-            if len(missing) < len(planned.missing(record)):
+            if found:
+                for trial, result in found:
+                    tracker.track(trial, result, tags.of(trial))
+                watcher.said(f"{len(found)} finished trials found in storage and recorded")
                 continue
             todo = [trial for trial in missing if trial.trial_id not in attempted]
             if not todo:
@@ -117,9 +123,7 @@ def run(
             if cluster is None:
                 cluster = stack.enter_context(_ray(settings))
                 cluster.check(settings)
-                parent = tracker.start_sweep(artifact.id, preset, selection.name, artifact.title)
             attempted |= {trial.trial_id for trial in todo}
-            tags = _Tags(planned, parent)
             slots = cluster.slots(settings)
             watcher.wave(planned, todo, slots)
             reporter = _Reporter(todo, storage, tracker, tags, watcher)
@@ -153,28 +157,17 @@ class _Tags:
         return {**tags, "mlflow.parentRunId": self.parent} if self.parent else tags
 
 
-def _adopt(
-    missing: Sequence[PlannedTrial],
-    storage: Storage,
-    tracker: Tracker,
-    tags: _Tags,
-    watcher: Watcher,
-) -> list[PlannedTrial]:
-    """Track results that are in storage but not in the record; return what is truly missing."""
+def _in_storage(
+    missing: Sequence[PlannedTrial], storage: Storage
+) -> list[tuple[PlannedTrial, TrialResult]]:
+    """Finished trials that the record does not know yet: the driver died before it tracked them."""
     stored = set(storage.names(f"trials/*/{RESULT}")) if missing else set()
-    remaining = []
-    found = 0
-    for trial in missing:
-        name = f"trials/{trial.trial_id}/{RESULT}"
-        if name in stored:
-            result = TrialResult.from_json(storage.read(name))
-            tracker.track(trial, result, tags.of(trial))
-            found += 1
-        else:
-            remaining.append(trial)
-    if found:
-        watcher.said(f"{found} finished trials found in storage and recorded")
-    return remaining
+    names = {f"trials/{trial.trial_id}/{RESULT}": trial for trial in missing}
+    return [
+        (trial, TrialResult.from_json(storage.read(name)))
+        for name, trial in names.items()
+        if name in stored
+    ]
 
 
 def _join(planned: Plan, record: Record, tracker: Tracker, tags: _Tags) -> None:
