@@ -51,9 +51,26 @@ def load(name: str, directory: str | os.PathLike[str] | None = None, **options: 
     return _loaded[key]
 
 
+def is_ready(name: str, directory: str | os.PathLike[str] | None = None) -> bool:
+    """Data set ``name`` can be loaded: it is computed, prepared, or its originals are there."""
+    from trainables.data.catalog import State, status
+
+    return status(name, data_directory(directory)).state is not State.MISSING
+
+
 def forget() -> None:
     """Drop the copies that `load` holds."""
     _loaded.clear()
 
 
-__all__ = ["DataError", "Dataset", "Images", "build", "data_directory", "load", "names", "registry"]
+__all__ = [
+    "DataError",
+    "Dataset",
+    "Images",
+    "build",
+    "data_directory",
+    "is_ready",
+    "load",
+    "names",
+    "registry",
+]

@@ -29,12 +29,15 @@ class About:
         originals: Paths under the data directory, any of which shows that they are there.
             () for sets that are computed or come with a dependency.
         download: Fetches the originals into a directory; only ever called on request.
+        check: Reads the originals in a directory and holds them against their publisher's
+            checksums.
     """
 
     title: str
     get: str = ""
     originals: tuple[str, ...] = ()
     download: Callable[[Path], Any] | None = None
+    check: Callable[[Path], Any] | None = None
 
 
 about: dict[str, About] = {}

@@ -39,18 +39,21 @@ about["cifar10"] = About(
     "unpack cifar-10-python.tar.gz there (cs.toronto.edu/~kriz/cifar.html), or give --download",
     ("cifar-10-batches-py", "cifar10/cifar-10-batches-py"),
     _downloader("CIFAR10"),
+    lambda directory: _read_cifar(directory, "cifar10"),
 )
 about["cifar100"] = About(
     "CIFAR-100: 50,000 + 10,000 of 32x32 RGB, 100 classes",
     "unpack cifar-100-python.tar.gz there (cs.toronto.edu/~kriz/cifar.html), or give --download",
     ("cifar-100-python", "cifar100/cifar-100-python"),
     _downloader("CIFAR100"),
+    lambda directory: _read_cifar(directory, "cifar100"),
 )
 about["mnist"] = About(
     "MNIST: 60,000 + 10,000 of 28x28 gray, 10 classes",
     "put its four *-ubyte.gz files there (yann.lecun.com/exdb/mnist), or give --download",
     ("MNIST/raw", "mnist/MNIST/raw", "mnist"),
     _downloader("MNIST"),
+    lambda directory: _read_mnist(directory),
 )
 about["svhn"] = About(
     "SVHN (cropped): 73,257 + 26,032 of 32x32 RGB, 10 classes",
@@ -58,6 +61,7 @@ about["svhn"] = About(
     "or give --download",
     ("train_32x32.mat", "svhn/train_32x32.mat", "SVHN/train_32x32.mat"),
     _downloader("SVHN"),
+    lambda directory: _read_svhn(directory),
 )
 
 

@@ -97,12 +97,12 @@ def prepared(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> D
             or prepared files damaged.
     """
     if not is_prepared(directory, key):
-        prepare(directory, key, read)
+        prepare(directory, key, name, read)
     return _open(folder(directory, key), name)
 
 
-def prepare(directory: Path, key: str, read: Callable[[], Raw]) -> None:
-    """Decode and write data set ``key``, unless another process has just done so."""
+def prepare(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> None:
+    """Decode and write data set ``key``, a form of ``name``, unless another process just has."""
     target = folder(directory, key)
     try:
         raw = read()  # before anything is written: most complaints are about the originals
@@ -120,7 +120,7 @@ def prepare(directory: Path, key: str, read: Callable[[], Raw]) -> None:
             building = target.parent / f".{target.name}.{os.getpid()}"
             building.mkdir()
             try:
-                _write(building, raw)
+                _write(building, name, raw)
                 building.rename(target)
                 _flush_folder(target.parent)
             finally:
@@ -157,7 +157,7 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _write(building: Path, raw: Raw) -> None:
+def _write(building: Path, name: str, raw: Raw) -> None:
     splits = {}
     files = {}
     for split, part in raw.parts.items():
@@ -169,6 +169,7 @@ def _write(building: Path, raw: Raw) -> None:
     mean, std = channel_statistics(pixels)
     manifest = {
         "version": VERSION,
+        "name": name,
         "source": raw.source,
         "class_names": list(raw.class_names),
         "mean": mean,
@@ -277,7 +278,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """The manifest of prepared folder ``path``. Raises DataError if it is damaged."""
     try:
         manifest = json.loads((path / "manifest.json").read_text())
-        for key in ("files", "splits", "class_names", "mean", "std", "source"):
+        for key in ("name", "files", "splits", "class_names", "mean", "std", "source"):
             manifest[key]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path / "manifest.json", str(error) or type(error).__name__) from None
