@@ -98,7 +98,7 @@ def test_factorization_starts_standard_normal() -> None:
 def test_vit_head_starts_at_zero_and_takes_grey_images() -> None:
     model = models.build("vit_tiny", input_shape=(1, 8, 8))
     assert not model(torch.ones(2, 1, 8, 8)).any()
-    patches = model.get_submodule("conv_proj")
+    patches = model.get_submodule("network.conv_proj")
     assert isinstance(patches, nn.Conv2d)
     assert patches.in_channels == 1
 

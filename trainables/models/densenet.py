@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import nn
-from torchvision.models import DenseNet
 
 from trainables.models import registry
 from trainables.models.blocks import GlobalPool, conv, image_shape, network
@@ -38,6 +37,8 @@ def densenet_bc_k12(
     channels, *_ = image_shape(input_shape, smallest=4)
     if depth < 10 or depth % 6 != 4:
         raise ValueError(f"depth = {depth} must be 6 n + 4 for n = 1, 2, ... layers a block")
+    from torchvision.models import DenseNet  # seconds: not before it is needed
+
     layers = (depth - 4) // 6
     dense = DenseNet(
         growth_rate=growth,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from torch import nn
-from torchvision import models as torchvision_models
 
 from trainables.models.blocks import image_shape
 from trainables.models.variants import register_variant
@@ -25,6 +24,7 @@ def torchvision_resnet(
     """``make``'s network without in-place operations, for any number of input channels.
 
     Args:
+        make: ``make(num_classes=...)`` gives a network with torchvision's names.
         weights: Name of a local file of weights (`trainables.models.weights`); all are taken from
             it but the classifier's, which is new.
         weights_sha256: The file's SHA-256 or at least its first 8 digits. Not needed when the name
@@ -50,6 +50,19 @@ def torchvision_resnet(
     return model
 
 
+def _torchvision(name: str) -> Callable[..., nn.Module]:
+    """torchvision's network ``name``; importing torchvision takes seconds, so only when built."""
+
+    def make(num_classes: int) -> nn.Module:
+        from torchvision import models
+
+        model = models.get_model(name, weights=None, num_classes=num_classes)
+        assert isinstance(model, nn.Module)
+        return model
+
+    return make
+
+
 _WEIGHTS = "``weights`` and ``weights_sha256`` are those of `torchvision_resnet`."
 
 register_variant(
@@ -61,7 +74,7 @@ register_variant(
     linear classifier; its log-softmax changes nothing under cross-entropy and is left out.
     {_WEIGHTS}
     """,
-    make=torchvision_models.resnet34,
+    make=_torchvision("resnet34"),
 )
 register_variant(
     "resnet50",
@@ -70,7 +83,7 @@ register_variant(
 
     {_WEIGHTS}
     """,
-    make=torchvision_models.resnet50,
+    make=_torchvision("resnet50"),
 )
 register_variant(
     "resnet101",
@@ -79,5 +92,5 @@ register_variant(
 
     {_WEIGHTS}
     """,
-    make=torchvision_models.resnet101,
+    make=_torchvision("resnet101"),
 )

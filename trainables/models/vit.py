@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torchvision.models import VisionTransformer
 
 from trainables.models import registry
 from trainables.models.blocks import image_shape
@@ -14,12 +13,16 @@ from trainables.models.variants import register_variant
 from trainables.registry import Count, Fraction
 
 
-class TwiceDifferentiableViT(VisionTransformer):
-    """torchvision's, with attention written out: the fused kernels have no second derivative."""
+class PlainAttention(nn.Module):
+    """``network`` with attention written out: the fused kernels have no second derivative."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
         with sdpa_kernel(SDPBackend.MATH):
-            return super().forward(x)
+            return self.network(x)
 
 
 @registry.register("vit_b")
@@ -52,7 +55,9 @@ def vit_b(
         )
     if width % heads:
         raise ValueError(f"heads = {heads} must divide width = {width}")
-    model = TwiceDifferentiableViT(
+    from torchvision.models import VisionTransformer  # seconds: not before it is needed
+
+    model = VisionTransformer(
         image_size=height,
         patch_size=patch,
         num_layers=depth,
@@ -68,7 +73,7 @@ def vit_b(
         model.conv_proj = nn.Conv2d(channels, width, patch, patch)
         nn.init.trunc_normal_(model.conv_proj.weight, std=std)
         nn.init.zeros_(model.conv_proj.bias)
-    return model
+    return PlainAttention(model)
 
 
 register_variant(
