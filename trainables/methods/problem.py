@@ -69,7 +69,7 @@ class Problem:
         self.inputs, self.targets = inputs, targets
         self._norms = tracked_layers(model)
         self._begun = False  # has any pass been made
-        self._first = False  # is the current pass, or the group it has a share in, the first
+        self._first_group = False  # did the passes that share the batch come first
         for regularizer in method.regularizers:
             self.inputs, self.targets = regularizer.batch(self, self.inputs, self.targets)
 
@@ -179,10 +179,12 @@ class Problem:
 
     def _statistics(self, share: tuple[int, int] | None) -> AbstractContextManager[None]:
         everything = self.method.batchnorm == "all"
-        if share is None or share[0] == 0:
-            self._first = not self._begun
-        self._begun = True
-        moves = self._first or everything
+        first, self._begun = not self._begun, True
+        if share is not None:
+            if share[0] == 0:
+                self._first_group = first
+            first = self._first_group
+        moves = first or everything
         if not self._norms or (moves and (share is None or everything)):
             return nullcontext()
         return moving(self._norms, share if moves else None)

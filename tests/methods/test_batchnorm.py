@@ -1,0 +1,110 @@
+"""Whose batch statistics the running ones follow, and how far."""
+
+import copy
+
+import pytest
+import torch
+from method_checks.oracle import Case, Oracle, case, flat, generator
+from torch import nn
+
+from trainables import methods
+
+
+def moved_by(model: nn.Module, w: torch.Tensor, *batches: torch.Tensor) -> nn.BatchNorm2d:
+    """The norm layer after the mean of plain passes over ``batches`` at weights w."""
+    after = []
+    for batch in batches:
+        one = Oracle(Case(copy.deepcopy(model), batch, torch.zeros(1)))
+        one.load(w)
+        one.model(batch)
+        after.append(one.model[1])
+    norm = copy.deepcopy(after[0])
+    norm.running_mean = torch.stack([n.running_mean for n in after]).mean(0)
+    norm.running_var = torch.stack([n.running_var for n in after]).mean(0)
+    return norm
+
+
+def same(a, b):
+    torch.testing.assert_close(a.running_mean, b.running_mean, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(a.running_var, b.running_var, rtol=1e-12, atol=1e-14)
+    assert int(a.num_batches_tracked) == int(b.num_batches_tracked)
+
+
+@pytest.mark.parametrize("name", ["nso", "wp_sgd", "rsam", "bsam"])
+def test_without_a_clean_pass_the_first_noisy_one_counts(name):
+    c, fresh = case("conv"), case("conv")
+    c.gradient_of(methods.build(name, sigma=0.1), seed=3)
+    w = fresh.weights + 0.1 * torch.empty_like(fresh.weights).normal_(generator=generator(3))
+    same(c.model[1], moved_by(fresh.model, w, fresh.inputs))
+
+
+def test_nso_with_a_clean_pass_counts_that():
+    c, fresh = case("conv"), case("conv")
+    c.gradient_of(methods.build("nso", sigma=0.1, lam=0.5))
+    same(c.model[1], moved_by(fresh.model, fresh.weights, fresh.inputs))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("nrs", {"num_devices": 4}), ("infomcr", {"num_splits": 4}), ("nrs", {"num_devices": 1})],
+)
+def test_parts_of_the_batch_move_them_by_their_mean(name, options):
+    """As M devices would that average their running statistics."""
+    c, fresh = case("conv"), case("conv")
+    c.gradient_of(methods.build(name, **options))
+    same(c.model[1], moved_by(fresh.model, fresh.weights, *fresh.inputs.chunk(*options.values())))
+
+
+def test_infomcr_with_full_batch_statistics_moves_them_by_the_whole_batch():
+    c, fresh = case("conv"), case("conv")
+    c.gradient_of(methods.build("infomcr", statistics="full_batch"))
+    same(c.model[1], moved_by(fresh.model, fresh.weights, fresh.inputs))
+
+
+def test_a_cumulative_average_counts_the_first_part_alone():
+    c, fresh = case("conv"), case("conv")
+    for k in (c, fresh):
+        k.model[1].momentum = None
+    c.gradient_of(methods.build("nrs", num_devices=4))
+    same(c.model[1], moved_by(fresh.model, fresh.weights, fresh.inputs[:2]))
+    assert c.model[1].momentum is None
+
+
+def test_all_passes_move_them_in_turn():
+    """AMP: the clean pass, then the displaced one."""
+    c, fresh = case("conv"), case("conv")
+    c.gradient_of(methods.build("amp", batchnorm="all", epsilon=0.5))
+    oracle = Oracle(fresh)
+    w, slope = fresh.weights, Oracle(fresh).gradient(fresh.weights)
+    delta = slope * min(1.0, 0.5 / float(slope.norm()))
+    for at in (w, w + delta):
+        oracle.load(at)
+        oracle.model(fresh.inputs)
+    torch.testing.assert_close(
+        c.model[1].running_mean, oracle.model[1].running_mean, rtol=1e-10, atol=0
+    )
+    assert int(c.model[1].num_batches_tracked) == 2
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_instance_normalization_that_tracks(name):
+    """Its fused layer would move the statistics even when told to ignore them."""
+    make = lambda: nn.Sequential(  # noqa: E731
+        nn.Conv2d(2, 3, 3, padding=1),
+        nn.InstanceNorm2d(3, track_running_stats=True),
+        nn.Flatten(),
+        nn.Linear(27, 3),
+    ).double()
+    torch.manual_seed(0)
+    model = make()
+    c = case("conv")
+    c.model = model
+    w, before = flat(list(model.parameters())), copy.deepcopy(model)
+    c.gradient_of(methods.build(name))
+    assert torch.equal(flat(list(model.parameters())), w)
+    assert model[1].momentum == 0.1
+    if name in ("sam", "nrs", "amp", "fa", "erm"):
+        before(c.inputs)
+        torch.testing.assert_close(
+            model[1].running_mean, before[1].running_mean, rtol=1e-12, atol=1e-15
+        )
