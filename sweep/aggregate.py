@@ -1,7 +1,7 @@
 """From the record to numbers: which grid point counts, and its mean ± std over seeds.
 
-Selection is named, never implied: a `SelectionRule` says on which metric and at which
-epoch a grid point is chosen, and at which epoch the other metrics are then read.
+Selection is named, never implied: a `SelectionRule` (`sweep.selection`) says on which metric
+and at which epoch a grid point is chosen, and at which epoch the other metrics are then read.
 Means are arithmetic, std is the sample standard deviation (divided by n - 1), and
 nothing is dropped in silence: every trial that was asked for and gave no number is
 counted in the `Summary` by the reason why.
@@ -9,7 +9,6 @@ counted in the `Summary` by the reason why.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Artifact, Cell, Epoch, Metric, Selection
+from sweep.selection import EPOCH_WORDS, SELECTIONS, SelectionRule, selection
 
 if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type here
     import numpy as np
@@ -33,68 +33,6 @@ PER_EPOCH = frozenset(
     for name in ("error", "error_top5", "loss", "nll", "ece", "brier")
 ) - {"train_nll", "train_ece", "train_brier"}  # measured at the end
 """Metrics measured every epoch; all others exist once a trial, whatever epoch is asked for."""
-
-
-@dataclass(frozen=True)
-class SelectionRule:
-    """How hyper-parameters are chosen and at which epoch numbers are read.
-
-    Attributes:
-        name: As given on the command line.
-        given: The criterion; None takes the artifact's own, the paper's.
-        needs_validation: Whether trials of a search must hold out validation data.
-    """
-
-    name: str
-    given: Selection | None = None
-
-    @property
-    def needs_validation(self) -> bool:
-        return self.given is not None
-
-    def criterion(self, artifact: Artifact) -> Selection:
-        return artifact.selection if self.given is None else self.given
-
-    def sentence(self, artifact: Artifact) -> str:
-        """What a table says about its selection."""
-        rule = self.criterion(artifact)
-        searched = any(len(list(stage.points())) > 1 for stage in artifact.stages)
-        sentence = f"{self.name}: " + (
-            f"the grid point with the lowest mean {rule.on} over seeds"
-            if searched
-            else "nothing is searched"
-        )
-        sentence += f"; numbers at the {EPOCH_WORDS[rule.epoch]}"
-        if rule.epoch == "best_test" or (searched and rule.on.startswith("test_")):
-            sentence += " (chosen on the test set, so optimistic)"
-        if self.given is None and rule.stated:
-            sentence += f". As the paper states it: {rule.stated}"
-        return sentence
-
-
-EPOCH_WORDS: Mapping[Epoch, str] = {
-    "last": "last epoch",
-    "best_test": "epoch with the lowest test error",
-    "best_validation": "epoch with the lowest validation error",
-}
-
-SELECTIONS: Mapping[str, SelectionRule] = {
-    rule.name: rule
-    for rule in (
-        SelectionRule("paper"),
-        SelectionRule("validation", Selection("validation_error", "last")),
-        SelectionRule("best_validation", Selection("validation_error", "best_validation")),
-    )
-}
-
-
-def selection(name: str) -> SelectionRule:
-    """The rule called ``name``. Raises ValueError that lists the known ones and the nearest."""
-    if name in SELECTIONS:
-        return SELECTIONS[name]
-    near = difflib.get_close_matches(str(name), SELECTIONS, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(f"unknown selection rule {name!r}{hint}; known: {', '.join(SELECTIONS)}")
 
 
 def recorded(name: str, epoch: Epoch) -> str:
