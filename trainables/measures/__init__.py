@@ -18,6 +18,20 @@ from trainables.measures.classification import (
     summary,
     top_k_error,
 )
+from trainables.measures.distances import distance
+from trainables.measures.fisher import fisher_log_det, fisher_spectrum
+from trainables.measures.hessian import HessianOperator
+from trainables.measures.input_jacobian import robustness
+from trainables.measures.last_layer import last_layer_eigenvalue
+from trainables.measures.nso_code import nso_code_lambda1, nso_code_trace
+from trainables.measures.sharpness import (
+    average_sharpness,
+    mean_loss,
+    perturbation_gap,
+    worst_case_sharpness,
+)
+from trainables.measures.spectrum import hessian_eigenvalues, hessian_lambda_max, hessian_spectrum
+from trainables.measures.trace import hessian_frobenius, hessian_trace, hessian_trace_of_square
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -31,17 +45,35 @@ def names() -> list[str]:
 __all__ = [
     "Batches",
     "Estimate",
+    "HessianOperator",
     "LossFn",
+    "average_sharpness",
     "brier_score",
+    "distance",
     "expected_calibration_error",
+    "fisher_log_det",
+    "fisher_spectrum",
     "flatten",
+    "hessian_eigenvalues",
+    "hessian_frobenius",
+    "hessian_lambda_max",
+    "hessian_spectrum",
+    "hessian_trace",
+    "hessian_trace_of_square",
+    "last_layer_eigenvalue",
+    "mean_loss",
     "measure",
     "names",
     "negative_log_likelihood",
+    "nso_code_lambda1",
+    "nso_code_trace",
+    "perturbation_gap",
     "predict",
     "registry",
     "reliability_diagram",
+    "robustness",
     "smoothed_loss",
     "summary",
     "top_k_error",
+    "worst_case_sharpness",
 ]

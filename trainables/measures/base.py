@@ -3,13 +3,14 @@
     @registry.register("hessian_trace")
     def hessian_trace(model, loss_fn, batches, *, generator, num_samples: Count = 100): ...
 
-Keyword-only parameters other than ``generator`` are options, checked as those
+Keyword-only parameters other than ``generator`` and ``initial`` are options, checked as those
 of any part (`trainables.registry`). `measure` is the way in for a trial or the
 command line: by name, guarded, with a flat dictionary of floats as the result.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,9 +48,9 @@ class Estimate:
         return cls(float(samples.mean()), float(error))
 
 
-Result = float | Estimate | Mapping[str, "float | Estimate"]
+Result = float | Estimate | Mapping[str, float | Estimate]
 
-registry: Registry[Any] = Registry("measure", given=("generator",))
+registry: Registry[Any] = Registry("measure", given=("generator", "initial"))
 
 
 def measure(
@@ -58,6 +59,7 @@ def measure(
     loss_fn: LossFn,
     batches: Batches,
     generator: torch.Generator | None = None,
+    initial: nn.Module | Mapping[str, Tensor] | None = None,
     **options: Any,
 ) -> dict[str, float]:
     """Measure ``name`` on ``model`` and return it flat.
@@ -65,11 +67,13 @@ def measure(
     Args:
         generator: Of all randomness of the estimator, on the model's device;
             None: a fresh one, seeded with 0.
+        initial: The weights training started from, for the measures that need them.
         options: Of the measure; the defaults complete them.
 
     Returns:
         ``{name: value}``, with ``name_std_error`` beside it for an `Estimate`;
-        the parts of a measure with several results are called ``name/part``.
+        the parts of a measure with several results are called ``name/part``
+        (and its main one, if there is one, just ``name``).
 
     Raises:
         ValueError: for an unknown measure or option, or a model or data on
@@ -80,15 +84,18 @@ def measure(
     options = registry.resolve(name, options)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     generator = generator or torch.Generator(device).manual_seed(0)
+    function = registry.get(name)
+    if "initial" in inspect.signature(function).parameters:
+        options["initial"] = initial
     with guarded(model, batches):
-        result = registry.get(name)(model, loss_fn, batches, generator=generator, **options)
+        result = function(model, loss_fn, batches, generator=generator, **options)
     return flatten(name, result)
 
 
 def flatten(name: str, result: Result) -> dict[str, float]:
-    """``name``, ``name_std_error`` and ``name/part`` keys (see `measure`)."""
+    """``name``, ``name_std_error`` and ``name/part`` keys (see `measure`); part "" is ``name``."""
     if isinstance(result, Mapping):
-        parts = [flatten(f"{name}/{part}", value) for part, value in result.items()]
+        parts = [flatten(f"{name}/{part}" if part else name, v) for part, v in result.items()]
         return {key: value for part in parts for key, value in part.items()}
     if isinstance(result, Estimate):
         return {name: result.value, f"{name}_std_error": result.std_error}

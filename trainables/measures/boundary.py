@@ -1,0 +1,44 @@
+"""Decision regions in the plane (AMP figure 6)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from trainables.measures.base import Batches, LossFn, registry
+from trainables.registry import Count, Positive
+
+
+@registry.register("decision_boundary")
+def decision_boundary(
+    model: nn.Module,
+    loss_fn: LossFn,  # noqa: ARG001 - every measure takes it
+    batches: Batches,
+    *,
+    generator: torch.Generator | None = None,  # noqa: ARG001 - nothing is random
+    points: Count = 31,
+    margin: Positive = 1.1,
+) -> dict[str, float]:
+    """Probability of the second of two classes on a grid of ``points`` x ``points`` inputs.
+
+    The grid is a square about the origin, ``margin`` times as wide as the inputs are spread:
+    AMP prints no axes. A result is named ``a/b`` after its position, as the model sees inputs.
+
+    Raises:
+        ValueError: if inputs do not have two features, or there are more than two classes.
+    """
+    inputs = torch.cat([inputs.flatten(1) for inputs, _ in batches])
+    if inputs.shape[1] != 2:
+        raise ValueError(
+            f"decision_boundary needs inputs of two features, not {inputs.shape[1]}: "
+            "measure it on the data set spirals"
+        )
+    extent = float(inputs.abs().max()) * margin
+    axis = torch.linspace(-extent, extent, points, device=inputs.device, dtype=inputs.dtype)
+    grid = torch.cartesian_prod(axis, axis)
+    with torch.no_grad():
+        logits = model(grid)
+    if logits.shape[1] != 2:
+        raise ValueError(f"decision_boundary needs two classes, not {logits.shape[1]}")
+    inside = logits.double().softmax(dim=1)[:, 1].tolist()
+    return {f"{a:.3f}/{b:.3f}": value for (a, b), value in zip(grid.tolist(), inside, strict=True)}

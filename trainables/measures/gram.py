@@ -1,0 +1,241 @@
+"""Gram matrices of per-sample gradients, without the gradients.
+
+    G_ij = <g_i, g_j>,      g_i = gradient in the weights of <u_i, z(x_i)>
+
+Row i of the (samples x parameters) matrix would hold all of g_i; here G is
+summed layer by layer while one backward pass goes through the batch, so that
+at most one layer's rows exist, in pieces of `PIECE` entries. A linear layer
+needs none: its g_i is an outer product δ_i a_i', so
+
+    G = (A A' + 1) ∘ (D D')     (the 1 for the bias; Goodfellow 2015)
+
+and a convolution has δ_i a_i' summed over positions, where either the rows or
+the position-by-position products are formed, whichever is cheaper.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.func import functional_call, vjp, vmap
+from torch.nn import functional
+
+PIECE = 2**25
+"""Entries of the largest intermediate (128 MiB in float32)."""
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
+
+
+def gram(model: nn.Module, inputs: Tensor, cotangent: Callable[[Tensor], Tensor]) -> Tensor:
+    """G over all trainable parameters, (n, n), float64.
+
+    Each layer's part is computed in the model's dtype, the sum over layers in float64: the
+    rounding of G_ij is relative to ‖g_i‖ ‖g_j‖.
+
+    Args:
+        model: In evaluation mode: a sample's output must not depend on the other samples.
+        cotangent: From the (n, classes) logits to u, same shape; called once, without gradients.
+    """
+    values = {name: p.detach() for name, p in model.named_parameters()}
+    taps = _Taps(model, len(inputs))
+    with taps.attached(), torch.enable_grad():
+        logits = functional_call(model, values, (inputs,))
+        u = cotangent(logits.detach())
+        if logits.requires_grad:
+            total = (logits * u.to(logits.dtype)).sum()
+            torch.autograd.grad(total, taps.root, allow_unused=True)
+    done = taps.finished()
+    out = torch.zeros(len(inputs), len(inputs), dtype=torch.float64, device=inputs.device)
+    for layer in done:
+        out += taps.parts[layer]
+    covered = {name for layer in done for name in taps.owned[layer]}
+    rest = [n for n, p in model.named_parameters() if p.requires_grad and n not in covered]
+    for names in _groups(rest, values, PIECE // len(inputs)):
+        out += _by_rows(model, values, names, inputs, u.to(logits.dtype))
+    return out
+
+
+class _Tap(Function):
+    """The identity; shows the gradient that passes."""
+
+    @staticmethod
+    def forward(ctx: Any, output: Tensor, root: Tensor, show: Callable[[Tensor], None]) -> Tensor:  # noqa: ARG004
+        ctx.show = show
+        return output.clone()  # so that an in-place activation may follow
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        ctx.show(gradient)
+        return gradient, None, None
+
+
+class _Taps:
+    """Hooks on all layers whose Gram matrix has a formula."""
+
+    def __init__(self, model: nn.Module, samples: int) -> None:
+        self.samples = samples
+        self.root = torch.zeros((), requires_grad=True)
+        self.parts: dict[str, Tensor] = {}
+        self.calls: Counter[str] = Counter()
+        users = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
+        self.layers = {
+            name: module
+            for name, module in model.named_modules()
+            if _has_formula(module)
+            and all(users[id(p)] == 1 for p in module.parameters(recurse=False))
+            and all(p.requires_grad for p in module.parameters(recurse=False))
+        }
+        self.owned = {
+            name: [f"{name}.{p}" if name else p for p, _ in module.named_parameters(recurse=False)]
+            for name, module in self.layers.items()
+        }
+
+    def attached(self) -> _Attached:
+        return _Attached(
+            [module.register_forward_hook(self._hook(name)) for name, module in self.layers.items()]
+        )
+
+    def _hook(self, name: str) -> Callable[..., Tensor]:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            self.calls[name] += 1
+            a = inputs[0].detach()
+            version = inputs[0]._version
+
+            def show(gradient: Tensor) -> None:
+                if inputs[0]._version != version or len(a) != self.samples:
+                    self.calls[name] += 1  # changed in place since, or not a batch: done by rows
+                elif self.calls[name] == 1:
+                    self.parts[name] = _layer_gram(module, a, gradient)
+
+            return _Tap.apply(output, self.root, show)
+
+        return hook
+
+    def finished(self) -> list[str]:
+        """Layers used exactly once, whose part is therefore the whole."""
+        return [name for name in self.parts if self.calls[name] == 1]
+
+
+class _Attached:
+    def __init__(self, hooks: list[Any]) -> None:
+        self.hooks = hooks
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
+
+def _has_formula(module: nn.Module) -> bool:
+    if isinstance(module, nn.Conv2d):
+        zeros = module.padding_mode == "zeros" and not isinstance(module.padding, str)
+        return zeros and module.groups == 1
+    return isinstance(module, (nn.Linear, *_NORMS)) and any(True for _ in module.parameters())
+
+
+def _layer_gram(module: nn.Module, a: Tensor, d: Tensor) -> Tensor:
+    """The layer's part of G, from its inputs and the gradients of its outputs."""
+    if isinstance(module, nn.Conv2d):
+        out = _positions_gram(lambda rows: _unfold(module, a[rows]), d.flatten(2))
+        return out if module.bias is None else out + _rows_gram(d.sum((2, 3)))
+    if isinstance(module, nn.Linear) and a.ndim == 2:
+        inner = (a @ a.T).double()
+        return (inner if module.bias is None else inner + 1) * (d @ d.T).double()
+    if isinstance(module, nn.Linear):
+        columns, d = a.flatten(1, -2).transpose(1, 2), d.flatten(1, -2).transpose(1, 2)
+        out = _positions_gram(lambda rows: columns[rows], d)
+        return out if module.bias is None else out + _rows_gram(d.sum(2))
+    return sum((_rows_gram(row) for row in _norm_rows(module, a, d)), torch.zeros(()))
+
+
+def _unfold(module: nn.Conv2d, a: Tensor) -> Tensor:
+    """What the kernel sees at each position: (n, c_in * kernel, positions)."""
+    return functional.unfold(
+        a,
+        module.kernel_size,
+        dilation=module.dilation,
+        padding=module.padding,  # type: ignore[arg-type]
+        stride=module.stride,
+    )
+
+
+def _rows_gram(rows: Tensor) -> Tensor:
+    rows = rows.flatten(1)
+    return (rows @ rows.T).double()
+
+
+def _positions_gram(columns: Callable[[slice], Tensor], d: Tensor) -> Tensor:
+    """Gram matrix of ``sum_l d_i[:, l] a_i[:, l]'``; ``columns(rows)`` gives a, (rows, q, L)."""
+    n, c, length = d.shape
+    q = columns(slice(0, 1)).shape[1]
+    out = torch.zeros(n, n, dtype=torch.float64, device=d.device)
+    if n * length**2 * (q + c) < (length + n) * q * c:
+        a = columns(slice(0, n))
+        flat_a, flat_d = (t.transpose(0, 1).reshape(t.shape[1], -1) for t in (a, d))
+        step = max(1, PIECE // (n * length**2))
+        for i in range(0, n, step):
+            some = slice(i * length, min(n, i + step) * length)
+            products = (flat_a[:, some].T @ flat_a).mul_(flat_d[:, some].T @ flat_d)
+            out[i : i + step] = products.view(-1, length, n, length).sum((1, 3)).double()
+        return out
+    wide = max(1, PIECE // (n * q))
+    step = max(1, PIECE // (q * length))
+    for k in range(0, c, wide):
+        part = d[:, k : k + wide]
+        rows = [
+            torch.bmm(part[i : i + step], columns(slice(i, i + step)).transpose(1, 2))
+            for i in range(0, n, step)
+        ]
+        out += _rows_gram(torch.cat(rows))
+    return out
+
+
+def _norm_rows(module: nn.Module, a: Tensor, d: Tensor) -> Iterator[Tensor]:
+    """Per-sample gradients of a normalisation's weight and bias, (n, channels) each."""
+    if isinstance(module, nn.LayerNorm):
+        x = functional.layer_norm(a, module.normalized_shape, None, None, module.eps)
+        over = tuple(range(1, a.ndim - len(module.normalized_shape)))
+    else:
+        if isinstance(module, nn.GroupNorm):
+            x = functional.group_norm(a, module.num_groups, None, None, module.eps)
+        else:
+            mean, var = module.running_mean, module.running_var
+            x = functional.batch_norm(a, mean, var, None, None, False, 0.0, module.eps)  # type: ignore[arg-type]
+        over = tuple(range(2, a.ndim))
+    yield (d * x).sum(over) if over else d * x
+    if module.bias is not None:
+        yield d.sum(over) if over else d
+
+
+def _groups(names: list[str], values: dict[str, Tensor], most: int) -> Iterator[list[str]]:
+    """Cut ``names`` into runs of at most ``most`` entries (or of one parameter)."""
+    group: list[str] = []
+    for name in names:
+        if group and sum(values[n].numel() for n in [*group, name]) > most:
+            yield group
+            group = []
+        group.append(name)
+    if group:
+        yield group
+
+
+def _by_rows(
+    model: nn.Module, values: dict[str, Tensor], names: list[str], inputs: Tensor, u: Tensor
+) -> Tensor:
+    """The part of ``names``, from their per-sample gradients: what has no formula."""
+    chosen = {name: values[name] for name in names}
+
+    def row(x: Tensor, cotangent: Tensor) -> tuple[Tensor, ...]:
+        def output(parameters: dict[str, Tensor]) -> Tensor:
+            return functional_call(model, values | parameters, (x[None],))[0]
+
+        return tuple(vjp(output, chosen)[1](cotangent)[0].values())
+
+    parts = vmap(row)(inputs, u)
+    return torch.stack([_rows_gram(part) for part in parts]).sum(dim=0)

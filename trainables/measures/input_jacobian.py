@@ -1,0 +1,58 @@
+"""InfoMCR's "robustness" rival: how fast the prediction moves with the image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from trainables.measures.base import Batches, LossFn, registry
+
+PIECE = 2**26
+"""Entries of the Jacobians held at once."""
+
+
+def jacobian_norms(model: nn.Module, inputs: Tensor) -> Tensor:
+    """‖d softmax(z(x)) / dx‖_2² of each sample, (n,), float64: squared spectral norms, exact.
+
+    With J = dz/dx (classes x pixels, one backward pass a class) and S = diag(p) - p p', the
+    norm is the largest eigenvalue of the (classes x classes) matrix S J J' S.
+    """
+    constants = {name: p.detach() for name, p in model.named_parameters()}
+    x = inputs.detach().requires_grad_()
+    with torch.enable_grad():
+        logits = functional_call(model, constants, (x,))
+        rows = [
+            torch.autograd.grad(column.sum(), x, retain_graph=True)[0].flatten(1)
+            for column in logits.unbind(dim=1)
+        ]
+    jacobian = torch.stack(rows, dim=1)
+    p = logits.detach().double().softmax(dim=1)
+    s = torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
+    inner = torch.bmm(jacobian, jacobian.transpose(1, 2)).double()
+    return torch.linalg.eigvalsh(s @ inner @ s)[:, -1].clamp_min(0)
+
+
+@registry.register("robustness")
+def robustness(
+    model: nn.Module,
+    loss_fn: LossFn,  # noqa: ARG001 - every measure takes it
+    batches: Batches,
+    *,
+    generator: torch.Generator | None = None,  # noqa: ARG001 - nothing is random
+) -> float:
+    """Mean over all samples of `jacobian_norms` (Sokolic et al. 2017, as InfoMCR section 7.1).
+
+    x is what the model is given: the normalised image. The output is the softmax, since
+    InfoMCR's f_w maps to the probability simplex (section 3).
+    """
+    total, samples = 0.0, 0
+    for inputs, targets in batches:
+        classes = 1
+        with torch.no_grad():
+            classes = model(inputs[:1]).shape[1]
+        step = max(1, PIECE // (classes * inputs[0].numel()))
+        for part in inputs.split(step):
+            total += float(jacobian_norms(model, part).sum())
+        samples += len(targets)
+    return total / samples

@@ -1,0 +1,45 @@
+"""How far a factorization is from the matrix it was to recover (NSO section 5, figure 6)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from trainables.measures.base import Batches, LossFn, registry
+from trainables.models.factorization import Factorization
+from trainables.registry import Count, Index
+
+
+@registry.register("recovery_distance")
+def recovery_distance(
+    model: nn.Module,
+    loss_fn: LossFn,  # noqa: ARG001 - every measure takes it
+    batches: Batches,  # noqa: ARG001
+    *,
+    generator: torch.Generator | None = None,  # noqa: ARG001 - nothing is random
+    size: Count = 100,
+    rank: Count = 5,
+    measurements: Count = 2500,
+    draw: Index = 0,
+) -> dict[str, float]:
+    """``‖W W' - X‖_F``; ``relative_squared``: ``(‖W W' - X‖_F / ‖X‖_F)²``, as NSO's code plots.
+
+    The options are those of data set ``matrix_sensing`` and say which X.
+
+    Raises:
+        ValueError: if ``model`` is no factorization of a ``size`` x ``size`` matrix.
+    """
+    from trainables import data
+
+    if not isinstance(model, Factorization) or len(model.weight) != size:
+        raise ValueError(
+            f"recovery_distance needs model 'factorization' of a {size} x {size} matrix"
+        )
+    source = data.load("matrix_sensing", size=size, rank=rank, measurements=measurements, draw=draw)
+    solution = source.extra["solution"]
+    weight = model.weight.detach().double().cpu()
+    gap = torch.linalg.norm(weight @ weight.T - solution)
+    return {
+        "": float(gap),
+        "relative_squared": float((gap / torch.linalg.norm(solution)) ** 2),
+    }

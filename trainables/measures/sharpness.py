@@ -1,0 +1,179 @@
+"""How much the loss rises when the weights move: worst case, average case, and the gap NSO plots.
+
+L is the mean loss over all samples. The weights are never changed: the moved
+ones are given to the network as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from trainables.measures.base import Batches, Estimate, LossFn, Result, registry
+from trainables.measures.hessian import HessianOperator
+from trainables.measures.parameters import Which, displaced, select, split
+from trainables.measures.trace import probe
+from trainables.methods.noise import draw
+from trainables.registry import Count, NonNegative, Positive
+
+
+@torch.no_grad()
+def mean_loss(
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    values: Mapping[str, Tensor] | None = None,
+) -> float:
+    """L, summed in float64; with ``values`` for the parameters of those names, if given."""
+    total, samples = torch.zeros((), dtype=torch.float64), 0
+    for inputs, targets in batches:
+        logits = functional_call(model, dict(values or {}), (inputs,))
+        total = total.to(logits.device) + loss_fn(logits, targets).double() * len(targets)
+        samples += len(targets)
+    return float(total) / samples
+
+
+def mean_gradient(
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    values: Mapping[str, Tensor],
+    chosen: Mapping[str, Tensor],
+) -> Tensor:
+    """Gradient of L at ``values`` in the parameters named in ``chosen``, flat."""
+    leaves = {name: values[name].detach().requires_grad_() for name in chosen}
+    samples = sum(len(targets) for _, targets in batches)
+    out = torch.cat([leaf.detach().reshape(-1) for leaf in leaves.values()]).zero_()
+    for inputs, targets in batches:
+        with torch.enable_grad():
+            loss = loss_fn(functional_call(model, {**values, **leaves}, (inputs,)), targets)
+            gradient = torch.autograd.grad(
+                loss, list(leaves.values()), allow_unused=True, materialize_grads=True
+            )
+        for part, value in zip(split(out, leaves.values()), gradient, strict=True):
+            part.add_(value, alpha=len(targets) / samples)
+    return out
+
+
+@registry.register("loss")
+def loss(
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    *,
+    generator: torch.Generator | None = None,  # noqa: ARG001 - nothing is random
+) -> float:
+    """L itself, nats for cross-entropy."""
+    return mean_loss(model, loss_fn, batches)
+
+
+@registry.register("worst_case_sharpness")
+def worst_case_sharpness(
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    *,
+    generator: torch.Generator | None = None,  # noqa: ARG001 - nothing is random
+    rule: Literal["sam", "amp"] = "sam",
+    radius: Positive = 0.05,
+    inner_lr: Positive = 1.0,
+    steps: Count = 1,
+    scope: Literal["global", "tensor"] = "global",
+    parameters: Which = "all",
+) -> Result:
+    """``L(w + d) - L(w)`` for the d that the rule takes for the worst in the ball, g = grad L.
+
+    ``sam``: d = radius g / ‖g‖, one step (Foret et al. 2021, Eq. 2; 0.05 is its rho on CIFAR).
+    ``amp``: ``steps`` times d <- clip(d + inner_lr g(w + d)), clip to ‖d‖ <= radius (AMP,
+    algorithm 1, with radius = epsilon and inner_lr = zeta). Both on all samples, where training
+    sees a batch. ``scope="tensor"`` takes each tensor's own norm, as AMP's code does.
+
+    Returns:
+        The rise under the measure's own name, and ``distance``: ‖d‖ over all parameters.
+    """
+    chosen = select(model, parameters)
+    values = {name: p.detach() for name, p in model.named_parameters()}
+    d = torch.zeros_like(torch.cat([p.detach().reshape(-1) for p in chosen.values()]))
+    for _ in range(1 if rule == "sam" else steps):
+        moved = displaced(model, chosen, d)
+        gradient = mean_gradient(model, loss_fn, batches, moved, chosen)
+        d.add_(gradient, alpha=1.0 if rule == "sam" else inner_lr)
+        for part in [d] if scope == "global" else split(d, chosen.values()):
+            norm = torch.linalg.vector_norm(part)
+            shrink = radius / norm.clamp_min(1e-30)
+            part.mul_(shrink if rule == "sam" else shrink.clamp_max(1.0))
+    before = mean_loss(model, loss_fn, batches, values)
+    after = mean_loss(model, loss_fn, batches, displaced(model, chosen, d))
+    return {"": after - before, "distance": float(torch.linalg.vector_norm(d))}
+
+
+def _rises(
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    generator: torch.Generator | None,
+    sigma: float,
+    num_samples: int,
+    parameters: Which,
+    antithetic: bool,
+) -> Tensor:
+    """``L(w + U) - L(w)``, U ~ N(0, sigma²), or its mean with that of -U; (num_samples,)."""
+    chosen = select(model, parameters)
+    noise = torch.zeros_like(torch.cat([p.detach().reshape(-1) for p in chosen.values()]))
+    before = mean_loss(model, loss_fn, batches)
+    scales = (sigma, -sigma) if antithetic else (sigma,)
+    rises = []
+    for _ in range(num_samples):
+        draw(noise, "normal", generator)
+        after = [
+            mean_loss(model, loss_fn, batches, displaced(model, chosen, noise, scale))
+            for scale in scales
+        ]
+        rises.append(sum(after) / len(after) - before)
+    return torch.tensor(rises, dtype=torch.float64)
+
+
+@registry.register("average_sharpness")
+def average_sharpness(
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    *,
+    generator: torch.Generator | None = None,
+    sigma: NonNegative = 0.01,
+    num_samples: Count = 20,
+    parameters: Which = "all",
+) -> Estimate:
+    """``E L(w + U) - L(w)``, every entry of U ~ N(0, sigma²) (0.01: NSO's code)."""
+    return Estimate.of(
+        _rises(model, loss_fn, batches, generator, sigma, num_samples, parameters, False)
+    )
+
+
+@registry.register("perturbation_gap")
+def perturbation_gap(
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    *,
+    generator: torch.Generator | None = None,
+    sigma: NonNegative = 0.01,
+    num_samples: Count = 20,
+    num_probes: Count = 100,
+    parameters: Which = "weights",
+) -> Result:
+    """NSO figure 2: the measured gap beside what the Hessian predicts.
+
+    Returns:
+        ``E[(L(w + U) + L(w - U)) / 2] - L(w)`` under the measure's own name, from
+        ``num_samples`` antithetic pairs of U ~ N(0, sigma²) (20, on weight matrices only:
+        NSO's code), and ``hessian``: sigma² / 2 Tr(H) over the same parameters.
+    """
+    rises = _rises(model, loss_fn, batches, generator, sigma, num_samples, parameters, True)
+    operator = HessianOperator(model, loss_fn, batches, parameters)
+    forms = probe(operator, num_probes, generator).forms
+    return {"": Estimate.of(rises), "hessian": Estimate.of(forms * (sigma**2 / 2))}

@@ -1,0 +1,47 @@
+"""InfoMCR's two Hessian metrics from the true Hessian, averaged over random subsets."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from trainables.measures.base import Batches, Estimate, LossFn, registry
+from trainables.measures.fisher import Subsets, _subsets
+from trainables.measures.hessian import HessianOperator
+from trainables.measures.spectrum import TOLERANCE, extreme_eigenvalues
+from trainables.measures.trace import probe
+from trainables.methods.noise import draw
+from trainables.registry import Count, Positive
+
+
+@registry.register("subset_hessian")
+def subset_hessian(
+    model: nn.Module,
+    loss_fn: LossFn,
+    batches: Batches,
+    *,
+    generator: torch.Generator | None = None,
+    num_samples: Count = 100,
+    num_trials: Count = 10,
+    num_probes: Count = 10,
+    subsets: Subsets = "random",
+    tolerance: Positive = TOLERANCE,
+) -> dict[str, Estimate]:
+    """Means over ``num_trials`` subsets of ``num_samples`` samples, H the subset's own Hessian.
+
+    Returns:
+        ``frobenius_squared``: ‖H‖_F², by ``num_probes`` Hutchinson probes a subset (unbiased);
+        ``spectral_radius``: the largest |eigenvalue|, by Lanczos.
+    """
+    squares, radii = [], []
+    for batch in _subsets(batches, num_samples, num_trials, subsets, generator):
+        operator = HessianOperator(model, loss_fn, [batch])
+        squares.append(probe(operator, num_probes, generator).squares.mean())
+        start = operator.vector()
+        draw(start, "normal", generator)
+        ends = extreme_eigenvalues(operator.__matmul__, start, 1, 1, tolerance, generator=generator)
+        radii.append(max(abs(ends.largest[0]), abs(ends.smallest[0])))
+    return {
+        "frobenius_squared": Estimate.of(torch.stack(squares)),
+        "spectral_radius": Estimate.of(torch.tensor(radii, dtype=torch.float64)),
+    }
