@@ -11,13 +11,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Stage
 from sweep.aggregate import SelectionRule, winner
 from sweep.record import Record
 from trainables.config import TrialConfig, merge
+from trainables.measuring import Request
 
 HELD_OUT = 0.1
 """Fraction held out under ``--selection validation`` where the paper held out nothing."""
@@ -77,8 +78,36 @@ class Plan:
         return len(self.trials) + sum(stage.pending for stage in self.stages)
 
     def missing(self, record: Record) -> list[PlannedTrial]:
-        """Trials the record has no outcome for: neither done nor diverged."""
-        return [t for t in self.trials if record.status(t.trial_id) not in ("done", "diverged")]
+        """Trials without an outcome in the record, and done ones that lack a measure."""
+        return [trial for trial in self.trials if not self._settled(trial, record)]
+
+    def _settled(self, trial: PlannedTrial, record: Record) -> bool:
+        status = record.status(trial.trial_id)
+        if status != "done":
+            return status == "diverged"
+        return all(
+            any(
+                record.value(trial.trial_id, name) is not None
+                for name in record.metric_names()
+                if request.within([name])
+            )
+            for request in self.requests(trial)
+        )
+
+    def requests(self, trial: PlannedTrial) -> tuple[Request, ...]:
+        """What is measured on a trial: the artifact's measures where a cell shows its numbers."""
+        if trial.trial_id not in self._shown:
+            return ()
+        return tuple(Request(**vars(measure)) for measure in self.artifact.measures)
+
+    @cached_property
+    def _shown(self) -> frozenset[str]:
+        return frozenset(
+            trial.trial_id
+            for stage in self.stages
+            for trial in stage.trials
+            if self.artifact.last_stage(trial.cell).name == stage.name
+        )
 
 
 def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Record) -> Plan:

@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ from sweep.record import Record
 from sweep.tracking import Tracker
 from trainables.result import TrialResult
 from trainables.storage import Storage
-from trainables.train import RESULT
+from trainables.stored import RESULT, read_result
 
 RETRIES = 2
 """How often a trial whose process died is started again (from its checkpoint)."""
@@ -105,7 +105,7 @@ def run(
             record = tracker.record()
             planned = plan(artifact, preset, selection, record)
             missing = planned.missing(record)
-            found = _in_storage(missing, storage)
+            found = _in_storage(planned, missing, storage)
             if (found or missing) and not parent:
                 parent = tracker.start_sweep(artifact.id, preset, selection.name, artifact.title)
             tags = _Tags(planned, parent)
@@ -127,7 +127,7 @@ def run(
             slots = cluster.slots(settings)
             watcher.wave(planned, todo, slots)
             reporter = _Reporter(todo, storage, tracker, tags, watcher)
-            _tune(todo, settings, slots, reporter, trainable)
+            _tune(planned, todo, settings, slots, reporter, trainable)
             if reporter.error is not None:
                 raise reporter.error
             if reporter.unfinished:
@@ -158,16 +158,18 @@ class _Tags:
 
 
 def _in_storage(
-    missing: Sequence[PlannedTrial], storage: Storage
+    planned: Plan, missing: Sequence[PlannedTrial], storage: Storage
 ) -> list[tuple[PlannedTrial, TrialResult]]:
     """Finished trials that the record does not know yet: the driver died before it tracked them."""
     stored = set(storage.names(f"trials/*/{RESULT}")) if missing else set()
-    names = {f"trials/{trial.trial_id}/{RESULT}": trial for trial in missing}
-    return [
-        (trial, TrialResult.from_json(storage.read(name)))
-        for name, trial in names.items()
-        if name in stored
-    ]
+    found = []
+    for trial in missing:
+        if f"trials/{trial.trial_id}/{RESULT}" in stored:
+            folder = storage.below(f"trials/{trial.trial_id}")
+            result = read_result(folder, planned.requests(trial))
+            if result is not None:
+                found.append((trial, result))
+    return found
 
 
 def _join(planned: Plan, record: Record, tracker: Tracker, tags: _Tags) -> None:
@@ -211,8 +213,9 @@ class _Reporter:
             self._watcher.finished(trial, f"failed: {error}", None)
 
     def _finished(self, trial: PlannedTrial) -> None:
-        content = self._storage.read(f"trials/{trial.trial_id}/{RESULT}")
-        result = TrialResult.from_json(content)
+        result = read_result(self._storage.below(f"trials/{trial.trial_id}"))
+        if result is None:
+            raise FileNotFoundError(f"trial {trial.trial_id} reported an end but left no result")
         self._guarded(self._tracker.track, trial, result, self._tags.of(trial))
         del self.unfinished[trial.trial_id]
         self._watcher.finished(trial, result.status, result)
@@ -228,6 +231,7 @@ class _Reporter:
 
 
 def _tune(
+    planned: Plan,
     todo: Sequence[PlannedTrial],
     settings: Settings,
     slots: int,
@@ -243,7 +247,7 @@ def _tune(
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     longest_first = sorted(todo, key=_expected_cost, reverse=True)
     space = {
-        "trial": tune.grid_search([_as_option(trial) for trial in longest_first]),
+        "trial": tune.grid_search([_as_option(planned, trial) for trial in longest_first]),
         "storage": Storage(settings.storage).root,
         "execution": dict(settings.execution),
     }
@@ -267,9 +271,15 @@ def _tune(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _as_option(trial: PlannedTrial) -> str:
+def _as_option(planned: Plan, trial: PlannedTrial) -> str:
     """Text, so that Tune sees one value and not a tree of settings to search in."""
-    return json.dumps({"trial_id": trial.trial_id, "config": json.loads(trial.config.canonical)})
+    return json.dumps(
+        {
+            "trial_id": trial.trial_id,
+            "config": json.loads(trial.config.canonical),
+            "measures": [asdict(request) for request in planned.requests(trial)],
+        }
+    )
 
 
 def _expected_cost(trial: PlannedTrial) -> float:

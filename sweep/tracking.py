@@ -7,6 +7,7 @@ run for each sweep, with its rendered table attached. A run counts once its tag
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -160,21 +161,30 @@ class Tracker:
         self._call(self._client.set_terminated, parent)
 
     def track(self, trial: PlannedTrial, result: TrialResult, tags: Mapping[str, str]) -> None:
-        """Write a finished trial as one run. ``tags`` name the sweep it was run for."""
+        """Write a finished trial as one run, or what it newly has into the run it is in.
+
+        ``tags`` name the sweep it was run for.
+        """
         from mlflow.entities import Metric, Param, RunTag
 
+        known = self._runs.get(trial.trial_id)
+        if known is not None and known.data.tags["outcome"] == result.status:
+            recorded = known.data.metrics
+            self._add(known, {k: v for k, v in result.metrics.items() if k not in recorded})
+            return
         run_id = self._open(trial, tags)
         now = int(time.time() * 1000)
         points = [
             Metric(name, value, now, epoch)
             for name, values in result.history.items()
             for epoch, value in enumerate(values, start=1)
+            if not math.isnan(value)
         ]
         last = int(result.metrics.get("epochs_run", 0))
         points += [
             Metric(name, value, now, last)
             for name, value in result.metrics.items()
-            if name not in result.history and value is not None
+            if name not in result.history
         ]
         params = [Param(name, str(value)) for name, value in trial.config.flat().items()]
         provenance = [RunTag(f"provenance.{k}", v) for k, v in result.provenance.items()]
@@ -201,11 +211,10 @@ class Tracker:
                 joined = LIST_SEPARATOR.join([*filter(None, listed), tags[label]])
                 self._call(self._client.set_tag, run.info.run_id, label, joined)
 
-    def add_metrics(self, trial_id: str, metrics: Mapping[str, float]) -> None:
-        """Record further numbers of a tracked trial (measured later from its weights)."""
+    def _add(self, run: MlflowRun, metrics: Mapping[str, float]) -> None:
+        """Further numbers of a tracked trial (measured later)."""
         from mlflow.entities import Metric
 
-        run = self._runs[trial_id]
         now = int(time.time() * 1000)
         step = int(run.data.metrics.get("epochs_run", 0))
         points = [Metric(name, value, now, step) for name, value in metrics.items()]

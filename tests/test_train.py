@@ -12,9 +12,11 @@ import torch
 from trainables import checkpoint, train
 from trainables.__main__ import main
 from trainables.config import TrialConfig
+from trainables.measuring import Request
 from trainables.result import TrialResult
 from trainables.storage import Storage
-from trainables.train import CHECKPOINT, RESULT, WEIGHTS, Execution, Trial, fit
+from trainables.stored import CHECKPOINT, RESULT, WEIGHTS
+from trainables.train import Execution, Trial, fit
 
 TINY = {"epochs": 3, "batch_size": 64, "model": {"name": "mlp", "widths": [16]}}
 EXECUTION = Execution(device="cpu")
@@ -138,9 +140,9 @@ def test_kept_weights_give_the_recorded_numbers(tmp_path: Path, keep: str) -> No
     storage = Storage(tmp_path)
     result = fit(NOISY, Execution(device="cpu", keep_weights=keep), storage)  # type: ignore[arg-type]
     trial = Trial(NOISY, EXECUTION)
-    trial.model.load_state_dict(checkpoint.load(storage, WEIGHTS))
+    trial.model.load_state_dict(checkpoint.load(storage, WEIGHTS)["model"])
     key = "test_error" if keep == "last" else "best_validation/test_error"
-    test = trial.held_out["test"]
+    test = trial.splits["test"]
     assert train.evaluate(trial.model, test, "cross_entropy")["error"] == result.metrics[key]
 
 
@@ -183,3 +185,41 @@ def test_a_bad_configuration_is_one_sentence_and_exit_code_2(
     error = capsys.readouterr().err
     assert sentence in error
     assert error.count("\n") == 1
+
+
+MEASURED = Execution(device="cpu", measures=(Request("hessian_trace", {"num_samples": 3}),))
+
+
+def test_measuring_changes_no_number_and_is_recorded(tmp_path: Path) -> None:
+    plain, measured = fit(NOISY, EXECUTION), fit(NOISY, MEASURED)
+    assert measured.metrics["hessian_trace"] != 0
+    assert measured.metrics["hessian_trace_std_error"] > 0
+    assert {k: v for k, v in measured.history.items() if k in plain.history}.keys() == (
+        plain.history.keys()
+    )
+    assert all(measured.history[k] == v for k, v in plain.history.items())
+
+
+def test_a_measure_at_half_time_is_in_the_history_at_that_epoch_only() -> None:
+    request = Request("classification", at=(1 / 3,), label="early", split="test")
+    result = fit(NOISY, Execution(device="cpu", measures=(request,)))
+    curve = result.history["early/error"]
+    assert curve[0] == result.history["test_error"][0]
+    assert all(map(math.isnan, curve[1:]))
+    assert "early/error" not in result.metrics
+
+
+@pytest.mark.parametrize("keep", ["none", "last"])
+def test_a_measure_asked_for_later_is_added_to_the_stored_result(
+    tmp_path: Path, keep: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(tmp_path)
+    first = fit(NOISY, Execution(device="cpu", keep_weights=keep), storage)  # type: ignore[arg-type]
+    epochs = []
+    train_epoch = Trial.run_epoch
+    monkeypatch.setattr(Trial, "run_epoch", lambda self: epochs.append(1) or train_epoch(self))
+    second = fit(NOISY, MEASURED, storage)
+    assert len(epochs) == (0 if keep == "last" else 3)  # from the weights, or trained again
+    assert second.metrics["hessian_trace"] == fit(NOISY, MEASURED).metrics["hessian_trace"]
+    assert second.metrics["test_nll"] == first.metrics["test_nll"]
+    assert fit(NOISY, MEASURED, storage).metrics == second.metrics

@@ -12,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,15 +26,20 @@ from trainables.data import augment
 from trainables.data.loader import Batches
 from trainables.data.splits import Splits, split
 from trainables.evaluate import evaluate
+from trainables.measuring import Request, measure_now
 from trainables.methods.base import Progress
 from trainables.optim import LearningRate, build_optimizer
 from trainables.result import TrialResult, provenance
 from trainables.seeding import derive, global_seed
 from trainables.storage import Storage
+from trainables.stored import (
+    CHECKPOINT,
+    read_result,
+    read_weights,
+    write_result,
+    write_weights,
+)
 
-CHECKPOINT = "checkpoint.pt"
-WEIGHTS = "weights.pt"
-RESULT = "result.json"
 LOSSES = {"cross_entropy": nn.functional.cross_entropy, "mse": nn.functional.mse_loss}
 EVALUATION_BATCH = 1000
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
@@ -50,6 +55,7 @@ class Execution:
         threads: CPU threads. Sums are ordered by thread, so one value gives one set of bits.
         checkpoint_every: Seconds of training between checkpoints.
         keep_weights: Which weights stay in storage when the trial is finished.
+        measures: What is measured on the model besides error, NLL and calibration.
     """
 
     device: str = "auto"
@@ -57,6 +63,7 @@ class Execution:
     threads: int = 1
     checkpoint_every: float = 60.0
     keep_weights: Literal["none", "last", "best"] = "none"
+    measures: tuple[Request, ...] = ()
 
     def torch_device(self) -> torch.device:
         if self.device != "auto":
@@ -81,6 +88,7 @@ class Trial:
         self.device = execution.torch_device()
         self.epoch = 0
         self.seconds = 0.0
+        self.cpu_seconds = 0.0
         self.gradient_evaluations = 0.0
         self.diverged = False
         self.history: dict[str, list[float]] = {}
@@ -107,7 +115,7 @@ class Trial:
             dtype=dtype,
             resize=dataset.resize,
         )
-        self.held_out = self._held_out(splits, dataset.resize)
+        self.splits = self._in_order(splits, dataset.resize)
         with global_seed(config.seed, "init", device=self.device):
             self.model = models.build(
                 config.model.name,
@@ -121,6 +129,7 @@ class Trial:
             batchnorm=config.batchnorm,
             **config.method.options,
         )
+        self.initial = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.method.begin(self.model)
         self.loss_fn = LOSSES[config.loss]
         self.optimizer = build_optimizer(self.model, config.optimizer)
@@ -132,12 +141,13 @@ class Trial:
             config.epochs,
         )
 
-    def _held_out(self, splits: Splits, resize: int | None) -> dict[str, Batches]:
-        parts = {"validation": splits.validation, "test": splits.test}
+    def _in_order(self, splits: Splits, resize: int | None) -> dict[str, Batches]:
+        """Every split without shuffling and augmentation: what is evaluated and measured on."""
+        parts = {"train": splits.clean, "validation": splits.validation, "test": splits.test}
         return {
             name: Batches(
                 images,
-                EVALUATION_BATCH,
+                self.config.batch_size if name == "train" else EVALUATION_BATCH,
                 mean=splits.mean,
                 std=splits.std,
                 device=self.device,
@@ -155,20 +165,22 @@ class Trial:
 
     def run_epoch(self) -> dict[str, float]:
         """Train one epoch, evaluate, note both in ``history`` and return that epoch's numbers."""
+        config = self.config
         with reproducible(self.execution.threads):
-            started = time.perf_counter()
+            started, spent = time.perf_counter(), time.process_time()
             numbers = self._train_epoch()
             self.seconds += time.perf_counter() - started
+            self.cpu_seconds += time.process_time() - spent
             self.diverged = not math.isfinite(numbers["train_loss"])
             self.learning_rate.after_epoch(numbers["train_loss"])
             if not self.diverged:
                 numbers |= self._evaluate()
                 self.diverged = not all(map(math.isfinite, numbers.values()))
-        self.epoch += 1
-        if not self.diverged:
-            for name, value in numbers.items():
-                self.history.setdefault(name, []).append(value)
-            self._keep_best()
+            self.epoch += 1
+            if not self.diverged:
+                due = [r for r in self.execution.measures if r.due(self.epoch, config.epochs)]
+                self._note(numbers | self.measure(due))
+                self._keep_best()
         self._checkpoint_when_due()
         return numbers
 
@@ -222,9 +234,22 @@ class Trial:
     def _evaluate(self) -> dict[str, float]:
         return {
             f"{name}_{metric}": value
-            for name, batches in self.held_out.items()
+            for name, batches in self.splits.items()
+            if name != "train"
             for metric, value in evaluate(self.model, batches, self.config.loss).items()
         }
+
+    def measure(self, requests: Sequence[Request]) -> dict[str, float]:
+        """``requests`` on the model as it is now."""
+        return measure_now(
+            requests, self.model, self.loss_fn, self.splits, self.initial, self.config.seed
+        )
+
+    def _note(self, numbers: dict[str, float]) -> None:
+        """Append an epoch to the history; a number that is not of every epoch is NaN in others."""
+        for name in self.history.keys() | numbers.keys():
+            curve = self.history.setdefault(name, [])
+            curve += [math.nan] * (self.epoch - 1 - len(curve)) + [numbers.get(name, math.nan)]
 
     # -- outcome -----------------------------------------------------------------------------
 
@@ -233,11 +258,12 @@ class Trial:
         metrics: dict[str, float] = {
             "epochs_run": self.epoch,
             "training_seconds": self.seconds,
+            "device_seconds": self._device_seconds,
             "step_seconds": self.seconds / max(1, self.epoch * len(self.batches)),
             "gradient_evaluations": self.gradient_evaluations,
         }
         if not self.diverged:
-            metrics |= {name: values[-1] for name, values in self.history.items()}
+            metrics |= {n: v[-1] for n, v in self.history.items() if not math.isnan(v[-1])}
             for judge in ("validation", "test"):
                 metrics |= self._best(judge)
         return TrialResult(
@@ -250,6 +276,11 @@ class Trial:
                 str(self.device), self.config.precision, self.execution.threads
             ),
         )
+
+    @property
+    def _device_seconds(self) -> float:
+        """What the training cost: CPU time on CPUs (whatever else ran beside), else wall time."""
+        return self.cpu_seconds if self.device.type == "cpu" else self.seconds
 
     def _best(self, judge: str) -> dict[str, float]:
         """The epoch with the lowest error on split ``judge``, first of equals, and its numbers."""
@@ -273,6 +304,7 @@ class Trial:
             "trial_id": self.config.trial_id,
             "epoch": self.epoch,
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
             "gradient_evaluations": self.gradient_evaluations,
             "diverged": self.diverged,
             "history": self.history,
@@ -299,6 +331,7 @@ class Trial:
                 f"not to {self.config.trial_id}; use another directory"
             )
         self.epoch, self.seconds = state["epoch"], state["seconds"]
+        self.cpu_seconds = state["cpu_seconds"]
         self.gradient_evaluations = state["gradient_evaluations"]
         self.diverged, self.history = state["diverged"], state["history"]
         self.model.load_state_dict(state["model"])
@@ -316,15 +349,15 @@ class Trial:
             return
         errors = self.history.get("validation_error") or self.history.get("test_error")
         if errors and errors[-1] == min(errors) and errors.index(errors[-1]) == len(errors) - 1:
-            checkpoint.save(self.storage, WEIGHTS, self.model.state_dict())
+            write_weights(self.storage, self.model, self.epoch)
 
     def finish(self) -> TrialResult:
         """Leave the result (and weights) in storage, drop the checkpoint, return the result."""
         result = self.result()
         if self.storage is not None:
             if self.execution.keep_weights == "last" and not self.diverged:
-                checkpoint.save(self.storage, WEIGHTS, self.model.state_dict())
-            self.storage.write(RESULT, result.to_json().encode())
+                write_weights(self.storage, self.model, self.epoch)
+            result = write_result(self.storage, result)
             self.storage.delete(CHECKPOINT)
         return result
 
@@ -351,14 +384,39 @@ def fit(
         trainables.data.DataError: the data set is missing or damaged.
         trainables.storage.StorageError: the storage cannot be written.
     """
-    if storage is not None and storage.exists(RESULT):
-        return TrialResult.from_json(storage.read(RESULT))
+    if storage is not None:
+        stored = settled(config, execution, storage)
+        if stored is not None:
+            return stored
     trial = Trial(config, execution, storage)
     while not trial.finished:
         numbers = trial.run_epoch()
         if on_epoch is not None:
             on_epoch(trial.epoch, numbers)
     return trial.finish()
+
+
+def settled(
+    config: TrialConfig, execution: Execution, storage: Storage
+) -> TrialResult | None:
+    """The outcome of a trial that need not be trained (again); None if it must.
+
+    A finished trial that lacks one of ``execution.measures`` is measured from its weights, if
+    those of its last epoch were kept.
+    """
+    stored = read_result(storage, execution.measures)
+    finished = stored or read_result(storage)
+    if stored is not None or finished is None:
+        return stored
+    kept = read_weights(storage, execution.torch_device())
+    lacking = [r for r in execution.measures if not r.within(finished.metrics | finished.history)]
+    if kept is None or kept[0] != config.epochs or any(r.at != (1.0,) for r in lacking):
+        return None
+    trial = Trial(config, execution)
+    with reproducible(execution.threads):
+        trial.model.load_state_dict(kept[1])
+        numbers = trial.measure(lacking)
+    return write_result(storage, replace(finished, metrics={**finished.metrics, **numbers}))
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ REPORT_EVERY = 2.0
 
 
 class TrialTrainable(tune.Trainable):  # type: ignore[misc]
-    """Runs ``config["trial"]`` (JSON: ``trial_id`` and ``config``) under ``config["execution"]``.
+    """Runs ``config["trial"]`` (JSON: ``trial_id``, ``config``, ``measures``) under ``config["execution"]``.
 
     Reports ``trial_id``, ``epoch``, ``epochs`` and the latest numbers, and at the end
     ``outcome``: ``done``, ``diverged`` or ``failed`` (with ``error``). The result itself is in
@@ -47,27 +47,31 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
     def step(self) -> dict[str, Any]:
         asked = json.loads(self._config["trial"])
         try:
-            return self._advance(asked["config"])
+            return self._advance(asked)
         except Exception as error:
             message = f"{type(error).__name__}: {error}"
             report = {"outcome": "failed", "error": message, "traceback": traceback.format_exc()}
             return self._final({"trial_id": asked["trial_id"], **report})
 
-    def _advance(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def _advance(self, asked: dict[str, Any]) -> dict[str, Any]:
         from trainables.config import TrialConfig
-        from trainables.result import TrialResult
+        from trainables.measuring import Request
         from trainables.storage import Storage
-        from trainables.train import RESULT, Execution, Trial
+        from trainables.train import Execution, Trial, settled
 
         if self._trial is None:
-            config = TrialConfig(**fields)
+            config = TrialConfig(**asked["config"])
             storage = Storage(self._config["storage"]).below(f"trials/{config.trial_id}")
-            if storage.exists(RESULT):
-                stored = TrialResult.from_json(storage.read(RESULT))
-                return self._final({"trial_id": config.trial_id, "outcome": stored.status})
-            options = dict(self._config["execution"])
+            options = {**self._config["execution"]}
             data_dir = options.pop("data_dir", None)
-            execution = Execution(data_dir=Path(data_dir) if data_dir else None, **options)
+            execution = Execution(
+                data_dir=Path(data_dir) if data_dir else None,
+                measures=tuple(Request(**request) for request in asked["measures"]),
+                **options,
+            )
+            stored = settled(config, execution, storage)
+            if stored is not None:
+                return self._final({"trial_id": config.trial_id, "outcome": stored.status})
             self._trial = Trial(config, execution, storage)
         trial, started = self._trial, time.monotonic()
         numbers: dict[str, float] = {}

@@ -8,6 +8,7 @@ alone, so a resumed trial sees the same images.
 from __future__ import annotations
 
 import itertools
+import copy
 import weakref
 from collections.abc import Iterator, Sequence
 
@@ -103,6 +104,15 @@ class Batches:
         if self._targets.is_floating_point():
             self._targets = self._targets.to(dtype)
         self._mean, self._std = self._affine(mean, std)
+
+    def head(self, count: int | None, batch_size: int | None = None) -> Batches:
+        """The first ``count`` images (None: all) in batches of ``batch_size`` (None: as here)."""
+        part = copy.copy(self)
+        part.batch_size = batch_size or self.batch_size
+        if count is not None and count < len(self.images):
+            part.images = self.images.take(torch.arange(count))
+            part._targets = self._targets[:count]
+        return part
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.images), self.batch_size)
