@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from search_spaces.presets import AS_PRINTED, SMALL, SMOKE, adjusted
 from search_spaces.printed import rows, table
 from search_spaces.spec import (
     Artifact,
@@ -326,6 +327,17 @@ FIGURE6 = Artifact(
     stages=(Stage("train", seeds=1),),
     selection=SELECTION,
     choices=(NORM, Choice("data, network, training, epsilon", "our own", "none is printed")),
+    measures=(Measure("decision_boundary"),),
+    presets={
+        "small": adjusted(AS_PRINTED, name="small", comparable=False),
+        "smoke": adjusted(
+            AS_PRINTED,
+            {"epochs": 60},
+            name="smoke",
+            comparable=False,
+            measures={"*": {"points": 15}},
+        ),
+    },
 )
 
 PRINTED7 = """
@@ -434,6 +446,7 @@ CLAIM_COST = Artifact(
         NORM,
         Choice("network, data, batch", "PreActResNet18, CIFAR-10, 50", "not stated; Table 1's"),
     ),
+    presets={p.name: adjusted(p, {"epochs": 2}) for p in (SMALL, SMOKE)},
 )
 
 PAPER = Paper(

@@ -18,6 +18,7 @@ from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Paper, S
 SEEDS = 5
 SUBSET = 3000  # 2,400 to train on, 600 to test on
 NUM_PROBES = 3
+EPOCHS, BATCH = 50, 64
 LAMBDAS = (0.0, 0.001, 0.01, 0.1, 1.0)
 
 CLAIMED, LOADED = "CIFAR-100", "OpenML 159"
@@ -35,8 +36,8 @@ BASE: dict[str, Any] = {
     "optimizer.momentum": 0.0,
     "optimizer.weight_decay": 0.0,
     "schedule.name": "constant",
-    "epochs": 50,
-    "batch_size": 64,
+    "epochs": EPOCHS,
+    "batch_size": BATCH,
     "drop_last": True,
 }
 
@@ -51,11 +52,18 @@ PRINTED1 = """
 """
 FINAL = Metric("test_error", "final accuracy", "higher", "accuracy", epoch="last", digits=4)
 BEST = Metric("test_error", "best accuracy", "higher", "accuracy", epoch="best_test", digits=4)
-FLATNESS = Metric("flatness", "mean Tr(H^2) / B", epoch="mean", digits=3)
+FLATNESS = Metric(
+    "hessian_trace_of_square", "mean Tr(H^2) / B", epoch="mean", scale=1 / BATCH, digits=3
+)
 SECONDS = Metric("training_seconds", "seconds")
 METRICS = (FINAL, BEST, FLATNESS, SECONDS)
 OTHER_SET = "of the set the code loads"
-EVERY_EPOCH = tuple(epoch / 50 for epoch in range(1, 51))
+CURVATURE = Measure(
+    "hessian_trace_of_square",
+    {"num_samples": NUM_PROBES, "probes": "normal"},
+    samples=BATCH,
+    at=tuple(epoch / EPOCHS for epoch in range(1, EPOCHS + 1)),
+)
 
 
 def _cells(dataset: str) -> list[Cell]:
@@ -116,18 +124,10 @@ FIGURE1 = Artifact(
         Choice("optimizer, epochs, batch", "Adam 1e-3, 50, 64", "code", "optimizer.lr"),
         Choice("test images", "600", "accuracies are multiples of 1/600", "data.subset"),
         Choice("curvature at lambda = 0", "measured", "the printed 0 is a placeholder"),
-        Choice("curvature's average", "over epochs, on the training images", "code: over steps"),
+        Choice("curvature's average", "over epochs, one batch each", "code: over all batches"),
         Choice("runs", "5 seeds, one split", "1 printed: differences are within 600-image noise"),
     ),
-    measures=(
-        Measure(
-            "hessian_squared_trace",
-            {"num_samples": NUM_PROBES},
-            label="flatness",
-            batch_size=64,
-            at=EVERY_EPOCH,
-        ),
-    ),
+    measures=(CURVATURE,),
 )
 
 PAPER = Paper(

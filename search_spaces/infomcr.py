@@ -7,8 +7,10 @@ settings, are not available: a network's settings are those of its own paper.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from search_spaces.presets import SMALL, SMOKE, adjusted
 from search_spaces.printed import rows, table
 from search_spaces.spec import (
     Artifact,
@@ -17,6 +19,7 @@ from search_spaces.spec import (
     Measure,
     Metric,
     Paper,
+    Preset,
     Reported,
     Selection,
     Stage,
@@ -233,8 +236,9 @@ no | -979.3±22.3 -689.6±24.9 -850.3±23.5
 yes | -1138.1±11.0 -748.7±21.3 -886.2±20.5
 """
 COLUMNS3 = [("ResNet-20",), ("WRN-28-2",), ("DenseNet-k12",)]
-GAMMA = Metric("gamma", "gamma-hat", digits=1)
-GAMMA_OPTIONS = {"num_trials": 100, "subset_size": 100}
+GAMMA = Metric("fisher_log_det", "gamma-hat", digits=1)
+SUBSETS = {"num_trials": 100, "num_samples": 100}  # T subsets of N' images
+LOGIT_SCALE = 0.04  # code: logits of norm 25, for Table 3 only
 
 TABLE3 = Artifact(
     id="infomcr/table3",
@@ -244,18 +248,18 @@ TABLE3 = Artifact(
     metrics=(GAMMA,),
     base=BASE,
     cells=tuple(
-        _cell("CIFAR-10", model, reg, gamma=value)
+        _cell("CIFAR-10", model, reg, fisher_log_det=value)
         for (reg,), (model,), value in table(PRINTED3, COLUMNS3, n=RUNS)
     ),
     stages=_stages(RUNS),
     selection=TUNED,
     choices=(
         *REG_CHOICES,
-        Choice("scale", "ln det of Eq. 6", "the code returns half of it", "measure.convention"),
+        Choice("scale", "ln det of Eq. 6", "the code returns half of it", "half"),
         Choice("T and N'", "100 and 100", "the code's; Appendix D is lost"),
         Choice("BatchNorm", "eval mode", "per-sample gradients need it", "measure"),
     ),
-    measures=(Measure("gamma", {**GAMMA_OPTIONS, "logit_norm": 25.0}),),
+    measures=(Measure("fisher_log_det", {**SUBSETS, "logit_scale": LOGIT_SCALE}),),
 )
 
 # -- Figures 2-4: four metrics in three scenarios (section 7.1) ----------------------------------
@@ -287,17 +291,12 @@ BATCH_SIZES = (128, 256, 512, 1024)
 
 SCENARIO_METRICS = (
     ERROR,
-    GAMMA,
-    Metric("fisher_frobenius", "Frobenius norm"),
-    Metric("fisher_spectral_radius", "spectral radius"),
+    Metric("fisher_spectrum/log_det", "gamma-hat", digits=1),
+    Metric("fisher_spectrum/frobenius_squared", "Frobenius norm"),
+    Metric("fisher_spectrum/spectral_radius", "spectral radius"),
     Metric("robustness", "robustness", digits=4),
 )
-SCENARIO_MEASURES = (
-    Measure("gamma", GAMMA_OPTIONS),
-    Measure("fisher_frobenius", GAMMA_OPTIONS),
-    Measure("fisher_spectral_radius", GAMMA_OPTIONS),
-    Measure("robustness"),
-)
+SCENARIO_MEASURES = (Measure("fisher_spectrum", SUBSETS), Measure("robustness"))
 SCENARIO_CHOICES = (
     Choice("training images of scenarios II and III", "all 50,000", "not restated"),
     Choice("'whenever the training loss plateaus'", "/ 10 after 10 epochs", "none stated"),
@@ -308,7 +307,13 @@ SCENARIO_CHOICES = (
 )
 
 
-def _scenario(number: str, name: str, label: str, settings: dict[str, dict[str, Any]]) -> Artifact:
+def _scenario(
+    number: str,
+    name: str,
+    label: str,
+    settings: dict[str, dict[str, Any]],
+    presets: Mapping[str, Preset] | None = None,
+) -> Artifact:
     return Artifact(
         id=f"infomcr/figure{number}",
         title=f"Scenario {name}: test error and four metrics of ResNet-20 on CIFAR-10",
@@ -322,6 +327,7 @@ def _scenario(number: str, name: str, label: str, settings: dict[str, dict[str, 
         selection=FIXED,
         choices=SCENARIO_CHOICES,
         measures=SCENARIO_MEASURES,
+        presets=presets or {},
     )
 
 
@@ -342,12 +348,17 @@ FIGURE3 = _scenario(
     "II, augmentation",
     "augmentation",
     {name: {"data.augmentation": steps} for name, steps in AUGMENTATIONS.items()},
+    {"smoke": adjusted(SMOKE, substitute={"data.augmentation": {}})},
 )
 FIGURE4 = _scenario(
     "4",
     "III, batch size",
     "batch size",
     {str(size): {"batch_size": size} for size in BATCH_SIZES},
+    {
+        "small": adjusted(SMALL, substitute={"batch_size": {}}),
+        "smoke": adjusted(SMOKE, substitute={"batch_size": {128: 16, 256: 32, 512: 64, 1024: 128}}),
+    },
 )
 
 # -- sentences of section 7.2.1 ------------------------------------------------------------------
@@ -381,6 +392,7 @@ CLAIM_TIME = Artifact(
         Choice("step", "regularised from the start", "the time is that of a regularised step"),
         Choice("hardware", "this machine's", "2 GPUs (2080 Ti) in the paper: compare the ratio"),
     ),
+    presets={p.name: adjusted(p, {"epochs": 1}) for p in (SMALL, SMOKE)},
 )
 
 PHASES = ("111", "011", "001", "100", "010")

@@ -1,14 +1,15 @@
 """NSO: Zhang, Li & Ju, "Noise Stability Optimization for Finding Flat Minima" (TMLR 2024).
 
-The tables. Data sets, grids and stages are in `nso_protocol`, figures and
-ablations in `nso_figures`.
+The tables. Data sets, grids and stages are in `nso_protocol`, the rest
+in `nso_figures` and `nso_ablations`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from search_spaces.nso_figures import ABLATIONS, FIGURES
+from search_spaces.nso_ablations import ABLATIONS
+from search_spaces.nso_figures import FIGURES
 from search_spaces.nso_protocol import (
     ACCURACY,
     BASE,
@@ -129,7 +130,7 @@ def _by_dataset(**blocks: Block) -> list[Cell]:
 
 
 def _table3() -> tuple[Cell, ...]:
-    cells = _by_dataset(hessian_trace=_block(TRACES3), test_error=_block(ACCURACIES3))
+    cells = _by_dataset(nso_code_trace=_block(TRACES3), test_error=_block(ACCURACIES3))
     slip = next(c for c in cells if c.key == {"method": "SGD", "dataset": "Caltech-256"})
     number = replace(slip.reported["test_error"], comparable=False, note=LIKELY_SLIP)
     corrected = replace(slip, reported={**slip.reported, "test_error": number})
@@ -171,7 +172,7 @@ def _table4() -> list[Cell]:
         replace(
             cell(method, "Indoor", {"rho": str(radius)}, method={**METHODS[method], "rho": radius}),
             reported={
-                "hessian_trace": traces[method][index],
+                TRACE.key: traces[method][index],
                 "validation_error": accuracies[method][index],
             },
         )
@@ -235,8 +236,8 @@ TABLE5 = Artifact(
         Cell(
             {"task": task, "method": method},
             reported={
-                "hessian_trace": trace,
-                "hessian_lambda1": lambda1,
+                TRACE.key: trace,
+                LAMBDA1.key: lambda1,
                 SCORES.get(task, ACCURACY).key: score,
             },
         )
@@ -283,8 +284,8 @@ TABLE6 = Artifact(
     base=BASE,
     cells=tuple(
         _by_dataset(
-            hessian_lambda1=_block(LAMBDAS6),
-            hessian_trace=_block(TRACES6),
+            nso_code_lambda1=_block(LAMBDAS6),
+            nso_code_trace=_block(TRACES6),
             test_error=_block(ACCURACIES6),
         )
     ),

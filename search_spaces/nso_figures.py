@@ -1,8 +1,7 @@
-"""NSO's figures, and the ablations that its section 3.1 states without a table."""
+"""NSO's figures; see `nso_protocol` for what they share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,6 @@ from search_spaces.nso_protocol import (
     CHOICES,
     COMMON,
     DATASETS,
-    GRIDS,
     HESSIAN_CHOICES,
     METHODS,
     RUNS,
@@ -21,24 +19,15 @@ from search_spaces.nso_protocol import (
     TRACE_MEASURE,
     cell,
     common,
+    sharing_sigma,
     stages,
 )
+from search_spaces.presets import AS_PRINTED, SMALL, SMOKE, adjusted
 from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Selection, Stage
 
 TEST_LOSS = Metric("test_nll", "test loss", digits=3)
 GAP = Metric("test_nll", "generalization gap", digits=3, minus="train_loss")
-SAME_SIGMA = Choice("sigma", "NSO's with k = 1, for every row", "not stated", "method.sigma")
 UNSELECTED = Selection(on="test_nll", epoch="last", stated="nothing is selected; last epoch")
-
-
-def sharing_sigma(tuned: Mapping[str, str], final: Mapping[str, Any]) -> tuple[Stage, ...]:
-    """sigma is tuned for the cells ``tuned`` and serves all of ``final`` on the same data."""
-    sigma = GRIDS["NSO"]
-    return (
-        *stages(),
-        Stage("tune NSO", tuned, {}, sigma, 1, "common", (), COMMON),
-        Stage("final", final, {}, {}, RUNS, "tune NSO", ("dataset",), (*COMMON, *sigma)),
-    )
 
 
 # -- Figure 2: injected noise against the Hessian (section 2.2, Appendix C) ----------------------
@@ -55,7 +44,7 @@ FIGURE2 = Artifact(
     rows=("model",),
     metrics=(
         Metric("perturbation_gap", "measured gap", better="neither", digits=4),
-        Metric("perturbation_gap_hessian", "Hessian approximation", better="neither", digits=4),
+        Metric("perturbation_gap@/hessian", "Hessian approximation", better="neither", digits=4),
     ),
     base={
         "data.source": "mnist",
@@ -79,8 +68,13 @@ FIGURE2 = Artifact(
             "optimizer", "Adam (amsgrad), 1e-4, batch 256", "code; the paper prints epochs only"
         ),
     ),
-    measures=(
-        Measure("perturbation_gap", {"sigmas": FIGURE2_SIGMAS, "num_samples": FIGURE2_DRAWS}),
+    measures=tuple(
+        Measure(
+            "perturbation_gap",
+            {"sigma": sigma, "num_samples": FIGURE2_DRAWS, "parameters": "weights"},
+            label=f"perturbation_gap@{sigma}",
+        )
+        for sigma in FIGURE2_SIGMAS
     ),
 )
 
@@ -231,6 +225,10 @@ FIGURE5 = Artifact(
         Choice("sigma, rho", "their defaults", "not stated"),
     ),
     measures=(TRACE_MEASURE,),
+    presets={
+        "small": adjusted(SMALL, substitute={"batch_size": {8: 32, 16: 64, 32: 128, 64: 256}}),
+        "smoke": adjusted(SMOKE, substitute={"batch_size": {8: 16, 16: 32, 32: 64, 64: 128}}),
+    },
 )
 
 DISTANCE = 1e-4  # code
@@ -268,12 +266,15 @@ FIGURE5_COMBINED = Artifact(
         ),
     ),
     measures=(replace(TRACE_MEASURE, at=FIGURE3_AT),),
+    presets={"smoke": adjusted(SMOKE, substitute={"data.augmentation": {}})},
 )
 
 # -- Figure 6: matrix sensing (section 5) --------------------------------------------------------
 
+MATRIX = {"size": 100, "rank": 5, "measurements": 2500}
+SMOKE_MATRIX = {"size": 12, "rank": 2, "measurements": 120}
 SENSING: dict[str, Any] = {
-    "data.source": {"name": "matrix_sensing", "size": 100, "rank": 5, "measurements": 2500},
+    "data.source": {"name": "matrix_sensing", **MATRIX},
     "data.validation": 0,
     "model": "factorization",
     "loss": "mse",
@@ -281,12 +282,23 @@ SENSING: dict[str, Any] = {
     "optimizer.momentum": 0.0,
     "optimizer.weight_decay": 0.0,
     "schedule.name": "constant",
-    "batch_size": 2500,
+    "batch_size": MATRIX["measurements"],
     "precision": "float64",
 }
 # The code descends a quarter of the gradient of the mean squared error (`factorization`).
 SENSING_RATES = {"0.0025": (0.0025 / 4, 5000), "0.001": (0.001 / 4, 20000)}
 SENSING_SIGMAS = (0.01, 0.02, 0.08)
+SENSING_AT = tuple(step / 50 for step in range(1, 51))
+SENSING_SMALL = adjusted(AS_PRINTED, name="small", comparable=False)
+SENSING_SMOKE = adjusted(
+    AS_PRINTED,
+    {"epochs": 200, "batch_size": SMOKE_MATRIX["measurements"]},
+    {"data.source": {"*": {"name": "matrix_sensing", **SMOKE_MATRIX}}},
+    name="smoke",
+    comparable=False,
+    values=2,
+    measures={"*": SMOKE_MATRIX},
+)
 SENSING_METHODS = {"GD": "SGD", "WP-GD": "WP-SGD", "NSO": "NSO"}
 
 FIGURE6 = Artifact(
@@ -327,128 +339,10 @@ FIGURE6 = Artifact(
     ),
     choices=(
         Choice("sizes, learning rates, sigma", "the code's", "the printed values are lost"),
-        Choice("errors", "divided by the mean square of the targets", "code"),
+        Choice("errors", "as they are", "the code divides by the mean square of the targets"),
     ),
-)
-
-# -- ablations stated in section 3.1 -------------------------------------------------------------
-
-ABLATION_NEGATIVE = Artifact(
-    id="nso/ablation_negative",
-    title="Two-point noise (NSO, k = 1) against two independent draws (WP-SGD), equal gradients",
-    rows=("method",),
-    columns=("dataset",),
-    metrics=(ACCURACY,),
-    base=BASE,
-    cells=common(
-        cell(method, dataset, method={**METHODS[method], "num_perturbations": draws})
-        for method, draws in (("NSO", 1), ("WP-SGD", 2))
-        for dataset in DATASETS
-    ),
-    stages=sharing_sigma({"method": "NSO"}, {"method": ("NSO", "WP-SGD")}),
-    selection=SELECTION,
-    choices=(*CHOICES, SAME_SIGMA),
-)
-
-ABLATION_K = Artifact(
-    id="nso/ablation_k",
-    title="Number k of noise draws of NSO, and WP-SGD with as many gradients (2 k draws)",
-    rows=("method", "k"),
-    columns=("dataset",),
-    metrics=(ACCURACY,),
-    base=BASE,
-    cells=common(
-        cell(method, dataset, {"k": str(k)}, method={**METHODS[method], "num_perturbations": draws})
-        for method, per_k in (("NSO", 1), ("WP-SGD", 2))
-        for k, draws in ((k, per_k * k) for k in (1, 2, 3))
-        for dataset in DATASETS
-    ),
-    stages=sharing_sigma({"method": "NSO", "k": "1"}, {"method": ("NSO", "WP-SGD")}),
-    selection=SELECTION,
-    choices=(
-        *CHOICES,
-        SAME_SIGMA,
-        Choice("values of k", "1, 2, 3", "code; the printed one is lost"),
-    ),
-)
-
-PLAIN: dict[str, Any] = {"optimizer.momentum": 0.0, "optimizer.weight_decay": 0.0}
-PLAIN_METHODS = ("SAM", "USAM", "ASAM", "RSAM", "BSAM", "NSO")
-
-
-def _plain_stages() -> tuple[Stage, ...]:
-    """Each method's own settings are those tuned with momentum and weight decay."""
-    made = list(stages())
-    for method in PLAIN_METHODS:
-        grid = GRIDS[method]
-        tuned, plain = ({"method": method, "training": label} for label in ("tuned", "plain"))
-        made += [
-            Stage(f"tune {method}", tuned, {}, grid, 1, "common", (), COMMON),
-            Stage(
-                f"final {method}",
-                plain,
-                seeds=RUNS,
-                after=f"tune {method}",
-                match=("method", "dataset"),
-                inherit=(*(name for name in COMMON if name not in PLAIN), *grid),
-            ),
-        ]
-    return tuple(made)
-
-
-ABLATION_PLAIN = Artifact(
-    id="nso/ablation_plain",
-    title="Without momentum and weight decay: five sharpness-reducing methods and NSO",
-    rows=("method",),
-    columns=("dataset",),
-    metrics=(TRACE, ACCURACY),
-    metrics_down=True,
-    base=BASE,
-    cells=common(
-        made
-        for method in PLAIN_METHODS
-        for dataset in DATASETS
-        for made in (
-            cell(method, dataset, {"training": "plain"}, **PLAIN),
-            cell(method, dataset, {"training": "tuned"}, hidden=True),
-        )
-    ),
-    stages=_plain_stages(),
-    selection=SELECTION,
-    choices=(
-        *CHOICES,
-        *HESSIAN_CHOICES,
-        Choice("radii and sigma", "those tuned with momentum and weight decay", "not stated"),
-    ),
-    measures=(TRACE_MEASURE,),
-)
-
-SCHEDULE_SIGMAS = (0.01, 0.02, 0.03)
-
-ABLATION_SIGMA_SCHEDULE = Artifact(
-    id="nso/ablation_sigma_schedule",
-    title="Remark 3.1: sigma constant, rising linearly, rising exponentially",
-    rows=("schedule", "sigma"),
-    columns=("dataset",),
-    metrics=(ACCURACY,),
-    base=BASE,
-    cells=common(
-        cell(
-            "NSO",
-            dataset,
-            {"schedule": schedule, "sigma": str(sigma)},
-            method={**METHODS["NSO"], "sigma": sigma, "sigma_schedule": schedule},
-        )
-        for schedule in ("none", "linear", "exp")
-        for sigma in SCHEDULE_SIGMAS
-        for dataset in ("Aircraft", "Indoor")
-    ),
-    stages=(
-        *stages(),
-        Stage("final", {"method": "NSO"}, seeds=1, after="common", match=(), inherit=COMMON),
-    ),
-    selection=SELECTION,
-    choices=(*CHOICES, Choice("sigmas, data sets", "code's", "the remark prints none")),
+    measures=(Measure("recovery_distance", MATRIX, at=SENSING_AT),),
+    presets={"small": SENSING_SMALL, "smoke": SENSING_SMOKE},
 )
 
 FIGURES = (
@@ -461,4 +355,3 @@ FIGURES = (
     FIGURE5_COMBINED,
     FIGURE6,
 )
-ABLATIONS = (ABLATION_NEGATIVE, ABLATION_K, ABLATION_PLAIN, ABLATION_SIGMA_SCHEDULE)

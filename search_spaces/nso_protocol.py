@@ -133,6 +133,16 @@ def stages(*methods: str, runs: int = RUNS, keep: tuple[str, ...] = COMMON) -> t
     return tuple(made)
 
 
+def sharing_sigma(tuned: Mapping[str, str], final: Mapping[str, Any]) -> tuple[Stage, ...]:
+    """sigma is tuned for the cells ``tuned`` and serves all of ``final`` on the same data."""
+    sigma = GRIDS["NSO"]
+    return (
+        *stages(),
+        Stage("tune NSO", tuned, {}, sigma, 1, "common", (), COMMON),
+        Stage("final", final, {}, {}, RUNS, "tune NSO", ("dataset",), (*COMMON, *sigma)),
+    )
+
+
 SELECTION = Selection(
     on="validation_error",
     epoch="last",
@@ -163,17 +173,17 @@ CHOICES = (
     Choice("number of runs", "5", "the only number printed (section 2.1)"),
 )
 
+SAME_SIGMA = Choice("sigma", "NSO's with k = 1, for every row", "not stated", "method.sigma")
+
 # -- what is shown and measured ------------------------------------------------------------------
 
 ACCURACY = Metric(
     "test_error", "test accuracy %", better="higher", shown="accuracy_percent", digits=1
 )
-TRACE = Metric("hessian_trace", "Hessian trace", digits=0)
-LAMBDA1 = Metric("hessian_lambda1", "lambda_1", digits=0)
-TRACE_MEASURE = Measure("hessian_trace", samples=1000, batch_size=16)
-LAMBDA1_MEASURE = Measure(
-    "hessian_top_eigenvalue", label="hessian_lambda1", samples=1000, batch_size=16
-)
+TRACE = Metric("nso_code_trace", "Hessian trace", digits=0)
+LAMBDA1 = Metric("nso_code_lambda1", "lambda_1", digits=0)
+TRACE_MEASURE = Measure("nso_code_trace", {"batch_size": 16, "num_batches": 63})
+LAMBDA1_MEASURE = Measure("nso_code_lambda1", {"batch_size": 16, "num_batches": 63})
 HESSIAN_CHOICES = (
     Choice(
         "Hessian",

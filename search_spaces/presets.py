@@ -65,18 +65,18 @@ SMALL = Preset(
         "method.sigma": 2,
     },
     seeds=3,
-    measures={"*": {"samples": 1000}},
+    measures={"*": {"samples": 1000}, "fisher_spectrum": {"num_trials": 20}},
 )
 
 SMOKE = Preset(
     "smoke",
     "handwritten digits, tiny networks, a few epochs: about a minute a table on two cores",
-    fields={"epochs": 4, "batch_size": 64, "data.augmentation": ()},
+    fields={"epochs": 5, "batch_size": 64, "data.augmentation": (), "data.subset": 800},
     substitute={
         **CARRIED,
         "data.source": {**COMPUTED, "*": "digits"},
         "data.source.confusion": {0: 0, 1000: 60, 2000: 120, 3000: 180, 4000: 240, 5000: 300},
-        "data.subset": {10000: 600, 3000: None},
+        "data.subset": {10000: 600, "*": 800},
         "data.validation": {0: 0, "*": 0.1},
         "model": {
             "mlp": "mlp_tiny",
@@ -104,7 +104,15 @@ SMOKE = Preset(
         "method.sigma": 1,
     },
     seeds=2,
-    measures={"*": {"samples": 128}},
+    measures={
+        "*": {"samples": 128},
+        "fisher_log_det": {"num_trials": 2, "num_samples": 20},
+        "fisher_spectrum": {"num_trials": 2, "num_samples": 20},
+        "nso_code_trace": {"num_batches": 2, "num_samples": 5},
+        "nso_code_lambda1": {"num_batches": 2, "max_products": 5},
+        "perturbation_gap": {"num_samples": 4, "num_probes": 4},
+        "landscape_1d": {"points": 7},
+    },
 )
 
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in (AS_PRINTED, SMALL, SMOKE)}
@@ -175,7 +183,8 @@ class _Shrink:
         """``given`` with substitutions and overrides; ``everything``: with those it lacks, too."""
         shrunk = {key: self.value(key, value) for key, value in given.items()}
         for key, value in self.preset.fields.items():
-            if key in self.preset.substitute or not (everything or key in given):
+            substituted = key in given and key in self.preset.substitute
+            if substituted or not (everything or key in given):
                 continue
             shrunk[key] = value
             if key in given or key not in self.said:
@@ -214,12 +223,11 @@ class _Shrink:
         return replace(stage, fields=self.fields(stage.fields), grid=grid, seeds=seeds)
 
     def measure(self, measure: Measure) -> Measure:
-        overrides: dict[str, Any] = {
-            **self.preset.measures.get("*", {}),
-            **self.preset.measures.get(measure.name, {}),
-        }
-        own = {
-            key: overrides.pop(key) for key in ("samples", "batch_size", "at") if key in overrides
+        overrides: dict[str, Any] = {}
+        for name in ("*", measure.name):
+            overrides.update(self.preset.measures.get(name, {}))
+        own: dict[str, Any] = {
+            key: overrides.pop(key) for key in ("samples", "at") if key in overrides
         }
         if measure.samples is not None and own.get("samples"):
             own["samples"] = min(own["samples"], measure.samples)

@@ -48,6 +48,7 @@ class Metric:
             over all epochs.
         relative_to: Show the ratio to the mean of the cell that has these key entries instead.
         minus: Name of a recorded metric that is subtracted, trial by trial: a gap.
+        scale: Multiplies the recorded number first.
         digits: After the point.
     """
 
@@ -58,6 +59,7 @@ class Metric:
     epoch: Epoch | Literal["mean"] | None = None
     relative_to: Key | None = None
     minus: str = ""
+    scale: float = 1.0
     digits: int = 2
 
     @property
@@ -69,6 +71,7 @@ class Metric:
 
     def display(self, value: float) -> float:
         """The recorded number in the unit of the column."""
+        value *= self.scale
         if self.shown.startswith("accuracy"):
             value = 1 - value
         scale = 100 if self.shown.endswith("percent") else 1000 if "milli" in self.shown else 1
@@ -262,13 +265,14 @@ class Preset:
         comparable: Whether measured numbers may be compared with printed ones.
         fields: Overrides, applied after the cells' own.
         substitute: Dotted field -> {old value or part name: new value}; ``"*"`` matches any. A
-            field found here is exempt from ``fields``. An option of a substituted part
-            (``model.dropout``) is dropped unless its own entry carries it over; ``{}``: as it is.
+            field given by the artifact and found here is exempt from ``fields``; ``{}`` leaves it
+            as it is. An option of a substituted part (``model.dropout``) is dropped unless it
+            has an entry of its own.
         values: At most so many values an axis of a grid (the first, last and evenly between).
         axes: The same for single axes, by their dotted field.
         seeds: At most so many seeds.
         measures: Name of a measure (``"*"``: any) -> overrides of its options or, for
-            ``samples``, ``batch_size`` and ``at``, of itself.
+            ``samples`` and ``at``, of itself.
     """
 
     name: str
