@@ -3,10 +3,8 @@
 import errno
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -132,86 +130,108 @@ def test_a_full_or_read_only_disk(tmp_path, monkeypatch, call, number, sentence)
     assert len(prepared(tmp_path, "some", "some", raw).train) == 20
 
 
-def test_a_disk_that_really_fills(tmp_path):
-    """A write past the process's file-size limit fails as on a full disk: with an error, midway."""
-    script = """
-import resource, signal, sys
-import numpy as np
+LABORATORY = """
+import json, os, resource, signal, sys, time
 from pathlib import Path
+import numpy as np
 from trainables.data.base import DataError
 from trainables.data.store import Part, Raw, prepared
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-pieces = (np.zeros((50, 3, 32, 32), np.uint8) for _ in range(4))
-raw = Raw({"train": Part((200, 3, 32, 32), np.zeros(200), pieces)}, ("a",), "")
-try:
-    prepared(Path(sys.argv[1]), "some", "some", lambda: raw)
-except DataError as error:
-    print(error)
+
+home = Path(sys.argv[1])
+
+def child(work):
+    # A process of its own, forked before torch has computed anything.
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        with os.fdopen(write, "w", buffering=1) as out:
+            try:
+                work(out)
+            except DataError as error:
+                out.write(str(error))
+            out.flush()
+            os._exit(0)
+    os.close(write)
+    return pid, os.fdopen(read)
+
+def raw(chunks):
+    pieces = list(range(4))
+    return Raw({"train": Part((20, 3, 32, 32), np.zeros(20), chunks(pieces))}, ("a",), "")
+
+def race(out):
+    def chunks(pieces):
+        with open(home / "race.log", "a") as log:
+            log.write("x")
+        for _ in pieces:
+            time.sleep(0.05)
+            yield np.full((5, 3, 32, 32), 7, np.uint8)
+    while not (home / "go").exists():
+        time.sleep(0.005)
+    images = prepared(home / "race", "some", "some", lambda: raw(chunks)).train
+    out.write(f"{int((images.store == 7).all())} {len(images)}")
+
+racers = [child(race) for _ in range(4)]
+time.sleep(0.1)
+(home / "go").touch()
+raced = [out.read() for _, out in racers]
+
+def halfway(out):
+    def chunks(pieces):
+        yield np.zeros((5, 3, 32, 32), np.uint8)
+        out.write("halfway\\n")
+        time.sleep(300)
+    prepared(home / "killed", "some", "some", lambda: raw(chunks))
+
+pid, out = child(halfway)
+said = out.readline().strip()
+os.kill(pid, signal.SIGKILL)
+
+def full(out):
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+    prepared(home / "full", "some", "some", lambda: raw(
+        lambda pieces: (np.zeros((5, 3, 32, 32), np.uint8) for _ in pieces)))
+
+limited = child(full)[1].read()
+for _ in range(6):
+    os.wait()
+print(json.dumps({"raced": raced, "said": said, "limited": limited}))
 """
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory):
+    """What several real processes did in three directories; one start of Python for all."""
+    home = tmp_path_factory.mktemp("laboratory")
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", LABORATORY, str(home)], capture_output=True, text=True, check=True
     )
-    assert "cannot prepare 'some-v1'" in done.stdout
-    assert "File too large; mend that, or name another data directory" in done.stdout
-    assert left(tmp_path) == []
+    return home, json.loads(done.stdout)
 
 
-def test_several_processes_at_once_prepare_it_once(tmp_path):
-    script = """
-import sys, time
-import numpy as np
-from pathlib import Path
-from trainables.data.store import Part, Raw, prepared
-where = Path(sys.argv[1])
-def chunks():
-    with open(where / "log", "a") as log: log.write("x")
-    for _ in range(4):
-        time.sleep(0.1)
-        yield np.full((5, 3, 8, 8), 7, np.uint8)
-raw = Raw({"train": Part((20, 3, 8, 8), np.zeros(20), chunks())}, ("a",), "")
-while not (where / "go").exists(): time.sleep(0.01)
-dataset = prepared(where, "some", "some", lambda: raw)
-print(int((dataset.train.store == 7).all()), len(dataset.train))
-"""
-    racers = [
-        subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    (tmp_path / "go").touch()
-    for racer in racers:
-        out, _ = racer.communicate(timeout=120)
-        assert racer.returncode == 0
-        assert out.split() == [b"1", b"20"]
-    assert (tmp_path / "log").read_text() == "x"
-    assert left(tmp_path) == ["some-v1"]
+def test_several_processes_at_once_prepare_it_once(laboratory):
+    home, seen = laboratory
+    assert seen["raced"] == ["1 20"] * 4
+    assert (home / "race.log").read_text() == "x"
+    assert left(home / "race") == ["some-v1"]
 
 
-def test_what_a_killed_process_left_is_cleared(tmp_path):
-    script = """
-import os, sys, time
-import numpy as np
-from pathlib import Path
-from trainables.data.store import Part, Raw, prepared
-def chunks():
-    yield np.zeros((5, 3, 8, 8), np.uint8)
-    print("halfway", flush=True)
-    time.sleep(60)
-raw = Raw({"train": Part((20, 3, 8, 8), np.zeros(20), chunks())}, ("a",), "")
-prepared(Path(sys.argv[1]), "some", "some", lambda: raw)
-"""
-    victim = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
-    assert victim.stdout.readline().strip() == "halfway"
-    victim.send_signal(signal.SIGKILL)
-    victim.communicate()
-    assert not is_prepared(tmp_path, "some")
-    assert len(left(tmp_path)) == 1
-    started = time.monotonic()
-    assert len(prepared(tmp_path, "some", "some", raw).train) == 20  # the lock died with it
-    assert time.monotonic() - started < 60
-    assert left(tmp_path) == ["some-v1"]
+def test_what_a_killed_process_left_is_cleared(laboratory):
+    home, seen = laboratory
+    assert seen["said"] == "halfway"
+    assert not is_prepared(home / "killed", "some")
+    assert len(left(home / "killed")) == 1
+    assert len(prepared(home / "killed", "some", "some", raw).train) == 20  # the lock is free
+    assert left(home / "killed") == ["some-v1"]
+
+
+def test_a_write_that_really_fails_midway(laboratory):
+    """Past the process's file-size limit a write fails as on a full disk: with an error."""
+    home, seen = laboratory
+    assert "cannot prepare 'some-v1'" in seen["limited"]
+    assert "File too large; mend that, or name another data directory" in seen["limited"]
+    assert left(home / "full") == []
 
 
 @pytest.mark.parametrize("file", ["train.inputs.npy", "train.targets.npy", "manifest.json"])
