@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from sweep.data_commands import app as data_app
 
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact
@@ -28,14 +30,17 @@ app = typer.Typer(
 )
 
 
-class Output(str, Enum):
+app.add_typer(data_app)
+
+
+class Output(StrEnum):
     """Of commands that print facts."""
 
     text = "text"
     json = "json"
 
 
-class TableFormat(str, Enum):
+class TableFormat(StrEnum):
     """Of rendered tables."""
 
     terminal = "terminal"
@@ -46,7 +51,7 @@ class TableFormat(str, Enum):
     html = "html"
 
 
-ArtifactId = Annotated[str, typer.Argument(help="A table or figure: PAPER/NAME (see `sweep list`).")]
+ArtifactId = Annotated[str, typer.Argument(help="PAPER/NAME of a table or figure.")]
 PresetName = Annotated[str, typer.Option("--preset", help="paper, small or smoke.")]
 SelectionName = Annotated[
     str, typer.Option("--selection", help="How hyper-parameters are chosen: paper or validation.")
@@ -107,7 +112,7 @@ def run_missing(
     address: Address = None,
     data: DataDir = None,
     cpus: Annotated[float, typer.Option(help="CPUs of each trial.", min=0)] = 1,
-    gpus: Annotated[float, typer.Option(help="GPUs of each trial; 0.25: four share one.", min=0)] = 0,
+    gpus: Annotated[float, typer.Option(help="GPUs of each trial; may be a fraction.", min=0)] = 0,
     concurrency: Annotated[
         int | None, typer.Option(help="Most trials at once [default: as many as fit].", min=1)
     ] = None,
@@ -117,10 +122,10 @@ def run_missing(
 ) -> None:
     """Run what is missing. Safe to stop and to repeat: nothing finished is run again."""
     plan_and_record = _run(
-        artifact, preset, selection, storage, tracking_uri,
+        _artifact(artifact, preset), preset, selection, storage, tracking_uri,
         address, data, cpus, gpus, concurrency, keep_weights,
     )  # fmt: skip
-    _end(*plan_and_record, storage=storage)
+    _end(*plan_and_record)
 
 
 @app.command("table")
@@ -147,7 +152,7 @@ def reproduce(
     address: Address = None,
     data: DataDir = None,
     cpus: Annotated[float, typer.Option(help="CPUs of each trial.", min=0)] = 1,
-    gpus: Annotated[float, typer.Option(help="GPUs of each trial; 0.25: four share one.", min=0)] = 0,
+    gpus: Annotated[float, typer.Option(help="GPUs of each trial; may be a fraction.", min=0)] = 0,
     concurrency: Annotated[
         int | None, typer.Option(help="Most trials at once [default: as many as fit].", min=1)
     ] = None,
@@ -158,11 +163,11 @@ def reproduce(
 ) -> None:
     """Run what is missing, then print the table."""
     planned, record = _run(
-        artifact, preset, selection, storage, tracking_uri,
+        _artifact(artifact, preset), preset, selection, storage, tracking_uri,
         address, data, cpus, gpus, concurrency, keep_weights,
     )  # fmt: skip
     _print_table(planned, record, format)
-    _end(planned, record, storage=storage)
+    _end(planned, record)
 
 
 @app.command("plot")
@@ -183,6 +188,35 @@ def plot(
     path = out or Path(f"{planned.artifact.id.replace('/', '-')}-{preset}.png")
     figures.save(figures.draw(planned, tracker.with_curves(planned, record)), path)
     print(path)
+
+
+@app.command("measure")
+def measure(
+    artifact: ArtifactId,
+    name: Annotated[str, typer.Option("--measure", help="A name in trainables.measures.")],
+    preset: PresetName = "smoke",
+    selection: SelectionName = "paper",
+    storage: StorageUri = "results",
+    tracking_uri: TrackingUri = None,
+    address: Address = None,
+    data: DataDir = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="Of the measure: num_samples=50.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="First so many training images.")] = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train trials again whose weights were not kept.")
+    ] = False,
+) -> None:
+    """Measure a quantity on finished trials, from their kept weights, and record it."""
+    from sweep import remeasure
+
+    shrunk = _artifact(artifact, preset)
+    measured = remeasure.with_measure(shrunk, name, option or [], samples)
+    if not retrain:
+        planned, record, _ = _plan_of(measured, preset, selection, storage, tracking_uri)
+        remeasure.check_weights(planned, record, storage)
+    _end(*_run(measured, preset, selection, storage, tracking_uri, address, data))
 
 
 @app.command("status")
@@ -235,9 +269,7 @@ def doctor(
     from sweep import doctor as checks
 
     findings = checks.examine(storage, _uri(storage, tracking_uri), data)
-    _print(
-        [vars(f) for f in findings] if format is Output.json else checks.text(findings), format
-    )
+    _print([vars(f) for f in findings] if format is Output.json else checks.text(findings), format)
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(1)
 
@@ -266,28 +298,35 @@ def _artifact(name: str, preset: str) -> Artifact:
 def _plan(
     artifact: str, preset: str, selection: str, storage: str, tracking_uri: str | None
 ) -> tuple[Plan, Record, Tracker]:
+    shrunk = _artifact(artifact, preset)
+    return _plan_of(shrunk, preset, selection, storage, tracking_uri)
+
+
+def _plan_of(
+    artifact: Artifact, preset: str, selection: str, storage: str, tracking_uri: str | None
+) -> tuple[Plan, Record, Tracker]:
     from sweep.aggregate import selection as find_rule
     from sweep.plan import plan
 
-    shrunk, rule = _artifact(artifact, preset), find_rule(selection)
+    rule = find_rule(selection)
     tracker = _tracker(storage, tracking_uri)
     record = tracker.record()
-    planned = plan(shrunk, preset, rule, record)
+    planned = plan(artifact, preset, rule, record)
     return planned, tracker.with_curves(planned, record), tracker
 
 
 def _run(
-    artifact: str,
+    artifact: Artifact,
     preset: str,
     selection: str,
     storage: str,
     tracking_uri: str | None,
     address: str | None,
     data: Path | None,
-    cpus: float,
-    gpus: float,
-    concurrency: int | None,
-    keep_weights: str,
+    cpus: float = 1,
+    gpus: float = 0,
+    concurrency: int | None = None,
+    keep_weights: str = "none",
 ) -> tuple[Plan, Record]:
     from sweep import progress
     from sweep.aggregate import selection as find_rule
@@ -295,14 +334,14 @@ def _run(
 
     if keep_weights not in ("none", "last", "best"):
         raise ValueError(f"--keep-weights {keep_weights!r}: allowed are none, last, best")
-    shrunk, rule = _artifact(artifact, preset), find_rule(selection)
+    rule = find_rule(selection)
     execution: dict[str, Any] = {"keep_weights": keep_weights}
     if data is not None:
         execution["data_dir"] = str(data.expanduser().resolve())
     settings = Settings(storage, address, cpus, gpus, concurrency, execution)
     tracker = _tracker(storage, tracking_uri)
     watcher = progress.watcher()
-    return run(shrunk, preset, rule, tracker, settings, watcher, render=_attachments)
+    return run(artifact, preset, rule, tracker, settings, watcher, render=_attachments)
 
 
 def _table(planned: Plan, record: Record) -> Table:
@@ -327,7 +366,7 @@ def _print_table(planned: Plan, record: Record, format: TableFormat) -> None:  #
     sys.stdout.write(tables.render(_table(planned, record), format.value).rstrip("\n") + "\n")
 
 
-def _end(planned: Plan, record: Record, storage: str) -> None:
+def _end(planned: Plan, record: Record) -> None:
     """Say how the sweep ended; exit 1 if a trial is still missing."""
     left = planned.missing(record)
     failed = [trial for trial in left if record.status(trial.trial_id) == "failed"]

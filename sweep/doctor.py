@@ -56,10 +56,7 @@ def text(findings: list[Finding]) -> str:
 
 def _python() -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):
-        yield Finding("python", "broken", version, "install Python 3.11 or newer")
-    else:
-        yield Finding("python", "ok", version)
+    yield Finding("python", "ok", version)
 
 
 def _torch() -> Iterator[Finding]:
@@ -83,7 +80,7 @@ def _torch() -> Iterator[Finding]:
             size = properties.total_memory / 1024**3
             yield Finding("gpu", "ok", f"{properties.name}, {size:.0f} GiB")
     else:
-        yield Finding("gpu", "note", "none", "trials run on CPUs; presets smoke and small suit that")
+        yield Finding("gpu", "note", "none", "trials run on CPUs: preset smoke suits that")
 
 
 def _ray() -> Iterator[Finding]:
@@ -131,11 +128,12 @@ def _mlflow(uri: str) -> Iterator[Finding]:
 
 def _data(data_dir: Path | None) -> Iterator[Finding]:
     from trainables import data
+    from trainables.data import catalog
 
     directory = data.data_directory(data_dir)
-    ready, missing = [], []
-    for name in data.names():
-        (ready if data.is_ready(name, data_dir) else missing).append(name)
+    states = {name: catalog.status(name, directory).state for name in data.names()}
+    missing = [name for name, state in states.items() if state is catalog.State.MISSING]
+    ready = [name for name in states if name not in missing]
     yield Finding("data", "ok", f"ready: {', '.join(ready) or 'none'}")
     if missing:
         yield Finding(

@@ -47,13 +47,13 @@ def _size(artifact: Artifact) -> int:
 
 def text(listed: list[dict[str, Any]]) -> str:
     """The list as a table, a line an artifact."""
-    from search_spaces import PRESETS as presets
+    from search_spaces import PRESETS
 
     width = max((len(row["artifact"]) for row in listed), default=0)
-    head = f"{'artifact':{width}}  " + "".join(f"{name:>8}" for name in presets) + "  what it shows"
+    head = f"{'artifact':{width}}  " + "".join(f"{name:>8}" for name in PRESETS) + "  what it shows"
     lines = [head]
     for row in listed:
-        counts = "".join(f"{row['trials'].get(name, '-'):>8}" for name in presets)
+        counts = "".join(f"{row['trials'].get(name, '-'):>8}" for name in PRESETS)
         what = row["title"] + (f" [not yet: {row['blocked']}]" if row["blocked"] else "")
         lines.append(f"{row['artifact']:{width}}  {counts}  {what}")
     lines.append("columns: trials under each preset; `sweep plan ARTIFACT` shows them")

@@ -15,7 +15,7 @@ _reporters: dict[int, _Reporter] = {}
 _numbers = itertools.count()
 
 
-class Listener(tune.Callback):  # type: ignore[misc]
+class Listener(tune.Callback):
     """Passes trial reports on to the driver's reporter.
 
     Tune pickles its callbacks, also on their way into its own loop, and a reporter

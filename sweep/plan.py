@@ -9,7 +9,7 @@ difference: planned trials less those the record has.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any
@@ -89,7 +89,7 @@ class Plan:
             any(
                 record.value(trial.trial_id, name) is not None
                 for name in record.metric_names()
-                if request.within([name])
+                if request.within({name: None})
             )
             for request in self.requests(trial)
         )
@@ -125,7 +125,7 @@ def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Reco
     return Plan(artifact, preset, selection, cells, tuple(stages.values()))
 
 
-def every_cell(artifact: Artifact) -> Iterator[Cell]:
+def every_cell(artifact: Artifact) -> list[Cell]:
     """The artifact's cells, repeated for each registered name of ``artifact.every``."""
 
     def repeat(cells: list[Cell], label: str, package: str) -> list[Cell]:
@@ -144,8 +144,10 @@ def every_cell(artifact: Artifact) -> Iterator[Cell]:
             for cell in cells
         ]
 
-    packages = artifact.every.items()
-    return iter(reduce(lambda cells, item: repeat(cells, *item), packages, list(artifact.cells)))
+    cells = list(artifact.cells)
+    for label, package in artifact.every.items():
+        cells = repeat(cells, label, package)
+    return cells
 
 
 def _expand(

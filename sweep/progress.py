@@ -59,8 +59,13 @@ class _Bar(_Quiet):
         self._running: set[str] = set()
 
     def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         self.close()
         self.said(_opening(plan, todo, slots))
@@ -109,9 +114,7 @@ class _Bar(_Quiet):
         if self._progress is not None:
             left = self._total - self._done - len(self._running)
             counts = f"{self._done} done  {len(self._running)} running  {left} left"
-            self._progress.update(
-                self._task, completed=sum(self._epochs.values()), counts=counts
-            )
+            self._progress.update(self._task, completed=sum(self._epochs.values()), counts=counts)
 
 
 def _console() -> Any:
@@ -123,7 +126,7 @@ def _console() -> Any:
 def _opening(plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> str:
     known = len(plan.trials) - len(todo)
     later = sum(stage.pending for stage in plan.stages)
-    parts = [f"{plan.artifact.id}, preset {plan.preset}: {len(todo)} trials to run, {slots} at once"]
+    parts = [f"{plan.artifact.id}, preset {plan.preset}: {len(todo)} to run, {slots} at once"]
     if known:
         parts.append(f"{known} already recorded")
     if later:
@@ -144,5 +147,3 @@ def _outcome(outcome: str, result: TrialResult | None) -> str:
     if "test_error" in numbers:
         return f"test error {100 * numbers['test_error']:.2f} % in {seconds}"
     return f"done in {seconds}"
-
-

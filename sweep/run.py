@@ -37,7 +37,7 @@ class ResourceError(Exception):
     """More CPUs or GPUs are asked for than there are; the message has the numbers."""
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The sweep was interrupted; the message says how to go on."""
 
 
@@ -131,7 +131,7 @@ def run(
             if reporter.error is not None:
                 raise reporter.error
             if reporter.unfinished:
-                raise Stopped(
+                raise StoppedError(
                     f"stopped with {len(reporter.unfinished)} trials unfinished; "
                     "what is finished is recorded, the same command continues"
                 )

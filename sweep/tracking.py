@@ -125,9 +125,11 @@ class Tracker:
             run_id=run.info.run_id,
         )
 
-    def _curve(self, run_id: str, name: str) -> list[tuple[int, float]]:
+    def _curve(self, run_id: str, name: str) -> list[float]:
+        """A metric epoch by epoch, from the first; NaN where it was not measured."""
         points = self._call(self._client.get_metric_history, run_id, name)
-        return sorted((point.step, point.value) for point in points)
+        by_epoch = {point.step: point.value for point in points}
+        return [by_epoch.get(epoch, math.nan) for epoch in range(1, max(by_epoch, default=0) + 1)]
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -189,9 +191,7 @@ class Tracker:
         params = [Param(name, str(value)) for name, value in trial.config.flat().items()]
         provenance = [RunTag(f"provenance.{k}", v) for k, v in result.provenance.items()]
         first, rest = points[: METRICS_A_CALL // 2], points[METRICS_A_CALL // 2 :]
-        self._call(
-            self._client.log_batch, run_id, first, params[:PARAMS_A_CALL], provenance
-        )
+        self._call(self._client.log_batch, run_id, first, params[:PARAMS_A_CALL], provenance)
         for start in range(0, len(rest), METRICS_A_CALL):
             self._call(self._client.log_batch, run_id, rest[start : start + METRICS_A_CALL])
         self._close(run_id, result.status, "")
@@ -318,4 +318,4 @@ def _sentence(uri: str, error: BaseException) -> str:
     return f"tracking store {uri!r} cannot be used ({reason[:300]}); {mend}"
 
 
-__all__ = ["TrackingError", "Tracker", "default_uri"]
+__all__ = ["Tracker", "TrackingError", "default_uri"]

@@ -66,9 +66,9 @@ def test_a_checkpoint_comes_back_as_it_was(store: Storage) -> None:
     assert loaded == state
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[:40] + b"x" + b[41:], lambda b: b""])
-def test_a_damaged_checkpoint_is_never_loaded(store: Storage, damage) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("kept", [0, 31, 200, -1])
+def test_a_damaged_checkpoint_is_never_loaded(store: Storage, kept: int) -> None:
     checkpoint.save(store, "checkpoint.pt", {"epoch": 3})
-    store.write("checkpoint.pt", damage(store.read("checkpoint.pt")))
+    store.write("checkpoint.pt", store.read("checkpoint.pt")[:kept] + b"x")
     with pytest.raises(checkpoint.CheckpointError, match="is damaged"):
         checkpoint.load(store, "checkpoint.pt")

@@ -24,7 +24,7 @@ from pydantic import (
 
 from trainables.registry import Count, Fraction, Index, NonNegative, Positive, explain
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION: Literal[1] = 1
 """Raised whenever the training loop changes numbers: old results then no longer count as done."""
 
 

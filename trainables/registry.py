@@ -11,7 +11,7 @@ so that a part is written, validated, hashed and documented in one place.
         def __init__(self, *, rho: Positive = 0.05): ...
 
     methods.build("sam", rho=0.1)
-    methods.build("sma")          # ValueError: unknown method 'sma' (did you mean 'sam'?); known: ...
+    methods.build("sma")  # ValueError: unknown method 'sma' (did you mean 'sam'?); known: ...
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Registry(Generic[Part]):
 
 
 def _schema_of(part: Callable[..., Any], given: frozenset[str]) -> type[_Options]:
-    target = part.__init__ if inspect.isclass(part) else part  # type: ignore[misc]
+    target = part.__init__ if inspect.isclass(part) else part
     hints = get_type_hints(target, include_extras=True)
     fields: dict[str, Any] = {}
     for parameter in inspect.signature(part).parameters.values():

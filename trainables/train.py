@@ -40,7 +40,10 @@ from trainables.stored import (
     write_weights,
 )
 
-LOSSES = {"cross_entropy": nn.functional.cross_entropy, "mse": nn.functional.mse_loss}
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cross_entropy": nn.functional.cross_entropy,
+    "mse": nn.functional.mse_loss,
+}
 EVALUATION_BATCH = 1000
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
 
@@ -223,9 +226,7 @@ class Trial:
         self.gradient_evaluations += self.method.cost
         low_precision = config.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
-            out = self.method.gradient(
-                self.model, self.loss_fn, inputs, targets, generator=noise
-            )
+            out = self.method.gradient(self.model, self.loss_fn, inputs, targets, generator=noise)
         if config.optimizer.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip_norm)
         self.optimizer.step()
@@ -272,9 +273,7 @@ class Trial:
             config=self.config.model_dump(mode="json"),
             metrics=metrics,
             history=self.history,
-            provenance=provenance(
-                str(self.device), self.config.precision, self.execution.threads
-            ),
+            provenance=provenance(str(self.device), self.config.precision, self.execution.threads),
         )
 
     @property
@@ -396,9 +395,7 @@ def fit(
     return trial.finish()
 
 
-def settled(
-    config: TrialConfig, execution: Execution, storage: Storage
-) -> TrialResult | None:
+def settled(config: TrialConfig, execution: Execution, storage: Storage) -> TrialResult | None:
     """The outcome of a trial that need not be trained (again); None if it must.
 
     A finished trial that lacks one of ``execution.measures`` is measured from its weights, if

@@ -19,8 +19,10 @@ REPORT_EVERY = 2.0
 """Seconds between reports of a running trial; also how long a step may keep Tune waiting."""
 
 
-class TrialTrainable(tune.Trainable):  # type: ignore[misc]
-    """Runs ``config["trial"]`` (JSON: ``trial_id``, ``config``, ``measures``) under ``config["execution"]``.
+class TrialTrainable(tune.Trainable):
+    """Runs ``config["trial"]`` (JSON: ``trial_id``, ``config``, ``measures``).
+
+    ``config["execution"]`` has the options of `trainables.train.Execution`.
 
     Reports ``trial_id``, ``epoch``, ``epochs`` and the latest numbers, and at the end
     ``outcome``: ``done``, ``diverged`` or ``failed`` (with ``error``). The result itself is in
