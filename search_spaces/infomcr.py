@@ -257,7 +257,7 @@ TABLE3 = Artifact(
         *REG_CHOICES,
         Choice("scale", "ln det of Eq. 6", "the code returns half of it", "half"),
         Choice("T and N'", "100 and 100", "the code's; Appendix D is lost"),
-        Choice("BatchNorm", "eval mode", "per-sample gradients need it", "measure"),
+        Choice("BatchNorm in gamma-hat", "eval mode", "per-sample gradients need it", "measure"),
     ),
     measures=(Measure("fisher_log_det", {**SUBSETS, "logit_scale": LOGIT_SCALE}),),
 )

@@ -244,6 +244,7 @@ TABLE5 = Artifact(
         for (task, method), (trace, lambda1, score) in rows(PRINTED5, n=3)
     ),
     stages=(Stage("final", seeds=3),),
+    selection=SELECTION,
     choices=(Choice("number of runs", "3", "not stated; code"),),
     blocked="it needs text and image-text models: CLIP ViT-S/16 with Conceptual Captions 3M, and"
     " GPT-2 with teacher rationales for CommonsenseQA and StrategyQA",

@@ -8,10 +8,11 @@ named by dotted paths into `trainables.config.TrialConfig` (``optimizer.lr``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as dataclass_replace
 from itertools import product
+from math import prod
 from typing import Any, Literal
 
 Fields = Mapping[str, Any]
@@ -149,6 +150,10 @@ class Stage:
             cell.key.get(label) in (allowed if isinstance(allowed, tuple) else (allowed,))
             for label, allowed in self.where.items()
         )
+
+    def size(self, cells: Iterable[Cell]) -> int:
+        """Trials of the stage over ``cells``, as if no two were the same."""
+        return sum(map(self.covers, cells)) * prod(map(len, self.grid.values())) * self.seeds
 
     def points(self) -> Iterator[dict[str, Any]]:
         """Every grid point as dotted overrides, the last axis fastest."""

@@ -1,0 +1,298 @@
+"""What holds for every artifact of every paper, and for whoever adds one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+import search_spaces
+from search_spaces import presets, printed
+from search_spaces.spec import Artifact, Cell, Metric, Preset, Reported, Stage
+from sweep.plan import every_cell
+from trainables import measures
+from trainables.config import TrialConfig, merge
+
+ARTIFACTS = search_spaces.artifacts()
+RUNNABLE = [a for a in ARTIFACTS if not a.blocked]
+every_artifact = pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda a: a.id)
+every_runnable = pytest.mark.parametrize("artifact", RUNNABLE, ids=lambda a: a.id)
+every_preset = pytest.mark.parametrize("preset", search_spaces.PRESETS)
+
+IDS = """
+nrs: table1 table2 table3 figure1
+amp: table1 table2 figure2 figure6 figure7 figure8 claim_cost
+infomcr: table1 table2 table3 figure2 figure3 figure4 claim_time claim_stage_ablation
+nso: table2 table3 table4 table5 table6 figure2 figure3 figure4 figure5 figure6
+fa: figure1
+compare: methods
+"""
+
+
+def test_the_promised_artifacts_are_there() -> None:
+    promised = {
+        f"{paper}/{name}"
+        for paper, _, names in (line.partition(": ") for line in IDS.strip().splitlines())
+        for name in names.split()
+    }
+    known = {artifact.id for artifact in ARTIFACTS}
+    assert promised <= known
+    assert len(known) == len(ARTIFACTS)
+    assert [a.id for a in ARTIFACTS if a.blocked] == [
+        "nso/table5",
+        "nso/figure2_bert",
+        "nso/figure2_gcn",
+    ]
+
+
+def test_importing_needs_neither_torch_nor_ray() -> None:
+    heavy = "torch", "ray", "mlflow", "numpy", "pandas"
+    code = (
+        "import sys, search_spaces; search_spaces.artifacts()\n"
+        "for a in search_spaces.artifacts():\n"
+        "    for p in search_spaces.PRESETS: search_spaces.apply(a, p)\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_artifact_names_the_nearest_and_all() -> None:
+    with pytest.raises(ValueError, match="did you mean 'nrs/table1'") as caught:
+        search_spaces.find("nrs/tabel1")
+    assert all(artifact.id in str(caught.value) for artifact in ARTIFACTS)
+
+
+def test_an_unknown_preset_names_the_nearest_and_all() -> None:
+    with pytest.raises(ValueError, match=r"'smok' \(did you mean 'smoke'\?\); known: paper, small"):
+        presets.find("smok")
+
+
+# -- shape ---------------------------------------------------------------------------------------
+
+
+@every_artifact
+def test_no_two_cells_share_a_place(artifact: Artifact) -> None:
+    keys = [frozenset(cell.key.items()) for cell in artifact.cells]
+    assert len(set(keys)) == len(keys)
+    shown = [c for c in artifact.cells if not c.hidden]
+    apart = (*artifact.rows, *artifact.columns, artifact.x, *artifact.panels)
+    places = [tuple(c.key.get(label) for label in apart) for c in shown]
+    assert len(set(places)) == len(places)
+
+
+@every_artifact
+def test_printed_numbers_are_of_metrics_that_are_shown(artifact: Artifact) -> None:
+    keys = [metric.key for metric in artifact.metrics]
+    assert len(set(keys)) == len(keys)
+    assert {name for cell in artifact.cells for name in cell.reported} <= set(keys)
+    for cell in artifact.cells:
+        for number in cell.reported.values():
+            assert number.comparable or number.note, "say why it cannot be compared"
+
+
+@every_artifact
+def test_stages_cover_every_cell_and_start_from_earlier_ones(artifact: Artifact) -> None:
+    cells = list(artifact.cells)
+    names = [stage.name for stage in artifact.stages]
+    assert len(set(names)) == len(names)
+    for cell in cells:
+        assert any(stage.covers(cell) for stage in artifact.stages), cell.key
+    for index, stage in enumerate(artifact.stages):
+        assert any(stage.covers(cell) for cell in cells), stage.name
+        assert stage.seeds > 0
+        if stage.after is None:
+            assert not stage.inherit
+            continue
+        parent = artifact.stages[names.index(stage.after)]
+        assert names.index(stage.after) < index
+        assert stage.inherit
+        for cell in filter(stage.covers, cells):
+            match = tuple(cell.key) if stage.match is None else stage.match
+            agreeing = [
+                c
+                for c in filter(parent.covers, cells)
+                if all(c.key.get(label) == cell.key.get(label) for label in match)
+            ]
+            assert len(agreeing) == 1, (stage.name, cell.key)
+
+
+@every_artifact
+def test_every_choice_has_a_reading_and_a_reason(artifact: Artifact) -> None:
+    assert artifact.selection.stated
+    for choice in artifact.choices:
+        assert choice.what
+        assert choice.reading
+        assert choice.why
+    assert len({choice.what for choice in artifact.choices}) == len(artifact.choices)
+
+
+@every_runnable
+@every_preset
+def test_every_configuration_is_valid(artifact: Artifact, preset: str) -> None:
+    shrunk = search_spaces.apply(artifact, preset)
+    seen: set[str] = set()
+    for stage in shrunk.stages:
+        point = next(stage.points())
+        for cell in filter(stage.covers, every_cell(shrunk)):
+            given = {**shrunk.base, **cell.fields, **stage.fields, **point}
+            if repr(given) not in seen:
+                TrialConfig(**merge({}, given))
+                seen.add(repr(given))
+    for measure in shrunk.measures:
+        measures.registry.resolve(measure.name, measure.options)
+        assert all(0 < at <= 1 for at in measure.at)
+
+
+@every_runnable
+def test_grids_are_of_fields_and_options_that_exist(artifact: Artifact) -> None:
+    for stage in artifact.stages:
+        cell = next(c for c in every_cell(artifact) if stage.covers(c))
+        for point in stage.points():
+            TrialConfig(**merge({}, {**artifact.base, **cell.fields, **stage.fields, **point}))
+
+
+# -- presets -------------------------------------------------------------------------------------
+
+
+@every_artifact
+def test_preset_paper_changes_nothing(artifact: Artifact) -> None:
+    assert search_spaces.apply(artifact, "paper") == artifact
+
+
+@every_runnable
+@pytest.mark.parametrize("preset", ["small", "smoke"])
+def test_a_shrunk_artifact_says_so(artifact: Artifact, preset: str) -> None:
+    shrunk = search_spaces.apply(artifact, preset)
+    assert not shrunk.presets.get(preset, presets.PRESETS[preset]).comparable
+    if artifact.id != "amp/figure6":  # two spirals are small as they are
+        changed = [f.name for f in fields(artifact) if f.name != "notes"]
+        differs = any(getattr(shrunk, name) != getattr(artifact, name) for name in changed)
+        assert differs == bool(shrunk.notes)
+    assert [c.key for c in shrunk.cells] == [c.key for c in artifact.cells]
+    for before, after in zip(artifact.stages, shrunk.stages, strict=True):
+        assert after.seeds <= before.seeds
+        assert set(after.grid) <= set(before.grid)
+
+
+@every_runnable
+def test_smoke_needs_no_download_and_few_trials(artifact: Artifact) -> None:
+    """About a minute a table on two cores: at most 80 trials of about 1.5 seconds."""
+    shrunk = search_spaces.apply(artifact, "smoke")
+    if artifact.every:  # as many as there are registered parts
+        shrunk = shrunk.replace(cells=tuple(every_cell(shrunk)))
+    trials = set()
+    for stage in shrunk.stages:
+        for cell in filter(stage.covers, shrunk.cells):
+            for point in stage.points():
+                given = merge({}, {**shrunk.base, **cell.fields, **stage.fields, **point})
+                source = given["data"]["source"]
+                name = source if isinstance(source, str) else source["name"]
+                assert name in ("digits", "spirals", "matrix_sensing")
+                trials |= {(repr(given), seed) for seed in range(stage.seeds)}
+    assert len(trials) <= 80
+
+
+def shrink(artifact: Artifact, **preset: Any) -> Artifact:
+    return search_spaces.apply(artifact, Preset("test", "", **preset))
+
+
+TOY = Artifact(
+    id="toy/table",
+    title="",
+    cells=(
+        Cell({"model": "a"}, {"model": {"name": "vgg16", "dropout": 0.1, "hidden": (8,)}}),
+        Cell({"model": "b"}, {"model": "mlp", "epochs": 7, "batch_size": 32}),
+    ),
+    stages=(
+        Stage("one", grid={"optimizer.lr": (1.0, 2.0, 3.0), "epochs": (5, 6)}, seeds=4),
+        Stage("two", fields={"data.validation": 5000}, seeds=1),
+    ),
+    metrics=(Metric("test_error", "error"),),
+    rows=("model",),
+    base={"data.validation": 0, "epochs": 10},
+)
+
+
+def test_fields_override_where_they_are_given_and_in_the_base() -> None:
+    shrunk = shrink(TOY, fields={"epochs": 2, "data.subset": 100})
+    assert shrunk.base == {"data.validation": 0, "epochs": 2, "data.subset": 100}
+    assert shrunk.cells[1].fields == {"model": "mlp", "epochs": 2, "batch_size": 32}
+    assert shrunk.stages[0].grid == {"optimizer.lr": (1.0, 2.0, 3.0)}
+    assert shrunk.notes == ("epochs: 7 → 2, 5 6 → 2, 10 → 2", "data.subset: default → 100")
+
+
+def test_a_substituted_part_keeps_only_the_options_it_is_told_to() -> None:
+    shrunk = shrink(TOY, substitute={"model": {"vgg16": "cnn"}, "model.dropout": {}})
+    assert shrunk.cells[0].fields == {"model": {"name": "cnn", "dropout": 0.1}}
+    assert shrunk.cells[1].fields == TOY.cells[1].fields
+    assert shrunk.notes == ("model: vgg16 → cnn",)
+
+
+def test_a_substitution_goes_before_an_override() -> None:
+    shrunk = shrink(TOY, fields={"batch_size": 1}, substitute={"batch_size": {32: 16}})
+    assert shrunk.cells[1].fields["batch_size"] == 16
+    assert shrunk.base["batch_size"] == 1
+
+
+def test_a_star_matches_what_has_no_entry_of_its_own() -> None:
+    shrunk = shrink(TOY, substitute={"data.validation": {0: 0, "*": 0.1}})
+    assert shrunk.base["data.validation"] == 0
+    assert shrunk.stages[1].fields == {"data.validation": 0.1}
+
+
+def test_grids_are_thinned_and_seeds_capped() -> None:
+    shrunk = shrink(TOY, values=2, axes={"epochs": 1}, seeds=2)
+    assert shrunk.stages[0].grid == {"optimizer.lr": (1.0, 3.0), "epochs": (6,)}
+    assert [stage.seeds for stage in shrunk.stages] == [2, 1]
+    assert "seeds: 4 → 2" in shrunk.notes
+
+
+@pytest.mark.parametrize(
+    ("count", "kept"),
+    [(1, (3,)), (2, (1, 5)), (3, (1, 3, 5)), (5, (1, 2, 3, 4, 5)), (9, (1, 2, 3, 4, 5))],
+)
+def test_thin_keeps_first_last_and_evenly_between(count: int, kept: tuple[int, ...]) -> None:
+    assert presets.thin((1, 2, 3, 4, 5), count) == kept
+
+
+def test_an_artifacts_own_preset_replaces_the_general_one() -> None:
+    own = Preset("smoke", "", fields={"epochs": 3})
+    shrunk = search_spaces.apply(TOY.replace(presets={"smoke": own}), "smoke")
+    assert shrunk.base == {"data.validation": 0, "epochs": 3}
+
+
+# -- printed text --------------------------------------------------------------------------------
+
+
+def test_a_printed_line_is_labels_and_numbers() -> None:
+    ((labels, numbers),) = printed.rows("\n  ResNet18 | NRS | 96.01±0.15 24.0 - \n", n=3)
+    assert labels == ("ResNet18", "NRS")
+    assert numbers == [Reported(96.01, 0.15, 3), Reported(24.0, None, 3), Reported(None)]
+
+
+def test_a_line_without_labels_and_a_short_line_are_errors() -> None:
+    with pytest.raises(ValueError, match="no labels in '1 2'"):
+        list(printed.rows("1 2"))
+    with pytest.raises(ValueError, match="shorter"):
+        list(printed.table("a | 1", [("x",), ("y",)]))
+
+
+def test_metrics_are_shown_in_their_unit() -> None:
+    assert Metric("e", "", shown="accuracy_percent").display(0.25) == 75
+    assert Metric("e", "", shown="accuracy").display(0.25) == 0.75
+    assert Metric("e", "", shown="percent").display(0.25) == 25
+    assert Metric("e", "", shown="milliseconds").display(0.25) == 250
+    assert Metric("e", "", scale=0.5).display(0.25) == 0.125
+
+
+def test_a_metrics_key_says_what_is_read() -> None:
+    assert Metric("a", "").key == "a"
+    assert Metric("a", "", minus="b").key == "a-b"
+    assert Metric("a", "", epoch="mean").key == "a@mean"
+    assert Metric("a", "", relative_to={"method": "erm"}).key == "a/ratio"
