@@ -196,7 +196,7 @@ class _Reporter:
         self._watcher = watcher
 
     def heard(self, report: Mapping[str, Any]) -> None:
-        trial = self.unfinished.get(report.get("trial_id", ""))
+        trial = self.unfinished.get(report.get("identity", ""))
         if trial is None:
             return
         if "outcome" not in report:

@@ -24,9 +24,10 @@ class TrialTrainable(tune.Trainable):
 
     ``config["execution"]`` has the options of `trainables.train.Execution`.
 
-    Reports ``trial_id``, ``epoch``, ``epochs`` and the latest numbers, and at the end
-    ``outcome``: ``done``, ``diverged`` or ``failed`` (with ``error``). The result itself is in
-    storage before ``outcome`` is reported. An exception in the training code is an outcome, not
+    Reports ``identity`` (the trial's id; Tune keeps ``trial_id`` for its own), ``epoch``,
+    ``epochs`` and the latest numbers, and at the end ``outcome``: ``done``, ``diverged`` or
+    ``failed`` (with ``error``). The result itself is in storage before ``outcome`` is reported.
+    An exception in the training code is an outcome, not
     a crash: it would be raised again on any node. A process that dies is retried by Tune and
     continues from the trial's checkpoint.
     """
@@ -53,7 +54,7 @@ class TrialTrainable(tune.Trainable):
         except Exception as error:
             message = f"{type(error).__name__}: {error}"
             report = {"outcome": "failed", "error": message, "traceback": traceback.format_exc()}
-            return self._final({"trial_id": asked["trial_id"], **report})
+            return self._final({"identity": asked["trial_id"], **report})
 
     def _advance(self, asked: dict[str, Any]) -> dict[str, Any]:
         from trainables.config import TrialConfig
@@ -73,14 +74,14 @@ class TrialTrainable(tune.Trainable):
             )
             stored = settled(config, execution, storage)
             if stored is not None:
-                return self._final({"trial_id": config.trial_id, "outcome": stored.status})
+                return self._final({"identity": config.trial_id, "outcome": stored.status})
             self._trial = Trial(config, execution, storage)
         trial, started = self._trial, time.monotonic()
         numbers: dict[str, float] = {}
         while not trial.finished and time.monotonic() - started < REPORT_EVERY:
             numbers = trial.run_epoch()
         report = {
-            "trial_id": trial.config.trial_id,
+            "identity": trial.config.trial_id,
             "epoch": trial.epoch,
             "epochs": trial.config.epochs,
             "numbers": numbers,

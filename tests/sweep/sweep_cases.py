@@ -1,0 +1,57 @@
+"""Small real sweeps: a few trials of a second or less, through Ray and MLflow as users have them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from search_spaces.spec import Artifact, Cell, Metric, Stage
+from sweep.aggregate import SELECTIONS
+from sweep.plan import Plan, PlannedTrial
+from sweep.record import Record
+from sweep.run import Settings, run
+from sweep.tracking import Tracker, default_uri
+
+
+class Witness:
+    """A watcher that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.waves: list[int] = []
+        self.outcomes: dict[str, str] = {}
+        self.sentences: list[str] = []
+
+    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> None:
+        self.waves.append(len(todo))
+
+    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+        pass
+
+    def finished(self, trial: PlannedTrial, outcome: str, result: Any) -> None:
+        self.outcomes[trial.trial_id] = outcome
+
+    def said(self, sentence: str) -> None:
+        self.sentences.append(sentence)
+
+
+TINY = Artifact(
+    id="test/tiny",
+    title="Two methods on a few digits",
+    rows=("method",),
+    metrics=(Metric("test_error", "test error %", shown="percent"),),
+    base={"epochs": 2, "batch_size": 64, "data.subset": 200, "model": {"name": "mlp_tiny"}},
+    cells=tuple(Cell({"method": name}, {"method": {"name": name}}) for name in ("erm", "sam")),
+    stages=(Stage("train", seeds=2),),
+)
+
+
+def sweep(artifact: Artifact, folder: Path, **options: Any) -> tuple[Plan, Record, Witness]:
+    """Run ``artifact`` with storage and record below ``folder``."""
+    storage = str(folder / "results")
+    settings = Settings(storage, execution={"device": "cpu"}, **options)
+    witness = Witness()
+    plan, record = run(
+        artifact, "smoke", SELECTIONS["paper"], Tracker(default_uri(storage)), settings, witness
+    )
+    return plan, record, witness

@@ -1,0 +1,214 @@
+"""The planner: what is shared, what is added, what waits; with artifacts made up by hypothesis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search_spaces.spec import Artifact, Cell, Measure, Metric, Selection, Stage
+from sweep.aggregate import SELECTIONS
+from sweep.plan import Plan, plan
+from sweep.record import Record, Run
+
+PAPER, VALIDATION = SELECTIONS["paper"], SELECTIONS["validation"]
+EMPTY = Record.from_runs([])
+ERROR = Metric("test_error", "error %", shown="percent")
+
+
+def artifact(
+    methods: Iterable[str] = ("erm", "sam"), seeds: int = 2, **changes: object
+) -> Artifact:
+    made = Artifact(
+        id="test/table",
+        title="a table",
+        rows=("method",),
+        metrics=(ERROR,),
+        base={"epochs": 1, "data.validation": 0},
+        cells=tuple(Cell({"method": name}, {"method": {"name": name}}) for name in methods),
+        stages=(Stage("train", seeds=seeds),),
+    )
+    return made.replace(**changes)
+
+
+def staged() -> Artifact:
+    """A baseline's learning rate is searched; sam starts from the winner and searches rho."""
+    return artifact(
+        stages=(
+            Stage("baseline", {"method": "erm"}, grid={"optimizer.lr": (0.1, 0.2, 0.4)}, seeds=2),
+            Stage(
+                "sam",
+                {"method": "sam"},
+                grid={"method.rho": (0.05, 0.1)},
+                seeds=2,
+                after="baseline",
+                match=(),
+                inherit=("optimizer.lr",),
+            ),
+        )
+    )
+
+
+def planned(made: Artifact, record: Record = EMPTY, selection: object = PAPER) -> Plan:
+    return plan(made, "paper", selection, record)  # type: ignore[arg-type]
+
+
+def ids(made: Artifact) -> set[str]:
+    return {trial.trial_id for trial in planned(made).trials}
+
+
+def finished(made: Artifact, error: float = 0.5, **errors: float) -> Record:
+    """A record in which every known trial is done; ``errors``: by learning rate."""
+    return Record.from_runs(
+        Run(
+            t.trial_id,
+            "done",
+            {"test_error": errors.get(f"lr{t.config.optimizer.lr}", error), "validation_error": 1},
+        )
+        for t in planned(made).trials
+    )
+
+
+METHODS = st.lists(
+    st.sampled_from(["erm", "sam", "asam", "amp", "nso"]), min_size=1, max_size=4, unique=True
+)
+SEEDS = st.integers(1, 3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(METHODS, SEEDS)
+def test_no_trial_is_planned_twice_and_every_cell_has_its_seeds(
+    methods: list[str], seeds: int
+) -> None:
+    trials = planned(artifact(methods, seeds)).trials
+    assert len({t.trial_id for t in trials}) == len(trials) == len(methods) * seeds
+
+
+@settings(max_examples=30, deadline=None)
+@given(METHODS, METHODS, SEEDS)
+def test_artifacts_share_the_trials_they_both_need(
+    one: list[str], two: list[str], seeds: int
+) -> None:
+    assert ids(artifact(one, seeds)) & ids(artifact(two, seeds)) == ids(
+        artifact([name for name in one if name in two], seeds)
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(METHODS, SEEDS)
+def test_a_further_seed_adds_only_its_own_trials(methods: list[str], seeds: int) -> None:
+    fewer, more = ids(artifact(methods, seeds)), ids(artifact(methods, seeds + 1))
+    assert fewer < more
+    assert len(more - fewer) == len(methods)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(["erm", "sam", "asam", "amp"]))
+def test_order_changes_nothing(methods: list[str]) -> None:
+    assert ids(artifact(methods)) == ids(artifact(sorted(methods)))
+
+
+def test_a_changed_protocol_version_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ids(artifact())
+    plain = planned(artifact()).trials[0].config
+    canonical = plain.canonical
+    assert '"protocol":1' in canonical
+    import hashlib
+
+    raised = canonical.replace('"protocol":1', '"protocol":2')
+    assert hashlib.sha256(raised.encode()).hexdigest()[:16] not in before
+
+
+def test_a_registered_name_becomes_a_cell() -> None:
+    from trainables import methods
+
+    made = artifact(cells=(Cell({"budget": "all"}),), every={"method": "methods"}, seeds=1)
+    assert [c.key["method"] for c in planned(made).cells] == methods.names()
+
+
+def test_at_equal_gradients_a_method_that_costs_two_trains_half_as_long() -> None:
+    cells = tuple(
+        Cell({"method": name}, {"method": {"name": name}}, equal_gradients=True)
+        for name in ("erm", "sam")
+    )
+    trials = planned(artifact(cells=cells, base={"epochs": 10}, seeds=1)).trials
+    assert [t.config.epochs for t in trials] == [10, 5]
+
+
+def test_a_stage_waits_for_every_trial_of_the_one_before() -> None:
+    first = planned(staged())
+    assert [(s.name, len(s.trials), s.pending) for s in first.stages] == [
+        ("baseline", 6, 0),
+        ("sam", 0, 4),
+    ]
+    assert first.size == 10
+    runs = [Run(t.trial_id, "done", {"test_error": 0.1}) for t in first.trials]
+    assert planned(staged(), Record.from_runs(runs[:-1])).stages[1].pending == 4
+    assert planned(staged(), Record.from_runs(runs)).stages[1].pending == 0
+
+
+def test_a_stage_starts_from_the_winner_of_the_one_before() -> None:
+    record = finished(staged(), **{"lr0.1": 0.3, "lr0.2": 0.2, "lr0.4": 0.25})
+    second = planned(staged(), record).stages[1]
+    assert {t.config.optimizer.lr for t in second.trials} == {0.2}
+    assert sorted(t.config.method.options["rho"] for t in second.trials) == [0.05, 0.05, 0.1, 0.1]
+
+
+def test_a_diverged_point_never_wins() -> None:
+    trials = planned(staged()).trials
+    record = Record.from_runs(
+        Run(t.trial_id, "diverged", {})
+        if t.config.optimizer.lr == 0.4
+        else Run(t.trial_id, "done", {"test_error": t.config.optimizer.lr})
+        for t in trials
+    )
+    assert {t.config.optimizer.lr for t in planned(staged(), record).stages[1].trials} == {0.1}
+
+
+def test_selection_on_validation_holds_images_out_where_the_paper_did_not() -> None:
+    assert {t.config.data.validation for t in planned(staged()).trials} == {0}
+    held_out = planned(staged(), selection=VALIDATION)
+    assert {t.config.data.validation for t in held_out.trials} == {0.1}
+    nothing_to_choose = planned(artifact(), selection=VALIDATION)
+    assert {t.config.data.validation for t in nothing_to_choose.trials} == {0}
+
+
+def test_missing_are_those_without_outcome_and_those_without_their_measure() -> None:
+    made = artifact(seeds=1)
+    one, two = planned(made).trials
+    outcomes = [Run(one.trial_id, "done", {"test_error": 0.1}), Run(two.trial_id, "failed", {})]
+    record = Record.from_runs(outcomes)
+    assert planned(made).missing(record) == [two]
+    measured = made.replace(measures=(Measure("hessian_trace"),))
+    assert {t.trial_id for t in planned(measured).missing(record)} == {one.trial_id, two.trial_id}
+    traced = Run(one.trial_id, "done", {"test_error": 0.1, "hessian_trace": 2.0})
+    assert planned(measured).missing(Record.from_runs([traced, outcomes[1]])) == [two]
+
+
+def test_only_trials_whose_numbers_are_shown_are_measured() -> None:
+    made = artifact(
+        cells=(Cell({"method": "sam"}, {"method": "sam"}),),
+        measures=(Measure("hessian_trace"),),
+        stages=(
+            Stage("search", grid={"method.rho": (0.05, 0.1)}, seeds=1),
+            Stage("final", after="search", inherit=("method.rho",), fields={"epochs": 2}, seeds=1),
+        ),
+        selection=Selection("test_error"),
+    )
+    record = finished(made)
+    second = planned(made, record)
+    search, final = second.stages
+    assert [second.requests(t) for t in search.trials] == [(), ()]
+    assert [r.name for r in second.requests(final.trials[0])] == ["hessian_trace"]
+
+
+def test_a_blocked_artifact_says_what_it_needs() -> None:
+    with pytest.raises(ValueError, match="test/table cannot run yet: it needs text"):
+        planned(artifact(blocked="it needs text"))
+
+
+def test_an_invalid_setting_is_named_before_anything_runs() -> None:
+    with pytest.raises(ValueError, match="unknown option of method 'sam' 'roh'"):
+        planned(artifact(cells=(Cell({"method": "sam"}, {"method": {"name": "sam", "roh": 1}}),)))

@@ -1,0 +1,147 @@
+"""Real sweeps: everything once, nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sweep_cases import TINY, sweep
+
+from search_spaces.spec import Cell, Stage
+from sweep.run import ResourceError
+from sweep.tracking import Tracker, default_uri
+from trainables.storage import Storage
+from trainables.stored import RESULT
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished sweep of TINY, in a path with a space."""
+    made = tmp_path_factory.mktemp("a sweep")
+    plan, record, witness = sweep(TINY, made)
+    assert witness.waves == [4]
+    assert set(witness.outcomes.values()) == {"done"}
+    assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
+    return made
+
+
+def tracker(folder: Path) -> Tracker:
+    opened = Tracker(default_uri(str(folder / "results")))
+    opened.record()
+    return opened
+
+
+def test_a_run_a_trial_with_the_tags_people_filter_by(folder: Path) -> None:
+    tags = list(tracker(folder).tags())
+    assert len(tags) == len({t["trial_id"] for t in tags}) == 4
+    first = tags[0]
+    assert first["paper"] == "test"
+    assert first["artifact"] == "test/tiny"
+    assert {t["cell"] for t in tags} == {t["method"] for t in tags} == {"erm", "sam"}
+    assert {t["seed"] for t in tags} == {"0", "1"}
+    assert first["preset"] == "smoke"
+    assert first["stage"] == "train"
+    assert {"commit", "torch", "hardware", "precision"} <= {
+        name.removeprefix("provenance.") for name in first
+    }
+
+
+def test_the_record_has_what_storage_has_epoch_by_epoch(folder: Path) -> None:
+    runs = list(tracker(folder).runs(history=True))
+    stored = Storage(folder / "results")
+    for run in runs:
+        from trainables.result import TrialResult
+
+        result = TrialResult.from_json(stored.read(f"trials/{run.trial_id}/{RESULT}"))
+        assert run.metrics == pytest.approx(result.metrics, rel=1e-15)
+        for name, values in result.history.items():
+            assert list(run.history[name]) == values
+
+
+def test_the_same_sweep_again_trains_nothing(folder: Path) -> None:
+    _, record, witness = sweep(TINY, folder)
+    assert witness.waves == []
+    assert len(record) == 4
+
+
+def test_results_of_a_driver_that_died_are_recorded_not_trained(
+    folder: Path, tmp_path: Path
+) -> None:
+    """The record is lost, storage is there: what a kill between the two leaves, at its worst."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "trials").symlink_to(folder / "results" / "trials")
+    _, record, witness = sweep(TINY, tmp_path)
+    assert witness.waves == []
+    assert witness.sentences == ["4 finished trials found in storage and recorded"]
+    assert len(record) == 4
+
+
+def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(tmp_path: Path) -> None:
+    broken = TINY.replace(
+        cells=(*TINY.cells, Cell({"method": "gone"}, {"data.source": {"name": "cifar10"}})),
+        stages=(Stage("train", seeds=1),),
+    )
+    plan, record, witness = sweep(broken, tmp_path)
+    missing = plan.missing(record)
+    assert [t.cell.key["method"] for t in missing] == ["gone"]
+    assert witness.outcomes[missing[0].trial_id].startswith("failed: DataError: ")
+    assert record.status(missing[0].trial_id) == "failed"
+    _, _, again = sweep(broken, tmp_path)
+    assert again.waves == [1]
+    failed = [t for t in tracker(tmp_path).tags() if t["outcome"] == "failed"]
+    assert len(failed) == 1  # one run a trial, however often it failed
+
+
+def test_stages_follow_each_other_in_one_command(tmp_path: Path) -> None:
+    staged = TINY.replace(
+        stages=(
+            Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.05, 0.1)}, seeds=1),
+            Stage(
+                "sam", {"method": "sam"}, after="erm", match=(), inherit=("optimizer.lr",), seeds=1
+            ),
+        )
+    )
+    plan, record, witness = sweep(staged, tmp_path)
+    assert witness.waves == [2, 1]
+    assert plan.missing(record) == []
+
+
+def test_more_than_the_machine_has_is_refused_with_the_numbers(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match="asks for 512 CPUs and the cluster has"):
+        sweep(TINY, tmp_path, cpus=512)
+    with pytest.raises(ResourceError, match="asks for 64 GPUs"):
+        sweep(TINY, tmp_path, gpus=64)
+
+
+SLOWER = """
+import sys; sys.path[:0] = {path!r}
+from pathlib import Path
+from sweep_cases import TINY, sweep
+sweep(TINY.replace(base={{**TINY.base, "epochs": 400}}), Path({folder!r}))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    here = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+    code = SLOWER.format(path=here, folder=str(tmp_path))
+    driver = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    storage = Storage(tmp_path / "results")
+    while driver.poll() is None and not storage.names(f"trials/*/{RESULT}"):
+        time.sleep(0.05)
+    os.kill(driver.pid, how)
+    driver.wait(timeout=120)
+    before = {name: storage.read(name) for name in storage.names(f"trials/*/{RESULT}")}
+    assert before
+    slow = TINY.replace(base={**TINY.base, "epochs": 400})
+    plan, record, witness = sweep(slow, tmp_path)
+    assert sum(witness.waves) <= 4 - len(before)
+    assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
+    assert {name: storage.read(name) for name in before} == before
