@@ -72,7 +72,7 @@ FIGURE2 = Artifact(
         Measure(
             "perturbation_gap",
             {"sigma": sigma, "num_samples": FIGURE2_DRAWS, "parameters": "weights"},
-            label=f"perturbation_gap@{sigma}",
+            label=f"perturbation_gap/{sigma}",
         )
         for sigma in FIGURE2_SIGMAS
     ),
