@@ -46,7 +46,7 @@ def test_list_says_of_every_set_whether_it_is_here_and_how_to_get_it(run, tmp_pa
     after = listed(run)["parquet"]
     assert after["state"] == "prepared"
     assert after["prepared"] == [str(folder(tmp_path, "parquet-cifar10"))]
-    assert about["parquet"].get not in run("list").stdout
+    assert after["get"] not in run("list").stdout
 
 
 def test_ready_is_what_the_list_calls_not_missing(tmp_path, originals):

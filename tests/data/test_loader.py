@@ -167,3 +167,13 @@ def test_one_copy_a_device_for_all_trials():
     del store, first, second
     gc.collect()
     assert key not in loader._resident  # dropped with the data set
+
+
+def test_the_head_of_a_set_in_its_own_batches():
+    whole = Batches(images(), 8, (), MEAN, STD, shuffle=False)
+    head = whole.head(10, batch_size=4)
+    assert [len(targets) for _, targets in head] == [4, 4, 2]
+    inputs = torch.cat([inputs for inputs, _ in head])
+    assert torch.equal(inputs, torch.cat([inputs for inputs, _ in whole])[:10])
+    assert torch.cat([targets for _, targets in head]).tolist() == list(range(10))
+    assert len(whole.head(None)) == len(whole.head(10_000)) == len(whole) == 7

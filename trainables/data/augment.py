@@ -164,7 +164,7 @@ class Flip(Move):
     def __init__(self, *, probability: Fraction = 0.5) -> None:
         self.probability = probability
 
-    def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:  # noqa: ARG002
+    def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
         return torch.rand((batch, 1), generator=generator) < self.probability
 
     def trace(self, drawn: Any, rows: Tensor, columns: Tensor, size: tuple[int, int]) -> Any:

@@ -25,7 +25,7 @@ class About:
 
     Attributes:
         title: Name, size and kind, in one line.
-        get: How to obtain the originals and where to put them, one sentence.
+        get: How to obtain the originals by hand and where to put them, as a clause.
         originals: Paths under the data directory, any of which shows that they are there.
             () for sets that are computed or come with a dependency.
         download: Fetches the originals into a directory; only ever called on request.
@@ -42,6 +42,14 @@ class About:
 
 about: dict[str, About] = {}
 """By registered name."""
+
+
+def mend(name: str) -> str:
+    """How to obtain the originals of data set ``name``, as a clause."""
+    known = about[name]
+    return known.get + (
+        f", or run `sweep data prepare {name} --download`" if known.download else ""
+    )
 
 
 class DataError(Exception):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from trainables.data import store
-from trainables.data.base import DataError, about, registry
+from trainables.data.base import DataError, about, mend, registry
 
 
 class State(StrEnum):
@@ -54,7 +54,7 @@ def status(name: str, directory: Path) -> Status:
         state = State.ORIGINALS
     else:
         state = State.MISSING
-    return Status(name, known.title, state, found, known.get, known.download is not None)
+    return Status(name, known.title, state, found, mend(name), known.download is not None)
 
 
 def folders(directory: Path, name: str | None = None) -> list[Path]:

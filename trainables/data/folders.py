@@ -37,27 +37,27 @@ def _caltech_download(directory: Path) -> None:
 
 about["aircraft"] = About(
     "FGVC-Aircraft: 3,334 + 3,333 + 3,333 photographs, 100 variants",
-    "unpack fgvc-aircraft-2013b.tar.gz there (robots.ox.ac.uk/~vgg/data/fgvc-aircraft), "
-    "or give --download",
+    "unpack fgvc-aircraft-2013b.tar.gz (robots.ox.ac.uk/~vgg/data/fgvc-aircraft) in the data "
+    "directory",
     ("fgvc-aircraft-2013b/data", "aircraft/fgvc-aircraft-2013b/data"),
     _aircraft_download,
 )
 about["caltech256"] = About(
     "Caltech-256: 30 + 20 + 20 photographs of each of 256 classes",
-    "unpack 256_ObjectCategories.tar there (data.caltech.edu/records/20087), or give --download",
+    "unpack 256_ObjectCategories.tar (data.caltech.edu/records/20087) in caltech256/",
     ("caltech256/256_ObjectCategories", "256_ObjectCategories"),
     _caltech_download,
 )
 about["indoor67"] = About(
     "MIT Indoor-67: 5,360 + 1,340 photographs of 67 kinds of rooms",
-    "unpack indoorCVPR_09.tar and its lists TrainImages.txt and TestImages.txt there "
-    "(web.mit.edu/torralba/www/indoor.html)",
-    ("indoor67", "indoorCVPR_09"),
+    "unpack indoorCVPR_09.tar (web.mit.edu/torralba/www/indoor.html) in the data directory and "
+    "put its lists TrainImages.txt and TestImages.txt in indoorCVPR_09/",
+    ("indoorCVPR_09", "indoor67"),
 )
 about["retina"] = About(
     "retina photographs with grades, e.g. Messidor-2: 5 classes, from your own folder",
-    "put the images in images/ and a table labels.csv with columns image, label "
-    "(and, if you have one, split) beside it",
+    "put the images in retina/images/ and a table with columns image, label (and, if you have "
+    "one, split) in retina/labels.csv",
     ("retina",),
 )
 about["folder"] = About(

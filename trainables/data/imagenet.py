@@ -17,8 +17,8 @@ from trainables.registry import Count
 
 about["imagenet"] = About(
     "ImageNet (ILSVRC-2012): 1,281,167 + 50,000 photographs, 1,000 classes; streamed",
-    "put (or link) its folders train/<class>/ and val/<class>/ there; register at image-net.org "
-    "to download them",
+    "put (or link) its folders train/<class>/ and val/<class>/ in imagenet/; they are to be had "
+    "from image-net.org",
     ("imagenet", "ILSVRC/Data/CLS-LOC"),
 )
 

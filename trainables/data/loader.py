@@ -7,8 +7,8 @@ alone, so a resumed trial sees the same images.
 
 from __future__ import annotations
 
-import itertools
 import copy
+import itertools
 import weakref
 from collections.abc import Iterator, Sequence
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from trainables.data.base import DataError, about
+from trainables.data.base import DataError, about, mend
 
 
 def locate(name: str, directory: Path) -> Path:
@@ -19,7 +19,7 @@ def locate(name: str, directory: Path) -> Path:
         if (directory / candidate).exists():
             return directory / candidate
     wanted = directory / about[name].originals[0]
-    raise DataError(f"data set {name!r} is missing, looked for {wanted}: {about[name].get}")
+    raise DataError(f"data set {name!r} is missing, looked for {wanted}: {mend(name)}")
 
 
 def md5(path: Path) -> str:

@@ -36,7 +36,8 @@ _CLASSES = {
 
 about["parquet"] = About(
     "any image set as Parquet (columns img {bytes, path}, label), e.g. CIFAR-10 as JPEG",
-    "put train.parquet and test.parquet in a folder there and name it with the option set",
+    "put train.parquet and test.parquet in a folder of the data directory and name that folder "
+    "with the option set",
     ("cifar10/train.parquet",),
 )
 

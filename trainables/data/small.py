@@ -36,29 +36,29 @@ def _downloader(name: str, **arguments: Any) -> Any:
 
 about["cifar10"] = About(
     "CIFAR-10: 50,000 + 10,000 of 32x32 RGB, 10 classes",
-    "unpack cifar-10-python.tar.gz there (cs.toronto.edu/~kriz/cifar.html), or give --download",
+    "unpack cifar-10-python.tar.gz (cs.toronto.edu/~kriz/cifar.html) in the data directory",
     ("cifar-10-batches-py", "cifar10/cifar-10-batches-py"),
     _downloader("CIFAR10"),
     lambda directory: _read_cifar(directory, "cifar10"),
 )
 about["cifar100"] = About(
     "CIFAR-100: 50,000 + 10,000 of 32x32 RGB, 100 classes",
-    "unpack cifar-100-python.tar.gz there (cs.toronto.edu/~kriz/cifar.html), or give --download",
+    "unpack cifar-100-python.tar.gz (cs.toronto.edu/~kriz/cifar.html) in the data directory",
     ("cifar-100-python", "cifar100/cifar-100-python"),
     _downloader("CIFAR100"),
     lambda directory: _read_cifar(directory, "cifar100"),
 )
 about["mnist"] = About(
     "MNIST: 60,000 + 10,000 of 28x28 gray, 10 classes",
-    "put its four *-ubyte.gz files there (yann.lecun.com/exdb/mnist), or give --download",
+    "put its four *-ubyte.gz files (yann.lecun.com/exdb/mnist) in MNIST/raw/",
     ("MNIST/raw", "mnist/MNIST/raw", "mnist"),
     _downloader("MNIST"),
     lambda directory: _read_mnist(directory),
 )
 about["svhn"] = About(
     "SVHN (cropped): 73,257 + 26,032 of 32x32 RGB, 10 classes",
-    "put train_32x32.mat and test_32x32.mat there (ufldl.stanford.edu/housenumbers), "
-    "or give --download",
+    "put train_32x32.mat and test_32x32.mat (ufldl.stanford.edu/housenumbers) in the data "
+    "directory",
     ("train_32x32.mat", "svhn/train_32x32.mat", "SVHN/train_32x32.mat"),
     _downloader("SVHN"),
     lambda directory: _read_svhn(directory),

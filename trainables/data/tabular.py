@@ -15,7 +15,7 @@ from trainables.data.labels import checked
 
 about["random_rbf"] = About(
     "RandomRBF_50_1E-3 (OpenML 159): 1,000,000 rows, about 10 features, 5 classes (FA's code)",
-    "download data set 159 from openml.org and save it there as openml_159/dataset.arff or "
+    "download data set 159 from openml.org and save it as openml_159/dataset.arff or "
     "openml_159/dataset.parquet, the class in the last column",
     ("openml_159/dataset.parquet", "openml_159/dataset.arff"),
 )
