@@ -23,6 +23,9 @@ from trainables.measuring import Request
 HELD_OUT = 0.1
 """Fraction held out under ``--selection validation`` where the paper held out nothing."""
 
+SIMULATED = 240
+"""Steps that stand for a training when a method's cost is averaged over it."""
+
 
 @dataclass(frozen=True)
 class PlannedTrial:
@@ -106,7 +109,7 @@ class Plan:
             trial.trial_id
             for stage in self.stages
             for trial in stage.trials
-            if self.artifact.last_stage(trial.cell).name == stage.name
+            if not trial.cell.hidden and self.artifact.last_stage(trial.cell).name == stage.name
         )
 
 
@@ -185,15 +188,26 @@ def _configure(fields: Mapping[str, Any], cell: Cell) -> TrialConfig:
 
 
 def gradients_per_step(config: TrialConfig) -> float:
-    """Gradient evaluations one step of the trial's method costs (ERM: 1)."""
+    """Gradient evaluations one step of the trial's method costs, on average over the training.
+
+    A method may begin late or act every k-th step; a training of `SIMULATED` steps stands for
+    the real one. The drops of a plateau schedule cannot be foreseen and are left out.
+    """
     from trainables import methods
+    from trainables.methods.base import Progress
 
     method = methods.build(
         config.method.name,
         regularizers=[(r.name, r.options) for r in config.regularizers],
         **config.method.options,
     )
-    return float(method.cost)
+    total = 0.0
+    for step in range(SIMULATED):
+        epoch = step * config.epochs / SIMULATED
+        drops = config.schedule.drops(epoch, config.epochs)
+        method.advance(Progress(step, SIMULATED, int(epoch), config.epochs, drops))
+        total += method.cost
+    return total / SIMULATED
 
 
 def _inherited(
