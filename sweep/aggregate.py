@@ -44,8 +44,12 @@ NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 
 def parts(metric: Metric, names: Iterable[str]) -> list[tuple[float, str]]:
-    """(x, name) of the recorded ``<metric>@<x>``, by x; stores that forbid ``@`` may have ``/``."""
-    pattern = re.compile(rf"{re.escape(metric.name)}[@/]({NUMBER})")
+    """(x, name) of the recorded points of a curve, by x: ``<metric>/<x>`` or ``<metric>@<x>``.
+
+    A name with an ``@`` in it says where x stands: ``gap@/hessian`` is ``gap/<x>/hessian``.
+    """
+    head, _, tail = metric.name.partition("@")
+    pattern = re.compile(rf"{re.escape(head)}[@/]({NUMBER}){re.escape(tail)}")
     return sorted((float(match[1]), name) for name in names if (match := pattern.fullmatch(name)))
 
 

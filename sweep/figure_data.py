@@ -4,10 +4,8 @@
 
 * a label of the cells' keys: the table's numbers, a point a cell;
 * ``epoch``: the metrics' histories, averaged over seeds epoch by epoch;
-* ``@``: metrics recorded as ``<metric>@<number>``;
-* ``boundary``: a metric recorded as ``<metric>@<number>,<number>``: a map a cell.
-
-Tracking stores that forbid ``@`` and ``,`` in names may have ``/`` in their places.
+* ``@``: metrics recorded as ``<metric>/<number>`` (`sweep.aggregate.parts`);
+* ``boundary``: a metric recorded as ``<metric>/<number>/<number>``: a map a cell.
 """
 
 from __future__ import annotations
@@ -283,17 +281,17 @@ def _tally(used: int, result: CellResult, record: Record) -> Counts:
 
 
 def maps(plan: Plan, record: Record) -> list[Map]:
-    """A map a cell, of the metric that is recorded as ``<metric>@<x>,<y>``.
+    """A map a cell, of the metric that is recorded as ``<metric>/<x>/<y>``.
 
     Raises:
         ValueError: if no such metric was recorded.
     """
     import numpy as np
 
-    pattern = re.compile(rf".+?[@/]({NUMBER})[,/]({NUMBER})")
+    pattern = re.compile(rf"[^/]+/({NUMBER})/({NUMBER})")
     names = {n: m for n in record.metric_names() if (m := pattern.fullmatch(n))}
     if not names:
-        raise ValueError(f"{plan.artifact.id}: no map ('<metric>@<x>,<y>') is in the record")
+        raise ValueError(f"{plan.artifact.id}: no map ('<metric>/<x>/<y>') is in the record")
     found = []
     for result in (result for result in cells(plan, record) if not result.cell.hidden):
         done = _done(result, record)

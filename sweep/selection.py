@@ -42,7 +42,7 @@ class SelectionRule:
         if rule.epoch == "best_test" or (searched and rule.on.startswith("test_")):
             sentence += " (chosen on the test set, so optimistic)"
         if self.given is None and rule.stated:
-            sentence += f". As the paper states it: {rule.stated}"
+            sentence += f". As stated: {rule.stated}"
         return sentence
 
 

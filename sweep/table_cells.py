@@ -73,14 +73,16 @@ def _in_units(artifact: Artifact, results: Sequence[CellResult]) -> list[TableCe
             if result.provisional:
                 problems += (f"search {result.searched}/{result.points}",)
             mean, std = summary.mean, summary.std
+            unit = metric
             if metric.relative_to is not None and mean is not None:
                 mean, std = _ratio(result, metric, results)
+                unit = replace(metric, scale=1.0)  # it cancels
                 problems += () if mean is not None else ("nothing to relate it to",)
             cells.append(
                 TableCell(
                     metric=metric,
-                    mean=None if mean is None else metric.display(mean),
-                    std=None if std is None else std * _scale(metric),
+                    mean=None if mean is None else unit.display(mean),
+                    std=None if std is None else std * _scale(unit),
                     result=result,
                     summary=summary,
                     problems=problems,

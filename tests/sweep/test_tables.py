@@ -11,6 +11,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -226,6 +227,17 @@ def test_ratio_of_means_with_propagated_spread():
     assert ratio.std == pytest.approx(2 * math.sqrt((math.sqrt(2) / 22) ** 2 + (1 / 11) ** 2))
     assert (ratio.n, ratio.asked) == (2, 2)
     assert (cell(table, "erm").mean, cell(table, "erm").std) == (1.0, None)
+
+
+def test_a_scale_multiplies_numbers_and_cancels_in_ratios():
+    seconds = {"training_seconds": summary([10.0, 12.0])}
+    plain = Metric("training_seconds", "minutes", scale=1 / 60)
+    table = table_of({("erm",): seconds}, metrics=(plain,))
+    assert cell(table, "erm").mean == pytest.approx(11 / 60)
+    assert cell(table, "erm").std == pytest.approx(math.sqrt(2) / 60)
+    numbers = {("erm",): {TIME.key: summary([10.0])}, ("sam",): {TIME.key: summary([20.0])}}
+    ratio = table_of(numbers, metrics=(replace(TIME, scale=1 / 60),))
+    assert cell(ratio, "sam").mean == pytest.approx(2.0)
 
 
 def test_ratio_to_the_reference_of_the_same_data_and_none_without_one():
