@@ -64,7 +64,7 @@ def test_optional_hyper_parameters(name, option):
 
 
 def test_a_rule_is_no_regularizer():
-    with pytest.raises(ValueError, match="'sam' is an update rule.*flooding"):
+    with pytest.raises(ValueError, match=r"'sam' is an update rule.*flooding"):
         methods.build("nso", regularizers=["sam"])
     with pytest.raises(ValueError, match="unknown method 'mixap'"):
         methods.build("nso", regularizers=[{"name": "mixap"}])

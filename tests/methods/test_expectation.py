@@ -83,7 +83,7 @@ class Quadratic(nn.Module):
 
 
 def quadratic() -> Case:
-    return Case(Quadratic(), torch.zeros(4, 1), torch.zeros(4), lambda z, t: z.mean())  # noqa: ARG005
+    return Case(Quadratic(), torch.zeros(4, 1), torch.zeros(4), lambda z, t: z.mean())
 
 
 @pytest.mark.parametrize("k", [1, 3])
@@ -128,7 +128,7 @@ class Quartic(nn.Module):
 @pytest.mark.parametrize("law", ["normal", "laplace", "uniform", "binomial"])
 def test_noise_injection_penalizes_the_trace(name, law):
     """E g = ∇[L + (σ²/2) Tr ∇²L] for symmetric noise of unit variance; 3,000 draws."""
-    c = Case(Quartic(), torch.zeros(2, 1), torch.zeros(2), lambda z, t: z.mean())  # noqa: ARG005
+    c = Case(Quartic(), torch.zeros(2, 1), torch.zeros(2), lambda z, t: z.mean())
     w = c.weights
     samples = gradients(c, methods.build(name, sigma=0.2, distribution=law), 3000)
     z_test(samples, 4 * w**3 + 12 * 0.2**2 * w)

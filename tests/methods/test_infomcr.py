@@ -107,8 +107,7 @@ def test_ghost_declines_what_it_cannot_do(make):
     assert not ghost.applies(problem, 2)
 
 
-def test_ghost_declines_layers_and_losses(monkeypatch):
-    del monkeypatch
+def test_ghost_declines_layers_and_losses():
     plain = case("mlp")
 
     def applies(model, batch=8, **options):
@@ -122,6 +121,8 @@ def test_ghost_declines_layers_and_losses(monkeypatch):
     assert not applies(plain.model, regularizers=["flooding"])
     assert not applies(plain.model, batch=7)
     norm = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)).double()
+    assert not applies(norm)
+    norm[1] = nn.BatchNorm1d(4, affine=False).double()
     assert not applies(norm)
     drop = nn.Sequential(nn.Linear(5, 4), nn.Dropout(0.5), nn.Linear(4, 3)).double()
     assert not applies(drop)

@@ -84,7 +84,7 @@ def test_extra_buffers(name, limit):
 
 @pytest.mark.parametrize("name", methods.names())
 def test_channels_last_weights(name):
-    """The same gradient in another memory format of the weights (but for noise, laid out in memory order)."""
+    """The same gradient in another memory format, but for noise, which follows memory order."""
     if name in ("rmp", "rpr", "nrs", "nso", "wp_sgd", "rsam", "bsam", "fa"):
         c = case("conv")
         c.model = c.model.to(memory_format=torch.channels_last)
@@ -98,11 +98,10 @@ def test_channels_last_weights(name):
 
 
 @pytest.mark.parametrize("name", methods.names())
-def test_integer_times_of_a_generator_do_not_matter_without_noise(name):
-    """No generator at all is allowed; noise then comes from torch's global one."""
+def test_without_a_generator(name):
+    """Noise then comes from torch's global one."""
     c = case("mlp")
     torch.manual_seed(0)
-    c.model.train()
     out = methods.build(name).gradient(c.model, c.loss_fn, c.inputs, c.targets, generator=None)
     assert torch.isfinite(flat([p.grad for p in c.params])).all()
     assert torch.isfinite(out.loss)

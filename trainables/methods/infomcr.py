@@ -122,7 +122,7 @@ class InfoMCR(Method):
         for i in range(count):
             part = slice(edges[i], edges[i + 1])
             share = (edges[i + 1] - edges[i]) / problem.size
-            value, logits = problem.evaluate(part, None if full else (i, count))
+            value, logits = problem.evaluate(part, (i, count))
             at_w = problem.gradient(value)
             with problem.displaced() as at:
                 at.move(at_w, -self.alpha)

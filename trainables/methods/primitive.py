@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 _WRONG_AT_THIRD_ORDER = (
@@ -31,7 +32,7 @@ _KINKED = (
 @contextmanager
 def exact_norms(model: nn.Module) -> Iterator[nn.Module]:
     """Within the block, run ``model`` (uncompiled) with `batch_norm`, `layer_norm`, ... below."""
-    with _Primitive():
+    with _Primitive(), sdpa_kernel(SDPBackend.MATH):  # attention in products and a softmax
         yield getattr(model, "_orig_mod", model)
 
 
@@ -153,30 +154,6 @@ def rms_norm(
     return normal if weight is None else normal * weight
 
 
-def attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    **other: Any,
-) -> Tensor:
-    """`torch.nn.functional.scaled_dot_product_attention`, in matrix products and a softmax."""
-    if other.get("enable_gqa"):
-        raise ValueError("method 'fa': attention with grouped queries has no third derivative here")
-    factor = query.shape[-1] ** -0.5 if scale is None else scale
-    scores = (query * factor) @ key.transpose(-2, -1)
-    if is_causal:
-        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        scores = scores.masked_fill(~attn_mask, float("-inf"))
-    elif attn_mask is not None:
-        scores = scores + attn_mask
-    return functional.dropout(scores.softmax(-1), dropout_p) @ value
-
-
 @torch.no_grad()
 def _move(
     running_mean: Tensor | None,
@@ -202,7 +179,6 @@ _REPLACED: dict[Any, Callable[..., Tensor]] = {
     functional.layer_norm: layer_norm,
     functional.instance_norm: instance_norm,
     functional.rms_norm: rms_norm,
-    functional.scaled_dot_product_attention: attention,
 }
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem
-from trainables.methods.weights import Displacement, global_norm
+from trainables.methods.weights import global_norm
 from trainables.registry import Fraction, NonNegative, Positive
 
 TINY = 1e-12
@@ -76,7 +76,7 @@ class SAM(Ascent):
         self.rho = rho
         self.perturbation = perturbation
 
-    def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:  # noqa: ARG002
+    def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
         torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + TINY))
 
 
@@ -95,7 +95,7 @@ class USAM(Ascent):
         self.rho = rho
         self.perturbation = perturbation
 
-    def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:  # noqa: ARG002
+    def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
         torch._foreach_mul_(gradient, self.rho)
 
 
@@ -148,20 +148,19 @@ class Noisy(Ascent):
             at.move(shift)
             loss, logits = problem.accumulate()
             ascent = self.share(problem.take_gradient())
-            at.home()
-            self.climb(ascent, shift, at)
+            self.climb(ascent, shift)
             at.move(ascent)
             problem.accumulate()
         if self.code_faithful:
             torch._foreach_add_(at.weights, ascent)
         return Output(loss, logits, objective=None)
 
-    def spread(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:  # noqa: ARG002
+    def spread(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
         """Give the standard normal noise its size, in place."""
         flat.mul_(self.sigma)
 
-    def climb(self, gradient: list[Tensor], shift: list[Tensor], at: Displacement) -> None:
-        """Turn the gradient into e, in place; the weights are at w."""
+    def climb(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
+        """Turn the gradient into e, in place."""
         raise NotImplementedError
 
 
@@ -206,7 +205,7 @@ class RSAM(Noisy):
                 if weight.dim() == 2:
                     part.mul_(torch.linalg.vector_norm(weight, dim=1, keepdim=True))
 
-    def climb(self, gradient: list[Tensor], shift: list[Tensor], at: Displacement) -> None:  # noqa: ARG002
+    def climb(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
         if self.code_faithful:
             steep = torch.stack(torch._foreach_norm(gradient))
             loud = torch.stack(torch._foreach_norm(shift))
@@ -286,7 +285,7 @@ class BSAM(Noisy):
         torch._foreach_sqrt_(deviation)
         torch._foreach_div_(shift, deviation)
 
-    def climb(self, gradient: list[Tensor], shift: list[Tensor], at: Displacement) -> None:  # noqa: ARG002
+    def climb(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
         if self.posterior == "fixed":
             torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + TINY))
             return

@@ -6,6 +6,8 @@ it, and the options; noise is drawn as documented (one vector over all parameter
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -100,10 +102,9 @@ def rmp(o, w, g, epsilon=0.1, reading="paper"):
 def neighbor(o, w, g, epsilon, scale="relative", ball="uniform_in_ball", perturb="all") -> Tensor:
     def direction(law):
         u = torch.empty_like(w)
-        u = u.uniform_(-1, 1, generator=g) if law == "per_coordinate_uniform" else u.normal_(
-            generator=g
-        )  # fmt: skip
-        return u
+        if law == "per_coordinate_uniform":
+            return u.uniform_(-1, 1, generator=g)
+        return u.normal_(generator=g)
 
     if scale == "gaussian_literal":
         ball = "gaussian"
@@ -134,7 +135,7 @@ def neighbor(o, w, g, epsilon, scale="relative", ball="uniform_in_ball", perturb
 
 def shards(size: int, count: int) -> list[slice]:
     edges = [size * i // count for i in range(count + 1)]
-    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
 
 def rpr(o, w, g, epsilon=0.1, num_devices=1, **reading):
@@ -239,6 +240,7 @@ OPTIONS: dict[str, list[dict]] = {
         {"epsilon": 0.05, "norm": "per_tensor"},
         {"epsilon": 0.1, "norm": "per_tensor", "inner_steps": 2, "clip": 0.1},
         {"clip": 0.2},
+        {"clip": 50.0, "inner_lr": 0.2},
     ],
     "rmp": [{"epsilon": 0.5}, {"epsilon": 0.5, "reading": "code"}],
     "rpr": [{}, *[{"scale": s, "epsilon": 0.3} for s in SCALES], {"num_devices": 3}],
@@ -276,7 +278,7 @@ OPTIONS: dict[str, list[dict]] = {
 }
 
 
-def tolerance(name: str, options: dict) -> float:
+def tolerance(name: str) -> float:
     """Rounding, except for FA, whose reference is a finite difference.
 
     Its step 1e-5 leaves a truncation of about 1e-10 and 1e-16 / 1e-5 of rounding, both
