@@ -17,7 +17,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from search_spaces.spec import Artifact
@@ -338,9 +337,8 @@ def _ray(settings: Settings) -> Iterator[_Cluster]:
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            runtime_env={"env_vars": {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}},
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises plain Exceptions too
         reason = str(error).strip().splitlines()[0]
         raise ResourceError(
             f"Ray at {address or 'this machine'} cannot be reached ({reason}); "

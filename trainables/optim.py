@@ -52,7 +52,6 @@ class LearningRate:
     ) -> None:
         self.optimizer, self.config, self.base = optimizer, config, base
         self.steps_per_epoch, self.epochs = steps_per_epoch, epochs
-        self.milestones = sorted(m if m >= 1 else m * epochs for m in config.milestones)
         self.best = math.inf
         self.stagnant = 0
         self.plateaus = 0
@@ -78,7 +77,7 @@ class LearningRate:
     def _drops(self, epoch: float) -> int:
         if self.config.name == "plateau":
             return self.plateaus
-        return sum(epoch >= milestone for milestone in self.milestones)
+        return self.config.drops(epoch, self.epochs)
 
     def _scale(self, step: int) -> float:
         warmup = self.config.warmup_epochs * self.steps_per_epoch

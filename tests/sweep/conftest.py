@@ -1,12 +1,75 @@
-"""What every test of the sweep shares."""
+"""What every test of the sweep shares: one Ray for all of them, at ordinary priority."""
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+# Ray lowers its workers' priority, which starves them when other tests run beside them; and
+# whether it wants a token it decides by files that earlier programs left, unless it is told.
+ENVIRONMENT = {
+    "RAY_worker_niceness": "0",
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_raylet_start_wait_time_s": "120",
+}
 
-@pytest.fixture(autouse=True)
-def _busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray lowers its workers' priority, which starves them when other tests run beside them."""
-    monkeypatch.setenv("RAY_worker_niceness", "0")
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+@pytest.fixture(autouse=True, scope="session")
+def _environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def ray_address(_environment: None) -> Iterator[str]:
+    """A running Ray of two CPUs: starting one costs more than most tests."""
+    address = f"127.0.0.1:{_free_port()}"
+    ray = str(Path(sys.executable).with_name("ray"))
+    # The path of a socket has at most 107 characters, so not below pytest's folder.
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        head = subprocess.Popen(
+            [
+                ray, "start", "--head", "--block", f"--port={address.rpartition(':')[2]}",
+                "--node-ip-address=127.0.0.1", "--num-cpus=2", "--num-gpus=0",
+                "--include-dashboard=false", f"--temp-dir={folder}",
+            ],
+            env={**os.environ, **ENVIRONMENT},
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            _wait(address, head)
+            yield address
+        finally:
+            os.killpg(head.pid, signal.SIGTERM)
+            head.wait(timeout=60)
+
+
+def _wait(address: str, head: subprocess.Popen[bytes]) -> None:
+    host, _, port = address.rpartition(":")
+    for _ in range(1200):
+        assert head.poll() is None, "ray start ended"
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError(f"no Ray at {address}")

@@ -1,4 +1,4 @@
-"""Small real sweeps: a few trials of a second or less, through Ray and MLflow as users have them."""
+"""Small real sweeps: a few trials of a second or less, through Ray and MLflow."""
 
 from __future__ import annotations
 
@@ -46,10 +46,12 @@ TINY = Artifact(
 )
 
 
-def sweep(artifact: Artifact, folder: Path, **options: Any) -> tuple[Plan, Record, Witness]:
-    """Run ``artifact`` with storage and record below ``folder``."""
+def sweep(
+    artifact: Artifact, folder: Path, address: str, **options: Any
+) -> tuple[Plan, Record, Witness]:
+    """Run ``artifact`` on the Ray at ``address``, with storage and record below ``folder``."""
     storage = str(folder / "results")
-    settings = Settings(storage, execution={"device": "cpu"}, **options)
+    settings = Settings(storage, address, execution={"device": "cpu"}, **options)
     witness = Witness()
     plan, record = run(
         artifact, "smoke", SELECTIONS["paper"], Tracker(default_uri(storage)), settings, witness

@@ -20,10 +20,10 @@ from trainables.stored import RESULT
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, ray_address: str) -> Path:
     """A finished sweep of TINY, in a path with a space."""
     made = tmp_path_factory.mktemp("a sweep")
-    plan, record, witness = sweep(TINY, made)
+    plan, record, witness = sweep(TINY, made, ray_address)
     assert witness.waves == [4]
     assert set(witness.outcomes.values()) == {"done"}
     assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
@@ -63,41 +63,43 @@ def test_the_record_has_what_storage_has_epoch_by_epoch(folder: Path) -> None:
             assert list(run.history[name]) == values
 
 
-def test_the_same_sweep_again_trains_nothing(folder: Path) -> None:
-    _, record, witness = sweep(TINY, folder)
+def test_the_same_sweep_again_trains_nothing(folder: Path, ray_address: str) -> None:
+    _, record, witness = sweep(TINY, folder, ray_address)
     assert witness.waves == []
     assert len(record) == 4
 
 
 def test_results_of_a_driver_that_died_are_recorded_not_trained(
-    folder: Path, tmp_path: Path
+    folder: Path, tmp_path: Path, ray_address: str
 ) -> None:
     """The record is lost, storage is there: what a kill between the two leaves, at its worst."""
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "trials").symlink_to(folder / "results" / "trials")
-    _, record, witness = sweep(TINY, tmp_path)
+    _, record, witness = sweep(TINY, tmp_path, ray_address)
     assert witness.waves == []
     assert witness.sentences == ["4 finished trials found in storage and recorded"]
     assert len(record) == 4
 
 
-def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(tmp_path: Path) -> None:
+def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(
+    tmp_path: Path, ray_address: str
+) -> None:
     broken = TINY.replace(
         cells=(*TINY.cells, Cell({"method": "gone"}, {"data.source": {"name": "cifar10"}})),
         stages=(Stage("train", seeds=1),),
     )
-    plan, record, witness = sweep(broken, tmp_path)
+    plan, record, witness = sweep(broken, tmp_path, ray_address)
     missing = plan.missing(record)
     assert [t.cell.key["method"] for t in missing] == ["gone"]
     assert witness.outcomes[missing[0].trial_id].startswith("failed: DataError: ")
     assert record.status(missing[0].trial_id) == "failed"
-    _, _, again = sweep(broken, tmp_path)
+    _, _, again = sweep(broken, tmp_path, ray_address)
     assert again.waves == [1]
     failed = [t for t in tracker(tmp_path).tags() if t["outcome"] == "failed"]
     assert len(failed) == 1  # one run a trial, however often it failed
 
 
-def test_stages_follow_each_other_in_one_command(tmp_path: Path) -> None:
+def test_stages_follow_each_other_in_one_command(tmp_path: Path, ray_address: str) -> None:
     staged = TINY.replace(
         stages=(
             Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.05, 0.1)}, seeds=1),
@@ -106,32 +108,34 @@ def test_stages_follow_each_other_in_one_command(tmp_path: Path) -> None:
             ),
         )
     )
-    plan, record, witness = sweep(staged, tmp_path)
+    plan, record, witness = sweep(staged, tmp_path, ray_address)
     assert witness.waves == [2, 1]
     assert plan.missing(record) == []
 
 
-def test_more_than_the_machine_has_is_refused_with_the_numbers(tmp_path: Path) -> None:
+def test_more_than_the_machine_has_is_refused_with_the_numbers(
+    tmp_path: Path, ray_address: str
+) -> None:
     with pytest.raises(ResourceError, match="asks for 512 CPUs and the cluster has"):
-        sweep(TINY, tmp_path, cpus=512)
+        sweep(TINY, tmp_path, ray_address, cpus=512)
     with pytest.raises(ResourceError, match="asks for 64 GPUs"):
-        sweep(TINY, tmp_path, gpus=64)
+        sweep(TINY, tmp_path, ray_address, gpus=64)
 
 
 SLOWER = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
 from sweep_cases import TINY, sweep
-sweep(TINY.replace(base={{**TINY.base, "epochs": 400}}), Path({folder!r}))
+sweep(TINY.replace(base={{**TINY.base, "epochs": 400}}), Path({folder!r}), {address!r})
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
-    tmp_path: Path, how: signal.Signals
+    tmp_path: Path, how: signal.Signals, ray_address: str
 ) -> None:
     here = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-    code = SLOWER.format(path=here, folder=str(tmp_path))
+    code = SLOWER.format(path=here, folder=str(tmp_path), address=ray_address)
     driver = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     storage = Storage(tmp_path / "results")
     while driver.poll() is None and not storage.names(f"trials/*/{RESULT}"):
@@ -141,7 +145,7 @@ def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
     before = {name: storage.read(name) for name in storage.names(f"trials/*/{RESULT}")}
     assert before
     slow = TINY.replace(base={**TINY.base, "epochs": 400})
-    plan, record, witness = sweep(slow, tmp_path)
+    plan, record, witness = sweep(slow, tmp_path, ray_address)
     assert sum(witness.waves) <= 4 - len(before)
     assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
     assert {name: storage.read(name) for name in before} == before

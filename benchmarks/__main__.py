@@ -1,0 +1,26 @@
+"""``python -m benchmarks [NAME ...]``: run every benchmark, or those named, one after the other."""
+
+from __future__ import annotations
+
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+HELPERS = {"__main__", "report"}
+
+
+def main() -> None:
+    folder = Path(__file__).parent
+    names = sorted({module.name for module in pkgutil.iter_modules([str(folder)])} - HELPERS)
+    wanted = sys.argv[1:] or names
+    for name in wanted:
+        if name not in names:
+            sys.exit(f"unknown benchmark {name!r}; known: {', '.join(names)}")
+    for name in wanted:
+        print(f"== {name}", flush=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""The command line as a person and a script meet it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sweep_cases import TINY
+from sweep_cases import sweep as run_sweep
+from typer.testing import CliRunner
+
+import search_spaces
+from search_spaces.spec import Artifact, Paper
+from sweep import cli
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def offer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TINY is among the known artifacts."""
+    paper = Paper("test", "a test", "nowhere", (TINY,))
+    everything = (*search_spaces.papers(), paper)
+    monkeypatch.setattr(search_spaces, "papers", lambda: everything)
+    known: tuple[Artifact, ...] = (*search_spaces.artifacts(), TINY)
+    monkeypatch.setattr(search_spaces, "artifacts", lambda: known)
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory, ray_address: str) -> str:
+    """The storage of a finished sweep of TINY."""
+    folder = tmp_path_factory.mktemp("finished")
+    run_sweep(TINY, folder, ray_address)
+    return str(folder / "results")
+
+
+def call(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error, errors explained as in `main`."""
+    result = CliRunner().invoke(cli.app, list(arguments))
+    if isinstance(result.exception, Exception) and not isinstance(result.exception, SystemExit):
+        from sweep.errors import foreseen
+
+        code = foreseen(result.exception)
+        assert code is not None, result.exception
+        return code, result.stdout, f"sweep: {result.exception}\n"
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_help_names_every_command() -> None:
+    code, out, _ = call("--help")
+    assert code == 0
+    for command in ("list", "plan", "run", "table", "plot", "reproduce", "status", "ui", "export"):
+        assert f"  {command} " in out
+
+
+def test_list_has_every_artifact_and_its_trials() -> None:
+    code, out, _ = call("list", "--format", "json")
+    assert code == 0
+    listed = {row["artifact"]: row for row in json.loads(out)}
+    assert set(listed) == {artifact.id for artifact in search_spaces.artifacts()}
+    assert listed["nrs/table1"]["trials"]["paper"] == 1500
+    text = call("list")[1]
+    assert "nrs/table1" in text
+    assert " 1500 " in text
+
+
+@pytest.mark.usefixtures("offer")
+def test_plan_as_json_has_the_agreed_shape(tmp_path: Path) -> None:
+    code, out, _ = call("plan", "test/tiny", "--storage", str(tmp_path), "--format", "json")
+    assert code == 0
+    (stage,) = json.loads(out)["stages"]
+    assert stage["name"] == "train"
+    trial = stage["trials"][0]
+    assert {"trial_id", "cell", "seed", "config"} <= set(trial)
+    assert trial["cell"] == {"method": "erm"}
+    assert trial["config"]["method"]["name"] == "erm"
+    assert "4 trials in all" in call("plan", "test/tiny", "--storage", str(tmp_path))[1]
+
+
+@pytest.mark.usefixtures("offer")
+@pytest.mark.parametrize("format", ["terminal", "md", "latex", "csv", "json", "html"])
+def test_the_table_in_every_format(storage: str, format: str) -> None:  # noqa: A002
+    code, out, _ = call("table", "test/tiny", "--storage", storage, "--format", format)
+    assert code == 0
+    assert "erm" in out
+    if format == "json":
+        cells = json.loads(out)["cells"]
+        assert all({"mean", "std", "n"} <= set(cell) for cell in cells)
+
+
+@pytest.mark.usefixtures("offer")
+def test_a_finished_sweep_again_gives_the_identical_table(storage: str) -> None:
+    first = call("table", "test/tiny", "--storage", storage)[1]
+    code, again, err = call("reproduce", "test/tiny", "--storage", storage)
+    assert (code, again) == (0, first)
+    assert "4 trials recorded" in err
+
+
+@pytest.mark.usefixtures("offer")
+def test_status_and_export(storage: str, tmp_path: Path) -> None:
+    rows = json.loads(call("status", "--storage", storage, "--format", "json")[1])
+    assert rows == [
+        {"artifact": "test/tiny", "preset": "smoke", "done": 4, "diverged": 0, "failed": 0}
+    ]
+    for suffix in ("csv", "parquet", "jsonl"):
+        out = tmp_path / f"runs.{suffix}"
+        assert call("export", str(out), "--storage", storage)[0] == 0
+        assert out.stat().st_size > 0
+    header, *lines = (tmp_path / "runs.csv").read_text().splitlines()
+    assert "test_error" in "".join(lines)
+
+
+def test_doctor_finds_a_healthy_machine(tmp_path: Path) -> None:
+    code, out, _ = call("doctor", "--storage", str(tmp_path), "--format", "json")
+    assert code == 0
+    findings = {finding["what"]: finding for finding in json.loads(out)}
+    assert {"python", "torch", "ray", "storage", "mlflow", "data"} <= set(findings)
+    assert "digits" in findings["data"]["found"] or findings["data"]["state"] == "note"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["table", "nrs/tabel1"], 2, "unknown artifact 'nrs/tabel1' (did you mean 'nrs/table1'?)"),
+        (["plan", "nrs/table1", "--preset", "smal"], 2, "did you mean 'small'?"),
+        (["plan", "nrs/table1", "--selection", "test"], 2, "unknown selection rule 'test'"),
+        (["plan", "nso/table5"], 2, "nso/table5 cannot run yet"),
+        (["export", "runs.xls"], 2, "allowed suffixes: .parquet, .csv, .jsonl"),
+        (["run", "compare/methods", "--keep-weights", "all"], 2, "allowed are none, last, best"),
+        (["plan", "nrs/table1", "--tracking-uri", "mlruns"], 1, "is a plain folder"),
+        (["plan", "nrs/table1", "--tracking-uri", "http://127.0.0.1:9"], 1, "cannot be used"),
+        (["plan", "nrs/table1", "--storage", "/proc/nothing"], 1, "cannot be used"),
+        (["run", "nrs/table1", "--storage", "/proc/nothing"], 1, "cannot be"),
+        (["measure", "nrs/table1", "--measure", "trace"], 2, "unknown measure 'trace'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    ended, out, err = call(*arguments)
+    assert (ended, out) == (code, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 100, b""])
+def test_a_broken_database_is_said_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    database = tmp_path / "mlflow.db"
+    database.write_bytes(content)
+    code, _, err = call("status", "--storage", str(tmp_path))
+    if content:
+        assert code == 1
+        assert "cannot be used" in err
+        assert "--tracking-uri" in err
+        assert database.read_bytes() == content
+    else:  # an empty file is a new database
+        assert code == 0
+
+
+def test_the_installed_command_exits_with_the_code() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sweep", "table", "nosuch/table"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("sweep: unknown artifact 'nosuch/table'")
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,96 @@
+"""Imports run one way, and the light parts stay light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"torch", "numpy", "pandas", "ray", "mlflow", "sklearn", "matplotlib", "pyarrow"}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Full names of the modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def imports(folder: str, of: str) -> set[str]:
+    """Files of ``folder`` that import ``of`` or something below it."""
+    return {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / folder).rglob("*.py")
+        if any(name == of or name.startswith(f"{of}.") for name in imported(path))
+    }
+
+
+def test_nothing_imports_sweep() -> None:
+    assert imports("trainables", "sweep") == imports("search_spaces", "sweep") == set()
+
+
+def test_trials_know_nothing_of_search_spaces() -> None:
+    assert imports("trainables", "search_spaces") == set()
+
+
+def test_search_spaces_import_only_the_configuration_of_a_trial() -> None:
+    found = {
+        name
+        for path in (ROOT / "search_spaces").rglob("*.py")
+        for name in imported(path)
+        if name.startswith("trainables")
+    }
+    assert found <= {"trainables.config"}
+
+
+def test_ray_is_imported_by_two_files_of_a_trial_and_mlflow_by_one_of_the_sweep() -> None:
+    assert imports("trainables", "ray") <= {"trainables/tune.py", "trainables/distributed.py"}
+    assert imports("trainables", "mlflow") == set()
+    assert imports("sweep", "mlflow") == {"sweep/tracking.py"}
+
+
+def loaded(code: str) -> set[str]:
+    """Heavy modules that are in ``sys.modules`` after ``code`` ran in a fresh process."""
+    ending = "\nimport sys; print('\\n' + ' '.join(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run(
+        [sys.executable, "-c", code + ending], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(done.stdout.splitlines()[-1].split()) & HEAVY
+
+
+def test_search_spaces_need_neither_torch_nor_ray() -> None:
+    assert loaded("import search_spaces; search_spaces.artifacts()") == set()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["data", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = f"""
+import sys
+from sweep.cli import app
+try:
+    app({arguments!r})
+except SystemExit as end:
+    assert not end.code
+"""
+    assert loaded(code) == set()
+
+
+def test_training_needs_neither_ray_nor_mlflow() -> None:
+    assert not loaded("import trainables.train") & {"ray", "mlflow", "pandas", "sklearn"}
+
+
+def test_every_file_fits_in_a_head() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for folder in ("sweep", "trainables", "search_spaces")
+        for path in (ROOT / folder).rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 450
+    }
+    assert long == {}
