@@ -30,13 +30,15 @@ def save(storage: Storage, name: str, state: dict[str, Any]) -> None:
 
 def load(storage: Storage, name: str, device: torch.device | str = "cpu") -> dict[str, Any]:
     """Read what `save` wrote. Raises FileNotFoundError or CheckpointError."""
-    content = storage.read(name)
+    return decode(storage.read(name), storage.path(name), device)
+
+
+def decode(content: bytes, where: str, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """The state in a checkpoint's bytes; ``where`` they are from is for the error."""
     digest, payload = content[:32], content[32:]
     if hashlib.sha256(payload).digest() != digest:
         raise CheckpointError(
-            f"checkpoint {storage.path(name)} is damaged (its checksum does not match); delete it"
+            f"checkpoint {where} is damaged (its checksum does not match); delete it"
         )
-    state: dict[str, Any] = torch.load(
-        io.BytesIO(payload), map_location=device, weights_only=True
-    )
+    state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
     return state

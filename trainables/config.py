@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from trainables import workers
 from trainables.registry import Count, Fraction, Index, NonNegative, Positive, explain
 
 PROTOCOL_VERSION: Literal[1] = 1
@@ -119,6 +120,26 @@ class Schedule(_Frozen):
             raise ValueError("milestones are given with name = 'step', and only with it")
         return self
 
+    def drops(self, epoch: float, epochs: int) -> int:
+        """How many of the milestones ``epoch`` (of ``epochs``) has reached."""
+        return sum(epoch >= (m if m >= 1 else m * epochs) for m in self.milestones)
+
+
+class Workers(_Frozen):
+    """Replicas that share each batch, written ``4`` or ``{"count": 4, "batchnorm": "sync"}``.
+
+    ``batchnorm``: statistics of each worker's part of the batch (``local``; running ones are
+    averaged), or of the whole batch (``sync``).
+    """
+
+    count: Count = 1
+    batchnorm: Literal["local", "sync"] = "local"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_count(cls, value: Any) -> Any:
+        return {"count": value} if isinstance(value, int) else value
+
 
 class TrialConfig(_Frozen):
     """One training run. See the module's docstring; fields are documented in their classes.
@@ -128,7 +149,8 @@ class TrialConfig(_Frozen):
         regularizers: Loss-side regularisers composed with it (``label_smoothing``, ``l2_sp``, ...).
         epochs: Passes over the training images; ``drop_last`` drops an incomplete last batch.
         batchnorm: Running statistics move with the ``clean`` pass only, or with ``all`` passes.
-        workers: Replicas that share a batch. Part of the identity where it changes the numbers.
+        workers: Replicas that share a batch. Part of the identity only where that changes the
+            numbers (`trainables.workers`).
 
     Raises:
         ValueError: in one sentence, naming field, value and what is allowed.
@@ -148,6 +170,7 @@ class TrialConfig(_Frozen):
     batchnorm: Literal["clean", "all"] = "clean"
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     seed: Index = 0
+    workers: Workers = Workers()
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -174,10 +197,23 @@ class TrialConfig(_Frozen):
             object.__setattr__(self, name, value)
         return self
 
+    @model_validator(mode="after")
+    def _check_workers(self) -> Self:
+        if self.workers.count > 1:
+            workers.refuse(self)
+            devices = workers.effective_devices(self)
+            if devices is not None:
+                method = {**self.method.model_dump(), "num_devices": devices}
+                object.__setattr__(self, "method", Component(**method))
+        return self
+
     @cached_property
     def canonical(self) -> str:
         """The configuration as JSON with sorted keys: equal for equal trials, on every machine."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        fields = self.model_dump(mode="json")
+        if not workers.change_numbers(self):
+            del fields["workers"]
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @cached_property
     def trial_id(self) -> str:
@@ -234,5 +270,6 @@ __all__ = [
     "Optimizer",
     "Schedule",
     "TrialConfig",
+    "Workers",
     "merge",
 ]

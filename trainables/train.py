@@ -19,13 +19,15 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
-from trainables import checkpoint, data, methods, models
+from trainables import checkpoint, data, methods, models, workers
 from trainables.config import TrialConfig
 from trainables.data import augment
 from trainables.data.loader import Batches
 from trainables.data.splits import Splits, split
 from trainables.evaluate import evaluate
+from trainables.group import ALONE, Group
 from trainables.measuring import Request, measure_now
 from trainables.methods.base import Progress
 from trainables.optim import LearningRate, build_optimizer
@@ -39,6 +41,7 @@ from trainables.stored import (
     write_result,
     write_weights,
 )
+from trainables.sync_norm import synchronize
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cross_entropy": nn.functional.cross_entropy,
@@ -79,6 +82,9 @@ class Trial:
 
     With a ``storage`` it keeps ``checkpoint.pt`` there, continues from it when it is
     made again, and leaves ``result.json`` (and, if asked, ``weights.pt``) when it ends.
+
+    With a ``group`` of several workers each has its part of every batch and all hold the same
+    weights, history and outcome; the first alone reads and writes the storage.
     """
 
     def __init__(
@@ -86,8 +92,17 @@ class Trial:
         config: TrialConfig,
         execution: Execution = Execution(),
         storage: Storage | None = None,
+        group: Group = ALONE,
     ) -> None:
+        if group.size not in (1, config.workers.count) or (
+            group.size < config.workers.count and workers.change_numbers(config)
+        ):
+            raise ValueError(
+                f"trial {config.trial_id} is for {config.workers.count} workers and there "
+                f"are {group.size}"
+            )
         self.config, self.execution, self.storage = config, execution, storage
+        self.group = group
         self.device = execution.torch_device()
         self.epoch = 0
         self.seconds = 0.0
@@ -101,7 +116,7 @@ class Trial:
             self._resume()
 
     def _build(self) -> None:
-        config, dtype = self.config, DTYPES[self.config.precision]
+        config, group, dtype = self.config, self.group, DTYPES[self.config.precision]
         dataset = data.load(
             config.data.source.name, self.execution.data_dir, **config.data.source.options
         )
@@ -132,6 +147,8 @@ class Trial:
             batchnorm=config.batchnorm,
             **config.method.options,
         )
+        if group.size > 1:
+            self._join(group)
         self.initial = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.method.begin(self.model)
         self.loss_fn = LOSSES[config.loss]
@@ -143,6 +160,17 @@ class Trial:
             len(self.batches),
             config.epochs,
         )
+
+    def _join(self, group: Group) -> None:
+        """What differs from one worker alone; see `trainables.group` and `methods.base.Method`."""
+        self.method.workers, self.method.rank = group.size, group.rank
+        self.method.reduce = group.mean_  # type: ignore[method-assign]
+        if workers.effective_devices(self.config) is not None:
+            self.method.num_devices //= group.size  # type: ignore[attr-defined]
+        if workers.own_noise(self.config):
+            self.method.local_generator = torch.Generator(device=self.device)
+        if self.config.workers.batchnorm == "sync":
+            synchronize(self.model, group)
 
     def _in_order(self, splits: Splits, resize: int | None) -> dict[str, Batches]:
         """Every split without shuffling and augmentation: what is evaluated and measured on."""
@@ -197,23 +225,48 @@ class Trial:
         for index, (inputs, targets) in enumerate(self.batches.epoch(self.epoch)):
             step = self.epoch * len(self.batches) + index
             rate = self.learning_rate.before_step(step)
+            inputs, targets = self.group.shard(inputs, targets)
             out = self._step(step, inputs, targets, noise)
-            loss_sum += out.loss.to(torch.float64) * len(targets)
+            loss_sum += out.loss.to(torch.float64) * self.group.own
             if targets.ndim == 1 and out.logits.ndim == 2:
-                wrong += (out.logits.argmax(1) != targets).sum()
-            seen += len(targets)
+                wrong += (out.logits.argmax(1) != targets)[: self.group.own].sum()
+            seen += self.group.whole
         # The one synchronization of the epoch: float() waits for the device.
+        self.group.total_(loss_sum)
+        self.group.total_(wrong)
         numbers = {"train_loss": float(loss_sum) / seen, "learning_rate": rate}
         if self.config.loss == "cross_entropy":
             numbers["train_error"] = int(wrong) / seen
+        if self.group.size > 1:
+            self._settle()
         return numbers
+
+    def _settle(self) -> None:
+        """Every worker's running statistics become their mean: one state, on all of them.
+
+        They are linear in the batches' statistics, so once an epoch is as good as every step.
+        """
+        self.group.agree(self.model.parameters())
+        self.group.average_(
+            [
+                buffer
+                for module in self.model.modules()
+                if isinstance(module, _NormBase)
+                for buffer in (module.running_mean, module.running_var)
+                if buffer is not None
+            ]
+        )
 
     def _step(
         self, step: int, inputs: Tensor, targets: Tensor, noise: torch.Generator
     ) -> methods.base.Output:
         config = self.config
         noise.manual_seed(derive(config.seed, "method", step))
-        torch.manual_seed(derive(config.seed, "dropout", step))
+        worker = (self.group.rank,) if self.group.rank else ()
+        torch.manual_seed(derive(config.seed, "dropout", step, *worker))
+        if self.method.local_generator is not None:
+            self.method.local_generator.manual_seed(derive(config.seed, "worker", step, *worker))
+        self.method.reduced = False
         self.method.advance(
             Progress(
                 step=step,
@@ -227,6 +280,8 @@ class Trial:
         low_precision = config.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
             out = self.method.gradient(self.model, self.loss_fn, inputs, targets, generator=noise)
+        if not self.method.reduced:
+            self.group.mean_([p.grad for p in self.model.parameters() if p.grad is not None])
         if config.optimizer.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip_norm)
         self.optimizer.step()
@@ -237,7 +292,7 @@ class Trial:
             f"{name}_{metric}": value
             for name, batches in self.splits.items()
             if name != "train"
-            for metric, value in evaluate(self.model, batches, self.config.loss).items()
+            for metric, value in evaluate(self.model, batches, self.config.loss, self.group).items()
         }
 
     def measure(self, requests: Sequence[Request]) -> dict[str, float]:
@@ -290,14 +345,14 @@ class Trial:
         return {f"best_{judge}/epoch": best + 1} | {
             f"best_{judge}/{name}": values[best]
             for name, values in self.history.items()
-            if name.startswith(("train_", "validation_", "test_"))
+            if name.startswith(("train_", "validation_", "test_")) and math.isfinite(values[best])
         }
 
     # -- storage -----------------------------------------------------------------------------
 
     def save(self) -> None:
         """Write a checkpoint from which the same bits follow."""
-        if self.storage is None:
+        if self.storage is None or self.group.rank:
             return
         state = {
             "trial_id": self.config.trial_id,
@@ -316,17 +371,24 @@ class Trial:
         self._saved_at = time.monotonic()
 
     def _resume(self) -> None:
-        if self.storage is None or not self.storage.exists(CHECKPOINT):
+        storage = self.storage
+        if storage is None:
+            return
+        content = self.group.from_first(
+            lambda: storage.read(CHECKPOINT) if storage.exists(CHECKPOINT) else None
+        )
+        if content is None:
             return
         try:
-            state = checkpoint.load(self.storage, CHECKPOINT, self.device)
+            state = checkpoint.decode(content, storage.path(CHECKPOINT), self.device)
         except checkpoint.CheckpointError:
             # A damaged checkpoint costs time, never the trial: start from the beginning.
-            self.storage.delete(CHECKPOINT)
+            if self.group.rank == 0:
+                storage.delete(CHECKPOINT)
             return
         if state["trial_id"] != self.config.trial_id:
             raise checkpoint.CheckpointError(
-                f"{self.storage.path(CHECKPOINT)} belongs to trial {state['trial_id']}, "
+                f"{storage.path(CHECKPOINT)} belongs to trial {state['trial_id']}, "
                 f"not to {self.config.trial_id}; use another directory"
             )
         self.epoch, self.seconds = state["epoch"], state["seconds"]
@@ -344,7 +406,7 @@ class Trial:
             self.save()
 
     def _keep_best(self) -> None:
-        if self.storage is None or self.execution.keep_weights != "best":
+        if self.storage is None or self.group.rank or self.execution.keep_weights != "best":
             return
         errors = self.history.get("validation_error") or self.history.get("test_error")
         if errors and errors[-1] == min(errors) and errors.index(errors[-1]) == len(errors) - 1:
@@ -353,7 +415,7 @@ class Trial:
     def finish(self) -> TrialResult:
         """Leave the result (and weights) in storage, drop the checkpoint, return the result."""
         result = self.result()
-        if self.storage is not None:
+        if self.storage is not None and self.group.rank == 0:
             if self.execution.keep_weights == "last" and not self.diverged:
                 write_weights(self.storage, self.model, self.epoch)
             result = write_result(self.storage, result)
@@ -366,6 +428,7 @@ def fit(
     execution: Execution = Execution(),
     storage: Storage | None = None,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+    group: Group = ALONE,
 ) -> TrialResult:
     """Train to the end and return the outcome.
 
@@ -375,6 +438,7 @@ def fit(
         storage: If given, a finished trial found there is returned as it is, an unfinished
             one is continued, and the result is written there before it is returned.
         on_epoch: Called after every epoch with its number (from 1) and its numbers.
+        group: The workers that run it together, each in a call of its own.
 
     Returns:
         A result with status ``done`` or ``diverged`` (the loss stopped being finite).
@@ -387,7 +451,7 @@ def fit(
         stored = settled(config, execution, storage)
         if stored is not None:
             return stored
-    trial = Trial(config, execution, storage)
+    trial = Trial(config, execution, storage, group)
     while not trial.finished:
         numbers = trial.run_epoch()
         if on_epoch is not None:

@@ -80,6 +80,9 @@ class AMP(Method):
                 at.move(delta)
             del delta
             problem.accumulate()
+        if self.clip is not None and self.perturbation == "global":  # the whole batch's is clipped
+            self.reduce(problem.held_gradient())
+            self.reduced = True
         clip(problem.held_gradient(), self.clip)
         return Output(loss, logits, objective=None)
 

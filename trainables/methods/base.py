@@ -66,9 +66,11 @@ class Method:
         batchnorm: Whether running statistics move with the ``clean`` pass or with ``all``.
         progress: The last one told to `advance`; None before the first, when every phase
             counts as active.
-        workers: Number of workers that share a batch, each with its own part of it.
+        workers, rank: Number of workers that share a batch, each with its own part of it, and
+            which of them this is.
         reduce: Mean over the workers, in place, of a list of tensors; the identity for one
-            worker. Only inner quantities are reduced with it; the caller reduces ``p.grad``.
+            worker. Only inner quantities are reduced with it; the caller reduces ``p.grad``,
+            unless ``reduced`` says that the step has (because something followed).
         local_generator: For noise that belongs to a worker's own data (mixup, adversarial
             examples, NRS and RPR: one perturbation a device); None takes the ``generator`` given,
             which is equal on all workers, so that all draw the same weight noise.
@@ -78,6 +80,8 @@ class Method:
     batchnorm: Literal["clean", "all"] = "clean"
     progress: Progress | None = None
     workers: int = 1
+    rank: int = 0
+    reduced: bool = False
     local_generator: torch.Generator | None = None
 
     def __init__(self) -> None:
@@ -160,11 +164,11 @@ class Regularizer:
     def begin(self, model: nn.Module) -> None:
         """Once, before training."""
 
-    def batch(self, problem: Problem, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:  # noqa: ARG002
+    def batch(self, problem: Problem, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:
         """New inputs and targets, once a step."""
         return inputs, targets
 
-    def targets(self, logits: Tensor, targets: Tensor) -> Tensor:  # noqa: ARG002
+    def targets(self, logits: Tensor, targets: Tensor) -> Tensor:
         """New targets (class indices or probabilities), for each forward pass."""
         return targets
 
@@ -172,7 +176,7 @@ class Regularizer:
         """New loss of a forward pass."""
         return value
 
-    def penalty(self, params: Sequence[Tensor]) -> Tensor | None:  # noqa: ARG002
+    def penalty(self, params: Sequence[Tensor]) -> Tensor | None:
         """0-d term added to the loss: a function of the weights where they now are."""
         return None
 

@@ -42,7 +42,8 @@ class Neighborhood(Method):
 
     δ is constant in the gradient, ‖θ‖ included, so an objective (see `Output`) exists only
     where δ does not depend on θ. Each device has its own batch statistics, and running
-    statistics move by the mean over the devices.
+    statistics move by the mean over the devices. Over W workers each takes M / W of the devices (the trainer sets
+    ``num_devices`` to that).
     """
 
     epsilon: float
@@ -54,8 +55,9 @@ class Neighborhood(Method):
     def parts(
         self, problem: Problem
     ) -> Iterator[tuple[slice | None, tuple[int, int] | None, float]]:
-        """(index, share of the statistics, share of the batch) of each device."""
+        """(index, share of the statistics, share of the batch) of each of this worker's devices."""
         devices = min(self.num_devices, problem.size)
+        self.skip(problem)
         if devices == 1:
             yield None, None, 1.0
             return
@@ -63,6 +65,12 @@ class Neighborhood(Method):
         for i in range(devices):
             start, stop = edges[i], edges[i + 1]
             yield slice(start, stop), (i, devices), (stop - start) / problem.size
+
+    def skip(self, problem: Problem) -> None:
+        """Leave the draws of the other workers' devices to them, where all draw from one stream."""
+        if self.local_generator is None:
+            for _ in range(self.rank * self.num_devices):
+                self.draw(problem)
 
     def draw(self, problem: Problem) -> list[Tensor]:
         """A fresh δ, in the noise buffer."""

@@ -1,0 +1,317 @@
+"""Two gloo processes that share a trial do what one process does, method by method."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from trainables.config import TrialConfig
+from trainables.storage import Storage
+from trainables.stored import CHECKPOINT, RESULT
+from trainables.train import Execution, Trial
+
+ROOT = Path(__file__).resolve().parent.parent
+EXECUTION = Execution(device="cpu")
+BASE: dict[str, Any] = {
+    "data": {"source": "digits", "subset": 256, "validation": 64, "split_seed": 0},
+    "model": {"name": "mlp", "widths": [16]},
+    "optimizer": {"lr": 0.05},
+    "epochs": 2,
+    "batch_size": 32,
+    "precision": "float64",
+    "seed": 3,
+}
+NORMED = {"name": "resnet_tiny"}
+
+SERVER = r"""
+# One worker: reads jobs (a line of JSON each) and answers with a pickle's path.
+import json, os, pickle, sys
+import torch, torch.distributed as dist
+from trainables.config import TrialConfig
+from trainables.group import Workers
+from trainables.storage import Storage
+from trainables.train import Execution, Trial
+
+dist.init_process_group("gloo", init_method=sys.argv[1], rank=int(sys.argv[2]), world_size=2)
+for line in sys.stdin:
+    job = json.loads(line)
+    group = Workers("cpu")
+    try:
+        storage = Storage(job["storage"]) if job.get("storage") else None
+        trial = Trial(TrialConfig(**job["config"]), Execution(device="cpu"), storage, group)
+        while not trial.finished:
+            trial.run_epoch()
+            if job.get("save_after") == trial.epoch:
+                trial.save()
+            if job.get("die_after") == trial.epoch and group.rank == 1:
+                dist.barrier()
+                os._exit(1)
+            if job.get("die_after") == trial.epoch:
+                dist.barrier()
+        trial.finish()
+        answer = {
+            "weights": {k: v for k, v in trial.model.state_dict().items()},
+            "history": trial.history, "resumed": trial.epoch, "reductions": group.reductions,
+        }
+    except Exception as error:
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    with open(job["answer"] + f".{group.rank}.part", "wb") as file:
+        pickle.dump(answer, file)
+    os.rename(job["answer"] + f".{group.rank}.part", job["answer"] + f".{group.rank}")
+    print("done", flush=True)
+    if job.get("die_after"):
+        os._exit(0)
+"""
+
+
+class Pair:
+    """Two worker processes that train one job after another."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+        self.folder, self.count = folder, 0
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        self.processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", SERVER, address, str(rank)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+            )
+            for rank in (0, 1)
+        ]  # fmt: skip
+
+    def run(self, fields: dict[str, Any], **job: Any) -> list[dict[str, Any]]:
+        """Both workers' answers."""
+        self.count += 1
+        answer = self.folder / f"answer{self.count}"
+        line = json.dumps({"config": fields, "answer": str(answer), **job}) + "\n"
+        for process in self.processes:
+            assert process.stdin is not None
+            process.stdin.write(line)
+            process.stdin.flush()
+        answers = []
+        for rank, process in enumerate(self.processes):
+            assert process.stdout is not None
+            if process.stdout.readline() == "done\n":
+                answers.append(pickle.loads(Path(f"{answer}.{rank}").read_bytes()))
+        return answers
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    workers = Pair(tmp_path_factory.mktemp("pair"))
+    yield workers
+    workers.close()
+
+
+def alone(fields: dict[str, Any]) -> Trial:
+    trial = Trial(TrialConfig(**fields), EXECUTION)
+    while not trial.finished:
+        trial.run_epoch()
+    return trial
+
+
+def compare(answers: list[dict[str, Any]], trial: Trial, tolerance: float) -> None:
+    """Weights and history of both workers are equal, and within ``tolerance`` of one's."""
+    assert [a.get("error") for a in answers] == [None, None]
+    first, second = answers
+    assert first["history"] == second["history"]
+    for name, value in trial.model.state_dict().items():
+        assert torch.equal(first["weights"][name], second["weights"][name]), name
+        torch.testing.assert_close(
+            first["weights"][name],
+            value,
+            rtol=tolerance,
+            atol=tolerance,
+            msg=lambda m, n=name: f"{n}: {m}",
+        )
+    for name, curve in trial.history.items():
+        assert first["history"][name] == pytest.approx(
+            curve, rel=10 * tolerance, abs=10 * tolerance
+        )
+
+
+SAME: dict[str, dict[str, Any]] = {
+    "erm": {},
+    "erm-uneven": {"drop_last": False, "batch_size": 30},
+    "erm-fewer-samples-than-workers": {"drop_last": False, "batch_size": 51},
+    "augmented": {
+        "data": {**BASE["data"], "augmentation": ["pad_crop", {"name": "cutout", "size": 2}]}
+    },
+    "erm-sync": {"model": NORMED, "workers": {"batchnorm": "sync"}},
+    "clipped": {"optimizer": {"lr": 0.05, "clip_norm": 0.5}, "method": "l2_sp"},
+    "nso": {"method": {"name": "nso", "sigma": 0.05}},
+    "amp": {"method": {"name": "amp", "epsilon": 0.1, "inner_steps": 2}},
+    "amp-clip": {"method": {"name": "amp", "epsilon": 0.1, "clip": 0.3}},
+    "sam": {"method": {"name": "sam", "rho": 0.2}, "regularizers": ["label_smoothing"]},
+    "sam-sync": {
+        "method": {"name": "sam", "rho": 0.2}, "model": NORMED, "workers": {"batchnorm": "sync"}
+    },
+    "bsam-adaptive": {"method": {"name": "bsam", "posterior": "adaptive", "num_data": 256}},
+    "nrs": {"method": {"name": "nrs", "num_devices": 4}},
+    "nrs-batchnorm": {"method": {"name": "nrs", "num_devices": 2}, "model": NORMED},
+    "rpr": {"method": {"name": "rpr", "num_devices": 2}},
+    "infomcr": {"method": {"name": "infomcr", "num_splits": 4, "alpha": 0.05, "phases": "111"}},
+    "infomcr-batchnorm": {
+        "method": {"name": "infomcr", "num_splits": 4, "alpha": 0.05, "phases": "111"},
+        "model": NORMED,
+    },
+    "fa": {"method": {"name": "fa", "lam": 0.5, "num_probes": 2}},
+    "fa-sync": {
+        "method": {"name": "fa", "lam": 0.5, "num_probes": 1}, "model": NORMED,
+        "workers": {"batchnorm": "sync"}, "epochs": 1, "data": {**BASE["data"], "subset": 128},
+    },
+}  # fmt: skip
+
+
+def on_two(changes: dict[str, Any]) -> dict[str, Any]:
+    fields = {**BASE, **changes}
+    return {**fields, "workers": {**changes.get("workers", {}), "count": 2}}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_two_workers_give_the_numbers_of_one(pair: Pair, name: str) -> None:
+    """Equal but for the order of sums: float64 rounding, 1e-16 a step, grows far less than 1e-9.
+
+    The trial is then the same trial: it has the same name.
+    """
+    together, single = on_two(SAME[name]), {**BASE, **SAME[name], "workers": 1}
+    answers = pair.run(together)
+    compare(answers, alone(single), 1e-9)
+    if "uneven" not in name and "fewer" not in name:
+        assert TrialConfig(**together).trial_id == TrialConfig(**single).trial_id
+
+
+def test_single_precision_agrees_to_a_millionth(pair: Pair) -> None:
+    fields = {**BASE, "precision": "float32", "epochs": 1}
+    (answer, _), trial = pair.run({**fields, "workers": 2}), alone(fields)
+    for name, value in trial.model.state_dict().items():
+        torch.testing.assert_close(answer["weights"][name], value, rtol=0, atol=1e-6)
+
+
+OWN: dict[str, dict[str, Any]] = {
+    "local BatchNorm": {"model": NORMED},
+    "dropout": {"model": {"name": "mlp", "dropout": 0.3}},
+    "mixup": {"regularizers": ["mixup"]},
+    "flooding": {"regularizers": [{"name": "flooding", "level": 2.4}]},
+    "local SAM": {"method": {"name": "sam", "rho": 0.5, "perturbation": "local"}},
+    "local AMP": {"method": {"name": "amp", "perturbation": "local"}},
+    "local FA": {"method": {"name": "fa", "lam": 5.0, "perturbation": "local"}},
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_depends_on_the_workers_is_a_trial_of_its_own(pair: Pair, name: str) -> None:
+    together, single = on_two(OWN[name]), {**BASE, **OWN[name]}
+    first, second = pair.run(together)
+    assert first.get("error") is None
+    assert first["history"] == second["history"]
+    assert all(torch.equal(v, second["weights"][k]) for k, v in first["weights"].items())
+    losses = alone(single).history["train_loss"]
+    assert first["history"]["train_loss"] != pytest.approx(losses, rel=1e-6)
+    assert TrialConfig(**together).trial_id != TrialConfig(**single).trial_id
+
+
+STEPS = 2 * 6
+"""Two epochs of (256 - 64) / 32 batches."""
+
+MESSAGES = {
+    "erm": (1, {}),
+    "nso": (1, {}),
+    "nrs": (1, {"num_devices": 2}),
+    "rpr": (1, {}),
+    "infomcr": (1, {"num_splits": 4, "phases": "111"}),
+    "sam": (2, {}),
+    "amp": (3, {"inner_steps": 2}),
+    "fa": (3, {"num_probes": 2}),
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_gradients_are_averaged_no_oftener_than_the_method_asks(pair: Pair, name: str) -> None:
+    """Once a step for the gradient; besides that only what is shared by definition.
+
+    AMP: each inner gradient; SAM: the ascent gradient; FA: each probe's H v; the others nothing.
+    """
+    count, options = MESSAGES[name]
+    answers = pair.run(on_two({"method": {"name": name, **options}}))
+    assert [a["reductions"] for a in answers] == [count * STEPS] * 2
+
+
+@pytest.mark.parametrize("name", ["sam", "amp", "fa"])
+def test_a_local_perturbation_is_never_averaged(pair: Pair, name: str) -> None:
+    answers = pair.run(on_two({"method": {"name": name, "perturbation": "local"}}))
+    assert [a["reductions"] for a in answers] == [STEPS] * 2
+
+
+def test_a_worker_dies_and_two_new_ones_end_with_the_same_bits(pair: Pair, tmp_path: Path) -> None:
+    """The first worker alone writes; the others get the checkpoint through it."""
+    fields = {**on_two({"model": NORMED, "method": {"name": "sam"}}), "epochs": 3}
+    whole, _ = pair.run(fields)
+    mortal = Pair(tmp_path)
+    try:
+        answers = mortal.run(fields, storage=str(tmp_path / "s"), save_after=1, die_after=2)
+        assert len(answers) == 1
+        assert answers[0]["error"].startswith("PeerLostError")
+    finally:
+        mortal.close()
+    storage = Storage(tmp_path / "s")
+    assert storage.exists(CHECKPOINT)
+    resumed = pair.run(fields, storage=str(tmp_path / "s"))
+    assert storage.exists(RESULT)
+    assert not storage.exists(CHECKPOINT)
+    for answer in resumed:
+        assert answer["history"] == whole["history"]
+        assert all(torch.equal(v, answer["weights"][k]) for k, v in whole["weights"].items())
+
+
+def test_replicas_that_drift_apart_are_found(pair: Pair) -> None:
+    """A method whose step leaves other weights on each worker is stopped at the epoch's end."""
+    fields = on_two({"method": {"name": "bsam", "code_faithful": True}})
+    assert [a.get("error") for a in pair.run(fields)] == [None, None]
+    with pytest.raises(ValueError, match="which several workers must share"):
+        TrialConfig(**on_two({"method": {
+            "name": "bsam", "code_faithful": True, "perturbation": "local"}}))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 1, "drop_last": False}, r"batch_size = 1 is less than workers\.count = 2"),
+        ({"method": {"name": "infomcr", "num_splits": 3}}, "num_splits = 3 is not a multiple"),
+        ({"method": {"name": "nrs", "num_devices": 3}}, "num_devices = 3 is not a multiple"),
+        (
+            {"method": "nrs", "workers": {"batchnorm": "sync"}},
+            "statistics of their own; use 'local'",
+        ),
+    ],
+)
+def test_what_workers_cannot_do_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrialConfig(**on_two(changes))
+
+
+def test_a_trial_of_two_workers_is_not_run_by_one() -> None:
+    with pytest.raises(ValueError, match="is for 2 workers and there are 1"):
+        Trial(TrialConfig(**on_two({"model": NORMED})), EXECUTION)
+
+
+def test_one_worker_is_no_part_of_the_name() -> None:
+    assert "workers" not in TrialConfig(**BASE).canonical
+    assert TrialConfig(**BASE, workers=1).trial_id == TrialConfig(**BASE).trial_id

@@ -1,0 +1,137 @@
+"""Which trials come out the same on several workers, and which become another trial.
+
+Nearly everything is made of means over the batch, which workers form exactly.
+What is left: noise that belongs to a worker (dropout, mixup, a perturbation of
+its own), statistics of its own part of the batch (BatchNorm), and losses that
+are no means over samples (flooding).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trainables.config import TrialConfig
+
+OF_DEVICES = ("nrs", "rpr")
+"""Methods with a perturbation for each device: W workers are W devices (Algorithm 1 of NRS)."""
+
+_OWN_NOISE = ("mixup", "adversarial")
+_NO_MEANS = ("flooding",)
+
+
+def effective_devices(config: TrialConfig) -> int | None:
+    """Devices M of NRS or RPR: at least one for each worker; None for other methods.
+
+    Raises:
+        ValueError: M is not a multiple of the workers.
+    """
+    if config.method.name not in OF_DEVICES:
+        return None
+    count = config.workers.count
+    devices = max(int(config.method.options["num_devices"]), count)
+    if devices % count:
+        raise ValueError(
+            f"trial: method.num_devices = {devices} is not a multiple of "
+            f"workers.count = {count}; each worker takes equally many"
+        )
+    return devices
+
+
+def refuse(config: TrialConfig) -> None:
+    """Raise ValueError for what several workers cannot do together."""
+    count, name, options = config.workers.count, config.method.name, config.method.options
+    if count == 1:
+        return
+    if config.batch_size < count:
+        raise ValueError(
+            f"trial: batch_size = {config.batch_size} is less than workers.count = {count}"
+        )
+    if name == "infomcr" and options["num_splits"] % count:
+        raise ValueError(
+            f"trial: method.num_splits = {options['num_splits']} is not a multiple of "
+            f"workers.count = {count}; sub-batches stay whole on a worker"
+        )
+    if config.workers.batchnorm == "sync" and name in (*OF_DEVICES, "infomcr"):
+        raise ValueError(
+            f"trial: workers.batchnorm = 'sync' and method {name!r}: its parts of a batch have "
+            "statistics of their own; use 'local'"
+        )
+    stateful = options.get("code_faithful") or options.get("posterior") == "adaptive"
+    if stateful and options.get("perturbation") == "local":
+        raise ValueError(
+            f"trial: method {name!r} with code_faithful or an adaptive posterior keeps state of "
+            "its perturbation, which several workers must share: perturbation = 'global'"
+        )
+
+
+def own_noise(config: TrialConfig) -> bool:
+    """Whether a worker draws from a generator of its own.
+
+    NRS and RPR alone do not: each worker takes, of the draws that one process would make for
+    its virtual devices, those of its own devices.
+    """
+    names = {config.method.name, *(r.name for r in config.regularizers)}
+    return config.method.name not in OF_DEVICES or bool(names & set(_OWN_NOISE))
+
+
+def change_numbers(config: TrialConfig) -> bool:
+    """Whether the trial's numbers depend on ``workers``, beyond the order of sums.
+
+    In doubt yes: then the trial has a name of its own.
+    """
+    if config.workers.count == 1:
+        return False
+    name, options = config.method.name, config.method.options
+    names = {name, *(r.name for r in config.regularizers)}
+    if names & {*_OWN_NOISE, *_NO_MEANS} or options.get("perturbation") == "local":
+        return True
+    has_norm, has_dropout, known = _layers(config.model.model_dump_json())
+    if not known or has_dropout:
+        return True
+    even = config.drop_last and config.batch_size % config.workers.count == 0
+    local_norm = has_norm and config.workers.batchnorm == "local"
+    if name in OF_DEVICES:
+        return not (even and config.batch_size % int(options["num_devices"]) == 0)
+    if name == "infomcr":
+        whole = even and config.batch_size % int(options["num_splits"]) == 0
+        own_statistics = has_norm and options["statistics"] == "full_batch"
+        # Before its phase begins a step is plain, on the whole batch.
+        always = options["start"] == 0 or options["phases"] == "111"
+        return (
+            not whole or options["split"] == "random" or own_statistics or (has_norm and not always)
+        )
+    return local_norm or (name == "fa" and not even)
+
+
+@lru_cache(maxsize=64)
+def _layers(component: str) -> tuple[bool, bool, bool]:
+    """(has batch normalization, has active dropout, could be looked at) of a model."""
+    import json
+
+    import torch
+    from torch import nn
+    from torch.nn.modules.batchnorm import _NormBase
+    from torch.nn.modules.dropout import _DropoutNd
+
+    from trainables import models
+
+    fields = json.loads(component)
+    if any("drop" in option and value for option, value in fields.items()):
+        return True, True, True
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            model = models.build(
+                fields.pop("name"), num_classes=10, input_shape=(3, 32, 32), **fields
+            )
+    except Exception:  # needs another input, or reads weights: nothing is known
+        return True, True, False
+    modules = list(model.modules())
+    attention = any(isinstance(m, nn.MultiheadAttention) and m.dropout > 0 for m in modules)
+    dropout = attention or any(isinstance(m, _DropoutNd) and m.p > 0 for m in modules)
+    stochastic = any("StochasticDepth" in type(m).__name__ for m in modules)
+    return any(isinstance(m, _NormBase) for m in modules), dropout or stochastic, True
+
+
+__all__ = ["change_numbers", "effective_devices", "own_noise", "refuse"]
