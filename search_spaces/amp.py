@@ -1,8 +1,7 @@
 """AMP: Zheng, Zhang & Mao, "Regularizing Neural Networks via Adversarial Model Perturbation".
 
-CVPR 2021, arXiv 2010.04925. Section numbers are the paper's; "code" is the
-authors' (github.com/hiyouga/AMP-Regularizer). Numbers of figures 7 and 8 are not
-printed: they are read from the authors' plotting script and poster.
+CVPR 2021. The tables; what they share is in `amp_protocol`, figures and section 5.5 in
+`amp_figures`.
 """
 
 from __future__ import annotations
@@ -10,156 +9,36 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from search_spaces.presets import AS_PRINTED, SMALL, SMOKE, adjusted
+from search_spaces.amp_figures import FIGURES
+from search_spaces.amp_protocol import (
+    AMP_PAIRS_BY_AUGMENTATION,
+    BASE,
+    CHOICES,
+    DATASETS,
+    ERROR,
+    HOLES,
+    METHODS,
+    NETWORKS,
+    NLL,
+    PREACT,
+    PYRAMID,
+    RUNS,
+    SELECTION,
+    TABLE1_CHOICES,
+    VANILLA,
+    VGG,
+    WRN,
+    amp,
+    cell,
+)
 from search_spaces.printed import rows, table
 from search_spaces.spec import (
     Artifact,
     Cell,
     Choice,
-    Measure,
-    Metric,
     Paper,
-    Reported,
-    Selection,
     Stage,
 )
-
-# -- protocol (section 5.1) ----------------------------------------------------------------------
-
-RUNS = 10
-CLIP = 50.0  # code: global norm of every gradient, the inner ones of AMP too
-
-BASE: dict[str, Any] = {
-    "data.validation": 0,
-    "optimizer.name": "sgd",
-    "optimizer.lr": 0.1,
-    "optimizer.momentum": 0.9,
-    "optimizer.nesterov": True,
-    "optimizer.weight_decay": 1e-4,
-    "optimizer.clip_norm": CLIP,
-    "schedule.name": "step",
-    "schedule.milestones": (0.5, 0.75),  # epochs 100 and 150 of 200
-    "schedule.gamma": 0.1,
-    "epochs": 200,
-    "batch_size": 50,
-    "drop_last": False,
-    "batchnorm": "all",
-}
-
-DATASETS = {"SVHN": "svhn", "CIFAR-10": "cifar10", "CIFAR-100": "cifar100"}
-CROP = {"name": "pad_crop", "padding": 4, "fill": "gray"}
-VANILLA: dict[str, tuple[Any, ...]] = {
-    "SVHN": ({"name": "pad_crop", "padding": 2, "fill": "gray"},),
-    "CIFAR-10": (CROP, {"name": "flip"}),
-    "CIFAR-100": (CROP, {"name": "flip"}),
-}
-HOLES = {"SVHN": 20, "CIFAR-10": 16, "CIFAR-100": 8}
-
-PREACT, VGG = "PreActResNet18", "VGG16"
-WRN, PYRAMID = "WideResNet-28-10", "PyramidNet-164-270"
-NETWORKS: dict[str, dict[str, Any]] = {
-    PREACT: {"name": "preact_resnet18"},
-    VGG: {"name": "vgg16", "dropout": 0.0},
-    WRN: {
-        "name": "wrn_28_10",
-        "shared_activation": "none",
-        "stride_on": 2,
-        "final_bn_momentum": 0.9,
-    },
-    PYRAMID: {"name": "pyramidnet_164", "alpha": 270},
-}
-DROPOUT = {PREACT: {"dropout": 0.1}, VGG: {"dropout": 0.1, "conv_dropout": 0.1}}
-METHODS: dict[str, dict[str, Any]] = {
-    "ERM": {"name": "erm"},
-    "Dropout": {"name": "erm"},
-    "Label Smoothing": {"name": "label_smoothing", "smoothing": 0.2, "convention": "others"},
-    "Flooding": {"name": "flooding", "level": 0.02},
-    "MixUp": {"name": "mixup", "alpha": 1.0, "per": "sample"},
-    "Adv. Training": {"name": "adversarial", "epsilon": 1 / 255},
-    "RMP": {"name": "rmp", "epsilon": 0.1, "reading": "code"},
-}
-AMP_PAIRS = {PREACT: (0.5, 1.0), VGG: (0.1, 0.2)}  # (epsilon, zeta), Table 1
-AMP_PAIRS_BY_AUGMENTATION = {"Vanilla": (0.5, 1.0), "Cutout": (0.3, 0.5), "AutoAug": (0.1, 0.1)}
-
-
-def amp(epsilon: float, inner_lr: float, inner_steps: int = 1) -> dict[str, Any]:
-    """AMP as the tables were made: with the authors' clipping of each tensor."""
-    return {
-        "name": "amp",
-        "epsilon": epsilon,
-        "inner_lr": inner_lr,
-        "inner_steps": inner_steps,
-        "norm": "per_tensor",
-        "clip": CLIP,
-    }
-
-
-SELECTION = Selection(
-    on="test_error",
-    epoch="best_test",
-    stated="hyper-parameters fixed; the epoch with the lowest TEST error (authors' code)",
-)
-
-NORM = Choice(
-    "norm that clips the perturbation",
-    "each tensor's own",
-    "the printed epsilon belong to the code, which clips tensor by tensor",
-    "method.norm",
-)
-CHOICES = (
-    NORM,
-    Choice("gamma in sections 5.1 and 5.2", "inner learning rate zeta", "code", "method.inner_lr"),
-    Choice("best or last epoch", "best on test", "the code prints only that", "--selection"),
-    Choice(
-        "validation split",
-        "none: final runs use all training images",
-        "tuned values are printed, grids are not; the code trains on everything",
-        "data.validation",
-    ),
-    Choice("momentum, Nesterov, clipping", "0.9, yes, norm 50", "code; the paper is silent"),
-    Choice("flips on SVHN", "none, padding 2", "code; digits are not symmetric"),
-    Choice("BatchNorm statistics", "moved by every pass", "code", "batchnorm"),
-    Choice("± over ten runs", "n - 1", "not stated"),
-)
-TABLE1_CHOICES = (
-    *CHOICES,
-    Choice("label smoothing", "s / (K - 1) on the other classes", "code", "method.convention"),
-    Choice("MixUp's lambda", "one per sample", "code", "method.per"),
-    Choice("RMP's ball", "U(±sqrt(epsilon / numel)) per tensor", "code", "method.reading"),
-    Choice(
-        "'perturbation size 1 for each pixel'",
-        "1/255 on normalised inputs, random start",
-        "code",
-        "method.epsilon",
-    ),
-    Choice(
-        "NLL of label smoothing",
-        "plain NLL is measured; the printed numbers are the smoothed loss",
-        "their floors are 0.940 (K = 10) and 1.419 (K = 100)",
-    ),
-)
-
-ERROR = Metric("test_error", "test error %", shown="percent")
-NLL = Metric("test_nll", "test NLL", digits=3)
-
-
-def _network(model: str, method: str = "ERM") -> dict[str, Any]:
-    return {**NETWORKS[model], **(DROPOUT[model] if method == "Dropout" else {})}
-
-
-def _cell(model: str, dataset: str, method: str, **reported: Any) -> Cell:
-    """A cell of Table 1: vanilla augmentation."""
-    return Cell(
-        key={"model": model, "method": method, "dataset": dataset},
-        fields={
-            "model": _network(model, method),
-            "method": amp(*AMP_PAIRS[model]) if method == "AMP" else METHODS[method],
-            "data.source": DATASETS[dataset],
-            "data.augmentation": VANILLA[dataset],
-        },
-        reported=reported,
-    )
-
 
 # -- Table 1: error and NLL; a line is a method, columns are (error, NLL) of each data set --------
 
@@ -195,7 +74,7 @@ def _table1() -> list[Cell]:
         for dataset, error, nll in zip(DATASETS, numbers[::2], numbers[1::2], strict=True):
             if method == "Label Smoothing":
                 nll = replace(nll, comparable=False, note="the smoothed loss")
-            cells.append(_cell(model, dataset, method, test_error=error, test_nll=nll))
+            cells.append(cell(model, dataset, method, test_error=error, test_nll=nll))
     return cells
 
 
@@ -275,183 +154,9 @@ TABLE2 = Artifact(
     ),
 )
 
-# -- Figures 2, 6, 7, 8 --------------------------------------------------------------------------
-
-FIGURE2 = Artifact(
-    id="amp/figure2",
-    title="Loss along a random direction around ERM's and AMP's minimum, PreActResNet18, CIFAR-10",
-    kind="figure",
-    x="@",
-    rows=("method",),
-    metrics=(
-        Metric("train_landscape", "training loss", better="neither"),
-        Metric("test_landscape", "test loss", better="neither"),
-    ),
-    base=BASE,
-    cells=tuple(_cell(PREACT, "CIFAR-10", method) for method in ("ERM", "AMP")),
-    stages=(Stage("train", seeds=1),),
-    selection=SELECTION,
-    choices=(
-        *CHOICES,
-        Choice("range of the displacement", "-1 to 1", "the axis is not printed"),
-        Choice("direction", "Gaussian, filter-normalised", "Li et al. 2018, cited"),
-    ),
-    measures=(
-        Measure("landscape_1d", label="train_landscape", samples=10000),
-        Measure("landscape_1d", label="test_landscape", split="test"),
-    ),
-)
-
-FIGURE6 = Artifact(
-    id="amp/figure6",
-    title="Decision boundaries of a small network on two spirals, ERM and AMP",
-    kind="figure",
-    x="boundary",
-    rows=("method",),
-    metrics=(ERROR, NLL),
-    base={
-        "data.source": "spirals",
-        "data.validation": 0,
-        "model": {"name": "mlp", "widths": (64, 64)},
-        "optimizer.lr": 0.1,
-        "optimizer.weight_decay": 0.0,
-        "schedule.name": "cosine",
-        "epochs": 200,
-        "batch_size": 50,
-        "drop_last": False,
-    },
-    cells=(
-        Cell({"method": "ERM"}, {"method": METHODS["ERM"]}),
-        Cell({"method": "AMP"}, {"method": amp(*AMP_PAIRS[PREACT])}),
-    ),
-    stages=(Stage("train", seeds=1),),
-    selection=SELECTION,
-    choices=(NORM, Choice("data, network, training, epsilon", "our own", "none is printed")),
-    measures=(Measure("decision_boundary"),),
-    presets={
-        "small": adjusted(AS_PRINTED, name="small", comparable=False),
-        "smoke": adjusted(
-            AS_PRINTED,
-            {"epochs": 60},
-            name="smoke",
-            comparable=False,
-            measures={"*": {"points": 15}},
-        ),
-    },
-)
-
-PRINTED7 = """
-ERM | 0.0204 0.0336 0.1097
-Dropout | 0.0186 0.0324 0.1208
-Label Smoothing | 0.1894 0.1762 0.1851
-Flooding | 0.0109 0.0085 0.0709
-MixUp | 0.0447 0.0549 0.0883
-Adv. Training | 0.0178 0.0341 0.1106
-RMP | 0.0193 0.0335 0.1081
-AMP | 0.0052 0.0125 0.0392
-"""
-
-FIGURE7 = Artifact(
-    id="amp/figure7",
-    title="Expected calibration error of eight methods, PreActResNet18, three data sets",
-    kind="figure",
-    x="dataset",
-    rows=("method",),
-    columns=("dataset",),
-    metrics=(Metric("test_ece", "ECE", digits=4),),
-    base=BASE,
-    cells=tuple(
-        _cell(PREACT, dataset, method, test_ece=value)
-        for (method,), (dataset,), value in table(PRINTED7, [(d,) for d in DATASETS], n=RUNS)
-    ),
-    stages=(Stage("train", seeds=RUNS),),
-    selection=SELECTION,
-    choices=(
-        *TABLE1_CHOICES,
-        Choice("bins", "15 of equal width", "Guo et al. 2017, cited; Appendix D is missing"),
-    ),
-)
-
-# A line is a method, a column a radius; digitised from the poster's vector graphics.
-RADII = (0.001, 0.005, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14)
-PRINTED8 = """
-AMP | train_nll | 0.0002 0.0003 0.002 0.0048 0.0124 0.0236 0.038 0.0565 0.0765
-AMP | test_nll | 0.2269 0.1853 0.1446 0.1269 0.1229 0.129 0.1412 0.1617 0.1842
-ERM | train_nll | 0.0002 0.0002 0.0002 0.0002 0.0002 0.0002 0.0002 0.0002 0.0002
-ERM | test_nll | 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346
-"""
-
-
-def _figure8() -> list[Cell]:
-    printed = dict(rows(PRINTED8))
-    return [
-        Cell(
-            key={"method": method, "epsilon": str(radius)},
-            fields={
-                "model": NETWORKS[PREACT],
-                "method": amp(radius, 2.0, 2) if method == "AMP" else METHODS[method],
-                "data.source": DATASETS["CIFAR-10"],
-                "data.augmentation": VANILLA["CIFAR-10"],
-            },
-            reported={name: printed[method, name][index] for name in ("train_nll", "test_nll")},
-        )
-        for method in ("ERM", "AMP")
-        for index, radius in enumerate(RADII)
-    ]
-
-
-FIGURE8 = Artifact(
-    id="amp/figure8",
-    title="Training and test loss against the perturbation radius, CIFAR-10",
-    kind="figure",
-    x="epsilon",
-    rows=("method", "epsilon"),
-    metrics=(
-        Metric("train_nll", "training loss", digits=4),
-        Metric("test_nll", "test loss", digits=4),
-    ),
-    base=BASE,
-    cells=tuple(_figure8()),
-    stages=(Stage("train", seeds=1),),
-    selection=SELECTION,
-    choices=(
-        *CHOICES,
-        Choice("'eta = 2 and N = 2'", "zeta = 2", "an outer rate of 2 would not train"),
-        Choice("network", "PreActResNet18", "ERM's 0.2346 fits its NLL in Table 1, not VGG16's"),
-        Choice("number of runs", "1", "not stated"),
-    ),
-    measures=(Measure("loss", label="train_nll"),),
-)
-
-# -- section 5.5 ---------------------------------------------------------------------------------
-
-TIME = Metric("training_seconds", "time / ERM", relative_to={"method": "ERM"})
-
-CLAIM_COST = Artifact(
-    id="amp/claim_cost",
-    title="Training time of AMP (N = 1) relative to ERM",
-    rows=("method",),
-    metrics=(TIME,),
-    base={**BASE, "epochs": 2},
-    cells=(
-        _cell(PREACT, "CIFAR-10", "ERM"),
-        replace(
-            _cell(PREACT, "CIFAR-10", "AMP"),
-            reported={TIME.key: Reported(1.8, note="'usually around'")},
-        ),
-    ),
-    stages=(Stage("time", seeds=3),),
-    selection=Selection(on="training_seconds", stated="nothing is selected"),
-    choices=(
-        NORM,
-        Choice("network, data, batch", "PreActResNet18, CIFAR-10, 50", "not stated; Table 1's"),
-    ),
-    presets={p.name: adjusted(p, {"epochs": 2}) for p in (SMALL, SMOKE)},
-)
-
 PAPER = Paper(
     key="amp",
     title="Regularizing Neural Networks via Adversarial Model Perturbation",
     venue="CVPR 2021",
-    artifacts=(TABLE1, TABLE2, FIGURE2, FIGURE6, FIGURE7, FIGURE8, CLAIM_COST),
+    artifacts=(TABLE1, TABLE2, *FIGURES),
 )
