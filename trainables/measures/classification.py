@@ -128,10 +128,10 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple
 @registry.register("classification")
 def classification(
     model: nn.Module,
-    loss_fn: LossFn,  # noqa: ARG001 - every measure takes it
+    loss_fn: LossFn,
     batches: Batches,
     *,
-    generator: torch.Generator | None = None,  # noqa: ARG001
+    generator: torch.Generator | None = None,
     bins: Count = 15,
 ) -> dict[str, float]:
     """``error error_top5 nll ece brier`` of the model on the batches (see `summary`)."""
@@ -141,10 +141,10 @@ def classification(
 @registry.register("smoothed_nll")
 def smoothed_nll(
     model: nn.Module,
-    loss_fn: LossFn,  # noqa: ARG001
+    loss_fn: LossFn,
     batches: Batches,
     *,
-    generator: torch.Generator | None = None,  # noqa: ARG001
+    generator: torch.Generator | None = None,
     smoothing: Fraction = 0.2,
     convention: Convention = "k_minus_1",
 ) -> float:

@@ -42,10 +42,10 @@ def distance(one: nn.Module, other: Weights, parameters: Which = "all") -> dict[
 @registry.register("distance_from_initialization")
 def distance_from_initialization(
     model: nn.Module,
-    loss_fn: LossFn,  # noqa: ARG001 - every measure takes it
-    batches: Batches,  # noqa: ARG001
+    loss_fn: LossFn,
+    batches: Batches,
     *,
-    generator: torch.Generator | None = None,  # noqa: ARG001 - nothing is random
+    generator: torch.Generator | None = None,
     initial: Weights | None = None,
     parameters: Which = "all",
 ) -> dict[str, float]:

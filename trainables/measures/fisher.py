@@ -98,7 +98,7 @@ def _log_det(g: Tensor, log_r: Tensor) -> Tensor:
 @registry.register("fisher_log_det")
 def _fisher_log_det(
     model: nn.Module,
-    loss_fn: LossFn,  # noqa: ARG001 - the Fisher information is that of cross-entropy
+    loss_fn: LossFn,
     batches: Batches,
     *,
     generator: torch.Generator | None = None,
@@ -124,7 +124,7 @@ def _fisher_log_det(
 @registry.register("fisher_spectrum")
 def fisher_spectrum(
     model: nn.Module,
-    loss_fn: LossFn,  # noqa: ARG001
+    loss_fn: LossFn,
     batches: Batches,
     *,
     generator: torch.Generator | None = None,

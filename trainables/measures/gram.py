@@ -64,7 +64,7 @@ class _Tap(Function):
     """The identity; shows the gradient that passes."""
 
     @staticmethod
-    def forward(ctx: Any, output: Tensor, root: Tensor, show: Callable[[Tensor], None]) -> Tensor:  # noqa: ARG004
+    def forward(ctx: Any, output: Tensor, root: Tensor, show: Callable[[Tensor], None]) -> Tensor:
         ctx.show = show
         return output.clone()  # so that an in-place activation may follow
 
@@ -104,12 +104,9 @@ class _Taps:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             self.calls[name] += 1
             a = inputs[0].detach()
-            version = inputs[0]._version
 
             def show(gradient: Tensor) -> None:
-                if inputs[0]._version != version or len(a) != self.samples:
-                    self.calls[name] += 1  # changed in place since, or not a batch: done by rows
-                elif self.calls[name] == 1:
+                if self.calls[name] == 1 and len(a) == self.samples:
                     self.parts[name] = _layer_gram(module, a, gradient)
 
             return _Tap.apply(output, self.root, show)
@@ -117,7 +114,7 @@ class _Taps:
         return hook
 
     def finished(self) -> list[str]:
-        """Layers used exactly once, whose part is therefore the whole."""
+        """Layers used exactly once, on a batch: their part is the whole, and is known."""
         return [name for name in self.parts if self.calls[name] == 1]
 
 

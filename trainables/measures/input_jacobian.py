@@ -36,10 +36,10 @@ def jacobian_norms(model: nn.Module, inputs: Tensor) -> Tensor:
 @registry.register("robustness")
 def robustness(
     model: nn.Module,
-    loss_fn: LossFn,  # noqa: ARG001 - every measure takes it
+    loss_fn: LossFn,
     batches: Batches,
     *,
-    generator: torch.Generator | None = None,  # noqa: ARG001 - nothing is random
+    generator: torch.Generator | None = None,
 ) -> float:
     """Mean over all samples of `jacobian_norms` (Sokolic et al. 2017, as InfoMCR section 7.1).
 

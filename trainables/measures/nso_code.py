@@ -31,7 +31,7 @@ def convolutions_and_head(model: nn.Module) -> tuple[str, ...]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d) and not _SHORTCUTS & set(name.split("."))
     ]
-    return (*names, f"{last_linear(model)[0]}.weight")
+    return (*names, f"{last_linear(model)[0]}.weight".lstrip("."))
 
 
 def _operators(

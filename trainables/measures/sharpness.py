@@ -65,7 +65,7 @@ def loss(
     loss_fn: LossFn,
     batches: Batches,
     *,
-    generator: torch.Generator | None = None,  # noqa: ARG001 - nothing is random
+    generator: torch.Generator | None = None,
 ) -> float:
     """L itself, nats for cross-entropy."""
     return mean_loss(model, loss_fn, batches)
@@ -77,7 +77,7 @@ def worst_case_sharpness(
     loss_fn: LossFn,
     batches: Batches,
     *,
-    generator: torch.Generator | None = None,  # noqa: ARG001 - nothing is random
+    generator: torch.Generator | None = None,
     rule: Literal["sam", "amp"] = "sam",
     radius: Positive = 0.05,
     inner_lr: Positive = 1.0,

@@ -1,0 +1,14 @@
+"""The checks can fail: each notices the mistakes that are meant for it."""
+
+import pytest
+from measure_checks import CHECKS
+from measure_checks.mutation import MUTANTS, mutated
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[f"{m.module}: {m.new}" for m in MUTANTS])
+def test_mutant_is_caught(mutant, score):
+    name = f"{mutant.module}: {mutant.old} -> {mutant.new}"
+    score[name] = False
+    with mutated(mutant), pytest.raises(Exception):  # noqa: B017, PT011 - however it shows
+        CHECKS[mutant.check]()
+    score[name] = True
