@@ -46,30 +46,31 @@ def ray_address(_environment: None) -> Iterator[str]:
     ray = str(Path(sys.executable).with_name("ray"))
     # The path of a socket has at most 107 characters, so not below pytest's folder.
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:
-        head = subprocess.Popen(
-            [
-                ray, "start", "--head", "--block", f"--port={address.rpartition(':')[2]}",
-                "--node-ip-address=127.0.0.1", "--num-cpus=2", "--num-gpus=0",
-                "--include-dashboard=false", f"--temp-dir={folder}",
-            ],
-            env={**os.environ, **ENVIRONMENT},
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+        log = Path(folder) / "start.log"
+        with log.open("w") as out:
+            head = subprocess.Popen(
+                [
+                    ray, "start", "--head", "--block", f"--port={address.rpartition(':')[2]}",
+                    "--num-cpus=2", "--num-gpus=0", "--include-dashboard=false",
+                    f"--temp-dir={folder}",
+                ],
+                env={**os.environ, **ENVIRONMENT},
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )  # fmt: skip
         try:
-            _wait(address, head)
+            _wait(head, log)
             yield address
         finally:
-            os.killpg(head.pid, signal.SIGTERM)
+            os.killpg(head.pid, signal.SIGKILL)  # it would drain for half a minute first
             head.wait(timeout=60)
 
 
-def _wait(address: str, head: subprocess.Popen[bytes]) -> None:
-    host, _, port = address.rpartition(":")
-    for _ in range(1200):
-        assert head.poll() is None, "ray start ended"
-        with socket.socket() as probe:
-            if probe.connect_ex((host, int(port))) == 0:
-                return
+def _wait(head: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(1800):
+        assert head.poll() is None, log.read_text()
+        if "Ray runtime started" in log.read_text():
+            return
         time.sleep(0.1)
-    raise TimeoutError(f"no Ray at {address}")
+    raise TimeoutError(log.read_text())
