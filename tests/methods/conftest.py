@@ -3,27 +3,19 @@
 import sys
 from pathlib import Path
 
-import pytest
-
 sys.path.insert(0, str(Path(__file__).parent))
 
-SCORE = pytest.StashKey[dict[str, bool]]()
 
-
-def pytest_configure(config):
-    config.stash[SCORE] = {}
-
-
-@pytest.fixture
-def score(request):
-    """{mutant: caught}, printed at the end of the run."""
-    return request.config.stash[SCORE]
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    score = config.stash.get(SCORE, {})
-    if score:
-        caught = sum(score.values())
-        terminalreporter.write_line(f"method mutants caught: {caught} of {len(score)}")
-        for name in sorted(name for name, found in score.items() if not found):
-            terminalreporter.write_line(f"  survived: {name}")
+def pytest_terminal_summary(terminalreporter):
+    """How many deliberate faults the tests of the methods caught."""
+    found = [
+        value
+        for report in (
+            *terminalreporter.getreports("passed"),
+            *terminalreporter.getreports("failed"),
+        )
+        for key, value in getattr(report, "user_properties", ())
+        if key == "mutant_caught" and report.when == "call"
+    ]
+    if found:
+        terminalreporter.write_line(f"method mutants caught: {sum(found)} of {len(found)}")

@@ -90,7 +90,7 @@ def test_all_passes_move_them_in_turn():
 def test_instance_normalization_that_tracks(name):
     """Its fused layer would move the statistics even when told to ignore them."""
     make = lambda: nn.Sequential(  # noqa: E731
-        nn.Conv2d(2, 3, 3, padding=1),
+        nn.Conv2d(1, 3, 3, padding=1),
         nn.InstanceNorm2d(3, track_running_stats=True),
         nn.Flatten(),
         nn.Linear(27, 3),

@@ -32,6 +32,12 @@ def test_pair(rule, regularizer):
     composition_is_the_formula(rule, regularizer)
 
 
+@pytest.mark.parametrize("regularizer", REGULARIZERS)
+def test_parts_of_a_batch_and_weighted_terms(regularizer):
+    """The penalty is weighted as the loss term it stands beside."""
+    composition_is_the_formula("nrs", regularizer, num_devices=2, loss="averaged", epsilon=0.3)
+
+
 @pytest.mark.parametrize("rule", ["sam", "nso", "nrs", "amp", "infomcr"])
 def test_three_at_once(rule):
     """Mixup, then smoothing of the mixed targets, with a flooded loss."""

@@ -91,7 +91,7 @@ def test_nso_on_a_quadratic_is_the_clean_gradient(k):
     """Exactly, for every draw: the two points' deviations ±A U cancel (to 2e-16 relative)."""
     c = quadratic()
     exact = c.model.A @ c.model.w.detach() + c.model.b
-    for row in gradients(c, methods.build("nso", sigma=0.5, num_perturbations=k), 20):
+    for row in gradients(c, methods.build("nso", sigma=0.5, num_perturbations=k), 10):
         torch.testing.assert_close(row, exact, rtol=1e-13, atol=1e-13)
 
 
@@ -127,10 +127,10 @@ class Quartic(nn.Module):
 @pytest.mark.parametrize("name", ["nso", "wp_sgd"])
 @pytest.mark.parametrize("law", ["normal", "laplace", "uniform", "binomial"])
 def test_noise_injection_penalizes_the_trace(name, law):
-    """E g = ∇[L + (σ²/2) Tr ∇²L] for symmetric noise of unit variance; 3,000 draws."""
+    """E g = ∇[L + (σ²/2) Tr ∇²L] for symmetric noise of unit variance; 1,000 draws."""
     c = Case(Quartic(), torch.zeros(2, 1), torch.zeros(2), lambda z, t: z.mean())
     w = c.weights
-    samples = gradients(c, methods.build(name, sigma=0.2, distribution=law), 3000)
+    samples = gradients(c, methods.build(name, sigma=0.2, distribution=law), 1000)
     z_test(samples, 4 * w**3 + 12 * 0.2**2 * w)
 
 
@@ -144,7 +144,7 @@ def test_uncentered_binomial_is_biased():
         z_test(samples, c.model.A @ c.model.w.detach() + c.model.b)
 
 
-@pytest.mark.parametrize(("network", "count"), [("mlp", 400), ("conv", 400)])
+@pytest.mark.parametrize(("network", "count"), [("mlp", 150), ("conv", 200)])
 @pytest.mark.parametrize("law", ["normal", "rademacher"])
 def test_fa_penalty_is_the_squared_trace_on_average(network, count, law):
     """E[g] - ∇L = ∇[lam Tr(H²) / B], H dense, through train-mode BatchNorm too.
@@ -171,7 +171,7 @@ def test_fa_penalty_is_the_squared_trace_on_average(network, count, law):
     ).double()  # fmt: skip
     method = methods.build("fa", lam=lam, num_probes=2, distribution=law)
     samples = (gradients(c, method, count) - clean) @ directions.T
-    assert (expected.abs() > 4 * samples.std(0) / count**0.5).any(), "the test has no power"
+    assert (expected.abs() > 5 * samples.std(0) / count**0.5).any(), "the test has no power"
     z_test(samples, expected)
 
 
@@ -181,7 +181,7 @@ def test_fa_objective_is_the_squared_trace_on_average():
     H = oracle.hessian(w)
     torch.testing.assert_close(H, H.T, rtol=1e-10, atol=1e-12)
     method, values = methods.build("fa", lam=2.0), []
-    for seed in range(600):
+    for seed in range(300):
         c.gradient_of(method, seed=seed)
         values.append(float(c.output.objective))
     z_test(

@@ -6,6 +6,7 @@ and properties, its composition with a regularizer, and the files on single subj
 
 import pytest
 import test_batchnorm
+import test_composition
 import test_fa
 import test_infomcr
 import test_passes
@@ -21,6 +22,7 @@ def parts(module_test, *arguments):
 
 OWN = {
     "nrs": [
+        parts(test_composition.test_parts_of_a_batch_and_weighted_terms, "l2_sp"),
         parts(test_passes.test_nrs_draws_the_same_masks_in_both_passes),
         parts(
             test_batchnorm.test_parts_of_the_batch_move_them_by_their_mean,
@@ -98,8 +100,9 @@ def catches(mutant) -> bool:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 @pytest.mark.filterwarnings("ignore")
-def test_mutant_is_caught(mutant, score):
-    score[str(mutant)] = caught = catches(mutant)
+def test_mutant_is_caught(mutant, record_property):
+    caught = catches(mutant)
+    record_property("mutant_caught", caught)
     assert caught, "every test of the method passes with this fault"
 
 

@@ -10,8 +10,12 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 
 def tracked_layers(model: nn.Module) -> list[_NormBase]:
-    """Layers that move running statistics with a forward pass in training mode."""
-    return [m for m in model.modules() if isinstance(m, _NormBase) and m.track_running_stats]
+    """Layers in training mode that would move running statistics with a forward pass."""
+    return [
+        m
+        for m in model.modules()
+        if isinstance(m, _NormBase) and m.training and m.track_running_stats
+    ]
 
 
 @contextmanager

@@ -134,7 +134,11 @@ MUTANTS: list[Mutant] = [
         ("layer.track_running_stats = True", "pass"),
         ("layer.momentum = 0.0", "pass"),
     ),
-    *of("sam", "statistics:tracked_layers", ("and m.track_running_stats", "and False")),
+    *of(
+        "sam infomcr", "statistics:tracked_layers",
+        ("and m.track_running_stats", "and False"),
+        ("and m.training", ""),
+    ),
     *of(
         "nso nrs fa", "noise:draw",
         ("_LAWS[law](target, generator)", "_LAWS[law](target, None)"),

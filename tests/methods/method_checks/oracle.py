@@ -35,11 +35,11 @@ def no_bias() -> nn.Module:
 
 def conv() -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(2, 3, 3, padding=1, bias=False),
-        nn.BatchNorm2d(3),
+        nn.Conv2d(1, 2, 3, padding=1, bias=False),
+        nn.BatchNorm2d(2),
         nn.Tanh(),
         nn.Flatten(),
-        nn.Linear(27, 3),
+        nn.Linear(18, 3),
     )
 
 
@@ -52,7 +52,7 @@ NETWORKS = {
     "no_bias": (no_bias, (5,)),
     "own_forward": (Interleaved, (5,)),
     "rectified": (rectified, (5,)),
-    "conv": (conv, (2, 3, 3)),
+    "conv": (conv, (1, 3, 3)),
 }
 
 
@@ -174,6 +174,19 @@ def difference(f, w: Tensor, step: float = 1e-5) -> Tensor:
         down[i] -= step
         out[i] = (f(up) - f(down)) / (2 * step)
     return out
+
+
+def slopes(f, w: Tensor, directions: Tensor, step: float = 1e-5) -> Tensor:
+    """Central differences along the rows of ``directions``."""
+    return torch.tensor(
+        [(f(w + step * d) - f(w - step * d)) / (2 * step) for d in directions], dtype=w.dtype
+    )
+
+
+def some_directions(w: Tensor, count: int = 4) -> Tensor:
+    """Random unit rows: a wrong gradient is right along all of them with probability 0."""
+    rows = torch.randn(count, len(w), dtype=w.dtype, generator=generator(8))
+    return rows / rows.norm(dim=1, keepdim=True)
 
 
 def close(a: Tensor, b: Tensor, tolerance: float) -> None:

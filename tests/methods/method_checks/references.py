@@ -11,7 +11,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from .oracle import Oracle, difference
+from .oracle import Oracle, difference, slopes
 
 EXACT = 1e-10
 """The 1e-12 that methods add to norms of 0.01 and more; float64 rounding is far below it."""
@@ -199,14 +199,19 @@ def infomcr(o, w, g, alpha=1e-4, beta=10.0, num_splits=8, statistics="sub_batch"
     return clean + beta * sum(rises) / len(parts)
 
 
-def fa(o, w, g, lam=0.01, num_probes=3, distribution="normal", form="exact", step=0.02):
-    """Central differences of the penalty: no third derivative is ever taken."""
+def fa(o, w, g, lam=0.01, num_probes=3, distribution="normal", along=None):
+    """Central differences of the penalty: no third derivative is ever taken.
+
+    With ``along``, only the components of the gradient along its rows.
+    """
     probes = [noise_vector(w, distribution, g) for _ in range(num_probes)]
 
     def penalty(at):
         return float(sum(h.square().sum() for h in o.products(at, probes))) / num_probes
 
-    return o.gradient(w) + lam / len(o.inputs) * difference(penalty, w)
+    if along is None:
+        return o.gradient(w) + lam / len(o.inputs) * difference(penalty, w)
+    return along @ o.gradient(w) + lam / len(o.inputs) * slopes(penalty, w, along)
 
 
 REFERENCES = {
