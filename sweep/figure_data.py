@@ -25,6 +25,7 @@ from sweep.table_cells import TableCell, make
 if TYPE_CHECKING:
     from sweep.plan import Plan
     from sweep.record import Record
+    from trainables.config import TrialConfig
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,15 @@ class Panel:
 
 @dataclass(frozen=True)
 class Map:
-    """Means over seeds at the points (x, y) of a plane."""
+    """Means over seeds at the points (x, y) of a plane, and what the first seed was trained on.
+
+    ``training``: (x, y, class) as the network sees them.
+    """
 
     title: str
     counts: Counts
     values: Mapping[tuple[float, float], float]
+    training: tuple[tuple[float, float, int], ...] = ()
 
 
 Reader = Callable[[Metric, Sequence[CellResult]], Line]
@@ -301,8 +306,27 @@ def maps(plan: Plan, record: Record) -> list[Map]:
             if len(finite := (v := record.values(done, name))[np.isfinite(v)])
         }
         title = ", ".join(result.cell.key.values())
-        found.append(Map(title, _tally(len(done) if values else 0, result, record), values))
+        first = next((t for t in plan.trials if t.trial_id in result.trial_ids), None)
+        training = () if first is None else _training_points(first.config)
+        counts = _tally(len(done) if values else 0, result, record)
+        found.append(Map(title, counts, values, training))
     return found
+
+
+def _training_points(config: TrialConfig) -> tuple[tuple[float, float, int], ...]:
+    """Training inputs with two features, as the trial's network sees them."""
+    from trainables import data
+    from trainables.data.splits import split
+
+    dataset = data.load(config.data.source.name, None, **config.data.source.options)
+    splits = split(dataset, config.data, config.seed)
+    images = splits.train
+    if images.inputs.ndim != 2 or images.inputs.shape[1] != 2:
+        return ()
+    places = (images.inputs.double() - splits.mean) / splits.std
+    return tuple(
+        (x, y, int(label)) for (x, y), label in zip(places.tolist(), images.targets, strict=True)
+    )
 
 
 __all__ = ["Line", "Map", "Panel", "Point", "maps", "panels"]

@@ -299,6 +299,10 @@ def _draw_maps(found: Sequence[Map]) -> Figure:
         levels = np.linspace(0, 1, 11)
         filled = axis.contourf(xs, ys, values, levels, cmap="RdBu_r", alpha=0.75, extend="both")
         axis.contour(xs, ys, values, [0.5], colors="black", linewidths=1)
+        for label, color in enumerate(("#2166ac", "#b2182b")):
+            own = [(x, y) for x, y, label_ in chart.training if label_ == label]
+            xs, ys = [x for x, _ in own], [y for _, y in own]
+            axis.scatter(xs, ys, s=7, c=color, edgecolors="white", linewidths=0.3)
     if filled is not None:
         figure.colorbar(filled, ax=grid[0], shrink=0.8, label="probability of the second class")
     return figure

@@ -19,6 +19,7 @@ from sweep.figure_data import Counts, Line, Panel, maps, panels
 from sweep.plan import Plan, PlannedStage
 from sweep.record import Record, Run
 from sweep.tables import build
+from trainables.config import TrialConfig
 
 # Means and spreads of a few float64 numbers near 1: some roundings of 1.1e-16 each.
 CLOSE = 1e-12
@@ -30,6 +31,11 @@ class Trial:
     cell: Cell
     seed: int
     point: dict[str, Any]
+
+    @property
+    def config(self) -> TrialConfig:
+        spirals = {"source": {"name": "spirals", "points": 20}, "validation": 0}
+        return TrialConfig(data=spirals, model="mlp", seed=self.seed)
 
 
 def planned(artifact: Artifact, rule: str = "paper") -> Plan:
@@ -281,8 +287,14 @@ def test_maps_are_averaged_over_seeds():
     erm, _ = maps(plan, record)
     assert (erm.title, str(erm.counts)) == ("ERM", "n = 2")
     assert erm.values == {(-1, 0): -0.125, (-1, 1): -0.125, (0.5, 0): 0.25, (0.5, 1): 0.25}
+    assert len(erm.training) == 20
+    assert [sum(p[2] == label for p in erm.training) for label in (0, 1)] == [10, 10]
+    for axis in (0, 1):  # standardized on the training set
+        assert statistics.mean(p[axis] for p in erm.training) == pytest.approx(0, abs=1e-6)
     figure = figures.draw(plan, record)
     assert [axes.get_title() for axes in figure.axes[:2]] == ["ERM (n = 2)", "SAM (n = 2)"]
+    clouds = [c for c in figure.axes[0].collections if len(c.get_offsets()) == 10]
+    assert len(clouds) == 2
     with pytest.raises(ValueError, match="no map"):
         maps(plan, Record.from_runs([Run("0/0", "done")]))
 
