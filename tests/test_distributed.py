@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
+import contextlib
+import multiprocessing
 import pickle
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,10 @@ from trainables.storage import Storage
 from trainables.stored import CHECKPOINT, RESULT
 from trainables.train import Execution, Trial
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from worker_process import main
+
 EXECUTION = Execution(device="cpu")
 BASE: dict[str, Any] = {
     "data": {"source": "digits", "subset": 256, "validation": 64, "split_seed": 0},
@@ -33,89 +35,47 @@ BASE: dict[str, Any] = {
 }
 NORMED = {"name": "resnet_tiny"}
 
-SERVER = r"""
-# One worker: reads jobs (a line of JSON each) and answers with a pickle's path.
-import json, os, pickle, sys
-import torch, torch.distributed as dist
-from trainables.config import TrialConfig
-from trainables.group import Workers
-from trainables.storage import Storage
-from trainables.train import Execution, Trial
-
-dist.init_process_group("gloo", init_method=sys.argv[1], rank=int(sys.argv[2]), world_size=2)
-for line in sys.stdin:
-    job = json.loads(line)
-    group = Workers("cpu")
-    try:
-        storage = Storage(job["storage"]) if job.get("storage") else None
-        trial = Trial(TrialConfig(**job["config"]), Execution(device="cpu"), storage, group)
-        while not trial.finished:
-            trial.run_epoch()
-            if job.get("save_after") == trial.epoch:
-                trial.save()
-            if job.get("die_after") == trial.epoch and group.rank == 1:
-                dist.barrier()
-                os._exit(1)
-            if job.get("die_after") == trial.epoch:
-                dist.barrier()
-        trial.finish()
-        answer = {
-            "weights": {k: v for k, v in trial.model.state_dict().items()},
-            "history": trial.history, "resumed": trial.epoch, "reductions": group.reductions,
-        }
-    except Exception as error:
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    with open(job["answer"] + f".{group.rank}.part", "wb") as file:
-        pickle.dump(answer, file)
-    os.rename(job["answer"] + f".{group.rank}.part", job["answer"] + f".{group.rank}")
-    print("done", flush=True)
-    if job.get("die_after"):
-        os._exit(0)
-"""
+STEPS = 2 * len(Trial(TrialConfig(**BASE), EXECUTION).batches)
 
 
 class Pair:
     """Two worker processes that train one job after another."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["worker_process"])  # torch is imported once for all
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
-        self.folder, self.count = folder, 0
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-        self.processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", SERVER, address, str(rank)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-            )
-            for rank in (0, 1)
-        ]  # fmt: skip
+        self.ends, self.processes = [], []
+        for rank in (0, 1):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=main, args=(address, rank, theirs), daemon=True)
+            process.start()
+            theirs.close()
+            self.ends.append(ours)
+            self.processes.append(process)
 
     def run(self, fields: dict[str, Any], **job: Any) -> list[dict[str, Any]]:
-        """Both workers' answers."""
-        self.count += 1
-        answer = self.folder / f"answer{self.count}"
-        line = json.dumps({"config": fields, "answer": str(answer), **job}) + "\n"
-        for process in self.processes:
-            assert process.stdin is not None
-            process.stdin.write(line)
-            process.stdin.flush()
+        """The answers of both workers; a dead one has none."""
+        for end in self.ends:
+            end.send({"config": fields, **job})
         answers = []
-        for rank, process in enumerate(self.processes):
-            assert process.stdout is not None
-            if process.stdout.readline() == "done\n":
-                answers.append(pickle.loads(Path(f"{answer}.{rank}").read_bytes()))
+        for end in self.ends:
+            with contextlib.suppress(EOFError):
+                answers.append(pickle.loads(end.recv_bytes()))
         return answers
 
     def close(self) -> None:
-        for process in self.processes:
+        for end, process in zip(self.ends, self.processes, strict=True):
+            end.close()
             process.kill()
-            process.communicate()
+            process.join()
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    workers = Pair(tmp_path_factory.mktemp("pair"))
+def pair() -> Iterator[Pair]:
+    workers = Pair()
     yield workers
     workers.close()
 
@@ -228,9 +188,6 @@ def test_what_depends_on_the_workers_is_a_trial_of_its_own(pair: Pair, name: str
     assert TrialConfig(**together).trial_id != TrialConfig(**single).trial_id
 
 
-STEPS = 2 * 6
-"""Two epochs of (256 - 64) / 32 batches."""
-
 MESSAGES = {
     "erm": (1, {}),
     "nso": (1, {}),
@@ -264,7 +221,7 @@ def test_a_worker_dies_and_two_new_ones_end_with_the_same_bits(pair: Pair, tmp_p
     """The first worker alone writes; the others get the checkpoint through it."""
     fields = {**on_two({"model": NORMED, "method": {"name": "sam"}}), "epochs": 3}
     whole, _ = pair.run(fields)
-    mortal = Pair(tmp_path)
+    mortal = Pair()
     try:
         answers = mortal.run(fields, storage=str(tmp_path / "s"), save_after=1, die_after=2)
         assert len(answers) == 1
