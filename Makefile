@@ -12,7 +12,7 @@ demo: .venv/.ready
 	$(BIN)/python -m sweep reproduce $(ARTIFACT) --preset $(PRESET)
 
 test: .venv/.ready
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST)
 
 test-slow: .venv/.ready
 	$(BIN)/python -m pytest -m slow $(PYTEST)
