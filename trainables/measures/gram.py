@@ -49,7 +49,7 @@ def gram(model: nn.Module, inputs: Tensor, cotangent: Callable[[Tensor], Tensor]
         if logits.requires_grad:
             total = (logits * u.to(logits.dtype)).sum()
             torch.autograd.grad(total, taps.root, allow_unused=True)
-    done = taps.finished()
+    done = list(taps.parts)  # each used once, on the batch: its part is the whole
     out = torch.zeros(len(inputs), len(inputs), dtype=torch.float64, device=inputs.device)
     for layer in done:
         out += taps.parts[layer]
@@ -112,10 +112,6 @@ class _Taps:
             return _Tap.apply(output, self.root, show)
 
         return hook
-
-    def finished(self) -> list[str]:
-        """Layers used exactly once, on a batch: their part is the whole, and is known."""
-        return [name for name in self.parts if self.calls[name] == 1]
 
 
 class _Attached:

@@ -212,6 +212,7 @@ def hutchinson_is_exact_on_diagonals():
     got = hessian_trace(model, loss, batches, num_samples=7)
     close(got.value, 2.5)
     assert got.std_error < 1e-14
+    assert hessian_trace(model, loss, batches, num_samples=7, probes="normal").std_error > 0.1
     close(hessian_trace_of_square(model, loss, batches, num_samples=2).value, 10.25)
     close(hessian_frobenius(model, loss, batches, num_samples=2).value, 10.25**0.5)
     one = hessian_trace(model, loss, batches, num_samples=1)
@@ -249,12 +250,13 @@ def lanczos_keeps_its_bound():
     q = torch.linalg.qr(torch.randn(300, 300, generator=g, dtype=torch.float64))[0]
     h = q @ torch.diag(values) @ q.T
     start = torch.randn(300, generator=g, dtype=torch.float64)
-    for tolerance in (1e-2, 1e-3, 1e-6, 1e-10):
-        found = extreme_eigenvalues(h.__matmul__, start, 3, 1, tolerance)
-        errors = (torch.tensor(found.largest, dtype=torch.float64) - values[:3]).abs()
-        last = abs(found.smallest[0] - float(values.min()))
-        assert max(float(errors.max()), last) <= found.error + 1e-12
-        assert found.error <= tolerance * 9
+    for tolerance, scale in itertools.product((1e-2, 1e-3, 1e-6, 1e-10), (1.0, 1e-3)):
+        found = extreme_eigenvalues((scale * h).__matmul__, start, 3, 1, tolerance)
+        got = torch.tensor([*found.largest, *found.smallest], dtype=torch.float64)
+        assert (got - scale * values[:4]).abs().max() <= found.error + 1e-12 * scale
+        assert found.error <= tolerance * 9 * scale
+    every = extreme_eigenvalues(h.__matmul__, start, 300, max_products=300).largest
+    close(every, values.sort(descending=True).values)
     assert extreme_eigenvalues(h.__matmul__, start, 1, 0, 1e-3).products <= 20
     stopped = extreme_eigenvalues(h.__matmul__, start, 1, 0, 1e-12, max_products=4)
     assert stopped.products == 4
@@ -328,23 +330,24 @@ def nso_trace_is_a_mean_over_small_batches():
         want = sum(traces[:most]) / most
         assert 0 < got[""].std_error < 0.2 * abs(want) + 1
         assert abs(got[""].value - want) < Z * got[""].std_error
-    # Spread over seeds of the estimator is what the standard error says: 30 seeds determine a
-    # standard deviation to 1 / sqrt(60) = 13 %; 4.9 of these are 63 %.
+    # Spread over seeds of the estimator is what the standard error says. A mean of 3 x 8 draws
+    # of kurtosis 15 has kurtosis 3.5: 40 seeds determine its deviation to sqrt(2.5 / 160) = 12.5
+    # %, and 4.9 of these are 61 %.
     runs = [
         nso_code_trace(
             model,
             cross_entropy,
             uneven(x, y),
             generator=generator(s),
-            batch_size=6,
+            batch_size=4,
             num_samples=8,
             tolerance=1e-300,
         )[""]
-        for s in range(30)
+        for s in range(40)
     ]
     spread = torch.tensor([r.value for r in runs]).std()
     stated = torch.tensor([r.std_error for r in runs]).square().mean().sqrt()
-    assert abs(spread / stated - 1) < 0.63
+    assert abs(spread / stated - 1) < 0.61
     # Every layer's largest trace: with one batch it is the trace itself.
     one = nso_code_trace(model, cross_entropy, [(x, y)], generator=generator(), batch_size=12)
     close(one["sum_of_max"], one[""].value)
@@ -358,6 +361,9 @@ def nso_trace_stops_early():
     g = generator()
     got = nso_code_trace(model, squared, [(x, y)], generator=g, batch_size=3)
     close(got[""].value, 2 * 14 / 3)
+    one_by_one = {"batch_size": 1, "num_batches": 2}
+    got = nso_code_trace(model, squared, [(x, y)], generator=generator(), **one_by_one)
+    close(got[""].value, 2 * (1 + 4) / 2)
     two = generator()
     for _ in range(2):
         torch.empty(3).random_(0, 2, generator=two)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from measure_checks.networks import close, cross_entropy, network, refuses, uneven
+from measure_checks.networks import close, cross_entropy, generator, network, refuses, uneven
 from trainables import measures
 from trainables.measures.base import Estimate, flatten
 from trainables.measures.guard import check, guarded
@@ -116,6 +116,17 @@ def every_measure_can_be_asked_for():
         after = model.state_dict()
         assert all(torch.equal(before[k], after[k]) for k in before), name
         assert all(p.grad is None and p.requires_grad for p in model.parameters()), name
+
+
+def generators_are_used():
+    """The one that is given; a fresh one seeded with 0 if none is."""
+    model, x, y = network("mlp")
+    batches = uneven(x, y)
+    for given, seed in ((generator(3), 3), (None, 0)):
+        got = measures.measure("hessian_trace", model, cross_entropy, batches, given)
+        want = measures.hessian_trace(model, cross_entropy, batches, generator=generator(seed))
+        assert got["hessian_trace"] == want.value
+        assert got["hessian_trace_std_error"] == want.std_error
 
 
 def options_are_checked():

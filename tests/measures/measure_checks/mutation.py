@@ -81,7 +81,7 @@ MUTANTS = [
         ("/ len(samples) ** 0.5", "", "guarding.results_are_flat"),
         ("if part else name", "if True else name", "guarding.results_are_flat"),
         ("with guarded(model, batches):", "if True:", "guarding.random_models_are_refused"),
-        (".manual_seed(0)", "", "guarding.every_measure_can_be_asked_for"),
+        ("generator = generator or", "generator =", "guarding.generators_are_used"),
     ),
     *_of(
         "classification",
@@ -101,7 +101,7 @@ MUTANTS = [
         (
             "(correct - confidence).abs().sum()",
             "(correct - confidence).sum().abs()",
-            "predictions.calibration_as_torchmetrics",
+            "predictions.calibration_by_hand",
         ),
         ("/ len(targets)", "/ bins", "predictions.calibration_as_torchmetrics"),
         (
@@ -190,12 +190,12 @@ MUTANTS = [
             "squares.append((hv * v).square()",
             "curvature.hutchinson_finds_the_trace",
         ),
-        ("min(block, num_samples - start)", "block", "curvature.probes_come_in_blocks"),
+        ("min(block, num_samples - start)", "num_samples", "curvature.probes_come_in_blocks"),
         ("range(0, num_samples, block)", "range(0, 1, block)", "curvature.probes_come_in_blocks"),
         (
             "draw(row, law, generator)",
             'draw(row, "rademacher", generator)',
-            "curvature.hutchinson_finds_the_trace",
+            "curvature.hutchinson_is_exact_on_diagonals",
         ),
         (
             "draw(row, law, generator)",
@@ -295,7 +295,7 @@ MUTANTS = [
         (
             "itertools.islice(cut, num_batches)",
             "cut",
-            "curvature.nso_trace_is_a_mean_over_small_batches",
+            "curvature.nso_trace_stops_early",
         ),
         (
             ">= batch_size * num_batches:",
@@ -328,7 +328,7 @@ MUTANTS = [
         ("else out + _rows_gram(d.sum((2, 3)))", "else out", "fisher.gram_is_that_of_the_rows"),
         ("out + _rows_gram(d.sum(2))", "out", "fisher.gram_is_that_of_the_rows"),
         ("users[id(p)] == 1", "True", "fisher.gram_is_that_of_the_rows"),
-        ("if self.calls[name] == 1]", "if True]", "fisher.gram_is_that_of_the_rows"),
+        ("self.calls[name] == 1 and", "", "fisher.gram_is_that_of_the_rows"),
         (
             "            and all(p.requires_grad for",
             "            and all(True for",
@@ -363,7 +363,11 @@ MUTANTS = [
             "p.gather(1, targets[:, None]) - 1",
             "fisher.gram_of_certain_samples",
         ),
-        ("(logits.double(), targets", "(logits.float(), targets", "fisher.gram_of_certain_samples"),
+        (
+            "(logits.double(), targets",
+            "(logits.float(), targets",
+            "fisher.gram_is_that_of_the_rows",
+        ),
         ("- unit * (d * unit).sum(dim=1, keepdim=True)", "", "fisher.gram_is_that_of_the_rows"),
         ("/ (norm * logit_scale)", "/ logit_scale", "fisher.gram_is_that_of_the_rows"),
         (
