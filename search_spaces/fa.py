@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from search_spaces.presets import SMOKE, adjusted
 from search_spaces.printed import rows
 from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Paper, Selection, Stage
 
@@ -128,6 +129,7 @@ FIGURE1 = Artifact(
         Choice("runs", "5 seeds, one split", "1 printed: differences are within 600-image noise"),
     ),
     measures=(CURVATURE,),
+    presets={"smoke": adjusted(SMOKE, {"epochs": 20})},
 )
 
 PAPER = Paper(

@@ -364,7 +364,7 @@ FIGURE4 = _scenario(
 # -- sentences of section 7.2.1 ------------------------------------------------------------------
 
 PRINTED_TIMES = """
-no | 185.7 1
+no | 185.7 -
 yes | 285.6 1.5
 """
 TIMES = (

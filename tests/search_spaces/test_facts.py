@@ -6,7 +6,9 @@ tests are skipped (`test_artifacts.py` needs nothing).
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -176,6 +178,27 @@ def test_nso_splits_have_the_printed_sizes() -> None:
         for dataset, row in nso_protocol.SIZES.items()
         for column, value in enumerate(row)
     }
+
+
+TEXTS = {"nrs": "000", "amp": "001", "infomcr": "002", "nso": "003", "fa": "004"}
+
+
+@pytest.mark.parametrize("name", [a.id for a in search_spaces.artifacts() if a.paper in TEXTS])
+def test_every_number_stands_in_the_papers_own_text(name: str) -> None:
+    """As ``mean ± std`` side by side; numbers the paper does not print say where they are from."""
+    artifact = search_spaces.find(name)
+    (file,) = (FACTS / "text").glob(f"{TEXTS[artifact.paper]}_*.txt")
+    text = re.sub(r"\\(textbf|mathbf|pm)|[${}\\%±|]", " ", file.read_text())
+    tokens = [float(token) for token in re.findall(r"-?\d+\.?\d*", text)]
+    single, pairs = set(tokens), set(itertools.pairwise(tokens))
+    for cell in artifact.cells:
+        for number in cell.reported.values():
+            if number.mean is None or number.note.startswith("not printed"):
+                continue
+            if number.std is None:
+                assert number.mean in single, cell.key
+            else:
+                assert (number.mean, number.std) in pairs, cell.key
 
 
 # -- grids ---------------------------------------------------------------------------------------
