@@ -26,6 +26,11 @@ class Listener(tune.Callback):
         self._number = next(_numbers)
         _reporters[self._number] = reporter
 
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        patience = _reporters[self._number].patience
+        if patience is not None:
+            patience.look(any(trial.status == "RUNNING" for trial in trials))
+
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:

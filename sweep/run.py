@@ -11,29 +11,27 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import math
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from search_spaces.spec import Artifact
 from sweep.aggregate import SelectionRule
+from sweep.placement import Cluster, Patience, Request, ResourceError, free, present, reserved
 from sweep.plan import Plan, PlannedTrial, gradients_per_step, plan
 from sweep.record import Record
 from sweep.tracking import Tracker
+from trainables import data
 from trainables.result import TrialResult
 from trainables.storage import Storage
 from trainables.stored import RESULT, read_result
 
 RETRIES = 2
 """How often a trial whose process died is started again (from its checkpoint)."""
-
-
-class ResourceError(Exception):
-    """More CPUs or GPUs are asked for than there are; the message has the numbers."""
 
 
 class StoppedError(Exception):
@@ -47,7 +45,7 @@ class Settings:
     Attributes:
         storage: Folder or URI of results, checkpoints and weights.
         address: Ray cluster to join; None starts a local one.
-        cpus, gpus: Of each trial; fractions share a device.
+        cpus, gpus: Of each trial, or of each of its workers; fractions share a device.
         concurrency: Most trials at once; None: as many as fit.
         execution: Further options of `trainables.train.Execution`.
     """
@@ -99,7 +97,7 @@ def run(
     attempted: set[str] = set()
     with contextlib.ExitStack() as stack:
         parent = ""
-        cluster: _Cluster | None = None
+        cluster: Cluster | None = None
         while True:
             record = tracker.record()
             planned = plan(artifact, preset, selection, record)
@@ -120,12 +118,16 @@ def run(
                     tracker.finish_sweep(parent, render(planned, record) if render else {})
                 return planned, record
             if cluster is None:
+                _check_data(todo, settings)
                 cluster = stack.enter_context(_ray(settings))
-                cluster.check(settings)
+            requests = [_request(trial, settings) for trial in todo]
+            for request in set(requests):
+                cluster.check(request)
             attempted |= {trial.trial_id for trial in todo}
-            slots = cluster.slots(settings)
+            slots = max(cluster.slots(request, settings.concurrency) for request in set(requests))
             watcher.wave(planned, todo, slots)
             reporter = _Reporter(todo, storage, tracker, tags, watcher)
+            reporter.patience = _patience(cluster, requests[0], watcher)
             _tune(planned, todo, settings, slots, reporter, trainable)
             if reporter.error is not None:
                 raise reporter.error
@@ -154,6 +156,21 @@ class _Tags:
             "preset": self.plan.preset,
         }
         return {**tags, "mlflow.parentRunId": self.parent} if self.parent else tags
+
+
+def _check_data(todo: Sequence[PlannedTrial], settings: Settings) -> None:
+    """Load (and prepare, once) every data set here, so that what is missing is said at once.
+
+    Not for a cluster: its nodes may have data that this machine has not.
+
+    Raises:
+        trainables.data.DataError: a data set is missing or damaged.
+    """
+    if settings.address or os.environ.get("RAY_ADDRESS"):
+        return
+    sources = [trial.config.data.source for trial in todo]
+    for source in {source.model_dump_json(): source for source in sources}.values():
+        data.load(source.name, settings.execution.get("data_dir"), **source.options)
 
 
 def _in_storage(
@@ -193,6 +210,7 @@ class _Reporter:
         self.error: Exception | None = None
         self._storage, self._tracker, self._tags = storage, tracker, tags
         self._watcher = watcher
+        self.patience: Patience | None = None
 
     def heard(self, report: Mapping[str, Any]) -> None:
         trial = self.unfinished.get(report.get("identity", ""))
@@ -240,7 +258,7 @@ def _tune(
     from ray import tune
 
     from sweep.listener import Listener
-    from trainables.tune import TrialTrainable
+    from trainables.tune import TrialTrainable, reservation
 
     # What Tune would print of a failure is in the reporter's one sentence.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -249,12 +267,12 @@ def _tune(
         "trial": tune.grid_search([_as_option(planned, trial) for trial in longest_first]),
         "storage": Storage(settings.storage).root,
         "execution": dict(settings.execution),
+        "worker": {"cpus": settings.cpus, "gpus": settings.gpus},
     }
-    resources = {"cpu": settings.cpus, "gpu": settings.gpus}
     scratch = tempfile.mkdtemp(prefix="flatsweep-")
     try:
         tune.Tuner(
-            tune.with_resources(trainable or TrialTrainable, resources),
+            tune.with_resources(trainable or TrialTrainable, reservation),
             param_space=space,
             tune_config=tune.TuneConfig(max_concurrent_trials=slots, reuse_actors=True),
             run_config=tune.RunConfig(
@@ -275,10 +293,28 @@ def _as_option(planned: Plan, trial: PlannedTrial) -> str:
     return json.dumps(
         {
             "trial_id": trial.trial_id,
-            "config": json.loads(trial.config.canonical),
+            "config": trial.config.model_dump(mode="json"),
             "measures": [asdict(request) for request in planned.requests(trial)],
         }
     )
+
+
+def _request(trial: PlannedTrial, settings: Settings) -> Request:
+    return Request(trial.config.workers.count, settings.cpus, settings.gpus)
+
+
+def _patience(cluster: Cluster, request: Request, watcher: Watcher) -> Patience:
+    """What a sweep says when its trials get no room: others hold it, or nodes are still coming."""
+
+    def sentence() -> str | None:
+        now = present()
+        return (
+            None
+            if reserved(request)
+            else replace(cluster, nodes=now.nodes).waiting(request, free())
+        )
+
+    return Patience(sentence, watcher.said)
 
 
 def _expected_cost(trial: PlannedTrial) -> float:
@@ -286,35 +322,10 @@ def _expected_cost(trial: PlannedTrial) -> float:
     return trial.config.epochs * gradients_per_step(trial.config)
 
 
-class _Cluster:
-    """The Ray cluster's resources."""
-
-    def __init__(self, resources: Mapping[str, float]) -> None:
-        self.cpus = resources.get("CPU", 0)
-        self.gpus = resources.get("GPU", 0)
-
-    def check(self, settings: Settings) -> None:
-        for kind, asked, there in (
-            ("CPUs", settings.cpus, self.cpus),
-            ("GPUs", settings.gpus, self.gpus),
-        ):
-            if asked > there:
-                raise ResourceError(
-                    f"a trial asks for {asked:g} {kind} and the cluster has {there:g}; "
-                    f"ask for at most that with --{kind.lower()}"
-                )
-
-    def slots(self, settings: Settings) -> int:
-        """Trials that fit at once."""
-        fits = [math.floor(self.cpus / settings.cpus)] if settings.cpus else []
-        fits += [math.floor(self.gpus / settings.gpus + 1e-9)] if settings.gpus else []
-        most = min(fits, default=1)
-        return max(1, min(most, settings.concurrency or most))
-
-
 @contextlib.contextmanager
-def _ray(settings: Settings) -> Iterator[_Cluster]:
+def _ray(settings: Settings) -> Iterator[Cluster]:
     """Join or start Ray, quietly, and leave it again."""
+    address = settings.address or os.environ.get("RAY_ADDRESS")
     quiet = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
@@ -323,14 +334,14 @@ def _ray(settings: Settings) -> Iterator[_Cluster]:
         "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_raylet_start_wait_time_s": "120",
         # Said explicitly: with a token file from an earlier run Ray would decide for itself.
-        "RAY_AUTH_MODE": "token" if settings.address else "disabled",
+        "RAY_AUTH_MODE": "token" if address and _has_token() else "disabled",
     }
     for name, value in quiet.items():
         os.environ.setdefault(name, value)
     import ray
 
-    address = settings.address or os.environ.get("RAY_ADDRESS")
     try:
         ray.init(
             address=address or "local",
@@ -345,6 +356,13 @@ def _ray(settings: Settings) -> Iterator[_Cluster]:
             "check --address, and RAY_AUTH_MODE on both sides"
         ) from error
     try:
-        yield _Cluster(ray.cluster_resources())
+        yield present()
     finally:
         ray.shutdown()
+
+
+def _has_token() -> bool:
+    """Whether Ray would find a token: then the cluster is taken to ask for it."""
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(named) if named else Path.home() / ".ray" / "auth_token"
+    return bool(os.environ.get("RAY_AUTH_TOKEN")) or path.is_file()

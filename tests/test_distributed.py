@@ -43,7 +43,7 @@ class Pair:
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["worker_process"])  # torch is imported once for all
+        context.set_forkserver_preload(["trainables.train"])  # torch is imported once for all
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"

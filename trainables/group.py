@@ -60,7 +60,7 @@ class Group:
 
     def portion(self, batches: Any) -> Iterable[tuple[Tensor, Tensor]]:
         """A contiguous part of ``batches`` (with ``len`` and ``epoch``) for this worker."""
-        return batches  # type: ignore[no-any-return]
+        return batches
 
     def gather(self, tensor: Tensor | None) -> Tensor:
         """The workers' tensors along the first dimension, in the order of the ranks.

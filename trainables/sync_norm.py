@@ -33,7 +33,7 @@ class _Mean(torch.autograd.Function):
         return mean
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
         return _Mean.apply(slope, ctx.group), None
 
 

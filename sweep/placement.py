@@ -1,0 +1,163 @@
+"""Whether a trial's workers fit a cluster, how many trials at once, and what they wait for."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+TINY = 1e-9
+"""Fractions of a device add up to it but for rounding."""
+
+
+class ResourceError(Exception):
+    """More CPUs or GPUs are asked for than there are; the message has the numbers."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one trial needs: ``workers`` times ``cpus`` CPUs and ``gpus`` GPUs."""
+
+    workers: int = 1
+    cpus: float = 1
+    gpus: float = 0
+
+    @property
+    def bundle(self) -> dict[str, float]:
+        """One worker's; it must find room on one node."""
+        asked = {"CPU": float(self.cpus), "GPU": float(self.gpus)}
+        return {kind: amount for kind, amount in asked.items() if amount}
+
+    def __str__(self) -> str:
+        each = " and ".join(f"{amount:g} {kind}s" for kind, amount in self.bundle.items())
+        each = each or "nothing"
+        return each if self.workers == 1 else f"{self.workers} workers with {each} each"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster's nodes, and what an autoscaling one may grow to.
+
+    Attributes:
+        nodes: Resources of each node that is there.
+        most: Resources of the cluster at its largest; None if it does not grow.
+    """
+
+    nodes: Sequence[Mapping[str, float]]
+    most: Mapping[str, float] | None = None
+
+    def total(self, kind: str) -> float:
+        return sum(node.get(kind, 0.0) for node in self.nodes)
+
+    def room(self, request: Request) -> int:
+        """Trials that fit at once; of a growing cluster, at its largest."""
+        bundle = request.bundle
+        if not bundle:
+            return 1
+        if self.most is not None:
+            limits = [max(self.most.get(k, 0.0), self.total(k)) / v for k, v in bundle.items()]
+            workers = math.floor(min(limits) + TINY)
+        else:
+            workers = sum(self._on(node, bundle) for node in self.nodes)
+        return workers // request.workers
+
+    @staticmethod
+    def _on(node: Mapping[str, float], bundle: Mapping[str, float]) -> int:
+        return min(math.floor(node.get(k, 0.0) / v + TINY) for k, v in bundle.items())
+
+    def check(self, request: Request) -> None:
+        """Raise ResourceError if a trial can never run here."""
+        if self.room(request) >= 1:
+            return
+        for kind, each in request.bundle.items():
+            asked, there = each * request.workers, self.total(kind)
+            largest = max(there, (self.most or {}).get(kind, 0.0))
+            if asked > largest + TINY:
+                has = f"has {there:g}" if self.most is None else f"can grow to {largest:g}"
+                workers = f" ({request})" if request.workers > 1 else ""
+                also = " or --workers" if request.workers > 1 else ""
+                raise ResourceError(
+                    f"a trial asks for {asked:g} {kind}s{workers} and the cluster {has}; "
+                    f"ask for at most that with --{kind.lower()}s{also}"
+                )
+        nodes = ", ".join(
+            " and ".join(f"{node.get(k, 0.0):g} {k}s" for k in request.bundle)
+            for node in self.nodes
+        )
+        raise ResourceError(
+            f"a trial asks for {request}, and no node has room for it though all together do "
+            f"(nodes: {nodes}); ask for less with --cpus, --gpus or --workers"
+        )
+
+    def slots(self, request: Request, concurrency: int | None) -> int:
+        """Trials to run at once."""
+        room = self.room(request)
+        return max(1, min(room, concurrency or room))
+
+    def waiting(self, request: Request, free: Mapping[str, float]) -> str:
+        """The sentence for a person who sees nothing happen."""
+        have = " and ".join(
+            f"{free.get(k, 0.0):g} of {self.total(k):g} {k}s are free" for k in request.bundle
+        )
+        grow = ""
+        if self.most is not None:
+            limit = " and ".join(f"{self.most.get(k, 0.0):g} {k}s" for k in request.bundle)
+            grow = f"; the cluster may grow to {limit}, which takes minutes"
+        return f"waiting for room: a trial needs {request}, {have}{grow}"
+
+
+def present() -> Cluster:
+    """The cluster that this process has joined."""
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    try:
+        from ray._private.state import state
+
+        most = state.get_max_resources_from_cluster_config()
+    except (ImportError, AttributeError):  # no public call tells it
+        most = None
+    return Cluster(nodes, most)
+
+
+def free() -> dict[str, float]:
+    """Resources that nobody holds now."""
+    import ray
+
+    return dict(ray.available_resources())
+
+
+def reserved(request: Request) -> bool:
+    """Whether a trial's resources are held: then it is starting, not waiting."""
+    import ray
+
+    wanted = [request.bundle] * request.workers
+    groups = ray.util.placement_group_table().values()
+    return any(g["state"] == "CREATED" and list(g["bundles"].values()) == wanted for g in groups)
+
+
+class Patience:
+    """Says now and then what trials wait for, while none of them runs."""
+
+    def __init__(
+        self, sentence: Callable[[], str | None], say: Callable[[str], None],
+        first: float = 5.0, again: float = 60.0,
+    ) -> None:  # fmt: skip
+        self._sentence, self._say = sentence, say
+        self._first, self._again = first, again
+        self._due = time.monotonic() + first
+
+    def look(self, running: bool) -> None:
+        """Called often. Speaks if nothing has run for a while and there is something to say."""
+        now = time.monotonic()
+        if running:
+            self._due = now + self._first
+        elif now >= self._due:
+            sentence = self._sentence()
+            if sentence is not None:
+                self._say(sentence)
+            self._due = now + (self._again if sentence is not None else self._first)
+
+
+__all__ = ["Cluster", "Patience", "Request", "ResourceError", "free", "present", "reserved"]

@@ -1,0 +1,286 @@
+"""Trials over several workers: Ray Train's TorchTrainer, kept alive over the trials of an actor.
+
+Starting Ray Train costs tens of seconds and a handful of processes, so a `Crew` is
+started once for each Tune actor: one ``fit`` whose training function takes trial
+after trial from the controller's desk, in the process group that Ray Train made. A
+failed trial ends its crew, and the next trial gets a fresh one.
+
+The workers run in the bundles that Tune reserved together with the trial, all
+or none: a trial that has started never waits for its workers, so that full
+clusters cannot lock up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import shutil
+import tempfile
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray import train
+from ray.train.torch import TorchConfig, TorchTrainer, get_device
+from ray.train.v2._internal.callbacks import AcceleratorSetupCallback, BackendSetupCallback
+from ray.train.v2._internal.constants import get_env_vars_to_propagate
+from ray.train.v2._internal.execution.controller import TrainController
+from ray.train.v2._internal.execution.worker_group import WorkerGroup
+from ray.train.v2._internal.execution.worker_group.placement_group_handle import (
+    DefaultPlacementGroupHandle,
+)
+
+from trainables.tune import WorkersLostError, execution_of
+
+if TYPE_CHECKING:
+    from trainables.train import Trial
+
+QUIET = {
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # trials have checkpoints of their own
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",
+    "RAY_TRAIN_ENABLE_WORKER_STRUCTURED_LOGGING": "0",
+}
+"""Settings of Ray Train that spare processes and time; a setting of the user's own wins."""
+
+GOODBYE = 20.0
+"""Seconds that workers have to end by themselves before they are killed."""
+
+REPORT_EVERY = 0.5
+"""Seconds between a worker's reports."""
+
+
+class Crew:
+    """Workers that train one trial after another.
+
+    Args:
+        workers: How many.
+        cpus, gpus: Of each worker. Workers that share a GPU talk over gloo, since NCCL
+            cannot have two of them on one.
+    """
+
+    def __init__(self, workers: int, cpus: float, gpus: float) -> None:
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
+        self._scratch = tempfile.mkdtemp(prefix="flatsweep-crew-")
+        resources = {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
+        self._trainer = _Trainer(
+            _serve,
+            train_loop_config={"desk": f"flatsweep-crew-{uuid.uuid4().hex}"},
+            torch_config=TorchConfig(backend="nccl" if gpus >= 1 else "gloo"),
+            scaling_config=train.ScalingConfig(
+                num_workers=workers, use_gpu=gpus > 0, resources_per_worker=resources
+            ),
+            run_config=train.RunConfig(
+                name="crew",
+                storage_path=self._scratch,
+                failure_config=train.FailureConfig(max_failures=0),
+            ),
+        )
+        self.busy = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._fit, name="crew", daemon=True)
+        self._thread.start()
+
+    def _fit(self) -> None:
+        try:
+            self._trainer.fit()
+        except BaseException as error:  # the thread's last words, read by `hear`
+            self._error = error
+
+    def start(self, job: Mapping[str, Any]) -> None:
+        """Give the workers a trial: its configuration, execution options and storage."""
+        self.busy = True
+        self._ask("post", dict(job))
+
+    def hear(self, seconds: float) -> dict[str, Any]:
+        """The latest report, after at most ``seconds``; empty if there is none.
+
+        Raises:
+            WorkersLostError: the workers are gone.
+        """
+        reports = self._ask("hear", seconds)
+        for report in reports:
+            if report.get("lost"):
+                raise WorkersLostError(report["error"])
+        if not reports and not self._thread.is_alive():
+            raise WorkersLostError(f"the workers of the trial are gone ({_reason(self._error)})")
+        merged: dict[str, Any] = {}
+        for report in reports:
+            merged |= report
+            if "outcome" in report:
+                self.busy = False
+                break
+        return merged
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        """A method of the desk; the controller is there a few seconds after the crew is made."""
+        while self._trainer.desk is None and self._thread.is_alive():
+            time.sleep(0.01)
+        if self._trainer.desk is None:
+            raise WorkersLostError(f"the workers could not be started ({_reason(self._error)})")
+        try:
+            return ray.get(getattr(self._trainer.desk, method).remote(*arguments))
+        except ray.exceptions.RayActorError as error:
+            raise WorkersLostError(f"the workers' controller died ({_reason(error)})") from error
+
+    def close(self) -> None:
+        """End the workers; those in the middle of a trial are killed."""
+        with contextlib.suppress(WorkersLostError):
+            if self._thread.is_alive() and not self.busy:
+                self._ask("post", None)
+                self._thread.join(GOODBYE)
+        if self._thread.is_alive() and self._trainer.desk is not None:
+            ray.kill(self._trainer.desk)  # its workers belong to it and go with it
+            self._thread.join(GOODBYE)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _reason(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else "no reason was given"
+
+
+# -- inside Ray Train -------------------------------------------------------------------------
+
+
+class _Borrowed(DefaultPlacementGroupHandle):
+    """A placement group that belongs to Tune, and is not removed with the workers."""
+
+    def shutdown(self) -> None:
+        """Nothing: Tune frees it when its actor is done."""
+
+
+class _WorkerGroup(WorkerGroup):
+    """Workers in the bundles of the trial that their controller runs in."""
+
+    def _create_placement_group(self, *arguments: Any) -> Any:
+        reserved = ray.util.get_current_placement_group()
+        if reserved is None:  # not under Tune: Ray Train reserves for itself
+            return super()._create_placement_group(*arguments)
+        return _Borrowed(reserved)
+
+
+class _Controller(TrainController):
+    """Ray Train's controller with a desk: jobs go one way, reports the other."""
+
+    worker_group_cls = _WorkerGroup
+
+    def __init__(self, **arguments: Any) -> None:
+        self._jobs: list[dict[str, Any] | None] = []
+        self._reports: list[dict[str, Any]] = []
+        self._news = asyncio.Event()
+        super().__init__(**arguments)
+
+    async def post(self, job: dict[str, Any] | None) -> None:
+        """A trial for the workers; None: there is no more."""
+        self._jobs.append(job)
+        self._reports.clear()
+
+    async def take(self, number: int) -> dict[str, Any] | None:
+        """Job ``number``, as soon as it is posted. Every worker takes every job."""
+        while len(self._jobs) <= number:
+            await asyncio.sleep(0.01)
+        return self._jobs[number]
+
+    async def tell(self, number: int, report: dict[str, Any]) -> None:
+        """A worker's report on job ``number``; a late one on an earlier job is dropped."""
+        if number == len(self._jobs) - 1:
+            self._reports.append(report)
+            self._news.set()
+
+    async def hear(self, seconds: float) -> list[dict[str, Any]]:
+        """Reports since the last call, the first of them waited for."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._news.wait(), seconds)
+        self._news.clear()
+        reports, self._reports = self._reports, []
+        return reports
+
+
+class _Trainer(TorchTrainer):
+    """TorchTrainer in the trial's own bundles, without the processes that it has no use for."""
+
+    desk: Any = None
+    train_loop_config: dict[str, Any]
+
+    def _create_default_callbacks(self) -> list[Any]:
+        needed = (AcceleratorSetupCallback, BackendSetupCallback)
+        every = super()._create_default_callbacks()  # type: ignore[misc]
+        return [callback for callback in every if isinstance(callback, needed)]
+
+    def _initialize_and_run_controller(self, **arguments: Any) -> Any:
+        environment = {"env_vars": get_env_vars_to_propagate()}
+        actor: Any = ray.remote(num_cpus=0, runtime_env=environment)(_Controller)
+        desk = actor.options(name=self.train_loop_config["desk"]).remote(**arguments)
+        self.desk = desk
+        ray.get(desk.run.remote())
+        return ray.get(desk.get_result.remote())
+
+
+def _serve(settings: dict[str, Any]) -> None:
+    """What each worker runs: trial after trial, until there are no more."""
+    desk = ray.get_actor(settings["desk"])
+    for number in itertools.count():
+        job: dict[str, Any] | None = ray.get(desk.take.remote(number))
+        if job is None:
+            return
+        try:
+            _train(job, lambda report, n=number: ray.get(desk.tell.remote(n, report)))
+        except Exception as error:
+            from trainables.group import PeerLostError
+
+            ray.get(
+                desk.tell.remote(
+                    number,
+                    {
+                        "outcome": "failed",
+                        "error": f"{type(error).__name__}: {error}",
+                        "traceback": traceback.format_exc(),
+                        "lost": isinstance(error, PeerLostError),
+                    },
+                )
+            )
+            raise  # ends the crew: the others may be waiting for this worker
+
+
+def _train(job: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:
+    """One trial, as this worker sees it; the first worker reports."""
+    from trainables.config import TrialConfig
+    from trainables.group import Workers
+    from trainables.storage import Storage
+    from trainables.train import Trial
+
+    options = {**job["execution"]}
+    if options.get("device", "auto") == "auto":
+        options["device"] = str(get_device())
+    execution = execution_of(options, job["measures"])
+    group = Workers(execution.torch_device())
+    config = TrialConfig(**job["config"])
+    storage = Storage(job["storage"]).below(f"trials/{config.trial_id}")
+    trial = Trial(config, execution, storage, group)
+    told = time.monotonic()
+    numbers: dict[str, float] = {}
+    while not trial.finished:
+        numbers = trial.run_epoch()
+        if group.rank == 0 and time.monotonic() - told >= REPORT_EVERY and not trial.finished:
+            tell(_progress(trial, numbers))
+            told = time.monotonic()
+    result = trial.finish()
+    if group.rank == 0:
+        tell({**_progress(trial, numbers), "outcome": result.status})
+
+
+def _progress(trial: Trial, numbers: dict[str, float]) -> dict[str, Any]:
+    return {"epoch": trial.epoch, "epochs": trial.config.epochs, "numbers": numbers}
+
+
+__all__ = ["Crew"]
