@@ -198,7 +198,7 @@ def _points(trials: Sequence[PlannedTrial], record: Record, rule: Selection) -> 
     for trial, status, value in zip(trials, statuses, numbers, strict=True):
         point = points.setdefault(_name(trial.point), _Point(trial.point))
         point.trials.append(trial)
-        if status == "diverged" or (status == "done" and value == math.inf):
+        if status == "diverged":
             point.values.append(math.inf)
         elif status == "done" and not math.isnan(value):
             point.values.append(value)

@@ -408,6 +408,14 @@ def test_an_unfinished_search_shows_its_best_so_far_as_provisional():
     assert erm.metrics["test_error"].complete
 
 
+def test_of_unfinished_points_the_lowest_mean_of_what_is_there_is_shown():
+    stages = (Stage("train", grid={"lr": (0.1, 0.2)}, seeds=3),)
+    plan = planned(artifact(stages=stages), known=("erm",))
+    some = {"erm-0.1-0": 0.5, "erm-0.2-0": 0.4, "erm-0.2-1": 0.4}
+    erm = cells(plan, Record.from_runs(done(t, test_error=v) for t, v in some.items()))[0]
+    assert (erm.point, erm.provisional) == ({"lr": 0.2}, True)
+
+
 def test_the_rule_decides_the_point_and_the_epoch():
     plan = planned(artifact(), known=("erm",))
     runs = [

@@ -1,0 +1,201 @@
+"""The tests of the reading side can fail: each of these faults is noticed by one of them.
+
+A fault is a change of one place of a module's source. The tests that need no fixture are run
+in this process against the changed module, first the golden tables, until one of them fails.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
+from inspect import signature
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parents[1] / "sweep"
+
+FAULTS: dict[str, list[tuple[str, str]]] = {
+    "aggregate": [
+        ("ddof=1", "ddof=0"),
+        ("return min(complete, key=_mean)", "return max(complete, key=_mean)"),
+        ("complete = [point for point in points if point.complete]", "complete = points"),
+        ("if len(points) == 1:", "if False:"),
+        ("/ len(self.values)", "/ len(self.trials)"),
+        ("math.fsum(self.values) / len(self.values)", "min(self.values)"),
+        ("math.fsum(self.values) / len(self.values)", "sum(self.values) / len(self.values)"),
+        ("point.values.append(math.inf)", "pass"),
+        ('elif status == "done" and not', "elif not"),
+        ('np.array([s == "done" for s in statuses], dtype=bool)', "True"),
+        ("np.isfinite(values) & ", ""),
+        ("asked=len(members)", "asked=n"),
+        ('diverged=statuses.count("diverged")', "diverged=0"),
+        ('missing=statuses.count("missing")', "missing=0"),
+        ('running=statuses.count("running")', "running=0"),
+        ('failed=statuses.count("failed")', "failed=0"),
+        ('undefined=statuses.count("done") - n', "undefined=0"),
+        ("[p for p in points if p.complete] or", ""),
+        ('epoch == "last" or name not in PER_EPOCH', 'epoch == "last"'),
+        ('f"{epoch}/{name}"', "name"),
+        ("metric.epoch or rule.epoch", "rule.epoch"),
+        ("read(metric.name) - read(metric.minus)", "read(metric.name)"),
+        ("self.points > 1 and self.searched", "self.searched"),
+        ("plan.artifact.last_stage(cell)", "plan.artifact.stages[0]"),
+        ("self.n == self.asked > 0", "self.n > 0"),
+    ],
+    "selection": [
+        ('Selection("validation_error", "last")', 'Selection("test_error", "last")'),
+        ('Selection("validation_error", "last")', 'Selection("validation_error", "best_test")'),
+        ("artifact.selection if self.given is None else self.given", "artifact.selection"),
+        ("return self.given is not None", "return False"),
+        (" (chosen on the test set, so optimistic)", ""),
+    ],
+    "record": [
+        ("_RANK[run.status] >= _RANK[other.status]", "True"),
+        ("_RANK[run.status] >= _RANK[other.status]", "_RANK[run.status] > _RANK[other.status]"),
+        ("np.where(self._keys[at] == wanted + code, self._order[at], -1)", "self._order[at]"),
+        ("enumerate(values, start=1)", "enumerate(values)"),
+        ("np.where(rows < 0, np.nan,", "np.where(rows < 0, 0.0,"),
+        ('"missing" if row is None', '"done" if row is None'),
+    ],
+    "welch": [
+        ("df = 1 / (pa**2 / (a.n - 1) + pb**2 / (b.n - 1))", "df = a.n + b.n - 2"),
+        ("(a.n - 1) + pb**2 / (b.n - 1)", "a.n + pb**2 / b.n"),
+        ("a.std**2 / a.n, b.std**2 / b.n", "a.std**2, b.std**2"),
+        ("(1 + confidence) / 2", "confidence"),
+        ("min(a.n, b.n) < 2", "min(a.n, b.n) < 1"),
+        ("> width", "< width"),
+    ],
+    "table_cells": [
+        ("if comparable else cells", "if True else cells"),
+        ("not reported.comparable:", "False:"),
+        ("cell.mean - reported.mean", "reported.mean - cell.mean"),
+        ("abs(difference) <= width", "abs(difference) >= width"),
+        ("std * _scale(unit)", "std"),
+        ("unit.display(mean)", "mean"),
+        ("if own is reference:", "if False:"),
+        ("math.hypot(own.std / own.mean, reference.std / reference.mean)", "own.std / own.mean"),
+        ("own.mean / reference.mean", "reference.mean / own.mean"),
+        ("or not cell.summary.complete", ""),
+        ("or cell.result.provisional", ""),
+        ('1 if better == "lower" else -1', "1"),
+        ("distinguishable(rival, best) is False", "False"),
+        (' or better == "neither"', ""),
+        ("len(rivals) < 2 or", ""),
+        ("if k != compared", "if k == compared"),
+        ("expected * (a.mean - b.mean) > 0", "expected * (a.mean - b.mean) < 0"),
+        ("if not result.cell.hidden", "if True"),
+        ("if result.provisional:", "if False:"),
+    ],
+    "tables": [
+        ("artifact.rows + tuple(varying)", "artifact.rows"),
+        ("if len(places) < len(cells):", "if False:"),
+        ("name + entries if artifact.metrics_down else", ""),
+        ("comparable=preset.comparable", "comparable=True"),
+    ],
+    "table_text": [
+        ('if cell.n == cell.asked else f"{cell.n}/{cell.asked}"', ""),
+        ("(n, *cell.problems)", "(n,)"),
+        ("tiny = value != 0 and", "tiny = False and"),
+    ],
+    "figure_data": [
+        ('if record.status(t) == "done"', ""),
+        ("statistics.stdev(values)", "statistics.pstdev(values)"),
+        ("value - other[x]", "value"),
+        ('max if metric.better == "higher" else min', "min"),
+        ("[metric.display(value) for value in at]", "at"),
+        ("math.isfinite(curve[x])", "True"),
+    ],
+}
+
+
+@contextmanager
+def changed(name: str, old: str, new: str) -> Iterator[None]:
+    """All modules of ``sweep`` afresh, one of them with ``new`` for the first ``old``."""
+    source = (PACKAGE / f"{name}.py").read_text(encoding="utf-8")
+    assert old in source, f"{name}.py no longer holds {old!r}"
+    own = {key: module for key, module in sys.modules.items() if key.startswith("sweep.")}
+    for key in own:
+        del sys.modules[key]
+    package = importlib.import_module("sweep")
+    before = dict(vars(package))
+    try:
+        module = ModuleType(f"sweep.{name}")
+        module.__file__ = str(PACKAGE / f"{name}.py")
+        sys.modules[module.__name__] = module
+        exec(compile(source.replace(old, new, 1), module.__file__, "exec"), vars(module))
+        setattr(package, name, module)
+        yield
+    finally:
+        for key in [key for key in sys.modules if key.startswith("sweep.")]:
+            del sys.modules[key]
+        sys.modules.update(own)
+        vars(package).clear()
+        vars(package).update(before)
+
+
+def load(name: str) -> ModuleType:
+    spec = spec_from_file_location(f"faulty_{name}", HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(module: ModuleType) -> None:
+    """Every test of ``module`` that needs no fixture: the golden ones first, drawn cases last."""
+    tests = {name: test for name, test in vars(module).items() if name.startswith("test_")}
+
+    def place(name: str) -> tuple[bool, bool]:
+        return "golden" not in name, hasattr(tests[name], "hypothesis")
+
+    for name in sorted(tests, key=place):
+        for arguments in cases(tests[name]):
+            tests[name](**arguments)
+
+
+def examine(name: str) -> None:
+    """The tests that are about module ``name``."""
+    if name == "figure_data":
+        run(load("test_figures"))
+        return
+    tables = load("test_tables")
+    if name in ("aggregate", "selection", "record"):
+        tables.test_golden_tables()
+        run(load("test_aggregate"))
+    run(tables)
+
+
+def cases(test: Any) -> Iterator[dict[str, Any]]:
+    marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
+    needed = {} if hasattr(test, "hypothesis") else signature(test).parameters
+    if len(marks) > 1 or test.__name__ == "test_importing_the_reading_side_is_light":
+        return
+    names: Any = marks[0].args[0] if marks else ()
+    names = (names,) if isinstance(names, str) else tuple(names)
+    if set(needed) != set(names):
+        return
+    for values in marks[0].args[1] if marks else [()]:
+        yield dict(zip(names, values if len(names) != 1 else (values,), strict=True))
+
+
+def test_without_a_fault_nothing_is_noticed():
+    with changed("welch", "CONFIDENCE = 0.95", "CONFIDENCE = 1 - 0.05"):
+        examine("aggregate")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"), [(name, *fault) for name, faults in FAULTS.items() for fault in faults]
+)
+def test_a_fault_is_noticed(name, old, new):
+    noticed = (Exception, pytest.fail.Exception)  # however it shows
+    with changed(name, old, new), pytest.raises(noticed):
+        examine(name)
