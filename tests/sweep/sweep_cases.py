@@ -47,11 +47,12 @@ TINY = Artifact(
 
 
 def sweep(
-    artifact: Artifact, folder: Path, address: str, **options: Any
+    artifact: Artifact, folder: Path, address: str | None, data_dir: str = "", **options: Any
 ) -> tuple[Plan, Record, Witness]:
     """Run ``artifact`` on the Ray at ``address``, with storage and record below ``folder``."""
     storage = str(folder / "results")
-    settings = Settings(storage, address, execution={"device": "cpu"}, **options)
+    execution = {"device": "cpu", **({"data_dir": data_dir} if data_dir else {})}
+    settings = Settings(storage, address, execution=execution, **options)
     witness = Witness()
     plan, record = run(
         artifact, "smoke", SELECTIONS["paper"], Tracker(default_uri(storage)), settings, witness

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -109,7 +111,7 @@ def test_status_and_export(storage: str, tmp_path: Path) -> None:
         out = tmp_path / f"runs.{suffix}"
         assert call("export", str(out), "--storage", storage)[0] == 0
         assert out.stat().st_size > 0
-    header, *lines = (tmp_path / "runs.csv").read_text().splitlines()
+    _, *lines = (tmp_path / "runs.csv").read_text().splitlines()
     assert "test_error" in "".join(lines)
 
 
@@ -177,3 +179,15 @@ def test_the_installed_command_exits_with_the_code() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("sweep: unknown artifact 'nosuch/table'")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_database_of_another_mlflow_is_said_with_the_mend(tmp_path: Path) -> None:
+    assert call("status", "--storage", str(tmp_path / "here"))[0] == 0
+    # MLflow looks at a database once a process, so the other version lies elsewhere.
+    (tmp_path / "there").mkdir()
+    shutil.copy(tmp_path / "here" / "mlflow.db", tmp_path / "there")
+    with sqlite3.connect(tmp_path / "there" / "mlflow.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '0123456789ab'")
+    code, _, err = call("status", "--storage", str(tmp_path / "there"))
+    assert code == 1
+    assert "mlflow db upgrade" in err

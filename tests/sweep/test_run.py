@@ -15,6 +15,7 @@ from sweep_cases import TINY, sweep
 from search_spaces.spec import Cell, Stage
 from sweep.run import ResourceError
 from sweep.tracking import Tracker, default_uri
+from trainables.data import DataError
 from trainables.storage import Storage
 from trainables.stored import RESULT
 
@@ -97,6 +98,12 @@ def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(
     assert again.waves == [1]
     failed = [t for t in tracker(tmp_path).tags() if t["outcome"] == "failed"]
     assert len(failed) == 1  # one run a trial, however often it failed
+
+
+def test_a_missing_data_set_is_said_before_ray_starts(tmp_path: Path) -> None:
+    gone = TINY.replace(base={**TINY.base, "data.source": {"name": "cifar10"}})
+    with pytest.raises(DataError, match="cifar10"):
+        sweep(gone, tmp_path, None, data_dir=str(tmp_path))
 
 
 def test_stages_follow_each_other_in_one_command(tmp_path: Path, ray_address: str) -> None:
