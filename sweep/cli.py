@@ -69,6 +69,15 @@ TrackingUri = Annotated[
 Address = Annotated[
     str | None, typer.Option("--address", help="Ray cluster to join [default: a local one].")
 ]
+Workers = Annotated[
+    str,
+    typer.Option(
+        "--workers",
+        envvar="FLATSWEEP_WORKERS",
+        help="Workers that share each trial, such as 4; 4:sync joins their BatchNorm statistics. "
+        "Where that makes other trials of them, `sweep table` needs it too.",
+    ),
+]
 DataDir = Annotated[Path | None, typer.Option("--data", help="Folder of the data sets.")]
 Format = Annotated[Output, typer.Option("--format", help="text or json.")]
 Rendered = Annotated[TableFormat, typer.Option("--format", help="How the table is written.")]
@@ -90,12 +99,13 @@ def show_plan(
     selection: SelectionName = "paper",
     storage: StorageUri = "results",
     tracking_uri: TrackingUri = None,
+    workers: Workers = "1",
     format: Format = Output.text,  # noqa: A002
 ) -> None:
     """What would run: stages, grids, trials, hours. Runs nothing."""
     from sweep import inventory
 
-    planned, record, _ = _plan(artifact, preset, selection, storage, tracking_uri)
+    planned, record, _ = _plan(artifact, preset, selection, storage, tracking_uri, workers)
     if format is Output.json:
         _print(inventory.plan_as_dict(planned, record), format)
     else:
@@ -111,8 +121,9 @@ def run_missing(
     tracking_uri: TrackingUri = None,
     address: Address = None,
     data: DataDir = None,
-    cpus: Annotated[float, typer.Option(help="CPUs of each trial.", min=0)] = 1,
-    gpus: Annotated[float, typer.Option(help="GPUs of each trial; may be a fraction.", min=0)] = 0,
+    workers: Workers = "1",
+    cpus: Annotated[float, typer.Option(help="CPUs of each trial, or of each worker.", min=0)] = 1,
+    gpus: Annotated[float, typer.Option(help="GPUs of the same; may be a fraction.", min=0)] = 0,
     concurrency: Annotated[
         int | None, typer.Option(help="Most trials at once [default: as many as fit].", min=1)
     ] = None,
@@ -122,7 +133,7 @@ def run_missing(
 ) -> None:
     """Run what is missing. Safe to stop and to repeat: nothing finished is run again."""
     plan_and_record = _run(
-        _artifact(artifact, preset), preset, selection, storage, tracking_uri,
+        _artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,
         address, data, cpus, gpus, concurrency, keep_weights,
     )  # fmt: skip
     _end(*plan_and_record)
@@ -135,10 +146,11 @@ def show_table(
     selection: SelectionName = "paper",
     storage: StorageUri = "results",
     tracking_uri: TrackingUri = None,
+    workers: Workers = "1",
     format: Rendered = TableFormat.terminal,  # noqa: A002
 ) -> None:
     """The table, from the record: measured beside printed."""
-    planned, record, _ = _plan(artifact, preset, selection, storage, tracking_uri)
+    planned, record, _ = _plan(artifact, preset, selection, storage, tracking_uri, workers)
     _print_table(planned, record, format)
 
 
@@ -151,8 +163,9 @@ def reproduce(
     tracking_uri: TrackingUri = None,
     address: Address = None,
     data: DataDir = None,
-    cpus: Annotated[float, typer.Option(help="CPUs of each trial.", min=0)] = 1,
-    gpus: Annotated[float, typer.Option(help="GPUs of each trial; may be a fraction.", min=0)] = 0,
+    workers: Workers = "1",
+    cpus: Annotated[float, typer.Option(help="CPUs of each trial, or of each worker.", min=0)] = 1,
+    gpus: Annotated[float, typer.Option(help="GPUs of the same; may be a fraction.", min=0)] = 0,
     concurrency: Annotated[
         int | None, typer.Option(help="Most trials at once [default: as many as fit].", min=1)
     ] = None,
@@ -163,7 +176,7 @@ def reproduce(
 ) -> None:
     """Run what is missing, then print the table."""
     planned, record = _run(
-        _artifact(artifact, preset), preset, selection, storage, tracking_uri,
+        _artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,
         address, data, cpus, gpus, concurrency, keep_weights,
     )  # fmt: skip
     _print_table(planned, record, format)
@@ -177,6 +190,7 @@ def plot(
     selection: SelectionName = "paper",
     storage: StorageUri = "results",
     tracking_uri: TrackingUri = None,
+    workers: Workers = "1",
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write: .png, .svg or .pdf.")
     ] = None,
@@ -184,7 +198,7 @@ def plot(
     """Draw a figure from the record."""
     from sweep import figures
 
-    planned, record, tracker = _plan(artifact, preset, selection, storage, tracking_uri)
+    planned, record, tracker = _plan(artifact, preset, selection, storage, tracking_uri, workers)
     path = out or Path(f"{planned.artifact.id.replace('/', '-')}-{preset}.png")
     figures.save(figures.draw(planned, tracker.with_curves(planned, record)), path)
     print(path)
@@ -289,16 +303,30 @@ def _tracker(storage: str, tracking_uri: str | None) -> Tracker:
     return Tracker(_uri(storage, tracking_uri))
 
 
-def _artifact(name: str, preset: str) -> Artifact:
+def _artifact(name: str, preset: str, workers: str = "1") -> Artifact:
+    from dataclasses import replace
+
     import search_spaces
 
-    return search_spaces.apply(search_spaces.find(name), preset)
+    artifact = search_spaces.apply(search_spaces.find(name), preset)
+    if workers == "1":
+        return artifact
+    count, _, batchnorm = workers.partition(":")
+    if not (count.isdecimal() and int(count) and batchnorm in ("", "local", "sync")):
+        raise ValueError(f"--workers {workers!r}: give a number, such as 4, or 4:sync")
+    asked = {"count": int(count), "batchnorm": batchnorm or "local"}
+    return replace(artifact, base={**artifact.base, "workers": asked})
 
 
 def _plan(
-    artifact: str, preset: str, selection: str, storage: str, tracking_uri: str | None
+    artifact: str,
+    preset: str,
+    selection: str,
+    storage: str,
+    tracking_uri: str | None,
+    workers: str = "1",
 ) -> tuple[Plan, Record, Tracker]:
-    shrunk = _artifact(artifact, preset)
+    shrunk = _artifact(artifact, preset, workers)
     return _plan_of(shrunk, preset, selection, storage, tracking_uri)
 
 

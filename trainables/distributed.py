@@ -31,6 +31,7 @@ from ray.train.torch import TorchConfig, TorchTrainer, get_device
 from ray.train.v2._internal.callbacks import AcceleratorSetupCallback, BackendSetupCallback
 from ray.train.v2._internal.constants import get_env_vars_to_propagate
 from ray.train.v2._internal.execution.controller import TrainController
+from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
 from ray.train.v2._internal.execution.worker_group import WorkerGroup
 from ray.train.v2._internal.execution.worker_group.placement_group_handle import (
     DefaultPlacementGroupHandle,
@@ -169,6 +170,16 @@ class _WorkerGroup(WorkerGroup):
         return _Borrowed(reserved)
 
 
+class _Policy(FixedScalingPolicy):
+    """A fixed size, and nothing asked of the autoscaler: Tune's reservation has asked already."""
+
+    def after_controller_start(self, train_run_context: Any) -> None:
+        """Nothing."""
+
+    def _maybe_send_resource_request(self) -> None:
+        """Nothing."""
+
+
 class _Controller(TrainController):
     """Ray Train's controller with a desk: jobs go one way, reports the other."""
 
@@ -218,6 +229,7 @@ class _Trainer(TorchTrainer):
         return [callback for callback in every if isinstance(callback, needed)]
 
     def _initialize_and_run_controller(self, **arguments: Any) -> Any:
+        arguments["scaling_policy"] = _Policy(arguments["train_run_context"].scaling_config)
         environment = {"env_vars": get_env_vars_to_propagate()}
         actor: Any = ray.remote(num_cpus=0, runtime_env=environment)(_Controller)
         desk = actor.options(name=self.train_loop_config["desk"]).remote(**arguments)
@@ -230,7 +242,7 @@ def _serve(settings: dict[str, Any]) -> None:
     """What each worker runs: trial after trial, until there are no more."""
     desk = ray.get_actor(settings["desk"])
     for number in itertools.count():
-        job: dict[str, Any] | None = ray.get(desk.take.remote(number))
+        job: Any = ray.get(desk.take.remote(number))
         if job is None:
             return
         try:
