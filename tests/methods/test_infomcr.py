@@ -124,6 +124,7 @@ def test_ghost_declines_layers_and_losses():
     assert not applies(norm)
     norm[1] = nn.BatchNorm1d(4, affine=False).double()
     assert not applies(norm)
+    assert int(norm[1].num_batches_tracked) == 0, "the question moved running statistics"
     drop = nn.Sequential(nn.Linear(5, 4), nn.Dropout(0.5), nn.Linear(4, 3)).double()
     assert not applies(drop)
     assert applies(drop.eval())

@@ -54,7 +54,7 @@ OWN = {
         ),
         parts(test_batchnorm.test_infomcr_with_full_batch_statistics_moves_them_by_the_whole_batch),
         parts(test_infomcr.test_low_precision_is_switched_off),
-        parts(test_infomcr.test_ghost_declines_layers_and_losses, None),
+        parts(test_infomcr.test_ghost_declines_layers_and_losses),
         *[
             parts(test_infomcr.test_ghost_declines_what_it_cannot_do, make)
             for make in (test_infomcr.Mixing, test_infomcr.Repeated)

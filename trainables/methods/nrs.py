@@ -42,8 +42,8 @@ class Neighborhood(Method):
 
     δ is constant in the gradient, ‖θ‖ included, so an objective (see `Output`) exists only
     where δ does not depend on θ. Each device has its own batch statistics, and running
-    statistics move by the mean over the devices. Over W workers each takes M / W of the devices (the trainer sets
-    ``num_devices`` to that).
+    statistics move by the mean over the devices. Over W workers each takes M / W of the devices
+    (the trainer sets ``num_devices`` to that).
     """
 
     epsilon: float

@@ -71,9 +71,8 @@ class NoiseInjection(Method):
             with problem.displaced() as at:
                 for _ in range(self.num_perturbations):
                     noise.draw(flat, self.distribution, problem.generator)
-                    flat.mul_(self.current_sigma)
                     for sign in (1.0, -1.0) if self.two_point else (1.0,):
-                        at.move(shift, sign)
+                        at.move(shift, sign * self.current_sigma)
                         value, logits = problem.accumulate(weight)
                         objective = objective + weight * value
                         first = first or (value, logits)
