@@ -79,6 +79,10 @@ Workers = Annotated[
     ),
 ]
 DataDir = Annotated[Path | None, typer.Option("--data", help="Folder of the data sets.")]
+Gpus = Annotated[
+    float | None,
+    typer.Option(help="GPUs of the same; may be a fraction [default: 1 if there are any].", min=0),
+]
 Format = Annotated[Output, typer.Option("--format", help="text or json.")]
 Rendered = Annotated[TableFormat, typer.Option("--format", help="How the table is written.")]
 
@@ -123,7 +127,7 @@ def run_missing(
     data: DataDir = None,
     workers: Workers = "1",
     cpus: Annotated[float, typer.Option(help="CPUs of each trial, or of each worker.", min=0)] = 1,
-    gpus: Annotated[float, typer.Option(help="GPUs of the same; may be a fraction.", min=0)] = 0,
+    gpus: Gpus = None,
     concurrency: Annotated[
         int | None, typer.Option(help="Most trials at once [default: as many as fit].", min=1)
     ] = None,
@@ -165,7 +169,7 @@ def reproduce(
     data: DataDir = None,
     workers: Workers = "1",
     cpus: Annotated[float, typer.Option(help="CPUs of each trial, or of each worker.", min=0)] = 1,
-    gpus: Annotated[float, typer.Option(help="GPUs of the same; may be a fraction.", min=0)] = 0,
+    gpus: Gpus = None,
     concurrency: Annotated[
         int | None, typer.Option(help="Most trials at once [default: as many as fit].", min=1)
     ] = None,
@@ -352,7 +356,7 @@ def _run(
     address: str | None,
     data: Path | None,
     cpus: float = 1,
-    gpus: float = 0,
+    gpus: float | None = None,
     concurrency: int | None = None,
     keep_weights: str = "none",
 ) -> tuple[Plan, Record]:

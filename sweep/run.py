@@ -46,6 +46,7 @@ class Settings:
         storage: Folder or URI of results, checkpoints and weights.
         address: Ray cluster to join; None starts a local one.
         cpus, gpus: Of each trial, or of each of its workers; fractions share a device.
+            No ``gpus`` said: one where the cluster has any, else none.
         concurrency: Most trials at once; None: as many as fit.
         execution: Further options of `trainables.train.Execution`.
     """
@@ -53,7 +54,7 @@ class Settings:
     storage: str = "results"
     address: str | None = None
     cpus: float = 1
-    gpus: float = 0
+    gpus: float | None = None
     concurrency: int | None = None
     execution: Mapping[str, Any] = field(default_factory=dict)
 
@@ -120,6 +121,8 @@ def run(
             if cluster is None:
                 _check_data(todo, settings)
                 cluster = stack.enter_context(_ray(settings))
+                if settings.gpus is None:
+                    settings = replace(settings, gpus=1.0 if cluster.total("GPU") else 0.0)
             requests = [_request(trial, settings) for trial in todo]
             for request in set(requests):
                 cluster.check(request)
@@ -267,7 +270,7 @@ def _tune(
         "trial": tune.grid_search([_as_option(planned, trial) for trial in longest_first]),
         "storage": Storage(settings.storage).root,
         "execution": dict(settings.execution),
-        "worker": {"cpus": settings.cpus, "gpus": settings.gpus},
+        "worker": {"cpus": settings.cpus, "gpus": settings.gpus or 0.0},
     }
     scratch = tempfile.mkdtemp(prefix="flatsweep-")
     try:
@@ -300,7 +303,7 @@ def _as_option(planned: Plan, trial: PlannedTrial) -> str:
 
 
 def _request(trial: PlannedTrial, settings: Settings) -> Request:
-    return Request(trial.config.workers.count, settings.cpus, settings.gpus)
+    return Request(trial.config.workers.count, settings.cpus, settings.gpus or 0.0)
 
 
 def _patience(cluster: Cluster, request: Request, watcher: Watcher) -> Patience:

@@ -43,6 +43,9 @@ class TrialResult:
     @classmethod
     def from_json(cls, text: str | bytes) -> TrialResult:
         fields = json.loads(text)
+        fields["metrics"] = {
+            name: math.nan if value is None else value for name, value in fields["metrics"].items()
+        }
         fields["history"] = {
             name: [math.nan if value is None else value for value in values]
             for name, values in fields["history"].items()
