@@ -190,11 +190,11 @@ yes | 34.99±0.10 24.0±3.11 10.99 13.85±0.05 7.31±1.07 6.54
 """
 METRICS2 = (
     Metric("test_error", "top-1 test %", shown="percent"),
-    Metric("train_error", "top-1 train %", better="neither", shown="percent"),
-    Metric("test_error", "top-1 gap %", shown="percent", minus="train_error"),
+    Metric("train_set/error", "top-1 train %", better="neither", shown="percent"),
+    Metric("test_error", "top-1 gap %", shown="percent", minus="train_set/error"),
     Metric("test_error_top5", "top-5 test %", shown="percent"),
-    Metric("train_error_top5", "top-5 train %", better="neither", shown="percent"),
-    Metric("test_error_top5", "top-5 gap %", shown="percent", minus="train_error_top5"),
+    Metric("train_set/error_top5", "top-5 train %", better="neither", shown="percent"),
+    Metric("test_error_top5", "top-5 gap %", shown="percent", minus="train_set/error_top5"),
 )
 IMAGENET: dict[str, Any] = {
     **BASE,
@@ -207,7 +207,7 @@ IMAGENET_CHOICES = (
     *REG_CHOICES,
     Choice("beta on ImageNet", "the nine values on held-out training images", "not described"),
     Choice("epochs and schedule on ImageNet", "WRN's CIFAR schedule, 200 epochs", "not stated"),
-    Choice("training error", "mean over the last epoch, augmented", "std of 1 to 3 points fits"),
+    Choice("training error", "of the final weights, images not augmented", "not stated"),
 )
 
 TABLE2 = Artifact(
@@ -227,6 +227,7 @@ TABLE2 = Artifact(
     stages=_stages(IMAGENET_RUNS),
     selection=TUNED,
     choices=IMAGENET_CHOICES,
+    measures=(Measure("classification", label="train_set"),),
 )
 
 # -- Table 3: gamma of the minima of Table 1 -----------------------------------------------------

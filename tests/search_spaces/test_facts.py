@@ -74,7 +74,7 @@ def infomcr(f: Fact) -> dict[str, str]:
 
 def infomcr_table2(f: Fact) -> Place:
     suffix = {"top1": "", "top5": "_top5"}[f["k"]]
-    test, train = f"test_error{suffix}", f"train_error{suffix}"
+    test, train = f"test_error{suffix}", f"train_set/error{suffix}"
     metric = {"test": test, "train": train, "gap": f"{test}-{train}"}[f["split"]]
     return infomcr(f), metric
 
