@@ -218,6 +218,7 @@ def _printed(axis: Axes, places: Sequence[tuple[float, Reported]], color: str) -
 
 def _scales(axis: Axes, panel: Panel) -> None:
     """Logarithmic where the x are evenly spaced that way, or the means span decades."""
+    axis.locator_params(axis="x", nbins=6)
     xs = sorted({float(point.x) for line in panel.lines for point in line.points})
     if len(xs) > 2 and xs[0] > 0:
         ratios = [b / a for a, b in pairwise(xs)]

@@ -72,8 +72,9 @@ def _head(table: Table) -> list[str]:
 def _body(table: Table) -> list[str]:
     lines = []
     previous: tuple[str, ...] = ()
-    for row, cells in zip(table.rows, table.grid, strict=True):
-        first = ' class="first"' if row[:-1] != previous[:-1] else ""
+    starts = text.group_starts(table)
+    for row, cells, start in zip(table.rows, table.grid, starts, strict=True):
+        first = ' class="first"' if start else ""
         names = (f"<th>{escape(name)}</th>" for name in text.row_names(row, previous))
         lines.append(f"<tr{first}>{''.join(names)}{''.join(map(_cell, cells))}</tr>")
         previous = row

@@ -83,8 +83,9 @@ def _head(table: Table) -> list[str]:
 def _body(table: Table) -> list[str]:
     lines: list[str] = []
     previous: tuple[str, ...] = ()
-    for row, cells in zip(table.rows, table.grid, strict=True):
-        if previous and row[:-1] != previous[:-1]:
+    starts = text.group_starts(table)
+    for row, cells, start in zip(table.rows, table.grid, starts, strict=True):
+        if start:
             lines.append(r"\addlinespace")
         names = map(escape, text.row_names(row, previous))
         lines.append(_row([*names, *map(_measured, cells)]))

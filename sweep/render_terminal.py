@@ -74,8 +74,9 @@ def _grid(table: Table, columns: list[int], console: Console) -> Grid:
         head = Text("\n".join(entry for entry in table.columns[i] if entry))
         grid.add_column(head, justify="right", no_wrap=True, vertical="top")
     previous: tuple[str, ...] = ()
-    for row, cells in zip(table.rows, table.grid, strict=True):
-        if previous and (len(row) > 1 and row[:-1] != previous[:-1]):
+    starts = text.group_starts(table)
+    for row, cells, start in zip(table.rows, table.grid, starts, strict=True):
+        if start:
             grid.add_section()
         starred = console.color_system is None
         grid.add_row(

@@ -111,6 +111,16 @@ def spans(table: Table, level: int) -> Iterator[tuple[str, int]]:
             start = end
 
 
+def group_starts(table: Table) -> list[bool]:
+    """For each row, whether a line is drawn above it: its outer labels are not the row above's.
+
+    Not where every row would have one.
+    """
+    outer = [row[:-1] for row in table.rows]
+    starts = [i > 0 and outer[i] != outer[i - 1] for i in range(len(outer))]
+    return starts if not all(starts[1:]) else [False] * len(starts)
+
+
 def row_names(row: tuple[str, ...], previous: tuple[str, ...]) -> list[str]:
     """Entries of a row's labels, those that repeat the row above left empty."""
     return ["" if row[: i + 1] == previous[: i + 1] else name for i, name in enumerate(row)]
@@ -122,6 +132,7 @@ __all__ = [
     "counts",
     "difference",
     "footer",
+    "group_starts",
     "header",
     "measured",
     "number",

@@ -356,6 +356,17 @@ def test_metrics_are_innermost_across():
     assert all(cell is not None for line in table.grid for cell in line)
 
 
+def test_groups_of_rows_are_set_apart_where_there_are_any():
+    table = grid_of(preset=SMALL)  # two networks with two methods each
+    alone = grid_of(rows=("network", "method", "data"), columns=(), preset=SMALL)  # data: one each
+    alone = replace(alone, rows=alone.rows[::2], grid=alone.grid[::2])
+    for kind, mark in (("latex", r"\addlinespace"), ("html", '<tr class="first">')):
+        assert render(table, kind).count(mark) == 1
+        assert render(alone, kind).count(mark) == 0
+    assert render(table).splitlines().count("") == 1
+    assert "" not in render(alone).splitlines()
+
+
 def test_metrics_may_run_down():
     table = grid_of(metrics_down=True)
     assert table.row_labels == ("metric", "network", "method")
