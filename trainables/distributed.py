@@ -3,7 +3,8 @@
 Starting Ray Train costs tens of seconds and a handful of processes, so a `Crew` is
 started once for each Tune actor: one ``fit`` whose training function takes trial
 after trial from the controller's desk, in the process group that Ray Train made. A
-failed trial ends its crew, and the next trial gets a fresh one.
+trial that fails in all its workers alike leaves them ready for the next; otherwise,
+and when a worker dies, the crew ends and the next trial gets a fresh one.
 
 The workers run in the bundles that Tune reserved together with the trial, all
 or none: a trial that has started never waits for its workers, so that full
@@ -55,6 +56,9 @@ QUIET = {
 GOODBYE = 20.0
 """Seconds that workers have to end by themselves before they are killed."""
 
+TOGETHER = 3.0
+"""Seconds within which all workers fail if what failed is the trial and not one of them."""
+
 REPORT_EVERY = 0.5
 """Seconds between a worker's reports."""
 
@@ -87,6 +91,7 @@ class Crew:
             ),
         )
         self.busy = False
+        self._workers = workers
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._fit, name="crew", daemon=True)
         self._thread.start()
@@ -105,22 +110,34 @@ class Crew:
     def hear(self, seconds: float) -> dict[str, Any]:
         """The latest report, after at most ``seconds``; empty if there is none.
 
+        After a report with an ``outcome`` the crew is free again. But if a trial failed in some
+        workers only, it stays ``busy``: the others may wait for them for ever.
+
         Raises:
             WorkersLostError: the workers are gone.
         """
-        reports = self._ask("hear", seconds)
+        reports = self._reports(seconds)
+        failures = [report for report in reports if report.get("outcome") == "failed"]
+        deadline = time.monotonic() + TOGETHER
+        while failures and len(failures) < self._workers and time.monotonic() < deadline:
+            failures += self._reports(deadline - time.monotonic())
+        if failures:
+            self.busy = len(failures) < self._workers
+            return failures[0]
+        merged: dict[str, Any] = {}
+        for report in reports:
+            merged |= report
+        self.busy = "outcome" not in merged
+        return merged
+
+    def _reports(self, seconds: float) -> list[dict[str, Any]]:
+        reports: list[dict[str, Any]] = self._ask("hear", max(0.0, seconds))
         for report in reports:
             if report.get("lost"):
                 raise WorkersLostError(report["error"])
         if not reports and not self._thread.is_alive():
             raise WorkersLostError(f"the workers of the trial are gone ({_reason(self._error)})")
-        merged: dict[str, Any] = {}
-        for report in reports:
-            merged |= report
-            if "outcome" in report:
-                self.busy = False
-                break
-        return merged
+        return reports
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         """A method of the desk; the controller is there a few seconds after the crew is made."""
@@ -250,18 +267,13 @@ def _serve(settings: dict[str, Any]) -> None:
         except Exception as error:
             from trainables.group import PeerLostError
 
-            ray.get(
-                desk.tell.remote(
-                    number,
-                    {
-                        "outcome": "failed",
-                        "error": f"{type(error).__name__}: {error}",
-                        "traceback": traceback.format_exc(),
-                        "lost": isinstance(error, PeerLostError),
-                    },
-                )
-            )
-            raise  # ends the crew: the others may be waiting for this worker
+            failure = {
+                "outcome": "failed",
+                "error": f"{type(error).__name__}: {error}",
+                "traceback": traceback.format_exc(),
+                "lost": isinstance(error, PeerLostError),
+            }
+            ray.get(desk.tell.remote(number, failure))
 
 
 def _train(job: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:

@@ -124,8 +124,8 @@ class TrialTrainable(tune.Trainable):
         report = self._crew.hear(REPORT_EVERY)
         if "outcome" not in report:
             return {**identity, "epoch": 0, "epochs": asked["config"]["epochs"], **report}
-        if report["outcome"] == "failed":
-            self._dismiss()  # others of the crew may be waiting for the one that failed
+        if self._crew.busy:  # it failed in some workers, and others may be waiting for them
+            self._dismiss()
         return self._final({**identity, **report})
 
     def _stored(self, asked: dict[str, Any]) -> str | None:
