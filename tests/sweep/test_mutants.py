@@ -1,7 +1,7 @@
 """The tests of the reading side can fail: each of these faults is noticed by one of them.
 
 A fault is a change of one place of a module's source. The tests that need no fixture are run
-in this process against the changed module, first the golden tables, until one of them fails.
+in this process against the changed module until one of them fails.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pytest
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "sweep"
+AFRESH = ("sweep.", "table_cases")
 
 FAULTS: dict[str, list[tuple[str, str]]] = {
     "aggregate": [
@@ -120,7 +121,7 @@ def changed(name: str, old: str, new: str) -> Iterator[None]:
     """All modules of ``sweep`` afresh, one of them with ``new`` for the first ``old``."""
     source = (PACKAGE / f"{name}.py").read_text(encoding="utf-8")
     assert old in source, f"{name}.py no longer holds {old!r}"
-    own = {key: module for key, module in sys.modules.items() if key.startswith("sweep.")}
+    own = {key: module for key, module in sys.modules.items() if key.startswith(AFRESH)}
     for key in own:
         del sys.modules[key]
     package = importlib.import_module("sweep")
@@ -133,7 +134,7 @@ def changed(name: str, old: str, new: str) -> Iterator[None]:
         setattr(package, name, module)
         yield
     finally:
-        for key in [key for key in sys.modules if key.startswith("sweep.")]:
+        for key in [key for key in sys.modules if key.startswith(AFRESH)]:
             del sys.modules[key]
         sys.modules.update(own)
         vars(package).clear()
@@ -151,27 +152,27 @@ def load(name: str) -> ModuleType:
 
 
 def run(module: ModuleType) -> None:
-    """Every test of ``module`` that needs no fixture: the golden ones first, drawn cases last."""
+    """Every test of ``module`` that needs no fixture: those with drawn cases last."""
     tests = {name: test for name, test in vars(module).items() if name.startswith("test_")}
-
-    def place(name: str) -> tuple[bool, bool]:
-        return "golden" not in name, hasattr(tests[name], "hypothesis")
-
-    for name in sorted(tests, key=place):
+    for name in sorted(tests, key=lambda name: hasattr(tests[name], "hypothesis")):
         for arguments in cases(tests[name]):
             tests[name](**arguments)
 
 
+ABOUT: dict[str, tuple[str, ...]] = {
+    "aggregate": ("test_golden", "test_aggregate", "test_tables"),
+    "selection": ("test_golden", "test_aggregate"),
+    "record": ("test_golden", "test_record"),
+    "welch": ("test_golden", "test_welch"),
+    "figure_data": ("test_figures",),
+}
+ABOUT_TABLES = ("test_golden", "test_tables", "test_table_formats")
+
+
 def examine(name: str) -> None:
     """The tests that are about module ``name``."""
-    if name == "figure_data":
-        run(load("test_figures"))
-        return
-    tables = load("test_tables")
-    if name in ("aggregate", "selection", "record"):
-        tables.test_golden_tables()
-        run(load("test_aggregate"))
-    run(tables)
+    for tests in ABOUT.get(name, ABOUT_TABLES):
+        run(load(tests))
 
 
 def cases(test: Any) -> Iterator[dict[str, Any]]:
@@ -189,7 +190,8 @@ def cases(test: Any) -> Iterator[dict[str, Any]]:
 
 def test_without_a_fault_nothing_is_noticed():
     with changed("welch", "CONFIDENCE = 0.95", "CONFIDENCE = 1 - 0.05"):
-        examine("aggregate")
+        for name in ("aggregate", "record", "tables"):
+            examine(name)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""Tables of hand-made results, for the tests of tables."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from search_spaces.spec import Artifact, Cell, Choice, Metric, Preset, Reported, Selection, Stage
+from sweep.aggregate import CellResult, Summary, selection
+from sweep.tables import Table, TableCell, build
+
+PAPER = Preset("paper", "as printed", comparable=True)
+SMALL = Preset("small", "tiny networks")
+ERROR = Metric("test_error", "test error %", shown="percent")
+
+
+def summary(values: list[float], asked: int | None = None, **lost: int) -> Summary:
+    return Summary(
+        mean=statistics.fmean(values) if values else None,
+        std=statistics.stdev(values) if len(values) > 1 else None,
+        n=len(values),
+        asked=asked or len(values) + sum(lost.values()),
+        values=tuple(values),
+        trial_ids=tuple(f"trial-{i}" for i in range(len(values))),
+        **lost,
+    )
+
+
+def table_of(
+    numbers: dict[tuple[str, ...], Summary | dict[str, Summary]],
+    labels: tuple[str, ...] = ("method",),
+    *,
+    preset: Preset = PAPER,
+    reported: dict[tuple[str, ...], dict[str, Reported]] | None = None,
+    hidden: tuple[tuple[str, ...], ...] = (),
+    searched: tuple[int, int] = (1, 1),
+    **fields: Any,
+) -> Table:
+    """A table of cells named by their labels' entries; a bare summary is the test error's."""
+    results = []
+    for key, metrics in numbers.items():
+        cell = Cell(
+            dict(zip(labels, key, strict=True)),
+            reported=(reported or {}).get(key, {}),
+            hidden=key in hidden,
+        )
+        metrics = {"test_error": metrics} if isinstance(metrics, Summary) else metrics
+        point = {"optimizer.lr": 0.1}
+        done, points = searched
+        results.append(CellResult(cell, metrics, "train", point, points, done, ("trial-0",)))
+    spec = {
+        "id": "paper/table1",
+        "title": "A title",
+        "metrics": (ERROR,),
+        "rows": labels,
+        "stages": (Stage("train"),),
+        **fields,
+    }
+    artifact = Artifact(cells=tuple(result.cell for result in results), **spec)
+    return build(artifact, results, preset, selection("paper"), {"commit": "abc"})
+
+
+def cell(table: Table, *row: str, column: int = 0) -> TableCell:
+    found = table.grid[table.rows.index(row)][column]
+    assert found is not None
+    return found
+
+
+THREE = summary([0.01, 0.02, 0.03])
+FOUR = summary([0.03, 0.04, 0.05])
+
+
+def grid_of(**fields: Any) -> Table:
+    keys = [(n, m, d) for d in ("c10", "c100") for m in ("erm", "sam") for n in ("vgg", "resnet")]
+    metrics = (ERROR, Metric("test_nll", "NLL"))
+    numbers = {key: {"test_error": THREE, "test_nll": FOUR} for key in keys}
+    fields = {"rows": ("network", "method"), "columns": ("data",), **fields}
+    return table_of(numbers, ("network", "method", "data"), metrics=metrics, **fields)
+
+
+NASTY = r"""50% & A_1|B <i>x</i> "q", #1 {x} ~ ^ \ $y$ `c` *s* [l](u) 'a' λ ± é"""
+
+
+def nasty() -> Table:
+    reported = {(NASTY, NASTY): {"test_error": Reported(7.25, None, None, NASTY)}}
+    return table_of(
+        {(NASTY, NASTY): THREE, ("plain", NASTY): FOUR},
+        ("method", "data"),
+        rows=("method",),
+        columns=("data",),
+        title=NASTY,
+        reported=reported,
+        metrics=(Metric("test_error", NASTY, shown="percent"),),
+        choices=(Choice(NASTY, NASTY, NASTY),),
+        notes=(NASTY,),
+        selection=Selection(stated=NASTY),
+    )

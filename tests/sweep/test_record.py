@@ -1,0 +1,83 @@
+"""Oracle: plain dictionaries."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sweep.record import Record, Run, read_runs, write_runs
+
+
+def test_record_finds_status_value_and_curve():
+    record = Record.from_runs(
+        [
+            Run("a", "done", {"x": 1.5, "y": 2.0}, {"x": [3.0, 1.0]}, run_id="r1"),
+            Run("b", "failed", error="out of memory"),
+            Run("c", "done", {"y": math.nan}),
+        ]
+    )
+    assert [record.status(t) for t in "abcd"] == ["done", "failed", "done", "missing"]
+    assert (record.value("a", "x"), record.value("a", "y")) == (1.5, 2.0)
+    assert record.value("b", "x") is record.value("d", "x") is record.value("a", "z") is None
+    assert math.isnan(record.value("c", "y"))
+    np.testing.assert_array_equal(
+        record.values(["d", "a", "b", "a"], "x"), [np.nan, 1.5, np.nan, 1.5]
+    )
+    assert record.curve("a", "x") == [(1, 3.0), (2, 1.0)]
+    assert record.curve("b", "x") == []
+    assert record.error("b") == "out of memory"
+    assert record.error("a") == record.error("d") == ""
+    assert len(record) == 3
+
+
+def test_record_of_nothing():
+    record = Record.from_runs([])
+    assert record.status("a") == "missing"
+    assert record.value("a", "x") is None
+    assert np.isnan(record.values(["a"], "x")).all()
+    assert record.curve("a", "x") == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [("failed", "done", 1), ("done", "failed", 0), ("done", "done", 1), ("running", "failed", 0)],
+)
+def test_of_two_runs_of_a_trial_the_one_that_came_furthest_counts(first, second, kept):
+    record = Record.from_runs([Run("a", first, {"x": 0}), Run("a", second, {"x": 1})])
+    assert record.value("a", "x") == kept
+    assert len(record) == 1
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("xyz"), st.floats())))
+@settings(max_examples=60, deadline=None)
+def test_lookup_agrees_with_a_dictionary(numbers):
+    runs: dict[str, dict[str, float]] = {}
+    for trial, metric, value in numbers:
+        runs.setdefault(trial, {})[metric] = value
+    record = Record.from_runs(Run(t, "done", metrics) for t, metrics in runs.items())
+    for trial in "abcdefg":
+        for metric in "wxyz":
+            expected = runs.get(trial, {}).get(metric)
+            found = record.value(trial, metric)
+            assert found == expected or (found != found and expected != expected)
+
+
+def test_runs_survive_the_file(tmp_path):
+    runs = [
+        Run("b", "done", {"x": 0.1 + 0.2}, {"x": [1.0, 2.0]}, run_id="r"),
+        Run("a", "failed", error='a "quoted" line\nand another'),
+    ]
+    write_runs(tmp_path / "runs.jsonl", runs)
+    assert list(read_runs(tmp_path / "runs.jsonl")) == sorted(runs, key=lambda run: run.trial_id)
+    (tmp_path / "broken.jsonl").write_text('{"trial_id": "a", "status": "done"}\n{"trial_id"')
+    with pytest.raises(ValueError, match=r"broken\.jsonl, line 2"):
+        list(read_runs(tmp_path / "broken.jsonl"))
+
+
+def test_unknown_status_is_refused():
+    with pytest.raises(ValueError, match="'ok'"):
+        Run("a", "ok")
