@@ -12,10 +12,10 @@ from trainables.registry import Count, Positive
 @registry.register("decision_boundary")
 def decision_boundary(
     model: nn.Module,
-    loss_fn: LossFn,  # noqa: ARG001 - every measure takes it
+    loss_fn: LossFn,
     batches: Batches,
     *,
-    generator: torch.Generator | None = None,  # noqa: ARG001 - nothing is random
+    generator: torch.Generator | None = None,
     points: Count = 31,
     margin: Positive = 1.1,
 ) -> dict[str, float]:

@@ -25,8 +25,8 @@ class HessianOperator:
     For each batch the graph of the first backward pass is built once and kept;
     a product is one reverse pass through it (Pearlmutter 1994), about one
     gradient for a wide perceptron and two for a convolutional network. The
-    model's parameters, their ``grad`` and ``requires_grad`` are never touched;
-    the operator is that of the parameters' values when it was made.
+    model's parameters, their ``grad`` and ``requires_grad`` are never touched.
+    While the operator is in use they must not change (torch notices if they do).
 
     Args:
         parameters: Which parameters, see `trainables.measures.parameters.select`; the others

@@ -13,10 +13,10 @@ from trainables.registry import Count, Index
 @registry.register("recovery_distance")
 def recovery_distance(
     model: nn.Module,
-    loss_fn: LossFn,  # noqa: ARG001 - every measure takes it
-    batches: Batches,  # noqa: ARG001
+    loss_fn: LossFn,
+    batches: Batches,
     *,
-    generator: torch.Generator | None = None,  # noqa: ARG001 - nothing is random
+    generator: torch.Generator | None = None,
     size: Count = 100,
     rank: Count = 5,
     measurements: Count = 2500,

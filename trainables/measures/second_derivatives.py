@@ -38,7 +38,8 @@ class cheap(TorchFunctionMode):  # noqa: N801 - used as a context manager, like 
                 return _Convolution.apply(x, w, b, *map(_pair, geometry[:3]), geometry[3])
         if func is functional.batch_norm:
             x, mean, var, w, b, training, _, eps = _batch_norm(*args, **kwargs)
-            if not training and None not in (mean, var, w, b):
+            constant = not training and None not in (mean, var, w, b)
+            if constant and x.dtype == w.dtype == mean.dtype:
                 return _BatchNorm.apply(x, w, b, mean, var, eps)
         return func(*args, **kwargs)
 

@@ -99,14 +99,18 @@ def memory_is_bounded():
 
 
 def probes_come_in_blocks():
-    """The same numbers whatever the size of a block."""
+    """The same numbers whatever the size of a block: those of the same vectors on a dense H."""
     model, x, y = network("mlp")
     operator = HessianOperator(model, cross_entropy, [(x, y)])
-    want = probe(operator, 7, generator())
+    h, g = dense_hessian(model, cross_entropy, x, y), generator()
+    v = torch.stack([torch.empty(len(h)).double().normal_(generator=g) for _ in range(7)])
+    want = probe(operator, 7, generator(), "normal")
+    close(want.forms, ((v @ h) * v).sum(1))
+    close(want.squares, (v @ h).square().sum(1))
     block = trace_module.BLOCK_ENTRIES
     trace_module.BLOCK_ENTRIES = 3 * operator.size
     try:
-        got = probe(operator, 7, generator())
+        got = probe(operator, 7, generator(), "normal")
     finally:
         trace_module.BLOCK_ENTRIES = block
     close(got.forms, want.forms)
@@ -176,8 +180,8 @@ def hutchinson_finds_the_trace():
     """z-tests of both laws, and their standard errors against the exact variances.
 
     Var v'Hv is 2 ‖H‖² (normal) and 2 (‖H‖² - sum H_ii²) (Rademacher). A sample standard deviation
-    of n = 1000 values of kurtosis k is off by sqrt((k - 1) / 4n), 6 % at k = 15, which quadratic
-    forms do not exceed (that of one square of a normal variable): 30 % is 5 of these.
+    of n = 600 values of kurtosis k is off by sqrt((k - 1) / 4n), 8 % at k = 15, which quadratic
+    forms do not exceed (that of one square of a normal variable): 38 % is 5 of these.
     """
     for name in ("mlp",):
         model, x, y = network(name)
@@ -185,11 +189,11 @@ def hutchinson_finds_the_trace():
         square, diagonal = h.square().sum(), h.diagonal().square().sum()
         operator = HessianOperator(model, cross_entropy, uneven(x, y))
         for law, variance in (("normal", 2 * square), ("rademacher", 2 * (square - diagonal))):
-            probes = probe(operator, 1000, generator(1), law)
+            probes = probe(operator, 600, generator(1), law)
             n = len(probes.forms)
-            assert n == 1000
+            assert n == 600
             assert abs(probes.forms.mean() - h.trace()) < Z * (variance / n) ** 0.5, (name, law)
-            assert abs(probes.forms.std() / variance**0.5 - 1) < 0.3, (name, law)
+            assert abs(probes.forms.std() / variance**0.5 - 1) < 0.38, (name, law)
             error = probes.squares.std() / n**0.5
             assert abs(probes.squares.mean() - square) < Z * error, (name, law)
         options = {"num_samples": 100, "generator": generator(2), "probes": "rademacher"}
@@ -246,16 +250,16 @@ def lanczos_keeps_its_bound():
     """On a spectrum like a network's (a few outliers, a bulk): 1e-3 in at most 20 products."""
     g = generator(4)
     outliers = torch.tensor([9.0, 6.0, 4.0, -2.0])
-    values = torch.cat([outliers, torch.rand(296, generator=g) - 0.3]).double()
-    q = torch.linalg.qr(torch.randn(300, 300, generator=g, dtype=torch.float64))[0]
+    values = torch.cat([outliers, torch.rand(116, generator=g) - 0.3]).double()
+    q = torch.linalg.qr(torch.randn(120, 120, generator=g, dtype=torch.float64))[0]
     h = q @ torch.diag(values) @ q.T
-    start = torch.randn(300, generator=g, dtype=torch.float64)
+    start = torch.randn(120, generator=g, dtype=torch.float64)
     for tolerance, scale in itertools.product((1e-2, 1e-3, 1e-6, 1e-10), (1.0, 1e-3)):
         found = extreme_eigenvalues((scale * h).__matmul__, start, 3, 1, tolerance)
         got = torch.tensor([*found.largest, *found.smallest], dtype=torch.float64)
         assert (got - scale * values[:4]).abs().max() <= found.error + 1e-12 * scale
         assert found.error <= tolerance * 9 * scale
-    every = extreme_eigenvalues(h.__matmul__, start, 300, max_products=300).largest
+    every = extreme_eigenvalues(h.__matmul__, start, 120).largest
     close(every, values.sort(descending=True).values)
     assert extreme_eigenvalues(h.__matmul__, start, 1, 0, 1e-3).products <= 20
     stopped = extreme_eigenvalues(h.__matmul__, start, 1, 0, 1e-12, max_products=4)
@@ -322,7 +326,7 @@ def nso_trace_is_a_mean_over_small_batches():
     names = ["0.weight", "3.weight", "7.weight"]
     cut = list(zip(x.split(5), y.split(5), strict=True))
     traces = [dense_hessian(model, cross_entropy, a, b, names).trace() for a, b in cut]
-    options = {"batch_size": 5, "num_samples": 200, "tolerance": 1e-300}
+    options = {"batch_size": 5, "num_samples": 100, "tolerance": 1e-300}
     for most in (3, 2):
         got = nso_code_trace(
             model, cross_entropy, uneven(x, y), generator=generator(), num_batches=most, **options
@@ -330,9 +334,18 @@ def nso_trace_is_a_mean_over_small_batches():
         want = sum(traces[:most]) / most
         assert 0 < got[""].std_error < 0.2 * abs(want) + 1
         assert abs(got[""].value - want) < Z * got[""].std_error
-    # Spread over seeds of the estimator is what the standard error says. A mean of 3 x 8 draws
-    # of kurtosis 15 has kurtosis 3.5: 40 seeds determine its deviation to sqrt(2.5 / 160) = 12.5
-    # %, and 4.9 of these are 61 %.
+    # Every layer's largest trace: with one batch it is the trace itself.
+    one = nso_code_trace(model, cross_entropy, [(x, y)], generator=generator(), batch_size=12)
+    close(one["sum_of_max"], one[""].value)
+
+
+def nso_error_is_the_spread_over_seeds():
+    """A mean of 3 x 16 draws of kurtosis 15 has kurtosis 3.25: 40 seeds determine its deviation
+    to sqrt(2.25 / 160) = 12 %, and 4.9 of these are 58 %.
+    """
+    model, x, y = network("mlp")
+    names = convolutions_and_head(model)
+    assert names == ("2.weight",)
     runs = [
         nso_code_trace(
             model,
@@ -340,17 +353,14 @@ def nso_trace_is_a_mean_over_small_batches():
             uneven(x, y),
             generator=generator(s),
             batch_size=4,
-            num_samples=8,
+            num_samples=16,
             tolerance=1e-300,
         )[""]
         for s in range(40)
     ]
     spread = torch.tensor([r.value for r in runs]).std()
     stated = torch.tensor([r.std_error for r in runs]).square().mean().sqrt()
-    assert abs(spread / stated - 1) < 0.61
-    # Every layer's largest trace: with one batch it is the trace itself.
-    one = nso_code_trace(model, cross_entropy, [(x, y)], generator=generator(), batch_size=12)
-    close(one["sum_of_max"], one[""].value)
+    assert abs(spread / stated - 1) < 0.58
 
 
 def nso_trace_stops_early():

@@ -2,6 +2,8 @@
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from measure_checks.networks import (
     Z,
@@ -14,6 +16,7 @@ from measure_checks.networks import (
     refuses,
     uneven,
 )
+from trainables import models
 from trainables.measures import gram as gram_module
 from trainables.measures.fisher import (
     _fisher_log_det,
@@ -54,6 +57,30 @@ def gram_in_small_pieces():
         gram_is_that_of_the_rows()
     finally:
         gram_module.PIECE = piece
+
+
+class _Largest(TorchDispatchMode):
+    """Entries of the largest tensor that any operation puts out."""
+
+    entries = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, torch.Tensor):
+                self.entries = max(self.entries, tensor.numel())
+        return out
+
+
+def gram_makes_no_matrix_of_samples_by_parameters():
+    torch.manual_seed(0)
+    x, y = torch.randn(20, 3, 8, 8), torch.randint(10, (20,))
+    wide = nn.Sequential(nn.Flatten(), nn.Linear(192, 128), nn.ReLU(), nn.Linear(128, 10)).eval()
+    for model in (wide, models.build("resnet20", num_classes=10, input_shape=(3, 8, 8)).eval()):
+        with _Largest() as largest:
+            fisher_gram(model, x, y)
+        parameters = sum(p.numel() for p in model.parameters())
+        assert 0 < largest.entries < 20 * parameters / 4
 
 
 def gram_of_some_parameters():

@@ -188,7 +188,7 @@ MUTANTS = [
         (
             "squares.append(hv.square()",
             "squares.append((hv * v).square()",
-            "curvature.hutchinson_finds_the_trace",
+            "curvature.probes_come_in_blocks",
         ),
         ("min(block, num_samples - start)", "num_samples", "curvature.probes_come_in_blocks"),
         ("range(0, num_samples, block)", "range(0, 1, block)", "curvature.probes_come_in_blocks"),
@@ -290,7 +290,7 @@ MUTANTS = [
         (
             "sum(variances) ** 0.5 / len(traces)",
             "sum(variances) ** 0.5",
-            "curvature.nso_trace_is_a_mean_over_small_batches",
+            "curvature.nso_error_is_the_spread_over_seeds",
         ),
         (
             "itertools.islice(cut, num_batches)",
@@ -311,7 +311,7 @@ MUTANTS = [
         (
             "(totals.var() / len(totals))",
             "(totals.var())",
-            "curvature.nso_trace_is_a_mean_over_small_batches",
+            "curvature.nso_error_is_the_spread_over_seeds",
         ),
         (
             "for layer in _layers(operator, v):",
