@@ -1,0 +1,116 @@
+"""Sweeps whose trials have several workers: through Tune and Ray Train, in the reserved bundles."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from sweep_cases import TINY, Witness, sweep
+
+from search_spaces.spec import Cell, Stage
+from sweep.aggregate import SELECTIONS
+from sweep.run import Settings, run
+from sweep.tracking import Tracker, default_uri
+from trainables.config import TrialConfig, merge
+from trainables.result import TrialResult
+from trainables.storage import Storage
+from trainables.train import Execution, fit
+
+PAIR = {"workers": 2}
+MIXED = replace(
+    TINY,
+    id="test/mixed",
+    base={**TINY.base, "optimizer.lr": 0.05},
+    cells=(
+        Cell({"method": "erm"}, {"method": {"name": "erm"}, **PAIR}),
+        Cell({"method": "sam"}, {"method": {"name": "sam"}}),
+        Cell({"method": "broken"}, {"method": {"name": "erm"}, "batch_size": 5000, **PAIR}),
+    ),
+    stages=(Stage("train", seeds=2),),
+)
+
+
+def results(folder: Path) -> dict[str, TrialResult]:
+    storage = Storage(folder / "results")
+    found = [TrialResult.from_json(storage.read(n)) for n in storage.names("trials/*/result.json")]
+    return {result.trial_id: result for result in found}
+
+
+def crew(address: str) -> list[psutil.Process]:
+    """Ray Train's workers in the Ray at ``address``, and in no other."""
+    return [
+        process
+        for process in psutil.process_iter()
+        if "RayTrainWorker" in process.name() + " ".join(process.cmdline())
+        and any(address in word for word in process.parents()[0].cmdline())
+    ]
+
+
+def test_a_full_cluster_finishes_and_each_trial_is_the_one_that_one_worker_trains(
+    tmp_path: Path, ray_address: str
+) -> None:
+    """Two CPUs; trials that need both of them compete with trials that need one.
+
+    Whoever starts holds all it needs, so none can wait for what another waiting trial holds. A
+    trial that fails fails alone. Numbers: float32 sums in another order, 2 epochs of them.
+    """
+    plan, record, witness = sweep(MIXED, tmp_path, ray_address)
+    outcomes = {t.trial_id: witness.outcomes[t.trial_id] for t in plan.trials}
+    failed = [outcome for outcome in outcomes.values() if outcome.startswith("failed")]
+    assert len(failed) == 2
+    assert all("give no batch of 5000" in outcome for outcome in failed)
+    assert list(outcomes.values()).count("done") == 4
+    for trial_id, result in results(tmp_path).items():
+        trial = next(t for t in plan.trials if t.trial_id == trial_id)
+        assert result.config["workers"]["count"] == trial.config.workers.count
+        fields: dict[str, Any] = merge(result.config, {"workers": 1})
+        single = fit(TrialConfig(**fields), Execution(device="cpu"))
+        assert single.trial_id == trial_id
+        assert result.history["train_loss"] == pytest.approx(single.history["train_loss"], rel=1e-4)
+    assert {record.status(t.trial_id) for t in plan.trials} == {"done", "failed"}
+
+
+@pytest.mark.slow
+def test_a_worker_is_killed_and_its_trial_goes_on_from_the_checkpoint(
+    tmp_path: Path, ray_address: str
+) -> None:
+    long = replace(
+        TINY,
+        id="test/long",
+        base={**TINY.base, **PAIR, "epochs": 4000},
+        cells=TINY.cells[:1],
+        stages=(Stage("train"),),
+    )
+    storage = Storage(tmp_path / "results")
+    killed: list[int] = []
+
+    def kill() -> None:
+        while not storage.names("trials/*/checkpoint.pt"):
+            time.sleep(0.1)
+        worker = crew(ray_address)[-1]
+        killed.append(worker.pid)
+        os.kill(worker.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    witness = Witness()
+    settings = Settings(
+        str(storage.root), ray_address, execution={"device": "cpu", "checkpoint_every": 0.5}
+    )
+    tracker = Tracker(default_uri(storage.root))
+    plan, _ = run(long, "smoke", SELECTIONS["paper"], tracker, settings, witness)
+    assert killed
+    assert list(witness.outcomes.values()) == ["done"]
+    (result,) = results(tmp_path).values()
+    assert result.metrics["epochs_run"] == 4000
+    whole = fit(plan.trials[0].config.replace(workers=1), Execution(device="cpu"))
+    assert result.history["train_loss"][:50] == pytest.approx(
+        whole.history["train_loss"][:50], rel=1e-3
+    )
