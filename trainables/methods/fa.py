@@ -111,12 +111,12 @@ class FA(Method):
         for _ in range(self.num_probes if curved else 0):
             flat, probe = self.scratch("noise", problem.params)
             noise.draw(flat, self.distribution, problem.generator)
-            v = [t.clone() for t in (probe[i] for i in curved)]
+            v = torch._foreach_clone([probe[i] for i in curved])
             products = torch.autograd.grad(
                 [slope[i] for i in curved], problem.params, v,
                 create_graph=True, allow_unused=True, materialize_grads=True,
             )  # fmt: skip
-            held = [h.detach().clone() for h in products]
+            held = list(torch._foreach_clone([h.detach() for h in products]))
             self.share(held)
             objective = objective + weight * global_norm(held).square()
             # The gradient of ‖h‖² is that of <h, 2 h held constant>.

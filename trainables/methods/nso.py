@@ -104,7 +104,9 @@ class NSO(NoiseInjection):
         sigma_schedule: σ over the epochs (Remark 3.1; the ramps of the authors' code):
             ``none``, ``linear`` from 0 to σ, ``exp`` from 1e-5 to σ.
 
-    Dropout masks are drawn anew for every pass, as in the authors' code.
+    Dropout masks are drawn anew for every pass, as in the authors' code. Without a clean pass
+    BatchNorm's running statistics move with the first noisy one; the authors' code takes them
+    from its clean pass.
     """
 
     def __init__(

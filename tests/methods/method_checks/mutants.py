@@ -368,7 +368,7 @@ MUTANTS: list[Mutant] = [
         ("refuse_wrong_thirds(loss)", "pass"),
         ("[torch.ones_like(loss)]", "[torch.zeros_like(loss)]"),
         ("noise.draw(flat, self.distribution, problem.generator)", 'noise.draw(flat, "normal", problem.generator)'),
-        ("v = [t.clone() for t in (probe[i] for i in curved)]", "v = [t for t in probe]\n        v = [v[i] for i in curved]"),
+        ("torch._foreach_clone([probe[i] for i in curved])", "[probe[i] for i in curved]"),
         ("outputs.append(h)", "outputs.append(h.detach().requires_grad_() * 0 + h * 0)"),
         ("self.share(held)", "pass"),
         ("with exact_norms(problem.model) as model:", "for model in [problem.model]:"),
