@@ -31,7 +31,7 @@ RESNET20 = {"name": "resnet20"}
 SMALL = Preset(
     "small",
     "CIFAR-10 (50,000 images), networks of a few hundred thousand parameters, thinned grids",
-    fields={"epochs": 10, "batch_size": 128},
+    fields={"epochs": 8, "batch_size": 256},
     substitute={
         **CARRIED,
         "data.source": {**COMPUTED, "*": {"name": "parquet", "set": "cifar10"}},
