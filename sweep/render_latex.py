@@ -21,7 +21,10 @@ _SPECIAL = {
     "μ": r"$\mu$", "ρ": r"$\rho$", "σ": r"$\sigma$", "τ": r"$\tau$", "φ": r"$\phi$",
     "Σ": r"$\Sigma$",
 }  # fmt: skip
-_SPECIAL_PATTERN = re.compile("|".join(map(re.escape, _SPECIAL)))
+_LIGATURES = "-'`"  # two of them in a row would become a dash or a quotation mark
+_SPECIAL_PATTERN = re.compile(
+    "|".join([*map(re.escape, _SPECIAL), *(f"{mark}(?={mark})" for mark in _LIGATURES)])
+)
 
 
 def latex(table: Table) -> str:
@@ -32,13 +35,14 @@ def latex(table: Table) -> str:
     """
     labels, columns = len(table.row_labels), len(table.columns)
     said = " ".join(f"{what.capitalize()}: {_sentence(line)}" for what, line in text.header(table))
-    notes = [rf"\par {escape(what)}: {escape(line)}" for what, line in text.footer(table)]
+    notes = [f"{escape(what)}: {_sentence(line)}" for what, line in text.footer(table)]
     return "\n".join(
         [
             r"% needs \usepackage{booktabs,graphicx}",
             r"\begin{table}",
-            r"\centering\small",
+            r"\centering\footnotesize",
             rf"\caption{{{_sentence(table.title)} {said}}}",
+            r"\smallskip",
             rf"\label{{tab:{re.sub(r'[^A-Za-z0-9]+', '-', table.artifact)}}}",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{@{{}}{'l' * labels}{'r' * columns}@{{}}}}",
@@ -48,7 +52,7 @@ def latex(table: Table) -> str:
             *_body(table),
             r"\bottomrule",
             r"\end{tabular}}",
-            r"\par\medskip\begin{minipage}{\linewidth}\footnotesize\raggedright",
+            r"\par\medskip\begin{minipage}{\linewidth}\scriptsize\raggedright",
             *notes,
             r"\end{minipage}",
             r"\end{table}",
@@ -93,8 +97,8 @@ def _body(table: Table) -> list[str]:
         differences = ["" if cell is None else text.difference(cell) for cell in cells]
         for name, entries in (("printed", printed), ("Δ", differences)):
             if any(entries):
-                label = rf"\quad {{\footnotesize {escape(name)}}}"
-                small = [rf"{{\footnotesize {escape(e)}}}" if e else "" for e in entries]
+                label = rf"\quad {{\scriptsize {escape(name)}}}"
+                small = [rf"{{\scriptsize {escape(e)}}}" if e else "" for e in entries]
                 lines.append(_row([*[""] * (len(row) - 1), label, *small]))
         previous = row
     return lines
@@ -105,7 +109,7 @@ def _measured(cell: TableCell | None) -> str:
         return ""
     number = escape(text.value(cell))
     number = rf"\textbf{{{number}}}" if cell.bold else number
-    return rf"{number} {{\footnotesize {escape(text.counts(cell))}}}"
+    return rf"{number} {{\scriptsize {escape(text.counts(cell))}}}"
 
 
 def _row(entries: list[str]) -> str:
@@ -115,7 +119,7 @@ def _row(entries: list[str]) -> str:
 def escape(plain: str) -> str:
     """Text as LaTeX shows it literally; symbols that its fonts lack become mathematics."""
     plain = " ".join(plain.split())
-    return _SPECIAL_PATTERN.sub(lambda match: _SPECIAL[match.group()], plain)
+    return _SPECIAL_PATTERN.sub(lambda match: _SPECIAL.get(match[0], match[0] + "{}"), plain)
 
 
 __all__ = ["escape", "latex"]

@@ -78,7 +78,7 @@ def grid_of(**fields: Any) -> Table:
     return table_of(numbers, ("network", "method", "data"), metrics=metrics, **fields)
 
 
-NASTY = r"""50% & A_1|B <i>x</i> "q", #1 {x} ~ ^ \ $y$ `c` *s* [l](u) 'a' λ ± é"""
+NASTY = r"""50% & A_1|B <i>x</i> "q", #1 {x} ~ ^ \ $y$ `c` *s* [l](u) 'a' ''b'' c--d ---e λ ± é"""
 
 
 def nasty() -> Table:

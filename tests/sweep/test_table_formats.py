@@ -12,8 +12,13 @@ import pytest
 from markdown_it import MarkdownIt
 from table_cases import NASTY, SMALL, THREE, grid_of, nasty, summary, table_of
 
+import search_spaces
 from search_spaces.spec import Choice, Metric, Reported, Selection
-from sweep.tables import FORMATS, render
+from sweep.aggregate import SELECTIONS, cells
+from sweep.plan import Plan, PlannedStage, every_cell
+from sweep.record import Record
+from sweep.render_latex import escape
+from sweep.tables import FORMATS, build, render
 
 
 def squeezed(text: str) -> str:
@@ -118,13 +123,18 @@ def test_latex_is_well_formed():
     assert opened == closed[::-1] or sorted(opened) == sorted(closed)
 
 
+def test_latex_shows_hyphens_and_quotes_as_they_are():
+    assert escape("--preset ''x''") == "-{}-preset '{}'x'{}'"
+    assert escape("a---b, 1-2, it's – —") == "a-{}-{}-b, 1-2, it's -- ---"
+
+
 def test_latex_heads_span_their_columns():
     text = render(grid_of(), "latex")
     assert r"\begin{tabular}{@{}llrrrr@{}}" in text
     assert r" &  & \multicolumn{2}{c}{c10} & \multicolumn{2}{c}{c100} \\" in text
     assert r"\cmidrule(lr){3-4}\cmidrule(lr){5-6}" in text
     assert r"network & method & test error \% & NLL & test error \% & NLL \\" in text
-    assert r"\textbf{2.00 $\pm$ 1.00} {\footnotesize (3)}" in text
+    assert r"\textbf{2.00 $\pm$ 1.00} {\scriptsize (3)}" in text
 
 
 @pytest.mark.parametrize("width", [40, 60, 90, None])
@@ -200,3 +210,17 @@ def test_a_tiny_number_is_not_shown_as_zero():
 def test_unknown_format_is_named():
     with pytest.raises(ValueError, match=r"'pdf'; known: terminal, md, latex, csv, json, html"):
         render(nasty(), "pdf")
+
+
+@pytest.mark.parametrize("artifact", search_spaces.artifacts(), ids=lambda artifact: artifact.id)
+def test_every_artifact_has_a_table_before_anything_has_run(artifact):
+    artifact = search_spaces.apply(artifact, "smoke")
+    places = tuple(every_cell(artifact))
+    stages = tuple(PlannedStage(stage.name, ()) for stage in artifact.stages)
+    plan = Plan(artifact, "smoke", SELECTIONS["paper"], places, stages)
+    results = cells(plan, Record.from_runs([]))
+    table = build(artifact, results, search_spaces.PRESETS["smoke"], plan.selection)
+    shown = [place for place in places if not place.hidden]
+    assert len(table.cells) == len(shown) * len(artifact.metrics)
+    for kind in ("terminal", "latex", "html"):
+        assert render(table, kind).count("not run)") == len(table.cells)
