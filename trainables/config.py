@@ -191,7 +191,7 @@ class TrialConfig(_Frozen):
             ),
             "model": self.model.resolved("models"),
             "method": self.method.resolved("methods"),
-            "regularizers": tuple(r.resolved("methods") for r in self.regularizers),
+            "regularizers": tuple(_regularizer(r) for r in self.regularizers),
         }
         for name, value in resolved.items():
             object.__setattr__(self, name, value)
@@ -227,6 +227,11 @@ class TrialConfig(_Frozen):
     def replace(self, **overrides: Any) -> TrialConfig:
         """A copy with dotted fields replaced: ``replace(**{"method.rho": 0.1, "seed": 1})``."""
         return TrialConfig(**merge(self.model_dump(mode="json"), overrides))
+
+
+def _regularizer(given: Component) -> Component:
+    importlib.import_module("trainables.methods").require_regularizer(given.name)
+    return given.resolved("methods")
 
 
 def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from method_checks.properties import REGULARIZERS
 from method_checks.references import OPTIONS
 
 from trainables import methods
+from trainables.config import TrialConfig
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,12 @@ def test_a_rule_is_no_regularizer():
         methods.build("nso", regularizers=[{"name": "mixap"}])
     with pytest.raises(ValueError, match="alpha = -1"):
         methods.build("nso", regularizers=[("mixup", {"alpha": -1})])
+
+
+def test_a_trial_refuses_a_rule_as_regularizer():
+    with pytest.raises(ValueError, match=r"'sam' is an update rule"):
+        TrialConfig(regularizers=["sam"])
+    assert TrialConfig(regularizers=["mixup"]).regularizers[0].options["alpha"] == 1.0
 
 
 def test_batchnorm_switch():

@@ -72,13 +72,27 @@ def _regularizer(given: str | tuple[str, Mapping[str, Any]] | Mapping[str, Any])
         name = options.pop("name", "")
     else:
         name, options = given[0], dict(given[1])
-    part = registry.build(name, **options)
-    if not isinstance(part, Regularizer):
+    require_regularizer(name)
+    return registry.build(name, **options)
+
+
+def require_regularizer(name: str) -> None:
+    """Raise ValueError where ``name`` is unknown or an update rule."""
+    if not issubclass(registry.get(name), Regularizer):
         raise ValueError(
             f"method {name!r} is an update rule, not a regularizer; "
             f"regularizers: {', '.join(regularizers())}"
         )
-    return part
 
 
-__all__ = ["Method", "Output", "Progress", "Regularizer", "build", "names", "registry"]
+__all__ = [
+    "Method",
+    "Output",
+    "Progress",
+    "Regularizer",
+    "build",
+    "names",
+    "registry",
+    "regularizers",
+    "require_regularizer",
+]
