@@ -194,7 +194,19 @@ class Tracker:
         self._call(self._client.log_batch, run_id, first, params[:PARAMS_A_CALL], provenance)
         for start in range(0, len(rest), METRICS_A_CALL):
             self._call(self._client.log_batch, run_id, rest[start : start + METRICS_A_CALL])
+        self._log_data(run_id, trial, result.provenance)
         self._close(run_id, result.status, "")
+
+    def _log_data(self, run_id: str, trial: PlannedTrial, origin: Mapping[str, str]) -> None:
+        """The data set as MLflow shows it: its name, and the digest of what was trained on."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = trial.config.data.source.model_dump_json()
+        name = origin.get("data", trial.config.data.source.name)
+        digest = origin.get("data_digest") or trial.config.data.source.name
+        used = Dataset(name=name, digest=digest, source_type="flatsweep", source=source)
+        tags = [InputTag("mlflow.data.context", "training")]
+        self._call(self._client.log_inputs, run_id, [DatasetInput(used, tags)])
 
     def track_failure(self, trial: PlannedTrial, error: str, tags: Mapping[str, str]) -> None:
         """Write a trial that raised, or whose process died too often, as a failed run."""

@@ -53,6 +53,22 @@ class TrialResult:
         return cls(**fields)
 
 
+def best_epoch(history: dict[str, list[float]], judge: str) -> dict[str, float]:
+    """``best_<judge>/...``: the numbers of the epoch with the lowest error on split ``judge``.
+
+    The first of equals; ``best_<judge>/epoch`` counts from 1. Empty without that split.
+    """
+    criterion = history.get(f"{judge}_error") or history.get(f"{judge}_loss")
+    if not criterion:
+        return {}
+    best = criterion.index(min(criterion))
+    return {f"best_{judge}/epoch": best + 1} | {
+        f"best_{judge}/{name}": values[best]
+        for name, values in history.items()
+        if name.startswith(("train_", "validation_", "test_")) and math.isfinite(values[best])
+    }
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}

@@ -9,72 +9,27 @@ that never stopped.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from trainables import checkpoint, data, methods, models, workers
+from trainables import checkpoint, workers
+from trainables.assembly import assemble
 from trainables.config import TrialConfig
-from trainables.data import augment
-from trainables.data.loader import Batches
-from trainables.data.splits import Splits, split
 from trainables.evaluate import evaluate
+from trainables.execution import HERE, Execution, reproducible
 from trainables.group import ALONE, Group
 from trainables.measuring import Request, measure_now
-from trainables.methods.base import Progress
-from trainables.optim import LearningRate, build_optimizer
-from trainables.result import TrialResult, provenance
-from trainables.seeding import derive, global_seed
+from trainables.methods.base import Output, Progress
+from trainables.result import TrialResult, best_epoch, provenance
+from trainables.seeding import derive
 from trainables.storage import Storage
-from trainables.stored import (
-    CHECKPOINT,
-    read_result,
-    read_weights,
-    write_result,
-    write_weights,
-)
-from trainables.sync_norm import synchronize
-
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "cross_entropy": nn.functional.cross_entropy,
-    "mse": nn.functional.mse_loss,
-}
-EVALUATION_BATCH = 1000
-DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How a trial is run, as far as its numbers do not depend on it.
-
-    Attributes:
-        device: ``auto`` takes the GPU if there is one.
-        data_dir: Where data sets are; None: ``$FLATSWEEP_DATA`` or the user's cache folder.
-        threads: CPU threads. Sums are ordered by thread, so one value gives one set of bits.
-        checkpoint_every: Seconds of training between checkpoints.
-        keep_weights: Which weights stay in storage when the trial is finished.
-        measures: What is measured on the model besides error, NLL and calibration.
-    """
-
-    device: str = "auto"
-    data_dir: Path | None = None
-    threads: int = 1
-    checkpoint_every: float = 60.0
-    keep_weights: Literal["none", "last", "best"] = "none"
-    measures: tuple[Request, ...] = ()
-
-    def torch_device(self) -> torch.device:
-        if self.device != "auto":
-            return torch.device(self.device)
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+from trainables.stored import CHECKPOINT, read_result, read_weights, write_result, write_weights
 
 
 class Trial:
@@ -90,7 +45,7 @@ class Trial:
     def __init__(
         self,
         config: TrialConfig,
-        execution: Execution = Execution(),
+        execution: Execution = HERE,
         storage: Storage | None = None,
         group: Group = ALONE,
     ) -> None:
@@ -112,83 +67,13 @@ class Trial:
         self.history: dict[str, list[float]] = {}
         self._saved_at = time.monotonic()
         with reproducible(execution.threads):
-            self._build()
+            parts = assemble(config, execution, group)
+            self.batches, self.splits = parts.batches, parts.splits
+            self.model, self.initial = parts.model, parts.initial
+            self.method, self.loss_fn = parts.method, parts.loss_fn
+            self.optimizer, self.learning_rate = parts.optimizer, parts.learning_rate
+            self.source = parts.source
             self._resume()
-
-    def _build(self) -> None:
-        config, group, dtype = self.config, self.group, DTYPES[self.config.precision]
-        dataset = data.load(
-            config.data.source.name, self.execution.data_dir, **config.data.source.options
-        )
-        splits = split(dataset, config.data, config.seed)
-        self.batches = Batches(
-            splits.train,
-            config.batch_size,
-            augmentations=[augment.build(a.name, **a.options) for a in config.data.augmentation],
-            mean=splits.mean,
-            std=splits.std,
-            seed=config.seed,
-            device=self.device,
-            drop_last=config.drop_last,
-            dtype=dtype,
-            resize=dataset.resize,
-        )
-        self.splits = self._in_order(splits, dataset.resize)
-        with global_seed(config.seed, "init", device=self.device):
-            self.model = models.build(
-                config.model.name,
-                num_classes=dataset.num_classes,
-                input_shape=dataset.input_shape,
-                **config.model.options,
-            ).to(self.device, dtype)
-        self.method = methods.build(
-            config.method.name,
-            regularizers=[(r.name, r.options) for r in config.regularizers],
-            batchnorm=config.batchnorm,
-            **config.method.options,
-        )
-        if group.size > 1:
-            self._join(group)
-        self.initial = {k: v.clone() for k, v in self.model.state_dict().items()}
-        self.method.begin(self.model)
-        self.loss_fn = LOSSES[config.loss]
-        self.optimizer = build_optimizer(self.model, config.optimizer)
-        self.learning_rate = LearningRate(
-            self.optimizer,
-            config.schedule,
-            config.optimizer.lr,
-            len(self.batches),
-            config.epochs,
-        )
-
-    def _join(self, group: Group) -> None:
-        """What differs from one worker alone; see `trainables.group` and `methods.base.Method`."""
-        self.method.workers, self.method.rank = group.size, group.rank
-        self.method.reduce = group.mean_  # type: ignore[method-assign]
-        if workers.effective_devices(self.config) is not None:
-            self.method.num_devices //= group.size  # type: ignore[attr-defined]
-        if workers.own_noise(self.config):
-            self.method.local_generator = torch.Generator(device=self.device)
-        if self.config.workers.batchnorm == "sync":
-            synchronize(self.model, group)
-
-    def _in_order(self, splits: Splits, resize: int | None) -> dict[str, Batches]:
-        """Every split without shuffling and augmentation: what is evaluated and measured on."""
-        parts = {"train": splits.clean, "validation": splits.validation, "test": splits.test}
-        return {
-            name: Batches(
-                images,
-                self.config.batch_size if name == "train" else EVALUATION_BATCH,
-                mean=splits.mean,
-                std=splits.std,
-                device=self.device,
-                dtype=DTYPES[self.config.precision],
-                shuffle=False,
-                resize=resize,
-            )
-            for name, images in parts.items()
-            if images is not None
-        }
 
     @property
     def finished(self) -> bool:
@@ -257,9 +142,7 @@ class Trial:
             ]
         )
 
-    def _step(
-        self, step: int, inputs: Tensor, targets: Tensor, noise: torch.Generator
-    ) -> methods.base.Output:
+    def _step(self, step: int, inputs: Tensor, targets: Tensor, noise: torch.Generator) -> Output:
         config = self.config
         noise.manual_seed(derive(config.seed, "method", step))
         worker = (self.group.rank,) if self.group.rank else ()
@@ -321,32 +204,23 @@ class Trial:
         if not self.diverged:
             metrics |= {n: v[-1] for n, v in self.history.items() if not math.isnan(v[-1])}
             for judge in ("validation", "test"):
-                metrics |= self._best(judge)
+                metrics |= best_epoch(self.history, judge)
         return TrialResult(
             trial_id=self.config.trial_id,
             status="diverged" if self.diverged else "done",
             config=self.config.model_dump(mode="json"),
             metrics=metrics,
             history=self.history,
-            provenance=provenance(str(self.device), self.config.precision, self.execution.threads),
+            provenance={
+                **provenance(str(self.device), self.config.precision, self.execution.threads),
+                **self.source,
+            },
         )
 
     @property
     def _device_seconds(self) -> float:
         """What the training cost: CPU time on CPUs (whatever else ran beside), else wall time."""
         return self.cpu_seconds if self.device.type == "cpu" else self.seconds
-
-    def _best(self, judge: str) -> dict[str, float]:
-        """The epoch with the lowest error on split ``judge``, first of equals, and its numbers."""
-        criterion = self.history.get(f"{judge}_error") or self.history.get(f"{judge}_loss")
-        if not criterion:
-            return {}
-        best = criterion.index(min(criterion))
-        return {f"best_{judge}/epoch": best + 1} | {
-            f"best_{judge}/{name}": values[best]
-            for name, values in self.history.items()
-            if name.startswith(("train_", "validation_", "test_")) and math.isfinite(values[best])
-        }
 
     # -- storage -----------------------------------------------------------------------------
 
@@ -425,7 +299,7 @@ class Trial:
 
 def fit(
     config: TrialConfig,
-    execution: Execution = Execution(),
+    execution: Execution = HERE,
     storage: Storage | None = None,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
     group: Group = ALONE,
@@ -480,23 +354,4 @@ def settled(config: TrialConfig, execution: Execution, storage: Storage) -> Tria
     return write_result(storage, replace(finished, metrics={**finished.metrics, **numbers}))
 
 
-@contextlib.contextmanager
-def reproducible(threads: int) -> Iterator[None]:
-    """Deterministic kernels, a fixed number of threads and a private global generator."""
-    before = (
-        torch.get_num_threads(),
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-        torch.backends.cudnn.benchmark,
-    )
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.backends.cudnn.benchmark = False
-    try:
-        devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-        with torch.random.fork_rng(devices=devices):
-            yield
-    finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1], warn_only=before[2])
-        torch.backends.cudnn.benchmark = before[3]
+__all__ = ["Execution", "Trial", "fit", "settled"]
