@@ -32,18 +32,23 @@ ENVIRONMENT = {
 }
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Raylets:
     """A head without CPUs and ``count`` raylets of one CPU, on ports of their own."""
 
     def __init__(self, count: int) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        self.address = f"127.0.0.1:{_free_port()}"
         self._folder = tempfile.TemporaryDirectory(prefix="ray-")
         self._processes: list[subprocess.Popen[bytes]] = []
         self._start(
             "--head", f"--port={self.address.rpartition(':')[2]}", "--num-cpus=0",
             "--include-dashboard=false", f"--temp-dir={self._folder.name}",
+            f"--ray-client-server-port={_free_port()}",
         )  # fmt: skip
         for _ in range(count):
             self._start(f"--address={self.address}", "--num-cpus=1")
@@ -53,7 +58,10 @@ class Raylets:
         ray = str(Path(sys.executable).with_name("ray"))
         with log.open("w") as out:
             process = subprocess.Popen(
-                [ray, "start", "--block", "--num-gpus=0", *arguments],
+                [
+                    ray, "start", "--block", "--num-gpus=0", *arguments,
+                    f"--dashboard-agent-listen-port={_free_port()}",  # the nodes share a machine
+                ],
                 env={**os.environ, **ENVIRONMENT},
                 stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip

@@ -70,7 +70,11 @@ class Nodes:
         log = self.folder / f"node{len(self.processes)}.log"
         with log.open("w") as out:
             process = subprocess.Popen(
-                [str(BIN / "ray"), "start", "--block", "--num-gpus=0", *arguments],
+                [
+                    str(BIN / "ray"), "start", "--block", "--num-gpus=0", *arguments,
+                    # Its usual port is the other nodes' too: then this one would not start.
+                    f"--dashboard-agent-listen-port={free_port()}",
+                ],
                 env=self.environment, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
         self.processes.append(process)

@@ -53,6 +53,9 @@ def ray_address(_environment: None) -> Iterator[str]:
                     ray, "start", "--head", "--block", f"--port={address.rpartition(':')[2]}",
                     "--num-cpus=2", "--num-gpus=0", "--include-dashboard=false",
                     f"--temp-dir={folder}",
+                    # Their usual ports may be another Ray's on this machine: then none starts.
+                    f"--dashboard-agent-listen-port={_free_port()}",
+                    f"--ray-client-server-port={_free_port()}",
                 ],
                 env={**os.environ, **ENVIRONMENT},
                 stdout=out,
