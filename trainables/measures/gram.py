@@ -135,14 +135,19 @@ def _has_formula(module: nn.Module) -> bool:
 def _layer_gram(module: nn.Module, a: Tensor, d: Tensor) -> Tensor:
     """The layer's part of G, from its inputs and the gradients of its outputs."""
     if isinstance(module, nn.Conv2d):
-        out = _positions_gram(lambda rows: _unfold(module, a[rows]), d.flatten(2))
+        out = _convolution_gram(module, a, d)
         return out if module.bias is None else out + _rows_gram(d.sum((2, 3)))
     if isinstance(module, nn.Linear) and a.ndim == 2:
         inner = (a @ a.T).double()
         return (inner if module.bias is None else inner + 1) * (d @ d.T).double()
     if isinstance(module, nn.Linear):
         columns, d = a.flatten(1, -2).transpose(1, 2), d.flatten(1, -2).transpose(1, 2)
-        out = _positions_gram(lambda rows: columns[rows], d)
+        if _by_positions(d, columns.shape[1]):
+            out = _positions_gram(columns, d)
+        else:
+            q = columns.shape[1]
+            by_products = columns.transpose(1, 2)
+            out = _pieces_gram(d, q, q, lambda part, some: torch.bmm(part, by_products[some]))
         return out if module.bias is None else out + _rows_gram(d.sum(2))
     return sum((_rows_gram(row) for row in _norm_rows(module, a, d)), torch.zeros(()))
 
@@ -163,29 +168,73 @@ def _rows_gram(rows: Tensor) -> Tensor:
     return (rows @ rows.T).double()
 
 
-def _positions_gram(columns: Callable[[slice], Tensor], d: Tensor) -> Tensor:
-    """Gram matrix of ``sum_l d_i[:, l] a_i[:, l]'``; ``columns(rows)`` gives a, (rows, q, L)."""
+def _convolution_gram(module: nn.Conv2d, a: Tensor, d: Tensor) -> Tensor:
+    flat = d.flatten(2)
+    q = module.weight[0].numel()
+    if _by_positions(flat, q):
+        return _positions_gram(_unfold(module, a), flat)
+    if a.is_cuda:  # where batched products are faster than a grouped convolution
+        unfolded = q * flat.shape[2]
+        return _pieces_gram(flat, q, unfolded, lambda part, some: _unrolled(module, a[some], part))
+    return _pieces_gram(d, q, a[0].numel(), lambda part, some: _grouped(module, a[some], part))
+
+
+def _unrolled(module: nn.Conv2d, a: Tensor, d: Tensor) -> Tensor:
+    """Weight gradient of each sample, as a product over positions."""
+    return torch.bmm(d, _unfold(module, a).transpose(1, 2))
+
+
+def _grouped(module: nn.Conv2d, a: Tensor, d: Tensor) -> Tensor:
+    """The same, as that of one image whose groups of channels are the samples."""
+    n, c = d.shape[:2]
+    weight = a.new_empty(n * c, *module.weight.shape[1:])  # its values do not matter
+    geometry = (module.stride, module.padding, module.dilation, False, [0, 0], n)
+    one, many = (t.reshape(1, -1, *t.shape[2:]) for t in (a, d))
+    gradient = torch.ops.aten.convolution_backward(
+        many, one, weight, None, *geometry, [False, True, False]
+    )[1]
+    return gradient.view(n, -1)
+
+
+def _by_positions(d: Tensor, q: int) -> bool:
+    """Whether ``d``, (n, c, L), times columns of ``q`` costs less by pairs of positions."""
     n, c, length = d.shape
-    q = columns(slice(0, 1)).shape[1]
+    return n * length**2 * (q + c) < (length + n) * q * c
+
+
+def _positions_gram(a: Tensor, d: Tensor) -> Tensor:
+    """Gram matrix of ``sum_l d_i[:, l] a_i[:, l]'``, from a (n, q, L), as
+    ``sum_lm (a_i[:, l]' a_j[:, m]) (d_i[:, l]' d_j[:, m])``.
+    """
+    n, _, length = d.shape
     out = torch.zeros(n, n, dtype=torch.float64, device=d.device)
-    if n * length**2 * (q + c) < (length + n) * q * c:
-        a = columns(slice(0, n))
-        flat_a, flat_d = (t.transpose(0, 1).reshape(t.shape[1], -1) for t in (a, d))
-        step = max(1, PIECE // (n * length**2))
-        for i in range(0, n, step):
-            some = slice(i * length, min(n, i + step) * length)
-            products = (flat_a[:, some].T @ flat_a).mul_(flat_d[:, some].T @ flat_d)
-            out[i : i + step] = products.view(-1, length, n, length).sum((1, 3)).double()
-        return out
+    flat_a, flat_d = (t.transpose(0, 1).reshape(t.shape[1], -1) for t in (a, d))
+    step = max(1, PIECE // (n * length**2))
+    for i in range(0, n, step):
+        some = slice(i * length, min(n, i + step) * length)
+        products = (flat_a[:, some].T @ flat_a).mul_(flat_d[:, some].T @ flat_d)
+        out[i : i + step] = products.view(-1, length, n, length).sum((1, 3)).double()
+    return out
+
+
+def _pieces_gram(d: Tensor, q: int, each: int, rows: Callable[[Tensor, slice], Tensor]) -> Tensor:
+    """Gram matrix of rows made for some output channels and some samples at a time.
+
+    Args:
+        q: Entries of a row for one output channel.
+        each: Entries that ``rows`` needs for a sample beside its result.
+        rows: From (some samples, some channels, ...) of ``d`` and the samples' slice.
+    """
+    n, c = d.shape[:2]
+    out = torch.zeros(n, n, dtype=torch.float64, device=d.device)
     wide = max(1, PIECE // (n * q))
-    step = max(1, PIECE // (q * length))
+    step = max(1, PIECE // each)
     for k in range(0, c, wide):
         part = d[:, k : k + wide]
-        rows = [
-            torch.bmm(part[i : i + step], columns(slice(i, i + step)).transpose(1, 2))
-            for i in range(0, n, step)
+        pieces = [
+            rows(part[i : i + step], slice(i, i + step)).flatten(1) for i in range(0, n, step)
         ]
-        out += _rows_gram(torch.cat(rows))
+        out += _rows_gram(torch.cat(pieces))
     return out
 
 

@@ -83,6 +83,22 @@ def gram_makes_no_matrix_of_samples_by_parameters():
         assert 0 < largest.entries < 20 * parameters / 4
 
 
+def convolution_rows_either_way():
+    """As on a CPU and as on a GPU, for every shape of geometry, against autograd."""
+    torch.manual_seed(0)
+    a = torch.randn(3, 4, 7, 6, dtype=torch.float64)
+    for stride, padding, dilation in ((1, 0, 1), (2, 1, 1), ((2, 1), (1, 2), 1), (1, 2, 2)):
+        layer = nn.Conv2d(4, 5, 3, stride, padding, dilation).double()
+        output = layer(a)
+        d = torch.randn_like(output)
+        want = [
+            torch.autograd.grad(z, layer.weight, g, retain_graph=True)[0].reshape(-1)
+            for z, g in zip(output, d, strict=True)
+        ]
+        close(gram_module._grouped(layer, a, d), torch.stack(want))
+        close(gram_module._unrolled(layer, a, d.flatten(2)).flatten(1), torch.stack(want))
+
+
 def gram_of_some_parameters():
     """Frozen parameters have no part; a layer frozen in part is done by rows."""
     model, x, y = network("conv")

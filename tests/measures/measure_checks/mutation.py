@@ -340,7 +340,22 @@ MUTANTS = [
         ("out[i : i + step] =", "out[:step] =", "fisher.gram_in_small_pieces"),
         ("part = d[:, k : k + wide]", "part = d[:, :wide]", "fisher.gram_in_small_pieces"),
         ("(d * x).sum(over) if over", "d.sum(over) if over", "fisher.gram_is_that_of_the_rows"),
-        ("stride=module.stride", "stride=1", "fisher.gram_is_that_of_the_rows"),
+        (
+            "module.padding, module.dilation",
+            "module.padding, [1, 1]",
+            "fisher.convolution_rows_either_way",
+        ),
+        (
+            "for i in range(0, n, step)\n        ]",
+            "for i in range(0, 1, step)\n        ]",
+            "fisher.gram_in_small_pieces",
+        ),
+        (
+            "if _by_positions(flat, q):",
+            "if False:",
+            "fisher.gram_makes_no_matrix_of_samples_by_parameters",
+        ),
+        ("stride=module.stride", "stride=1", "fisher.convolution_rows_either_way"),
         (
             "if p.requires_grad and n not in covered",
             "if n not in covered",
