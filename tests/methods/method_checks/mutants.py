@@ -77,7 +77,7 @@ def of(names: str, function: str, *changes: tuple[str, str]) -> list[Mutant]:
 MUTANTS: list[Mutant] = [
     # what all share
     *of(
-        "sam amp nso", "weights:Displacement.move",
+        "nso amp sam", "weights:Displacement.move",
         ("alpha=factor", "alpha=1.0"),
         ("self.home()", "pass"),
         ("torch.clear_autocast_cache()", "pass"),

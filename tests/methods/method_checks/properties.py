@@ -348,11 +348,11 @@ def code_faithful_moves_the_weights(name: str) -> None:
 
 
 PROPERTIES = [
-    loss_and_logits_are_those_of_the_first_pass,
-    weights_are_restored, weights_are_restored_after_an_error, noise_comes_from_the_generator,
-    each_step_draws_anew, zero_is_erm, gradient_is_that_of_the_objective, statistics_move_once,
-    statistics_move_with_all_passes, statistics_stay_in_evaluation_mode, modes_are_kept,
-    frozen_parameters_are_left_alone, unused_parameters_get_zero, output_is_detached,
-    stale_gradients_are_replaced, cost_counts_passes, state_survives_a_restart,
-    autocast_sees_the_displaced_weights, progress_switches, code_faithful_moves_the_weights,
+    loss_and_logits_are_those_of_the_first_pass, zero_is_erm, cost_counts_passes, progress_switches,
+    statistics_move_once, statistics_move_with_all_passes, statistics_stay_in_evaluation_mode,
+    modes_are_kept, frozen_parameters_are_left_alone, unused_parameters_get_zero,
+    output_is_detached, stale_gradients_are_replaced, state_survives_a_restart,
+    noise_comes_from_the_generator, each_step_draws_anew, code_faithful_moves_the_weights,
+    autocast_sees_the_displaced_weights, weights_are_restored_after_an_error, weights_are_restored,
+    gradient_is_that_of_the_objective,
 ]  # fmt: skip
