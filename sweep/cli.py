@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sweep.data_commands import app as data_app
-
-if TYPE_CHECKING:
-    from search_spaces.spec import Artifact
-    from sweep.plan import Plan
-    from sweep.record import Record
-    from sweep.tables import Table
-    from sweep.tracking import Tracker
+from sweep.work import (
+    conclude,
+    connect,
+    find_artifact,
+    plan_artifact,
+    plan_from_record,
+    run_missing,
+    show,
+    show_table,
+    tracking_of,
+)
 
 app = typer.Typer(
     name="sweep",
@@ -93,11 +96,11 @@ def list_artifacts(format: Format = Output.text) -> None:  # noqa: A002
     from sweep import inventory
 
     rows = inventory.rows()
-    _print(rows if format is Output.json else inventory.text(rows), format)
+    show(rows if format is Output.json else inventory.text(rows))
 
 
 @app.command("plan")
-def show_plan(
+def plan(
     artifact: ArtifactId,
     preset: PresetName = "smoke",
     selection: SelectionName = "paper",
@@ -109,15 +112,17 @@ def show_plan(
     """What would run: stages, grids, trials, hours. Runs nothing."""
     from sweep import inventory
 
-    planned, record, _ = _plan(artifact, preset, selection, storage, tracking_uri, workers)
+    planned, record, _ = plan_from_record(
+        artifact, preset, selection, storage, tracking_uri, workers
+    )
     if format is Output.json:
-        _print(inventory.plan_as_dict(planned, record), format)
+        show(inventory.plan_as_dict(planned, record))
     else:
-        _print(inventory.plan_as_text(planned, record), format)
+        show(inventory.plan_as_text(planned, record))
 
 
 @app.command("run")
-def run_missing(
+def run(
     artifact: ArtifactId,
     preset: PresetName = "smoke",
     selection: SelectionName = "paper",
@@ -136,15 +141,15 @@ def run_missing(
     ] = "none",
 ) -> None:
     """Run what is missing. Safe to stop and to repeat: nothing finished is run again."""
-    plan_and_record = _run(
-        _artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,
+    planned, record, _ = run_missing(
+        find_artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,
         address, data, cpus, gpus, concurrency, keep_weights,
     )  # fmt: skip
-    _end(*plan_and_record)
+    conclude(planned, record)
 
 
 @app.command("table")
-def show_table(
+def table(
     artifact: ArtifactId,
     preset: PresetName = "smoke",
     selection: SelectionName = "paper",
@@ -154,8 +159,10 @@ def show_table(
     format: Rendered = TableFormat.terminal,  # noqa: A002
 ) -> None:
     """The table, from the record: measured beside printed."""
-    planned, record, _ = _plan(artifact, preset, selection, storage, tracking_uri, workers)
-    _print_table(planned, record, format)
+    planned, record, tracker = plan_from_record(
+        artifact, preset, selection, storage, tracking_uri, workers
+    )
+    show_table(planned, record, tracker, format.value)
 
 
 @app.command("reproduce")
@@ -179,12 +186,12 @@ def reproduce(
     format: Rendered = TableFormat.terminal,  # noqa: A002
 ) -> None:
     """Run what is missing, then print the table."""
-    planned, record = _run(
-        _artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,
+    planned, record, tracker = run_missing(
+        find_artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,
         address, data, cpus, gpus, concurrency, keep_weights,
     )  # fmt: skip
-    _print_table(planned, record, format)
-    _end(planned, record)
+    show_table(planned, record, tracker, format.value)
+    conclude(planned, record)
 
 
 @app.command("plot")
@@ -202,7 +209,9 @@ def plot(
     """Draw a figure from the record."""
     from sweep import figures
 
-    planned, record, tracker = _plan(artifact, preset, selection, storage, tracking_uri, workers)
+    planned, record, tracker = plan_from_record(
+        artifact, preset, selection, storage, tracking_uri, workers
+    )
     path = out or Path(f"{planned.artifact.id.replace('/', '-')}-{preset}.png")
     figures.save(figures.draw(planned, tracker.with_curves(planned, record)), path)
     print(path)
@@ -229,12 +238,13 @@ def measure(
     """Measure a quantity on finished trials, from their kept weights, and record it."""
     from sweep import remeasure
 
-    shrunk = _artifact(artifact, preset)
+    shrunk = find_artifact(artifact, preset)
     measured = remeasure.with_measure(shrunk, name, option or [], samples)
     if not retrain:
-        planned, record, _ = _plan_of(measured, preset, selection, storage, tracking_uri)
+        planned, record, _ = plan_artifact(measured, preset, selection, storage, tracking_uri)
         remeasure.check_weights(planned, record, storage)
-    _end(*_run(measured, preset, selection, storage, tracking_uri, address, data))
+    done, record, _ = run_missing(measured, preset, selection, storage, tracking_uri, address, data)
+    conclude(done, record)
 
 
 @app.command("status")
@@ -246,8 +256,8 @@ def status(
     """What is in the record: sweeps, and how their trials ended."""
     from sweep import inventory
 
-    rows = inventory.status(_tracker(storage, tracking_uri))
-    _print(rows if format is Output.json else inventory.status_text(rows), format)
+    rows = inventory.status(connect(storage, tracking_uri))
+    show(rows if format is Output.json else inventory.status_text(rows))
 
 
 @app.command("ui")
@@ -259,7 +269,7 @@ def ui(
     """Open the MLflow UI on the record (Ctrl-C ends it)."""
     from sweep import server
 
-    raise typer.Exit(server.serve(_uri(storage, tracking_uri), port))
+    raise typer.Exit(server.serve(tracking_of(storage, tracking_uri), port))
 
 
 @app.command("export")
@@ -272,7 +282,7 @@ def export(
     """Write the whole record to a file: a row a trial and metric."""
     from sweep import export as exporting
 
-    count = exporting.write(_tracker(storage, tracking_uri), out, history)
+    count = exporting.write(connect(storage, tracking_uri), out, history)
     print(f"{count} trials written to {out}")
 
 
@@ -286,137 +296,10 @@ def doctor(
     """Check Python, torch, GPU, Ray, the MLflow store, disk and data sets, and say the mend."""
     from sweep import doctor as checks
 
-    findings = checks.examine(storage, _uri(storage, tracking_uri), data)
-    _print([vars(f) for f in findings] if format is Output.json else checks.text(findings), format)
+    findings = checks.examine(storage, tracking_of(storage, tracking_uri), data)
+    show([vars(f) for f in findings] if format is Output.json else checks.text(findings))
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(1)
-
-
-# -- shared by the commands -------------------------------------------------------------------
-
-
-def _uri(storage: str, tracking_uri: str | None) -> str:
-    from sweep.tracking import default_uri
-
-    return tracking_uri or default_uri(storage)
-
-
-def _tracker(storage: str, tracking_uri: str | None) -> Tracker:
-    from sweep.tracking import Tracker
-
-    return Tracker(_uri(storage, tracking_uri))
-
-
-def _artifact(name: str, preset: str, workers: str = "1") -> Artifact:
-    from dataclasses import replace
-
-    import search_spaces
-
-    artifact = search_spaces.apply(search_spaces.find(name), preset)
-    if workers == "1":
-        return artifact
-    count, _, batchnorm = workers.partition(":")
-    if not (count.isdecimal() and int(count) and batchnorm in ("", "local", "sync")):
-        raise ValueError(f"--workers {workers!r}: give a number, such as 4, or 4:sync")
-    asked = {"count": int(count), "batchnorm": batchnorm or "local"}
-    return replace(artifact, base={**artifact.base, "workers": asked})
-
-
-def _plan(
-    artifact: str,
-    preset: str,
-    selection: str,
-    storage: str,
-    tracking_uri: str | None,
-    workers: str = "1",
-) -> tuple[Plan, Record, Tracker]:
-    shrunk = _artifact(artifact, preset, workers)
-    return _plan_of(shrunk, preset, selection, storage, tracking_uri)
-
-
-def _plan_of(
-    artifact: Artifact, preset: str, selection: str, storage: str, tracking_uri: str | None
-) -> tuple[Plan, Record, Tracker]:
-    from sweep.aggregate import selection as find_rule
-    from sweep.plan import plan
-
-    rule = find_rule(selection)
-    tracker = _tracker(storage, tracking_uri)
-    record = tracker.record()
-    planned = plan(artifact, preset, rule, record)
-    return planned, tracker.with_curves(planned, record), tracker
-
-
-def _run(
-    artifact: Artifact,
-    preset: str,
-    selection: str,
-    storage: str,
-    tracking_uri: str | None,
-    address: str | None,
-    data: Path | None,
-    cpus: float = 1,
-    gpus: float | None = None,
-    concurrency: int | None = None,
-    keep_weights: str = "none",
-) -> tuple[Plan, Record]:
-    from sweep import progress
-    from sweep.aggregate import selection as find_rule
-    from sweep.run import Settings, run
-
-    if keep_weights not in ("none", "last", "best"):
-        raise ValueError(f"--keep-weights {keep_weights!r}: allowed are none, last, best")
-    rule = find_rule(selection)
-    execution: dict[str, Any] = {"keep_weights": keep_weights}
-    if data is not None:
-        execution["data_dir"] = str(data.expanduser().resolve())
-    settings = Settings(storage, address, cpus, gpus, concurrency, execution)
-    tracker = _tracker(storage, tracking_uri)
-    watcher = progress.watcher()
-    return run(artifact, preset, rule, tracker, settings, watcher, render=_attachments)
-
-
-def _table(planned: Plan, record: Record) -> Table:
-    import search_spaces
-    from sweep import aggregate, tables
-
-    preset = search_spaces.PRESETS[planned.preset]
-    results = aggregate.cells(planned, record)
-    return tables.build(planned.artifact, results, preset=preset, selection=planned.selection)
-
-
-def _attachments(planned: Plan, record: Record) -> dict[str, str]:
-    from sweep import tables
-
-    table = _table(planned, record)
-    return {f"table.{suffix}": tables.render(table, suffix) for suffix in ("md", "html")}
-
-
-def _print_table(planned: Plan, record: Record, format: TableFormat) -> None:  # noqa: A002
-    from sweep import tables
-
-    sys.stdout.write(tables.render(_table(planned, record), format.value).rstrip("\n") + "\n")
-
-
-def _end(planned: Plan, record: Record) -> None:
-    """Say how the sweep ended; exit 1 if a trial is still missing."""
-    left = planned.missing(record)
-    failed = [trial for trial in left if record.status(trial.trial_id) == "failed"]
-    if not left and not any(stage.pending for stage in planned.stages):
-        print(f"{planned.size} trials recorded; `sweep ui` shows them", file=sys.stderr)
-        return
-    for trial in failed[:5]:
-        print(f"{trial.trial_id} failed: {record.error(trial.trial_id)}", file=sys.stderr)
-    print(
-        f"{len(failed)} of {planned.size} trials failed; "
-        "`sweep status` counts them, the same command tries them again",
-        file=sys.stderr,
-    )
-    raise typer.Exit(1)
-
-
-def _print(value: Any, format: Output) -> None:  # noqa: A002
-    print(json.dumps(value, indent=1) if format is Output.json else value)
 
 
 def main() -> None:

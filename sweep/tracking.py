@@ -79,6 +79,16 @@ class Tracker:
             for trial_id, run in self._runs.items()
         )
 
+    def provenance(self, planned: Plan) -> dict[str, str]:
+        """Where the plan's numbers come from: each kind of origin with all its values."""
+        wanted = {trial.trial_id for trial in planned.trials}
+        runs = [run for trial_id, run in self._runs.items() if trial_id in wanted]
+        found = {
+            name: {run.data.tags.get(f"provenance.{name}", "") for run in runs} - {""}
+            for name in ("data", "commit", "torch", "hardware", "precision")
+        }
+        return {name: " and ".join(sorted(values)) for name, values in found.items() if values}
+
     @property
     def count(self) -> int:
         """Trials at the last look."""

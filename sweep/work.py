@@ -1,0 +1,156 @@
+"""What several commands do: find and plan an artifact, run it, print its table, conclude."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from search_spaces.spec import Artifact
+    from sweep.plan import Plan
+    from sweep.record import Record
+    from sweep.tables import Table
+    from sweep.tracking import Tracker
+
+
+def tracking_of(storage: str, tracking_uri: str | None) -> str:
+    from sweep.tracking import default_uri
+
+    return tracking_uri or default_uri(storage)
+
+
+def connect(storage: str, tracking_uri: str | None) -> Tracker:
+    from sweep.tracking import Tracker
+
+    return Tracker(tracking_of(storage, tracking_uri))
+
+
+def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
+    from dataclasses import replace
+
+    import search_spaces
+
+    artifact = search_spaces.apply(search_spaces.find(name), preset)
+    if workers == "1":
+        return artifact
+    count, _, batchnorm = workers.partition(":")
+    if not (count.isdecimal() and int(count) and batchnorm in ("", "local", "sync")):
+        raise ValueError(f"--workers {workers!r}: give a number, such as 4, or 4:sync")
+    asked = {"count": int(count), "batchnorm": batchnorm or "local"}
+    return replace(artifact, base={**artifact.base, "workers": asked})
+
+
+def plan_from_record(
+    artifact: str,
+    preset: str,
+    selection: str,
+    storage: str,
+    tracking_uri: str | None,
+    workers: str = "1",
+) -> tuple[Plan, Record, Tracker]:
+    shrunk = find_artifact(artifact, preset, workers)
+    return plan_artifact(shrunk, preset, selection, storage, tracking_uri)
+
+
+def plan_artifact(
+    artifact: Artifact, preset: str, selection: str, storage: str, tracking_uri: str | None
+) -> tuple[Plan, Record, Tracker]:
+    from sweep.aggregate import selection as find_rule
+    from sweep.plan import plan
+
+    rule = find_rule(selection)
+    tracker = connect(storage, tracking_uri)
+    record = tracker.record()
+    planned = plan(artifact, preset, rule, record)
+    return planned, tracker.with_curves(planned, record), tracker
+
+
+def run_missing(
+    artifact: Artifact,
+    preset: str,
+    selection: str,
+    storage: str,
+    tracking_uri: str | None,
+    address: str | None,
+    data: Path | None,
+    cpus: float = 1,
+    gpus: float | None = None,
+    concurrency: int | None = None,
+    keep_weights: str = "none",
+) -> tuple[Plan, Record, Tracker]:
+    from sweep import progress
+    from sweep.aggregate import selection as find_rule
+    from sweep.run import Settings, run
+
+    if keep_weights not in ("none", "last", "best"):
+        raise ValueError(f"--keep-weights {keep_weights!r}: allowed are none, last, best")
+    rule = find_rule(selection)
+    execution: dict[str, Any] = {"keep_weights": keep_weights}
+    if data is not None:
+        execution["data_dir"] = str(data.expanduser().resolve())
+    settings = Settings(storage, address, cpus, gpus, concurrency, execution)
+    tracker = connect(storage, tracking_uri)
+    watcher = progress.watcher()
+
+    def attachments(planned: Plan, record: Record) -> dict[str, str]:
+        from sweep import tables
+
+        table = build_table(planned, tracker.with_curves(planned, record), tracker)
+        return {f"table.{suffix}": tables.render(table, suffix) for suffix in ("md", "html")}
+
+    planned, record = run(artifact, preset, rule, tracker, settings, watcher, render=attachments)
+    return planned, tracker.with_curves(planned, record), tracker
+
+
+def build_table(planned: Plan, record: Record, tracker: Tracker) -> Table:
+    import search_spaces
+    from sweep import aggregate, tables
+
+    preset = search_spaces.PRESETS[planned.preset]
+    results = aggregate.cells(planned, record)
+    return tables.build(
+        planned.artifact,
+        results,
+        preset=preset,
+        selection=planned.selection,
+        provenance=tracker.provenance(planned),
+    )
+
+
+def show_table(
+    planned: Plan,
+    record: Record,
+    tracker: Tracker,
+    format: str,  # noqa: A002
+) -> None:
+    from sweep import tables
+
+    sys.stdout.write(
+        tables.render(build_table(planned, record, tracker), format).rstrip("\n") + "\n"
+    )
+
+
+def conclude(planned: Plan, record: Record) -> None:
+    """Say how the sweep ended; exit 1 if a trial is still missing."""
+    left = planned.missing(record)
+    failed = [trial for trial in left if record.status(trial.trial_id) == "failed"]
+    if not left and not any(stage.pending for stage in planned.stages):
+        print(f"{planned.size} trials recorded; `sweep ui` shows them", file=sys.stderr)
+        return
+    for trial in failed[:5]:
+        print(f"{trial.trial_id} failed: {record.error(trial.trial_id)}", file=sys.stderr)
+    print(
+        f"{len(failed)} of {planned.size} trials failed; "
+        "`sweep status` counts them, the same command tries them again",
+        file=sys.stderr,
+    )
+    raise typer.Exit(1)
+
+
+def show(value: Any) -> None:
+    """Text as it is, data as JSON."""
+    print(value if isinstance(value, str) else json.dumps(value, indent=1))

@@ -1,0 +1,59 @@
+"""Every table and figure of every paper at preset smoke: planned, run, recorded and rendered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sweep_cases import Witness
+
+import search_spaces
+from search_spaces.spec import Artifact
+from sweep import aggregate, figures, tables
+from sweep.plan import Plan
+from sweep.record import Record
+from sweep.run import Settings, run
+from sweep.tracking import Tracker, default_uri
+
+RUNNABLE = [artifact for artifact in search_spaces.artifacts() if not artifact.blocked]
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One for all, so that artifacts share the trials they have in common."""
+    return str(tmp_path_factory.mktemp("smoke"))
+
+
+def finished(artifact: Artifact, storage: str, address: str) -> tuple[Plan, Record]:
+    """The plan of a completed sweep and its record, curves included."""
+    tracker = Tracker(default_uri(storage))
+    settings = Settings(storage, address, execution={"device": "cpu"})
+    rule = aggregate.SELECTIONS["paper"]
+    witness = Witness()
+    plan, record = run(artifact, "smoke", rule, tracker, settings, witness)
+    bad = {name: said for name, said in witness.outcomes.items() if said.startswith("failed")}
+    assert bad == {}
+    return plan, tracker.with_curves(plan, record)
+
+
+@pytest.mark.parametrize("artifact", RUNNABLE, ids=lambda artifact: artifact.id)
+def test_from_plan_to_table(
+    artifact: Artifact, storage: str, ray_address: str, tmp_path: Path
+) -> None:
+    shrunk = search_spaces.apply(artifact, "smoke")
+    plan, record = finished(shrunk, storage, ray_address)
+    assert plan.missing(record) == []
+    assert not any(stage.pending for stage in plan.stages)
+    results = aggregate.cells(plan, record)
+    preset = search_spaces.PRESETS["smoke"]
+    table = tables.build(shrunk, results, preset=preset, selection=plan.selection)
+    for name in tables.FORMATS:
+        assert tables.render(table, name).strip()
+    asked = [summary.asked for result in results for summary in result.metrics.values()]
+    assert min(asked) > 0
+    measured = [s.n for result in results for s in result.metrics.values() if not s.diverged]
+    assert min(measured, default=1) > 0
+    if artifact.kind == "figure":
+        path = tmp_path / "figure.png"
+        figures.save(figures.draw(plan, record), path)
+        assert path.stat().st_size > 5000
