@@ -173,7 +173,7 @@ def _convolution_gram(module: nn.Conv2d, a: Tensor, d: Tensor) -> Tensor:
     q = module.weight[0].numel()
     if _by_positions(flat, q):
         return _positions_gram(_unfold(module, a), flat)
-    if a.is_cuda:  # where batched products are faster than a grouped convolution
+    if a.is_cuda:  # where as many groups as samples are not expected to be fast
         unfolded = q * flat.shape[2]
         return _pieces_gram(flat, q, unfolded, lambda part, some: _unrolled(module, a[some], part))
     return _pieces_gram(d, q, a[0].numel(), lambda part, some: _grouped(module, a[some], part))

@@ -350,11 +350,6 @@ MUTANTS = [
             "for i in range(0, 1, step)\n        ]",
             "fisher.gram_in_small_pieces",
         ),
-        (
-            "if _by_positions(flat, q):",
-            "if False:",
-            "fisher.gram_makes_no_matrix_of_samples_by_parameters",
-        ),
         ("stride=module.stride", "stride=1", "fisher.convolution_rows_either_way"),
         (
             "if p.requires_grad and n not in covered",
