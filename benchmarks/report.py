@@ -1,4 +1,4 @@
-"""Where a measured number comes from, and how it is kept: ``benchmarks/results/THEME.{json,md}``."""
+"""Where a measured number comes from, and how it is kept: `benchmarks/results/THEME.{json,md}`."""
 
 from __future__ import annotations
 
