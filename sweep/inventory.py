@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from sweep.tracking import Tracker
 
 
+RESULT_BYTES = 50_000
+"""A result with its per-epoch history; measured on 200 epochs of twelve numbers."""
+
+
 def rows() -> list[dict[str, Any]]:
     """Every artifact with its title and the trials it needs under each preset."""
     import search_spaces
@@ -118,14 +122,15 @@ def plan_as_text(planned: Plan, record: Record) -> str:
 
 
 def estimate(planned: Plan, record: Record) -> dict[str, Any]:
-    """Device hours of the trials still to run, from recorded trials of the same kind.
+    """Device hours and disk of the trials still to run, from recorded trials of the same kind.
 
     Trials of one network on one data set are taken to cost the same per gradient
-    evaluation; ``unknown`` trials have no recorded relative.
+    evaluation; ``unknown`` trials have no recorded relative. Weights take four bytes a parameter.
     """
     from sweep.plan import gradients_per_step
 
     costs: dict[tuple[str, str], list[float]] = {}
+    sizes: dict[tuple[str, str], float] = {}
     for trial in planned.trials:
         seconds = record.value(trial.trial_id, "training_seconds")
         evaluations = record.value(trial.trial_id, "gradient_evaluations")
@@ -133,7 +138,8 @@ def estimate(planned: Plan, record: Record) -> dict[str, Any]:
         if seconds and evaluations and epochs:
             work = epochs * gradients_per_step(trial.config)
             costs.setdefault(_kind(trial), []).append(seconds / work)
-    seconds_left, unknown = 0.0, 0
+            sizes[_kind(trial)] = record.value(trial.trial_id, "parameters") or 0.0
+    seconds_left, weights, unknown = 0.0, 0.0, 0
     for trial in planned.missing(record):
         known = costs.get(_kind(trial))
         if known is None:
@@ -141,9 +147,12 @@ def estimate(planned: Plan, record: Record) -> dict[str, Any]:
             continue
         work = trial.config.epochs * gradients_per_step(trial.config)
         seconds_left += work * sum(known) / len(known)
+        weights += 4 * sizes[_kind(trial)]
     pending = sum(stage.pending for stage in planned.stages)
     return {
         "device_hours": round(seconds_left / 3600, 4),
+        "result_megabytes": round(planned.size * RESULT_BYTES / 1e6, 1),
+        "weight_megabytes": round(weights / 1e6, 1),
         "from_trials": sum(map(len, costs.values())),
         "unknown_trials": unknown + pending,
     }
@@ -154,13 +163,14 @@ def _kind(trial: Any) -> tuple[str, str]:
 
 
 def estimate_text(found: dict[str, Any]) -> list[str]:
+    disk = f"disk: about {found['result_megabytes']:.0f} MB of results"
     if not found["from_trials"]:
-        return ["time: unknown until a first trial of each network is recorded"]
+        return [disk, "time and weights: unknown until a trial of each network is recorded"]
     said = f"time: about {found['device_hours']:.2f} device hours left"
     said += f" (from {found['from_trials']} recorded trials)"
     if found["unknown_trials"]:
         said += f", not counting {found['unknown_trials']} trials of which none is recorded yet"
-    return [said]
+    return [f"{disk}, {found['weight_megabytes']:.0f} MB more with --keep-weights", said]
 
 
 def status(tracker: Tracker) -> list[dict[str, Any]]:

@@ -200,6 +200,7 @@ class Trial:
             "device_seconds": self._device_seconds,
             "step_seconds": self.seconds / max(1, self.epoch * len(self.batches)),
             "gradient_evaluations": self.gradient_evaluations,
+            "parameters": sum(p.numel() for p in self.model.parameters()),
         }
         if not self.diverged:
             metrics |= {n: v[-1] for n, v in self.history.items() if not math.isnan(v[-1])}
