@@ -151,3 +151,22 @@ def test_low_precision_is_switched_off():
     plain = c.gradient_of(methods.build("infomcr", alpha=0.05))
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(c.gradient_of(methods.build("infomcr", alpha=0.05)), plain)
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_products_are_in_full_precision(network):
+    """TF32 keeps three digits of a difference that lives in the fifth; and it is put back after."""
+    c, seen = case(network, dtype=torch.float32), set()
+    backends = (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.mkldnn.matmul)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        outside = [b.fp32_precision for b in backends]
+        c.model.register_forward_pre_hook(
+            lambda *_: seen.update(b.fp32_precision for b in backends)
+        )
+        c.gradient_of(methods.build("infomcr"))
+        assert seen == {"ieee"}
+        assert [b.fp32_precision for b in backends] == outside
+    finally:
+        torch.set_float32_matmul_precision(before)

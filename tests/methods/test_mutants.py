@@ -54,6 +54,7 @@ OWN = {
         ),
         parts(test_batchnorm.test_infomcr_with_full_batch_statistics_moves_them_by_the_whole_batch),
         parts(test_infomcr.test_low_precision_is_switched_off),
+        parts(test_infomcr.test_products_are_in_full_precision, "mlp"),
         parts(test_infomcr.test_ghost_declines_layers_and_losses),
         *[
             parts(test_infomcr.test_ghost_declines_what_it_cannot_do, make)

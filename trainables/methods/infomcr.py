@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -13,6 +13,15 @@ from trainables.methods import ghost
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem
 from trainables.registry import Count, Fraction, NonNegative
+
+_DEVICES: Any = torch.backends
+_BACKENDS = (
+    _DEVICES.cuda.matmul,
+    _DEVICES.cudnn.conv,
+    _DEVICES.cudnn.rnn,
+    _DEVICES.mkldnn.matmul,
+    _DEVICES.mkldnn.conv,
+)
 
 Phases = Literal["111", "011", "001", "100", "010"]
 
@@ -144,14 +153,18 @@ class InfoMCR(Method):
 
 @contextmanager
 def full_precision(problem: Problem) -> Iterator[None]:
-    """No autocast and no TF32: the difference, alpha H g, would drown in 10-bit mantissas."""
+    """No autocast, no TF32 or bfloat16 products.
+
+    The difference, alpha H g, would drown in their 8 to 11 significant bits.
+    """
     if problem.inputs.is_floating_point():
         problem.inputs = problem.inputs.to(problem.params[0].dtype)
-    matmul, conv = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    before = [backend.fp32_precision for backend in _BACKENDS]
+    for backend in _BACKENDS:
+        backend.fp32_precision = "ieee"
     try:
         with torch.autocast(problem.inputs.device.type, enabled=False):
             yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = matmul
-        torch.backends.cudnn.allow_tf32 = conv
+        for backend, precision in zip(_BACKENDS, before, strict=True):
+            backend.fp32_precision = precision

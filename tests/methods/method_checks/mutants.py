@@ -333,7 +333,8 @@ MUTANTS: list[Mutant] = [
     ),
     *of("infomcr", "infomcr:InfoMCR.evaluations", ("else 3.0", "else 2.0")),
     *of("infomcr", "infomcr:InfoMCR.splits", ("self.num_splits // self.workers", "self.num_splits")),
-    *of("infomcr", "infomcr:full_precision", ("enabled=False", "enabled=True")),
+    *of("infomcr", "infomcr:full_precision", ("enabled=False", "enabled=True"),
+        ('backend.fp32_precision = "ieee"', "pass"), ("backend.fp32_precision = precision", "pass")),
     *of(
         "infomcr", "ghost:gradient",
         ("layer.d.mul_(1 + beta)", "layer.d.mul_(beta)"),
