@@ -1,8 +1,10 @@
 """The checks can fail: each notices the mistakes that are meant for it."""
 
 import pytest
-from measure_checks import CHECKS
-from measure_checks.mutation import MUTANTS, mutated
+from measure_checks import CHECKS, mutants_curvature, mutants_landscape
+from measure_checks.mutation import mutated
+
+MUTANTS = [*mutants_curvature.MUTANTS, *mutants_landscape.MUTANTS]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[f"{m.module}: {m.new}" for m in MUTANTS])
