@@ -30,6 +30,10 @@ ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "600",
 }
+AGENTS = (
+    "dashboard-agent-listen", "dashboard-agent-grpc", "runtime-env-agent", "metrics-export"
+)  # fmt: skip
+"""Processes of a node whose ports must be its own, since the nodes share a machine."""
 
 
 def _free_port() -> int:
@@ -60,7 +64,7 @@ class Raylets:
             process = subprocess.Popen(
                 [
                     ray, "start", "--block", "--num-gpus=0", *arguments,
-                    f"--dashboard-agent-listen-port={_free_port()}",  # the nodes share a machine
+                    *(f"--{agent}-port={_free_port()}" for agent in AGENTS),
                 ],
                 env={**os.environ, **ENVIRONMENT},
                 stdout=out, stderr=out, start_new_session=True,

@@ -20,6 +20,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
+AGENTS = (
+    "dashboard-agent-listen", "dashboard-agent-grpc", "runtime-env-agent", "metrics-export"
+)  # fmt: skip
 
 
 def free_port() -> int:
@@ -72,8 +75,9 @@ class Nodes:
             process = subprocess.Popen(
                 [
                     str(BIN / "ray"), "start", "--block", "--num-gpus=0", *arguments,
-                    # Its usual port is the other nodes' too: then this one would not start.
-                    f"--dashboard-agent-listen-port={free_port()}",
+                    # Usual ports are the other nodes' too; and for an agent that chooses its
+                    # own a raylet waits 15 seconds, not enough on a busy machine.
+                    *(f"--{agent}-port={free_port()}" for agent in AGENTS),
                 ],
                 env=self.environment, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip

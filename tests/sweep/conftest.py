@@ -24,6 +24,11 @@ ENVIRONMENT = {
 }
 
 
+AGENTS = (
+    "dashboard-agent-listen", "dashboard-agent-grpc", "runtime-env-agent", "metrics-export"
+)  # fmt: skip
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -53,8 +58,9 @@ def ray_address(_environment: None) -> Iterator[str]:
                     ray, "start", "--head", "--block", f"--port={address.rpartition(':')[2]}",
                     "--num-cpus=2", "--num-gpus=0", "--include-dashboard=false",
                     f"--temp-dir={folder}",
-                    # Their usual ports may be another Ray's on this machine: then none starts.
-                    f"--dashboard-agent-listen-port={_free_port()}",
+                    # Usual ports may be another Ray's; and for an agent that chooses its own a
+                    # raylet waits 15 seconds, not enough on a busy machine.
+                    *(f"--{agent}-port={_free_port()}" for agent in AGENTS),
                     f"--ray-client-server-port={_free_port()}",
                 ],
                 env={**os.environ, **ENVIRONMENT},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -45,12 +46,13 @@ def results(folder: Path) -> dict[str, TrialResult]:
 
 def crew(address: str) -> list[psutil.Process]:
     """Ray Train's workers in the Ray at ``address``, and in no other."""
-    return [
-        process
-        for process in psutil.process_iter()
-        if "RayTrainWorker" in process.name() + " ".join(process.cmdline())
-        and any(address in word for word in process.parents()[0].cmdline())
-    ]
+    found, port = [], f":{address.rpartition(':')[2]}"
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it may just have ended
+            raylet = " ".join(process.parents()[0].cmdline()) if process.ppid() > 1 else ""
+            if "RayTrainWorker" in " ".join(process.cmdline()) and port in raylet:
+                found.append(process)
+    return found
 
 
 def test_a_full_cluster_finishes_and_each_trial_is_the_one_that_one_worker_trains(
