@@ -10,6 +10,7 @@ processors to Ray, so this measures the sweep's own cost of distributing.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import socket
@@ -36,23 +37,27 @@ AGENTS = (
 """Processes of a node whose ports must be its own, since the nodes share a machine."""
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    """Distinct ones: all are held while they are looked for."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 class Raylets:
     """A head without CPUs and ``count`` raylets of one CPU, on ports of their own."""
 
     def __init__(self, count: int) -> None:
-        self.address = f"127.0.0.1:{_free_port()}"
+        self._ports = _free_ports(2 + len(AGENTS) * (count + 1))
+        self.address = f"127.0.0.1:{self._ports.pop()}"
         self._folder = tempfile.TemporaryDirectory(prefix="ray-")
         self._processes: list[subprocess.Popen[bytes]] = []
         self._start(
             "--head", f"--port={self.address.rpartition(':')[2]}", "--num-cpus=0",
             "--include-dashboard=false", f"--temp-dir={self._folder.name}",
-            f"--ray-client-server-port={_free_port()}",
+            f"--ray-client-server-port={self._ports.pop()}",
         )  # fmt: skip
         for _ in range(count):
             self._start(f"--address={self.address}", "--num-cpus=1")
@@ -64,7 +69,7 @@ class Raylets:
             process = subprocess.Popen(
                 [
                     ray, "start", "--block", "--num-gpus=0", *arguments,
-                    *(f"--{agent}-port={_free_port()}" for agent in AGENTS),
+                    *(f"--{agent}-port={self._ports.pop()}" for agent in AGENTS),
                 ],
                 env={**os.environ, **ENVIRONMENT},
                 stdout=out, stderr=out, start_new_session=True,

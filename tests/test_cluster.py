@@ -5,6 +5,7 @@ The head has no CPUs, as in cluster.yaml, so that every trial runs on another no
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -25,10 +26,13 @@ AGENTS = (
 )  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Distinct ones: all are held while they are looked for."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 class Nodes:
@@ -50,7 +54,9 @@ class Nodes:
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
         self.processes: list[subprocess.Popen[bytes]] = []
-        port, self.dashboard = free_port(), free_port()
+        # Enough for every node; one socket after another would find some of them twice.
+        self.ports = free_ports(30)
+        port, self.dashboard = self.ports.pop(), self.ports.pop()
         self.address = f"127.0.0.1:{port}"
         shown = (
             [
@@ -65,7 +71,7 @@ class Nodes:
             f"--port={port}",
             "--num-cpus=0",
             f"--temp-dir={folder / 'ray'}",
-            f"--ray-client-server-port={free_port()}",
+            f"--ray-client-server-port={self.ports.pop()}",
             *shown,
         )
 
@@ -77,7 +83,7 @@ class Nodes:
                     str(BIN / "ray"), "start", "--block", "--num-gpus=0", *arguments,
                     # Usual ports are the other nodes' too; and for an agent that chooses its
                     # own a raylet waits 15 seconds, not enough on a busy machine.
-                    *(f"--{agent}-port={free_port()}" for agent in AGENTS),
+                    *(f"--{agent}-port={self.ports.pop()}" for agent in AGENTS),
                 ],
                 env=self.environment, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -38,16 +39,20 @@ def _environment() -> Iterator[None]:
         yield
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    """Distinct ones: all are held while they are looked for."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 @pytest.fixture(scope="session")
 def ray_address(_environment: None) -> Iterator[str]:
     """A running Ray of two CPUs: starting one costs more than most tests."""
-    address = f"127.0.0.1:{_free_port()}"
+    ports = _free_ports(2 + len(AGENTS))
+    address = f"127.0.0.1:{ports.pop()}"
     ray = str(Path(sys.executable).with_name("ray"))
     # The path of a socket has at most 107 characters, so not below pytest's folder.
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:
@@ -60,8 +65,8 @@ def ray_address(_environment: None) -> Iterator[str]:
                     f"--temp-dir={folder}",
                     # Usual ports may be another Ray's; and for an agent that chooses its own a
                     # raylet waits 15 seconds, not enough on a busy machine.
-                    *(f"--{agent}-port={_free_port()}" for agent in AGENTS),
-                    f"--ray-client-server-port={_free_port()}",
+                    *(f"--{agent}-port={ports.pop()}" for agent in AGENTS),
+                    f"--ray-client-server-port={ports.pop()}",
                 ],
                 env={**os.environ, **ENVIRONMENT},
                 stdout=out,
