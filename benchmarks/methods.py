@@ -39,6 +39,7 @@ if __name__ == "__main__" and sys.platform == "linux" and not SETTINGS.keys() <=
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
+from torch.overrides import TorchFunctionMode  # noqa: E402
 
 from benchmarks.report import publish  # noqa: E402
 from trainables import methods, models  # noqa: E402
@@ -92,6 +93,25 @@ ROWS = [
 ]
 
 
+class SiLUForReLU(TorchFunctionMode):
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (functional.relu, torch.relu):
+            return functional.silu(args[0])
+        return func(*args, **(kwargs or {}))
+
+
+class Smooth(nn.Module):
+    """A network with SiLU wherever it calls ReLU."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        with SiLUForReLU():
+            return self.network(x)
+
+
 @dataclass
 class Bench:
     """A network, a batch and the clock of its device."""
@@ -116,12 +136,7 @@ class Bench:
 
     def smooth(self) -> Bench:
         """The same with SiLU for ReLU."""
-        model = copy.deepcopy(self.model)
-        for parent in list(model.modules()):
-            for name, child in parent.named_children():
-                if isinstance(child, nn.ReLU):
-                    setattr(parent, name, nn.SiLU())
-        return Bench(self.title, model, self.inputs, self.targets)
+        return Bench(self.title, Smooth(copy.deepcopy(self.model)), self.inputs, self.targets)
 
     def step_of(self, method: Method, model: nn.Module | None = None) -> Callable[[], None]:
         """One optimizer step with ``method``, on a copy of the network."""
