@@ -135,7 +135,7 @@ def test_a_sweep_runs_on_another_node_of_a_cluster_that_asks_for_a_token(nodes: 
     done = nodes.sweep("run", "infomcr/claim_time", "--address", nodes.address, "--storage", "s")
     assert done.returncode == 0, done.stderr
     status = nodes.sweep("status", "--storage", "s", "--format", "json")
-    assert "failed" not in status.stdout
+    assert [row["failed"] for row in json.loads(status.stdout)] == [0]
     results = list((nodes.folder / "s" / "trials").glob("*/result.json"))
     assert len(results) == 2
     assert {json.loads(path.read_text())["status"] for path in results} == {"done"}
