@@ -12,7 +12,9 @@ import contextlib
 import json
 import logging
 import os
+import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -351,6 +353,7 @@ def _ray(settings: Settings) -> Iterator[Cluster]:
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level=logging.ERROR,
+            runtime_env=_quoted_python(),
         )
     except Exception as error:  # Ray raises plain Exceptions too
         reason = str(error).strip().splitlines()[0]
@@ -362,6 +365,12 @@ def _ray(settings: Settings) -> Iterator[Cluster]:
         yield present()
     finally:
         ray.shutdown()
+
+
+def _quoted_python() -> dict[str, str] | None:
+    """Ray starts workers through a shell and does not quote Python's path: a space would end it."""
+    quoted = shlex.quote(sys.executable)
+    return None if quoted == sys.executable else {"py_executable": quoted}
 
 
 def _has_token() -> bool:

@@ -71,7 +71,7 @@ class Nodes:
             f"--port={port}",
             "--num-cpus=0",
             f"--temp-dir={folder / 'ray'}",
-            f"--ray-client-server-port={self.ports.pop()}",
+            "--ray-client-server-port=0",
             *shown,
         )
 

@@ -66,7 +66,7 @@ def ray_address(_environment: None) -> Iterator[str]:
                     # Usual ports may be another Ray's; and for an agent that chooses its own a
                     # raylet waits 15 seconds, not enough on a busy machine.
                     *(f"--{agent}-port={ports.pop()}" for agent in AGENTS),
-                    f"--ray-client-server-port={ports.pop()}",
+                    "--ray-client-server-port=0",  # it would start through an unquoted shell
                 ],
                 env={**os.environ, **ENVIRONMENT},
                 stdout=out,
