@@ -57,7 +57,7 @@ class Raylets:
         self._start(
             "--head", f"--port={self.address.rpartition(':')[2]}", "--num-cpus=0",
             "--include-dashboard=false", f"--temp-dir={self._folder.name}",
-            "--ray-client-server-port=0",
+            f"--ray-client-server-port={self._ports.pop()}",
         )  # fmt: skip
         for _ in range(count):
             self._start(f"--address={self.address}", "--num-cpus=1")

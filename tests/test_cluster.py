@@ -53,6 +53,9 @@ class Nodes:
             "OMP_NUM_THREADS": "1",
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
+        # Ray starts processes through a shell without quoting, and a checkout may lie in a path
+        # with a space; sys.prefix by another name has none.
+        (folder / "python").symlink_to(sys.prefix)
         self.processes: list[subprocess.Popen[bytes]] = []
         # Enough for every node; one socket after another would find some of them twice.
         self.ports = free_ports(30)
@@ -71,7 +74,7 @@ class Nodes:
             f"--port={port}",
             "--num-cpus=0",
             f"--temp-dir={folder / 'ray'}",
-            "--ray-client-server-port=0",
+            f"--ray-client-server-port={self.ports.pop()}",
             *shown,
         )
 
@@ -80,7 +83,8 @@ class Nodes:
         with log.open("w") as out:
             process = subprocess.Popen(
                 [
-                    str(BIN / "ray"), "start", "--block", "--num-gpus=0", *arguments,
+                    str(self.folder / "python" / "bin" / "python"), "-m", "ray.scripts.scripts",
+                    "start", "--block", "--num-gpus=0", *arguments,
                     # Usual ports are the other nodes' too; and for an agent that chooses its
                     # own a raylet waits 15 seconds, not enough on a busy machine.
                     *(f"--{agent}-port={self.ports.pop()}" for agent in AGENTS),

@@ -53,20 +53,24 @@ def ray_address(_environment: None) -> Iterator[str]:
     """A running Ray of two CPUs: starting one costs more than most tests."""
     ports = _free_ports(2 + len(AGENTS))
     address = f"127.0.0.1:{ports.pop()}"
-    ray = str(Path(sys.executable).with_name("ray"))
     # The path of a socket has at most 107 characters, so not below pytest's folder.
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        # Ray starts processes through a shell without quoting, and a checkout may lie in a path
+        # with a space; sys.prefix by another name has none.
+        prefix = Path(folder) / "python"
+        prefix.symlink_to(sys.prefix)
         log = Path(folder) / "start.log"
         with log.open("w") as out:
             head = subprocess.Popen(
                 [
-                    ray, "start", "--head", "--block", f"--port={address.rpartition(':')[2]}",
+                    str(prefix / "bin" / "python"), "-m", "ray.scripts.scripts",
+                    "start", "--head", "--block", f"--port={address.rpartition(':')[2]}",
                     "--num-cpus=2", "--num-gpus=0", "--include-dashboard=false",
                     f"--temp-dir={folder}",
                     # Usual ports may be another Ray's; and for an agent that chooses its own a
                     # raylet waits 15 seconds, not enough on a busy machine.
                     *(f"--{agent}-port={ports.pop()}" for agent in AGENTS),
-                    "--ray-client-server-port=0",  # it would start through an unquoted shell
+                    f"--ray-client-server-port={ports.pop()}",
                 ],
                 env={**os.environ, **ENVIRONMENT},
                 stdout=out,
