@@ -312,12 +312,11 @@ def _patience(cluster: Cluster, request: Request, watcher: Watcher) -> Patience:
     """What a sweep says when its trials get no room: others hold it, or nodes are still coming."""
 
     def sentence() -> str | None:
-        now = present()
-        return (
-            None
-            if reserved(request)
-            else replace(cluster, nodes=now.nodes).waiting(request, free())
-        )
+        now, unheld = present(), free()
+        idle = all(0 < now.total(kind) <= unheld.get(kind, 0.0) for kind in request.bundle)
+        if reserved(request) or (idle and now.room(request)):
+            return None  # it is starting, not waiting
+        return replace(cluster, nodes=now.nodes).waiting(request, unheld)
 
     return Patience(sentence, watcher.said)
 
