@@ -48,18 +48,22 @@ def _parquet(record: Record, path: Path) -> None:
 
 
 def _csv(record: Record, path: Path) -> None:
-    import pyarrow as pa
     from pyarrow import csv
 
-    table = _rows(record)
-    plain = [
-        table[name].cast(pa.string()) if pa.types.is_dictionary(table[name].type) else table[name]
-        for name in table.column_names
-    ]
-    csv.write_csv(pa.table(dict(zip(table.column_names, plain, strict=True))), path)
+    csv.write_csv(_rows(record), path)
+
+
+def _plain(table):  # type: ignore[no-untyped-def]
+    import pyarrow as pa
+
+    strings = [pa.string() if pa.types.is_dictionary(f.type) else f.type for f in table.schema]
+    return table.cast(pa.schema(zip(table.column_names, strings, strict=True)))
 
 
 def _rows(record: Record):  # type: ignore[no-untyped-def]
-    return record.metrics.join(record.runs, "trial_id").sort_by(
-        [("trial_id", "ascending"), ("metric", "ascending")]
+    """A row a trial and metric; plain strings, because Arrow neither sorts dictionaries nor CSV."""
+    return (
+        _plain(record.metrics)
+        .join(_plain(record.runs), "trial_id")
+        .sort_by([("trial_id", "ascending"), ("metric", "ascending")])
     )

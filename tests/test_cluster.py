@@ -129,6 +129,7 @@ def nodes(request: pytest.FixtureRequest) -> Iterator[Nodes]:
             cluster.close()
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_on_another_node_of_a_cluster_that_asks_for_a_token(nodes: Nodes) -> None:
     nodes.join(cpus=2)
     refused = nodes.sweep(

@@ -33,9 +33,9 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory, ray_address: str) -> str:
-    """The storage of a finished sweep of TINY."""
+    """The storage of a finished sweep of TINY, as the command shrinks it."""
     folder = tmp_path_factory.mktemp("finished")
-    run_sweep(TINY, folder, ray_address)
+    run_sweep(search_spaces.apply(TINY, "smoke"), folder, ray_address)
     return str(folder / "results")
 
 

@@ -15,7 +15,14 @@ from sweep.record import Record
 from sweep.run import Settings, run
 from sweep.tracking import Tracker, default_uri
 
-RUNNABLE = [artifact for artifact in search_spaces.artifacts() if not artifact.blocked]
+QUICK = ("amp/figure6", "nrs/figure1", "infomcr/claim_time")
+"""A figure of maps, one of curves with stages, and a table: the small version for every run."""
+
+RUNNABLE = [
+    pytest.param(artifact, marks=[] if artifact.id in QUICK else pytest.mark.slow, id=artifact.id)
+    for artifact in search_spaces.artifacts()
+    if not artifact.blocked
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +43,7 @@ def finished(artifact: Artifact, storage: str, address: str) -> tuple[Plan, Reco
     return plan, tracker.with_curves(plan, record)
 
 
-@pytest.mark.parametrize("artifact", RUNNABLE, ids=lambda artifact: artifact.id)
+@pytest.mark.parametrize("artifact", RUNNABLE)
 def test_from_plan_to_table(
     artifact: Artifact, storage: str, ray_address: str, tmp_path: Path
 ) -> None:

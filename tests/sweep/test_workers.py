@@ -55,6 +55,7 @@ def crew(address: str) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 def test_a_full_cluster_finishes_and_each_trial_is_the_one_that_one_worker_trains(
     tmp_path: Path, ray_address: str
 ) -> None:
