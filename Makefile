@@ -1,6 +1,9 @@
 # make demo | test | test-slow | lint | types | bench | .venv
 # Needs Python 3.11 or newer (PYTHON=python3.12 names another) and nothing else.
 
+# A sweep starts many processes, and each would compile torch, ray and mlflow anew (3 s, not 1).
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 BIN := .venv/bin
 ARTIFACT ?= compare/methods

@@ -76,7 +76,10 @@ METHODS = Artifact(
     ),
     presets={
         "smoke": adjusted(
-            SMOKE, {"epochs": 25, "data.subset": None}, {"model": {"*": "mlp"}}, seeds=3
+            SMOKE,
+            {"epochs": 50, "batch_size": 32, "data.subset": None},
+            {"model": {"*": "mlp"}},
+            seeds=3,
         ),
     },
 )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 if TYPE_CHECKING:
-    from sweep.run import _Reporter
+    from sweep.reporter import Reporter
 
-_reporters: dict[int, _Reporter] = {}
+_reporters: dict[int, Reporter] = {}
 _numbers = itertools.count()
 
 
@@ -22,7 +22,7 @@ class Listener(tune.Callback):
     holds connections that cannot be pickled; so the callback carries only a number.
     """
 
-    def __init__(self, reporter: _Reporter) -> None:
+    def __init__(self, reporter: Reporter) -> None:
         self._number = next(_numbers)
         _reporters[self._number] = reporter
 

@@ -26,6 +26,7 @@ from sweep.aggregate import SelectionRule
 from sweep.placement import Cluster, Patience, Request, ResourceError, free, present, reserved
 from sweep.plan import Plan, PlannedTrial, gradients_per_step, plan
 from sweep.record import Record
+from sweep.reporter import Reporter
 from sweep.tracking import Tracker
 from trainables import data
 from trainables.result import TrialResult
@@ -108,7 +109,7 @@ def run(
             found = _in_storage(planned, missing, storage)
             if (found or missing) and not parent:
                 parent = tracker.start_sweep(artifact.id, preset, selection.name, artifact.title)
-            tags = _Tags(planned, parent)
+            tags = Tags(planned, parent)
             if found:
                 for trial, result in found:
                     tracker.track(trial, result, tags.of(trial))
@@ -131,9 +132,9 @@ def run(
             attempted |= {trial.trial_id for trial in todo}
             slots = max(cluster.slots(request, settings.concurrency) for request in set(requests))
             watcher.wave(planned, todo, slots)
-            reporter = _Reporter(todo, storage, tracker, tags, watcher)
-            reporter.patience = _patience(cluster, requests[0], watcher)
-            _tune(planned, todo, settings, slots, reporter, trainable)
+            patience = _patience(cluster, requests[0], watcher)
+            with Reporter(todo, storage, tracker, tags, watcher, patience) as reporter:
+                _tune(planned, todo, settings, slots, reporter, trainable)
             if reporter.error is not None:
                 raise reporter.error
             if reporter.unfinished:
@@ -144,7 +145,7 @@ def run(
 
 
 @dataclass(frozen=True)
-class _Tags:
+class Tags:
     """MLflow tags that say what a trial was run for."""
 
     plan: Plan
@@ -193,63 +194,11 @@ def _in_storage(
     return found
 
 
-def _join(planned: Plan, record: Record, tracker: Tracker, tags: _Tags) -> None:
+def _join(planned: Plan, record: Record, tracker: Tracker, tags: Tags) -> None:
     """Trials that another artifact trained also get this one's tags."""
     for trial in planned.trials:
         if record.status(trial.trial_id) in ("done", "diverged"):
             tracker.join(trial, tags.of(trial))
-
-
-class _Reporter:
-    """Hears from Ray Tune, in the driver: reads results from storage, tracks and shows them."""
-
-    def __init__(
-        self,
-        todo: Sequence[PlannedTrial],
-        storage: Storage,
-        tracker: Tracker,
-        tags: _Tags,
-        watcher: Watcher,
-    ) -> None:
-        self.unfinished = {trial.trial_id: trial for trial in todo}
-        self.error: Exception | None = None
-        self._storage, self._tracker, self._tags = storage, tracker, tags
-        self._watcher = watcher
-        self.patience: Patience | None = None
-
-    def heard(self, report: Mapping[str, Any]) -> None:
-        trial = self.unfinished.get(report.get("identity", ""))
-        if trial is None:
-            return
-        if "outcome" not in report:
-            self._watcher.running(trial, report["epoch"], report["epochs"])
-        elif report["outcome"] == "failed":
-            self.failed(trial.trial_id, report["error"])
-        else:
-            self._finished(trial)
-
-    def failed(self, trial_id: str, error: str) -> None:
-        trial = self.unfinished.pop(trial_id, None)
-        if trial is not None:
-            self._guarded(self._tracker.track_failure, trial, error, self._tags.of(trial))
-            self._watcher.finished(trial, f"failed: {error}", None)
-
-    def _finished(self, trial: PlannedTrial) -> None:
-        result = read_result(self._storage.below(f"trials/{trial.trial_id}"))
-        if result is None:
-            raise FileNotFoundError(f"trial {trial.trial_id} reported an end but left no result")
-        self._guarded(self._tracker.track, trial, result, self._tags.of(trial))
-        del self.unfinished[trial.trial_id]
-        self._watcher.finished(trial, result.status, result)
-
-    def _guarded(self, write: Callable[..., None], *arguments: Any) -> None:
-        """A tracking store that goes away mid-sweep must not cost a trial: storage has it."""
-        try:
-            write(*arguments)
-        except Exception as error:
-            if self.error is None:
-                self._watcher.said(f"{error}; results stay in storage and are recorded next time")
-            self.error = error
 
 
 def _tune(
@@ -257,7 +206,7 @@ def _tune(
     todo: Sequence[PlannedTrial],
     settings: Settings,
     slots: int,
-    reporter: _Reporter,
+    reporter: Reporter,
     trainable: type | None,
 ) -> None:
     from ray import tune

@@ -27,7 +27,7 @@ from trainables.group import ALONE, Group
 from trainables.measuring import Request, measure_now
 from trainables.methods.base import Output, Progress
 from trainables.result import TrialResult, best_epoch, provenance
-from trainables.seeding import derive
+from trainables.seeding import derive, reseed
 from trainables.storage import Storage
 from trainables.stored import CHECKPOINT, read_result, read_weights, write_result, write_weights
 
@@ -146,7 +146,7 @@ class Trial:
         config = self.config
         noise.manual_seed(derive(config.seed, "method", step))
         worker = (self.group.rank,) if self.group.rank else ()
-        torch.manual_seed(derive(config.seed, "dropout", step, *worker))
+        reseed(self.device, derive(config.seed, "dropout", step, *worker))
         if self.method.local_generator is not None:
             self.method.local_generator.manual_seed(derive(config.seed, "worker", step, *worker))
         self.method.reduced = False
