@@ -18,7 +18,7 @@ from search_spaces.spec import Artifact, Cell, Stage
 from sweep.aggregate import SelectionRule, winner
 from sweep.record import Record
 from trainables.config import TrialConfig, merge
-from trainables.measuring import Request
+from trainables.request import Request
 
 HELD_OUT = 0.1
 """Fraction held out under ``--selection validation`` where the paper held out nothing."""

@@ -28,7 +28,6 @@ from sweep.plan import Plan, PlannedTrial, gradients_per_step, plan
 from sweep.record import Record
 from sweep.reporter import Reporter
 from sweep.tracking import Tracker
-from trainables import data
 from trainables.result import TrialResult
 from trainables.storage import Storage
 from trainables.stored import RESULT, read_result
@@ -174,6 +173,8 @@ def _check_data(todo: Sequence[PlannedTrial], settings: Settings) -> None:
     """
     if settings.address or os.environ.get("RAY_ADDRESS"):
         return
+    from trainables import data
+
     sources = [trial.config.data.source for trial in todo]
     for source in {source.model_dump_json(): source for source in sources}.values():
         data.load(source.name, settings.execution.get("data_dir"), **source.options)

@@ -12,7 +12,7 @@ import torch
 from trainables import checkpoint, train
 from trainables.__main__ import main
 from trainables.config import TrialConfig
-from trainables.measuring import Request
+from trainables.request import Request
 from trainables.result import TrialResult
 from trainables.storage import Storage
 from trainables.stored import CHECKPOINT, RESULT, WEIGHTS

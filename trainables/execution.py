@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from trainables.measuring import Request
+from trainables.request import Request
 
 
 @dataclass(frozen=True)

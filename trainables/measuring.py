@@ -1,4 +1,4 @@
-"""Measures on a trial's model: what is asked for, when it is due, on which images.
+"""Measures on a trial's model, as its `trainables.request.Request` asks.
 
 Measuring happens between epochs, in evaluation mode, without augmentation, off
 the training clock and with noise of its own; it never changes a trial's numbers
@@ -8,8 +8,6 @@ and is no part of its identity.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,44 +15,8 @@ from torch import Tensor, nn
 from trainables.data.loader import Batches
 from trainables.measures import measure
 from trainables.measures.base import LossFn
+from trainables.request import Request
 from trainables.seeding import derive
-
-
-@dataclass(frozen=True)
-class Request:
-    """A measure of a trial, recorded under ``label`` (default: the measure's name).
-
-    Attributes:
-        name, options: In `trainables.measures`.
-        split: The images it is measured on.
-        samples: At most so many, the first ones; None: all.
-        batch_size: None: the trial's.
-        at: Fractions of the training, 1 being its end; each means the nearest epoch's end.
-    """
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    label: str = ""
-    split: Literal["train", "validation", "test"] = "train"
-    samples: int | None = None
-    batch_size: int | None = None
-    at: tuple[float, ...] = (1.0,)
-
-    @property
-    def key(self) -> str:
-        return self.label or self.name
-
-    def due(self, epoch: int, epochs: int) -> bool:
-        """Whether it is measured when ``epoch`` of ``epochs`` is done."""
-        return epoch in {max(1, round(part * epochs)) for part in self.at}
-
-    def within(self, recorded: Mapping[str, Any]) -> bool:
-        """Whether metrics ``recorded`` of a trial have it."""
-        return any(name == self.key or name.startswith(_parts(self.key)) for name in recorded)
-
-
-def _parts(key: str) -> tuple[str, ...]:
-    return f"{key}/", f"{key}@"
 
 
 def measure_now(

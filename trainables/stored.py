@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
-
-from trainables import checkpoint
-from trainables.measuring import Request
+from trainables.request import Request
 from trainables.result import TrialResult
 from trainables.storage import Storage
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.pt"
@@ -42,11 +43,15 @@ def write_result(storage: Storage, result: TrialResult) -> TrialResult:
 
 def write_weights(storage: Storage, model: nn.Module, epoch: int) -> None:
     """Keep the weights after ``epoch``."""
+    from trainables import checkpoint
+
     checkpoint.save(storage, WEIGHTS, {"epoch": epoch, "model": model.state_dict()})
 
 
 def read_weights(storage: Storage, device: torch.device) -> tuple[int, dict[str, Tensor]] | None:
     """The kept weights and their epoch; None if none were kept."""
+    from trainables import checkpoint
+
     if not storage.exists(WEIGHTS):
         return None
     state = checkpoint.load(storage, WEIGHTS, device)

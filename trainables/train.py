@@ -24,8 +24,9 @@ from trainables.config import TrialConfig
 from trainables.evaluate import evaluate
 from trainables.execution import HERE, Execution, reproducible
 from trainables.group import ALONE, Group
-from trainables.measuring import Request, measure_now
+from trainables.measuring import measure_now
 from trainables.methods.base import Output, Progress
+from trainables.request import Request
 from trainables.result import TrialResult, best_epoch, provenance
 from trainables.seeding import derive, reseed
 from trainables.storage import Storage

@@ -69,8 +69,7 @@ class AMP(Method):
     def step(self, problem: Problem) -> Output:
         loss, logits = problem.accumulate()
         delta = self.inner_gradient(problem)
-        torch._foreach_mul_(delta, self.inner_lr)
-        self.project(delta)
+        self.project(delta, self.inner_lr)
         with problem.displaced() as at:
             at.move(delta)
             for _ in range(self.inner_steps - 1):
@@ -93,13 +92,16 @@ class AMP(Method):
         clip(gradient, self.clip)
         return gradient
 
-    def project(self, delta: list[Tensor]) -> None:
-        """Into the ball: delta · min(1, epsilon / ‖delta‖), in place."""
+    def project(self, delta: list[Tensor], scale: float = 1.0) -> None:
+        """``scale`` · delta, pulled into the ball: times min(1, epsilon / its norm), in place."""
         if self.norm == "global":
-            torch._foreach_mul_(delta, (self.epsilon / (global_norm(delta) + TINY)).clamp(max=1))
+            torch._foreach_mul_(delta, self.shrinking(scale * global_norm(delta)) * scale)
             return
-        norms = torch.stack(torch._foreach_norm(delta))
-        torch._foreach_mul_(delta, list((self.epsilon / (norms + TINY)).clamp(max=1).unbind()))
+        norms = scale * torch.stack(torch._foreach_norm(delta))
+        torch._foreach_mul_(delta, list((self.shrinking(norms) * scale).unbind()))
+
+    def shrinking(self, norm: Tensor) -> Tensor:
+        return (self.epsilon / (norm + TINY)).clamp(max=1)
 
 
 @registry.register("rmp")

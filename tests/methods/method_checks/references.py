@@ -243,6 +243,7 @@ OPTIONS: dict[str, list[dict]] = {
         {"epsilon": 0.05},
         {"epsilon": 0.3, "inner_steps": 3, "inner_lr": 0.7},
         {"epsilon": 0.05, "norm": "per_tensor"},
+        {"epsilon": 0.05, "norm": "per_tensor", "inner_lr": 0.4},
         {"epsilon": 0.1, "norm": "per_tensor", "inner_steps": 2, "clip": 0.1},
         {"clip": 0.2},
         {"clip": 50.0, "inner_lr": 0.2},
