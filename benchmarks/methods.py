@@ -66,7 +66,7 @@ NOISE = (2.4, 2.05)
 ONE = (1.4, 1.05)
 
 ROWS = [
-    Row("erm", goals=(1.0, 1.0)),
+    Row("erm"),
     Row("sam", paper="2 (gradients)", goals=TWO),
     Row("usam", goals=TWO),
     Row("asam", goals=TWO),

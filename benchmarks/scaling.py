@@ -1,8 +1,9 @@
 """Weak scaling of a sweep over the nodes of a cluster, on one machine.
 
 1, 2 and 4 raylets with one CPU each, and as many trials that sleep as make each node work
-equally long: efficiency is the time of one raylet over that of n. Sleeping leaves the
-processors to Ray, so this measures the sweep's own cost of distributing.
+equally long: efficiency is the sleep of one raylet's trials over the time of the sweep. Sleeping
+leaves the processors to Ray, so this measures the sweep's own cost of distributing. Beside it stock
+Ray Tune with its MLflow callback.
 
     python -m benchmarks.scaling [--seconds 2] [--trials 10] [--raylets 1 2 4] [--save]
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import socket
 import subprocess
@@ -21,7 +21,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.orchestration import Clock, nothing
 from benchmarks.report import publish
+from sweep.aggregate import SELECTIONS
+from sweep.plan import PlannedTrial
+from sweep.run import Settings, run
+from sweep.tracking import Tracker, default_uri
+from trainables.config import TrialConfig
+from trainables.result import TrialResult
+from trainables.storage import Storage
+from trainables.stored import write_result
+from trainables.tune import TrialTrainable
 
 ENVIRONMENT = {
     "RAY_worker_niceness": "0",
@@ -64,11 +74,15 @@ class Raylets:
 
     def _start(self, *arguments: str) -> None:
         log = Path(self._folder.name) / f"start{len(self._processes)}.log"
-        ray = str(Path(sys.executable).with_name("ray"))
+        # Ray starts processes through a shell without quoting; this name of python has no space.
+        python = Path(self._folder.name) / "python"
+        if not python.is_symlink():
+            python.symlink_to(sys.prefix)
         with log.open("w") as out:
             process = subprocess.Popen(
                 [
-                    ray, "start", "--block", "--num-gpus=0", *arguments,
+                    str(python / "bin" / "python"), "-m", "ray.scripts.scripts",
+                    "start", "--block", "--num-gpus=0", *arguments,
                     *(f"--{agent}-port={self._ports.pop()}" for agent in AGENTS),
                 ],
                 env={**os.environ, **ENVIRONMENT},
@@ -87,52 +101,77 @@ class Raylets:
         self._folder.cleanup()
 
 
-def sweep(address: str, trials: int, seconds: float) -> float:
-    """Seconds from the first trial's start to the last one's end."""
+class Sleeper(TrialTrainable):
+    """A trial of which only the time is left; it leaves a result as every trial does."""
+
+    def _advance(self, asked: dict[str, Any]) -> dict[str, Any]:
+        began = time.time()
+        time.sleep(self._config["execution"]["seconds"])
+        config = TrialConfig(**asked["config"])
+        storage = Storage(self._config["storage"]).below(f"trials/{config.trial_id}")
+        fields = config.model_dump(mode="json")
+        write_result(storage, TrialResult(config.trial_id, "done", fields, {"began": began}, {}))
+        return self._final({"identity": config.trial_id, "outcome": "done"})
+
+
+class Span(Clock):
+    """From the first trial's start to the record of the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = float("inf"), 0.0
+
+    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
+        assert result is not None, outcome
+        self.first, self.last = min(self.first, result.metrics["began"]), time.time()
+
+    def said(self, sentence: str) -> None:
+        print(sentence, file=sys.stderr)
+
+    @property
+    def seconds(self) -> float:
+        return self.last - self.first
+
+
+def ours(address: str, trials: int, seconds: float, folder: Path) -> float:
+    """Wall seconds of a sweep of this package, with its record."""
+    span, storage = Span(), str(folder / "ours")
+    settings = Settings(storage, address, gpus=0, execution={"seconds": seconds})
+    tracker = Tracker(default_uri(storage))
+    run(
+        nothing(trials), "smoke", SELECTIONS["paper"], tracker, settings, span,
+        trainable=Sleeper,
+    )  # fmt: skip
+    return span.seconds
+
+
+def stock(address: str, trials: int, seconds: float, folder: Path) -> float:
+    """Wall seconds of stock Ray Tune: an actor a trial, Ray's own MLflow callback."""
     import ray
     from ray import tune
+    from ray.air.integrations.mlflow import MLflowLoggerCallback
 
-    from trainables.tune import TrialTrainable, reservation
+    def sleeper(config: dict[str, Any]) -> None:
+        began = time.time()
+        time.sleep(seconds)
+        tune.report({"began": began})
 
-    class Sleeper(TrialTrainable):
-        """A trial of which only the time is left."""
-
-        def step(self) -> dict[str, Any]:
-            began = time.time()
-            time.sleep(seconds)
-            return {"began": began, "ended": time.time(), "done": True}
-
-    class Ear(tune.Callback):
-        def on_trial_result(
-            self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any
-        ) -> None:
-            SPANS.append((result["began"], result["ended"]))
-
-    SPANS.clear()
-    option = {"config": {"workers": {"count": 1}}}
     ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     try:
-        with tempfile.TemporaryDirectory() as scratch:
-            tune.Tuner(
-                tune.with_resources(Sleeper, reservation),
-                param_space={
-                    "trial": tune.grid_search(
-                        [json.dumps({**option, "number": n}) for n in range(trials)]
-                    ),
-                    "worker": {"cpus": 1, "gpus": 0},
-                },
-                tune_config=tune.TuneConfig(reuse_actors=True),
-                run_config=tune.RunConfig(
-                    name="scaling", storage_path=scratch, callbacks=[Ear()], verbose=0
-                ),
-            ).fit()
+        uri = f"sqlite:///{folder / 'stock.db'}"
+        found = tune.Tuner(
+            tune.with_resources(sleeper, {"cpu": 1}),
+            param_space={"number": tune.grid_search(list(range(trials)))},
+            run_config=tune.RunConfig(
+                storage_path=str(folder / "stock"),
+                verbose=0,
+                callbacks=[MLflowLoggerCallback(tracking_uri=uri, experiment_name="stock")],
+            ),
+        ).fit()
+        ended = time.time()
     finally:
         ray.shutdown()
-    return max(end for _, end in SPANS) - min(start for start, _ in SPANS)
-
-
-SPANS: list[tuple[float, float]] = []
-"""Filled by Tune's callback, which is pickled on its way and so holds nothing itself."""
+    return ended - min(float(result.metrics["began"]) for result in found if result.metrics)
 
 
 def main() -> None:
@@ -145,28 +184,33 @@ def main() -> None:
     os.environ.update(ENVIRONMENT)
     rows = []
     for count in options.raylets:
-        raylets = Raylets(count)
-        try:
-            seconds = sweep(raylets.address, options.trials * count, options.seconds)
-        finally:
-            raylets.close()
         ideal = options.trials * options.seconds
-        rows.append(
-            {
-                "raylets": count,
-                "trials": options.trials * count,
-                "seconds": round(seconds, 2),
-                "efficiency": round(ideal / seconds, 3),
-            }
-        )
+        for name, sweep in (("this package", ours), ("stock Ray Tune", stock)):
+            raylets = Raylets(count)
+            try:
+                with tempfile.TemporaryDirectory() as folder:
+                    trials = options.trials * count
+                    seconds = sweep(raylets.address, trials, options.seconds, Path(folder))
+            finally:
+                raylets.close()
+            rows.append(
+                {
+                    "raylets": count,
+                    "sweep by": name,
+                    "trials": trials,
+                    "seconds": round(seconds, 2),
+                    "efficiency": round(ideal / seconds, 3),
+                }
+            )
     publish(
         "scaling",
         "Weak scaling of a sweep over raylets on one machine",
         rows,
         "ray",
+        "mlflow",
         notes=[
             f"one run; {options.trials} trials of {options.seconds:g} s sleep for each raylet of "
-            "one CPU; from the first trial's start to the last one's end",
+            "one CPU; from the first trial's start until the last is recorded in MLflow",
             "efficiency: the sleep of one raylet's trials over the time; to reach: 0.9 at 4",
         ],
         save=options.save,

@@ -6,6 +6,7 @@ and properties, its composition with a regularizer, and the files on single subj
 
 import pytest
 import test_batchnorm
+import test_bsam
 import test_composition
 import test_fa
 import test_infomcr
@@ -41,6 +42,7 @@ OWN = {
         parts(test_workers.test_local_perturbations_are_another_method, "sam"),
         parts(test_batchnorm.test_instance_normalization_that_tracks, "sam"),
     ],
+    "bsam": [parts(test_bsam.test_three_steps_of_the_published_rule)],
     "amp": [
         parts(test_workers.test_two_workers_do_what_one_does, "amp", {"epsilon": 0.1}),
         parts(test_workers.test_local_perturbations_are_another_method, "amp"),

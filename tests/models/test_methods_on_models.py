@@ -68,6 +68,30 @@ def test_one_step(name: str, method: str) -> None:
         torch.testing.assert_close(expected[0], inner(gradient, expected[1]), rtol=1e-4, atol=1e-6)
 
 
+LARGE = [name for name in models.names() if not name.endswith("_tiny") and name != "factorization"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGE)
+def test_every_method_steps_at_full_size(name: str) -> None:
+    """Weights stay, bit for bit, and every gradient is finite."""
+    torch.manual_seed(0)
+    model = models.build(name, num_classes=10, input_shape=(3, 32, 32))
+    parameters = list(model.parameters())
+    before = [p.detach().clone() for p in parameters]
+    inputs, targets = torch.randn(4, 3, 32, 32), torch.arange(4)
+    for method in methods.names():
+        rule = methods.build(method, **({"num_splits": 2} if method == "infomcr" else {}))
+        rule.begin(model)
+        noise = torch.Generator().manual_seed(1)
+        out = rule.gradient(model, nn.functional.cross_entropy, inputs, targets, generator=noise)
+        assert out.loss.isfinite(), method
+        for p, start in zip(parameters, before, strict=True):
+            assert p.grad is not None
+            assert p.grad.isfinite().all(), method
+            assert torch.equal(p, start), method
+
+
 def derivative(
     method: str, model: nn.Module, parameters: list[nn.Parameter], seed: int
 ) -> tuple[Tensor, list[Tensor]]:

@@ -17,7 +17,7 @@ from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem
 from trainables.methods.weights import global_norm
-from trainables.registry import Fraction, NonNegative, Positive
+from trainables.registry import NonNegative
 
 TINY = 1e-12
 """Added to a norm before dividing by it, as in Foret et al.'s and the NSO authors' code."""
@@ -119,8 +119,9 @@ class ASAM(Ascent):
         self.perturbation = perturbation
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
-        size = torch._foreach_abs(weights)
+        size = weights  # T is squared wherever it matters, so without eta its sign does not
         if self.eta:
+            size = list(torch._foreach_abs(weights))
             torch._foreach_add_(size, self.eta)
         torch._foreach_mul_(gradient, size)
         factor = self.rho / (global_norm(gradient) + TINY)
@@ -213,95 +214,3 @@ class RSAM(Noisy):
         else:
             size = global_norm(gradient)
         torch._foreach_mul_(gradient, self.rho / (size + TINY))
-
-
-@registry.register("bsam")
-class BSAM(Noisy):
-    """Bayesian SAM: g = ∇L(w + U), then ∇L(w + e), the noise and e scaled by a posterior.
-
-    posterior = ``fixed``: U ~ N(0, σ²), e = rho · g / ‖g‖₂: the simplified rule of the NSO
-    paper's code, with the optimizer (their runs: Adam) outside. The code's slip, an ascent that
-    is never undone, is kept by ``code_faithful``; the BSAM rows of its tables have it.
-
-    posterior = ``adaptive``: bSAM as published (Möllenhoff and Khan 2023, Algorithm 1): with
-    the posterior precision s kept for every weight, U ~ N(0, 1/(N s)), e = rho · g / s, and
-    s ← β₂ s + (1 - β₂)(√s |g| + δ) after the step; ``p.grad`` is (∇L(w + e) + δ w) / s with the
-    new s, so that SGD with momentum and no weight decay completes it. s starts at 1/(N σ²).
-
-    Args:
-        rho: Radius ρ; 0.05, the NSO authors' default (their scripts: 0.01, 0.02, 0.05).
-        sigma: Noise standard deviation σ; 0.01 (scripts: 0.01, 0.012, 0.014).
-        posterior: See above.
-        code_faithful: Keep the slip (``fixed`` only).
-        num_data: N, number of training images (``adaptive`` only; CIFAR: 50,000).
-        beta2: β₂ (``adaptive`` only); 0.999 in Möllenhoff and Khan.
-        delta: Prior precision δ over N (``adaptive`` only): their weight decay.
-        perturbation: See `SAM`.
-    """
-
-    def __init__(
-        self,
-        *,
-        rho: NonNegative = 0.05,
-        sigma: NonNegative = 0.01,
-        posterior: Literal["fixed", "adaptive"] = "fixed",
-        code_faithful: bool = False,
-        num_data: Positive = 50_000.0,
-        beta2: Fraction = 0.999,
-        delta: NonNegative = 5e-4,
-        perturbation: Shared = "global",
-    ) -> None:
-        super().__init__()
-        if posterior == "adaptive" and (code_faithful or sigma == 0):
-            raise ValueError(
-                "method 'bsam': posterior = 'adaptive' needs sigma > 0 and code_faithful = False"
-            )
-        self.rho = rho
-        self.sigma = sigma
-        self.posterior = posterior
-        self.code_faithful = code_faithful
-        self.num_data = num_data
-        self.beta2 = beta2
-        self.delta = delta
-        self.perturbation = perturbation
-        self.precision: list[Tensor] = []
-
-    def step(self, problem: Problem) -> Output:
-        if self.posterior == "adaptive" and not self.precision:
-            start = 1.0 / (self.num_data * self.sigma**2)
-            self.precision = [torch.full_like(p, start).detach() for p in problem.params]
-        output = super().step(problem)
-        if self.posterior == "adaptive":
-            gradient = problem.held_gradient()
-            torch._foreach_add_(gradient, [p.detach() for p in problem.params], alpha=self.delta)
-            torch._foreach_div_(gradient, self.precision)
-        return output
-
-    def spread(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
-        if self.posterior == "fixed":
-            super().spread(flat, shift, weights)
-            return
-        deviation = torch._foreach_mul(self.precision, self.num_data)
-        torch._foreach_sqrt_(deviation)
-        torch._foreach_div_(shift, deviation)
-
-    def climb(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
-        if self.posterior == "fixed":
-            torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + TINY))
-            return
-        growth = torch._foreach_sqrt(self.precision)
-        torch._foreach_mul_(growth, torch._foreach_abs(gradient))
-        torch._foreach_add_(growth, self.delta)
-        torch._foreach_div_(gradient, self.precision)
-        torch._foreach_mul_(gradient, self.rho)
-        torch._foreach_mul_(self.precision, self.beta2)
-        torch._foreach_add_(self.precision, growth, alpha=1 - self.beta2)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        own = {f"precision.{i}": s for i, s in enumerate(self.precision)}
-        return super().state_dict() | own
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        super().load_state_dict(state)
-        count = sum(key.startswith("precision.") for key in state)
-        self.precision = [state[f"precision.{i}"].clone() for i in range(count)]

@@ -70,12 +70,11 @@ def rsam(o, w, g, rho=0.05, sigma=0.01, lam=1.0, code_faithful=False):
 def bsam(o, w, g, rho=0.05, sigma=0.01, posterior="fixed", **rest):
     if posterior == "fixed":
         return rsam(o, w, g, rho, sigma)
-    N, beta2, delta = rest.get("num_data", 50_000), rest.get("beta2", 0.999), 5e-4
+    N, delta = rest.get("num_data", 50_000), 5e-4
     s = torch.full_like(w, 1 / (N * sigma**2))
     slope = o.gradient(w + noise_vector(w, "normal", g) / (N * s) ** 0.5)
     descent = o.gradient(w + rho * slope / s)
-    s = beta2 * s + (1 - beta2) * (s**0.5 * slope.abs() + delta)
-    return (descent + delta * w) / s
+    return (1 - rest.get("beta1", 0.9)) * (descent + delta * w) / s
 
 
 def amp(o, w, g, epsilon=0.5, inner_lr=1.0, inner_steps=1, norm="global", clip=None):
@@ -236,7 +235,7 @@ OPTIONS: dict[str, list[dict]] = {
     "bsam": [
         {"rho": 0.3, "sigma": 0.2},
         {"rho": 0.3, "sigma": 0.2, "code_faithful": True},
-        {"posterior": "adaptive", "num_data": 50.0, "sigma": 0.1, "beta2": 0.9},
+        {"posterior": "adaptive", "num_data": 50.0, "sigma": 0.1, "beta1": 0.4},
     ],
     "amp": [
         {},
