@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME ...]``: run every benchmark, or those named, one after the other."""
+"""``python -m benchmarks [NAME ...]``: run and save every benchmark, or those named."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HELPERS = {"__main__", "report"}
+HELPERS = {"__main__", "report", "stock"}
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
             sys.exit(f"unknown benchmark {name!r}; known: {', '.join(names)}")
     for name in wanted:
         print(f"== {name}", flush=True)
-        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}", "--save"], check=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How long a million tracked numbers take to become means: ``python benchmarks/aggregate.py``.
+"""How long a million tracked numbers take to become means: ``python -m benchmarks.aggregate``.
 
 Two shapes of a million rows: 100,000 groups of 10 seeds (a large study), and 432,000 groups of
 2 or 3 (a study of little but groups). Keys are what the record holds: paper, table, cell and
@@ -12,19 +12,17 @@ Wall seconds, median (fastest, slowest) of ``--rounds``. Nothing else should run
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import platform
 import statistics as oracle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.report import publish
 from search_spaces.spec import Artifact, Cell, Metric, Stage
 from sweep.aggregate import SELECTIONS, cells, statistics
 from sweep.plan import Plan, PlannedStage
@@ -114,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+    parser.add_argument("--save", action="store_true", help="keep the table in benchmarks/results")
     options = parser.parse_args()
     count, rounds = options.rows, options.rounds
 
@@ -140,20 +138,21 @@ def main() -> None:
         lambda: cells(plan, record), min(3, rounds)
     )
 
-    machine = {
-        "processor": platform.processor() or platform.machine(),
-        "cpus": pa.cpu_count(),
-        "pyarrow": version("pyarrow"),
-        "python": platform.python_version(),
-    }
-    if options.json:
-        print(json.dumps({"machine": machine, "rounds": rounds, "seconds": results}, indent=1))
-        return
-    print(", ".join(f"{name} {what}" for name, what in machine.items()), f"; {rounds} rounds")
-    for name, s in results.items():
-        print(f"{s['median']:8.3f} s ({s['fastest']:.3f} to {s['slowest']:.3f})  {name}")
-    reached = next(iter(results.values()))["median"]
-    print(f"goal for the first line: {GOAL} s ({'reached' if reached <= GOAL else 'missed'})")
+    publish(
+        "aggregate",
+        "Mean and standard deviation of many trials",
+        [
+            {
+                "what": name,
+                "median (s)": f"{s['median']:.3f}",
+                "fastest to slowest (s)": f"{s['fastest']:.3f} to {s['slowest']:.3f}",
+            }
+            for name, s in results.items()
+        ],
+        "pyarrow",
+        notes=[f"{rounds} rounds (a loop over rows: 1); to reach: {GOAL} s for the first line"],
+        save=options.save,
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Images a second that reach a training step: batches of tensors, per-sample transforms, streams.
 
-    python benchmarks/data.py                 # 32x32 sets: ours beside torchvision's transforms
-    python benchmarks/data.py --stream        # photographs: threads, DataLoader workers, Ray Data
-    python benchmarks/data.py --format json
+    python -m benchmarks.data [--save]              # 32x32 sets, beside torchvision's transforms
+    python -m benchmarks.data --stream [--save]     # photographs: threads, DataLoader, Ray Data
 
 One thread unless said otherwise; best of ``--repeats`` passes (the least disturbed); images are
 random, so that nothing needs to be downloaded. Goals: at least 100,000 images/s a thread for
@@ -12,11 +11,8 @@ crop + flip + normalisation + cutout, and ten times the per-sample transforms.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
-import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -26,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.report import publish
 from trainables.data import augment
 from trainables.data.base import Images
 from trainables.data.loader import Batches
@@ -145,10 +142,10 @@ def streamed(count: int, batch: int, repeats: int, size: int) -> list[dict[str, 
                 ),
                 repeats,
             )
-            rows.append({"pipeline": f"threads: {threads}", "images/s": speed})
+            rows.append({"pipeline": f"ours, decoded and cropped, threads: {threads}", "images/s": speed})
         whole = Batches(images, batch, [crop, augment.build("flip")], IMAGENET_MEAN, IMAGENET_STD)
         speed = rate(count, lambda: drain(whole.epoch(0)), repeats)
-        rows.append({"pipeline": f"ours, to normalised batches: {processors}", "images/s": speed})
+        rows.append({"pipeline": f"ours, flipped and normalised too, threads: {processors}", "images/s": speed})
         files = [str(store.path(row)) for row in range(count)]
         rows += [worker_processes(files, batch, repeats, size, n) for n in sorted({1, processors})]
         return [*rows, ray_data(folder, count, batch, repeats, size)]
@@ -194,7 +191,7 @@ def worker_processes(
     )
     drain(loader)  # starting the processes is not counted
     speed = rate(len(files), lambda: drain(loader), repeats)
-    return {"pipeline": f"DataLoader, torchvision v2, processes: {workers}", "images/s": speed}
+    return {"pipeline": f"DataLoader, torchvision v2, decoded and cropped, processes: {workers}", "images/s": speed}
 
 
 def ray_data(folder: str, count: int, batch: int, repeats: int, size: int) -> dict[str, Any]:
@@ -217,7 +214,7 @@ def ray_data(folder: str, count: int, batch: int, repeats: int, size: int) -> di
     run()  # starting the processes is not counted
     speed = rate(count, run, repeats)
     ray.shutdown()
-    return {"pipeline": "Ray Data, torchvision v2", "images/s": speed}
+    return {"pipeline": "Ray Data, torchvision v2, decoded and cropped", "images/s": speed}
 
 
 def main() -> None:
@@ -227,28 +224,26 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="images a batch [128; --stream: 64]")
     parser.add_argument("--size", type=int, default=224, help="edge of streamed images [224]")
     parser.add_argument("--repeats", type=int, default=5, help="passes [5]")
-    parser.add_argument("--format", choices=("md", "json"), default="md")
+    parser.add_argument("--save", action="store_true", help="keep the table in benchmarks/results")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     if chosen.stream:
         rows = streamed(chosen.images or 600, chosen.batch or 64, chosen.repeats, chosen.size)
     else:
         rows = small(chosen.images or 50_000, chosen.batch or 128, chosen.repeats)
-    machine = {
-        "processor": platform.processor() or platform.machine(),
-        "processors": len(os.sched_getaffinity(0)),
-        "load": round(os.getloadavg()[0], 2),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "arguments": " ".join(sys.argv[1:]),
-    }
-    if chosen.format == "json":
-        print(json.dumps({"machine": machine, "rows": rows}, indent=1))
-        return
-    print(", ".join(f"{key} {value}" for key, value in machine.items()) + "\n")
-    print("| pipeline | images/s |\n|---|---:|")
-    for row in rows:
-        print(f"| {row['pipeline']} | {row['images/s']:,.0f} |")
+    kind = f"photographs at {chosen.size} pixels" if chosen.stream else "sets of 32x32 images"
+    publish(
+        "streaming" if chosen.stream else "data",
+        f"Images a second that reach a training step: {kind}",
+        [{**row, "images/s": f"{row['images/s']:,.0f}"} for row in rows],
+        "torch", "torchvision", *(["ray"] if chosen.stream else []),
+        notes=[
+            f"the fastest of {chosen.repeats} passes; one thread unless said otherwise",
+            "images are random" if chosen.stream else "to reach: 100,000 images/s a thread for "
+            "crop, flip, cutout; ten times the transforms of one image after another",
+        ],
+        save=chosen.save,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--no-save", action="store_true")
+    parser.add_argument("--save", action="store_true", help="keep the table in benchmarks/results")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.device == "cuda":
@@ -256,7 +256,7 @@ def main() -> None:
     theme = "measures" if arguments.device == "cpu" else "measures_gpu"
     publish(
         theme, "Cost of curvature and Fisher measures", list(table.values()),
-        "torch", "curvlinops-for-pytorch", notes=notes, save=not arguments.no_save,
+        "torch", "curvlinops-for-pytorch", notes=notes, save=arguments.save,
     )  # fmt: skip
 
 

@@ -347,7 +347,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--compile", action="store_true", help="add compiled networks (slow)")
-    parser.add_argument("--no-save", action="store_true")
+    parser.add_argument("--save", action="store_true", help="keep the table in benchmarks/results")
     arguments = parser.parse_args()
     if arguments.models is None:
         gpu = ["preact_resnet18"] if arguments.device == "cuda" else []
@@ -357,7 +357,7 @@ def main() -> None:
     theme = "methods" if arguments.device == "cpu" else "methods_gpu"
     publish(
         theme, "Cost of a training step", rows, "torch", "pytorch_optimizer",
-        notes=notes, save=not arguments.no_save,
+        notes=notes, save=arguments.save,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a sweep costs besides training: ``python benchmarks/orchestration.py [--save]``.
+"""What a sweep costs besides training: ``python -m benchmarks.orchestration [--save]``.
 
 Four measurements of one run, wall seconds:
 
@@ -25,6 +25,7 @@ from typing import Any
 
 import search_spaces
 from benchmarks.report import publish
+from benchmarks.stock import tuned
 from search_spaces.spec import Artifact, Cell, Metric, Stage
 from sweep.aggregate import SELECTIONS
 from sweep.plan import Plan, PlannedTrial
@@ -103,29 +104,13 @@ def nothing(trials: int) -> Artifact:
 
 def stock(trials: int, folder: Path) -> float:
     """Wall seconds of stock Ray Tune with Ray's own MLflow callback, Ray already up."""
-    import ray
     from ray import tune
-    from ray.air.integrations.mlflow import MLflowLoggerCallback
-
-    ray.init(address="local", include_dashboard=False, log_to_driver=False)
 
     def train(config: dict[str, Any]) -> None:
         tune.report({"test_error": 0.5})
 
-    uri = f"sqlite:///{folder / 'stock.db'}"
-    started = time.perf_counter()
-    tune.Tuner(
-        tune.with_resources(train, {"cpu": 1}),
-        param_space={"seed": tune.grid_search(list(range(trials)))},
-        run_config=tune.RunConfig(
-            storage_path=str(folder / "stock"),
-            verbose=0,
-            callbacks=[MLflowLoggerCallback(tracking_uri=uri, experiment_name="stock")],
-        ),
-    ).fit()
-    elapsed = time.perf_counter() - started
-    ray.shutdown()
-    return elapsed
+    started, ended, _ = tuned(train, trials, folder)
+    return ended - started
 
 
 def command(*arguments: str) -> float:

@@ -5,7 +5,7 @@ equally long: efficiency is the sleep of one raylet's trials over the time of th
 leaves the processors to Ray, so this measures the sweep's own cost of distributing. Beside it stock
 Ray Tune with its MLflow callback.
 
-    python -m benchmarks.scaling [--seconds 2] [--trials 10] [--raylets 1 2 4] [--save]
+    python -m benchmarks.scaling [--seconds 2] [--trials 20] [--raylets 1 2 4] [--save]
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from typing import Any
 
 from benchmarks.orchestration import Clock, nothing
 from benchmarks.report import publish
+from benchmarks.stock import tuned
 from sweep.aggregate import SELECTIONS
 from sweep.plan import PlannedTrial
 from sweep.run import Settings, run
 from sweep.tracking import Tracker, default_uri
-from trainables.config import TrialConfig
 from trainables.result import TrialResult
 from trainables.storage import Storage
 from trainables.stored import write_result
@@ -107,11 +107,10 @@ class Sleeper(TrialTrainable):
     def _advance(self, asked: dict[str, Any]) -> dict[str, Any]:
         began = time.time()
         time.sleep(self._config["execution"]["seconds"])
-        config = TrialConfig(**asked["config"])
-        storage = Storage(self._config["storage"]).below(f"trials/{config.trial_id}")
-        fields = config.model_dump(mode="json")
-        write_result(storage, TrialResult(config.trial_id, "done", fields, {"began": began}, {}))
-        return self._final({"identity": config.trial_id, "outcome": "done"})
+        name = asked["trial_id"]
+        storage = Storage(self._config["storage"]).below(f"trials/{name}")
+        write_result(storage, TrialResult(name, "done", asked["config"], {"began": began}, {}))
+        return self._final({"identity": name, "outcome": "done"})
 
 
 class Span(Clock):
@@ -146,38 +145,22 @@ def ours(address: str, trials: int, seconds: float, folder: Path) -> float:
 
 
 def stock(address: str, trials: int, seconds: float, folder: Path) -> float:
-    """Wall seconds of stock Ray Tune: an actor a trial, Ray's own MLflow callback."""
-    import ray
+    """Wall seconds of stock Ray Tune with its MLflow callback."""
     from ray import tune
-    from ray.air.integrations.mlflow import MLflowLoggerCallback
 
     def sleeper(config: dict[str, Any]) -> None:
         began = time.time()
         time.sleep(seconds)
         tune.report({"began": began})
 
-    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-    try:
-        uri = f"sqlite:///{folder / 'stock.db'}"
-        found = tune.Tuner(
-            tune.with_resources(sleeper, {"cpu": 1}),
-            param_space={"number": tune.grid_search(list(range(trials)))},
-            run_config=tune.RunConfig(
-                storage_path=str(folder / "stock"),
-                verbose=0,
-                callbacks=[MLflowLoggerCallback(tracking_uri=uri, experiment_name="stock")],
-            ),
-        ).fit()
-        ended = time.time()
-    finally:
-        ray.shutdown()
+    _, ended, found = tuned(sleeper, trials, folder, address)
     return ended - min(float(result.metrics["began"]) for result in found if result.metrics)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each trial")
-    parser.add_argument("--trials", type=int, default=10, help="for each raylet")
+    parser.add_argument("--trials", type=int, default=20, help="for each raylet")
     parser.add_argument("--raylets", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--save", action="store_true", help="keep the table in benchmarks/results")
     options = parser.parse_args()

@@ -49,6 +49,15 @@ def test_fit_leaves_the_callers_generator_and_settings_alone() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+def test_steps_seed_no_accelerator_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.manual_seed queues a call with a stack trace for each kind of them, every time."""
+    queued = len(torch.cuda._queued_calls)
+    fit(NOISY, EXECUTION)
+    assert len(torch.cuda._queued_calls) == queued
+    monkeypatch.setattr(torch, "manual_seed", lambda seed: pytest.fail("seeded everything"))
+    fit(NOISY, EXECUTION)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
