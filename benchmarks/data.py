@@ -142,10 +142,12 @@ def streamed(count: int, batch: int, repeats: int, size: int) -> list[dict[str, 
                 ),
                 repeats,
             )
-            rows.append({"pipeline": f"ours, decoded and cropped, threads: {threads}", "images/s": speed})
+            what = f"ours, decoded and cropped, threads: {threads}"
+            rows.append({"pipeline": what, "images/s": speed})
         whole = Batches(images, batch, [crop, augment.build("flip")], IMAGENET_MEAN, IMAGENET_STD)
         speed = rate(count, lambda: drain(whole.epoch(0)), repeats)
-        rows.append({"pipeline": f"ours, flipped and normalised too, threads: {processors}", "images/s": speed})
+        what = f"ours, flipped and normalised too, threads: {processors}"
+        rows.append({"pipeline": what, "images/s": speed})
         files = [str(store.path(row)) for row in range(count)]
         rows += [worker_processes(files, batch, repeats, size, n) for n in sorted({1, processors})]
         return [*rows, ray_data(folder, count, batch, repeats, size)]
@@ -191,7 +193,8 @@ def worker_processes(
     )
     drain(loader)  # starting the processes is not counted
     speed = rate(len(files), lambda: drain(loader), repeats)
-    return {"pipeline": f"DataLoader, torchvision v2, decoded and cropped, processes: {workers}", "images/s": speed}
+    what = f"DataLoader, torchvision v2, decoded and cropped, processes: {workers}"
+    return {"pipeline": what, "images/s": speed}
 
 
 def ray_data(folder: str, count: int, batch: int, repeats: int, size: int) -> dict[str, Any]:
