@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HELPERS = {"__main__", "report", "stock"}
+HELPERS = {"__main__", "nodes", "report", "stock"}
 
 
 def main() -> None:

@@ -25,16 +25,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.nodes import ENVIRONMENT
 from benchmarks.report import publish
 
-ENVIRONMENT = {
-    "RAY_worker_niceness": "0",
-    "RAY_AUTH_MODE": "disabled",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_raylet_start_wait_time_s": "120",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "OMP_NUM_THREADS": "1",
-}
+ONE_THREAD = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "OMP_NUM_THREADS": "1"}
 TRIAL = {"model": {"name": "mlp", "widths": [16]}, "epochs": 1, "data": {"subset": 256}}
 ENDS: list[float] = []
 
@@ -85,7 +79,7 @@ def startup(rounds: int) -> list[dict[str, Any]]:
         return json.dumps({"trial_id": str(seed), "config": fields, "measures": []})
 
     rows = []
-    os.environ.update(ENVIRONMENT)
+    os.environ.update(ENVIRONMENT | ONE_THREAD)
     # Three CPUs are said to be there: a stock trial holds one and its two workers one each.
     for name, trainable, trials in (
         ("this package", tune.with_resources(TrialTrainable, reservation), rounds + 1),

@@ -11,16 +11,14 @@ Ray Tune with its MLflow callback.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.nodes import ENVIRONMENT, Nodes
 from benchmarks.orchestration import Clock, nothing
 from benchmarks.report import publish
 from benchmarks.stock import tuned
@@ -33,72 +31,7 @@ from trainables.storage import Storage
 from trainables.stored import write_result
 from trainables.tune import TrialTrainable
 
-ENVIRONMENT = {
-    "RAY_worker_niceness": "0",
-    "RAY_AUTH_MODE": "disabled",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_raylet_start_wait_time_s": "120",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "600",
-}
-AGENTS = (
-    "dashboard-agent-listen", "dashboard-agent-grpc", "runtime-env-agent", "metrics-export"
-)  # fmt: skip
-"""Processes of a node whose ports must be its own, since the nodes share a machine."""
-
-
-def _free_ports(count: int) -> list[int]:
-    """Distinct ones: all are held while they are looked for."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-
-
-class Raylets:
-    """A head without CPUs and ``count`` raylets of one CPU, on ports of their own."""
-
-    def __init__(self, count: int) -> None:
-        self._ports = _free_ports(2 + len(AGENTS) * (count + 1))
-        self.address = f"127.0.0.1:{self._ports.pop()}"
-        self._folder = tempfile.TemporaryDirectory(prefix="ray-")
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._start(
-            "--head", f"--port={self.address.rpartition(':')[2]}", "--num-cpus=0",
-            "--include-dashboard=false", f"--temp-dir={self._folder.name}",
-            f"--ray-client-server-port={self._ports.pop()}",
-        )  # fmt: skip
-        for _ in range(count):
-            self._start(f"--address={self.address}", "--num-cpus=1")
-
-    def _start(self, *arguments: str) -> None:
-        log = Path(self._folder.name) / f"start{len(self._processes)}.log"
-        # Ray starts processes through a shell without quoting; this name of python has no space.
-        python = Path(self._folder.name) / "python"
-        if not python.is_symlink():
-            python.symlink_to(sys.prefix)
-        with log.open("w") as out:
-            process = subprocess.Popen(
-                [
-                    str(python / "bin" / "python"), "-m", "ray.scripts.scripts",
-                    "start", "--block", "--num-gpus=0", *arguments,
-                    *(f"--{agent}-port={self._ports.pop()}" for agent in AGENTS),
-                ],
-                env={**os.environ, **ENVIRONMENT},
-                stdout=out, stderr=out, start_new_session=True,
-            )  # fmt: skip
-        self._processes.append(process)
-        while "Ray runtime started" not in log.read_text():
-            if process.poll() is not None:
-                raise RuntimeError(log.read_text())
-            time.sleep(0.1)
-
-    def close(self) -> None:
-        for process in reversed(self._processes):
-            os.killpg(process.pid, 9)
-            process.wait()
-        self._folder.cleanup()
+TUNE = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": "600"}
 
 
 class Sleeper(TrialTrainable):
@@ -164,18 +97,16 @@ def main() -> None:
     parser.add_argument("--raylets", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--save", action="store_true", help="keep the table in benchmarks/results")
     options = parser.parse_args()
-    os.environ.update(ENVIRONMENT)
+    os.environ.update(ENVIRONMENT | TUNE)
     rows = []
     for count in options.raylets:
         ideal = options.trials * options.seconds
         for name, sweep in (("this package", ours), ("stock Ray Tune", stock)):
-            raylets = Raylets(count)
-            try:
-                with tempfile.TemporaryDirectory() as folder:
-                    trials = options.trials * count
-                    seconds = sweep(raylets.address, trials, options.seconds, Path(folder))
-            finally:
-                raylets.close()
+            trials = options.trials * count
+            with tempfile.TemporaryDirectory() as folder, Nodes(cpus=0) as nodes:
+                for _ in range(count):
+                    nodes.join()
+                seconds = sweep(nodes.address, trials, options.seconds, Path(folder))
             rows.append(
                 {
                     "raylets": count,

@@ -15,11 +15,8 @@ from sweep.record import Record
 from sweep.run import Settings, run
 from sweep.tracking import Tracker, default_uri
 
-QUICK = ("amp/figure6", "nrs/figure1", "infomcr/claim_time")
-"""A figure of maps, one of curves with stages, and a table: the small version for every run."""
-
 RUNNABLE = [
-    pytest.param(artifact, marks=[] if artifact.id in QUICK else pytest.mark.slow, id=artifact.id)
+    pytest.param(artifact, id=artifact.id)
     for artifact in search_spaces.artifacts()
     if not artifact.blocked
 ]

@@ -55,7 +55,6 @@ def crew(address: str) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.slow
 def test_a_full_cluster_finishes_and_each_trial_is_the_one_that_one_worker_trains(
     tmp_path: Path, ray_address: str
 ) -> None:
@@ -80,7 +79,6 @@ def test_a_full_cluster_finishes_and_each_trial_is_the_one_that_one_worker_train
     assert {record.status(t.trial_id) for t in plan.trials} == {"done", "failed"}
 
 
-@pytest.mark.slow
 def test_a_worker_is_killed_and_its_trial_goes_on_from_the_checkpoint(
     tmp_path: Path, ray_address: str
 ) -> None:
