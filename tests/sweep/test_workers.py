@@ -85,9 +85,9 @@ def test_a_worker_is_killed_and_its_trial_goes_on_from_the_checkpoint(
     long = replace(
         TINY,
         id="test/long",
-        base={**TINY.base, **PAIR, "epochs": 600},
+        base={**TINY.base, **PAIR, "epochs": 300},
         cells=TINY.cells[:1],
-        stages=(Stage("train"),),
+        stages=(Stage("train", seeds=1),),
     )
     storage = Storage(tmp_path / "results")
     killed: list[int] = []
@@ -110,7 +110,7 @@ def test_a_worker_is_killed_and_its_trial_goes_on_from_the_checkpoint(
     assert killed
     assert list(witness.outcomes.values()) == ["done"]
     (result,) = results(tmp_path).values()
-    assert result.metrics["epochs_run"] == 600
+    assert result.metrics["epochs_run"] == 300
     whole = fit(plan.trials[0].config.replace(workers=1), Execution(device="cpu"))
     assert result.history["train_loss"][:50] == pytest.approx(
         whole.history["train_loss"][:50], rel=1e-3
