@@ -296,7 +296,10 @@ def maps(plan: Plan, record: Record) -> list[Map]:
     pattern = re.compile(rf"[^/]+/({NUMBER})/({NUMBER})")
     names = {n: m for n in record.metric_names() if (m := pattern.fullmatch(n))}
     if not names:
-        raise ValueError(f"{plan.artifact.id}: no map ('<metric>/<x>/<y>') is in the record")
+        raise ValueError(
+            f"{plan.artifact.id}: no map ('<metric>/<x>/<y>') is in the record; "
+            f"first: sweep run {plan.artifact.id} --preset {plan.preset}"
+        )
     found = []
     for result in (result for result in cells(plan, record) if not result.cell.hidden):
         done = _done(result, record)

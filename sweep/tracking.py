@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from trainables.result import TrialResult
 
 EXPERIMENT = "flatsweep/{paper}"
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""The UI then opens an experiment with runs and curves, not with what is for language models."""
+
 PAGE = 5000
 METRICS_A_CALL = 1000  # MLflow's limit for one log_batch
 PARAMS_A_CALL = 100
@@ -184,8 +187,9 @@ class Tracker:
             recorded = known.data.metrics
             self._add(known, {k: v for k, v in result.metrics.items() if k not in recorded})
             return
-        run_id = self._open(trial, tags)
         now = int(time.time() * 1000)
+        seconds = result.metrics.get("training_seconds", 0.0)
+        run_id = self._open(trial, tags, began=now - int(1000 * seconds))
         points = [
             Metric(name, value, now, epoch)
             for name, values in result.history.items()
@@ -220,7 +224,7 @@ class Tracker:
 
     def track_failure(self, trial: PlannedTrial, error: str, tags: Mapping[str, str]) -> None:
         """Write a trial that raised, or whose process died too often, as a failed run."""
-        self._close(self._open(trial, tags), "failed", error)
+        self._close(self._open(trial, tags, began=int(time.time() * 1000)), "failed", error)
 
     def join(self, trial: PlannedTrial, tags: Mapping[str, str]) -> None:
         """Note that an already tracked trial also belongs to this artifact, preset and stage."""
@@ -242,15 +246,18 @@ class Tracker:
         points = [Metric(name, value, now, step) for name, value in metrics.items()]
         self._call(self._client.log_batch, run.info.run_id, points)
 
-    def _open(self, trial: PlannedTrial, tags: Mapping[str, str]) -> str:
-        """A fresh run for the trial; an unfinished or failed one of the same trial is removed."""
+    def _open(self, trial: PlannedTrial, tags: Mapping[str, str], began: int) -> str:
+        """A fresh run for the trial; an unfinished or failed one of the same trial is removed.
+
+        ``began`` (Unix milliseconds) lets MLflow show the time of training as the run's duration.
+        """
         experiment = self._experiment(tags["paper"])
         for runs in (self._unfinished, self._runs):
             old = runs.pop(trial.trial_id, None)
             if old is not None and old.data.tags.get("outcome", "failed") == "failed":
                 self._call(self._client.delete_run, old.info.run_id)
         identity = {"trial_id": trial.trial_id, "mlflow.runName": _run_name(trial)}
-        run = self._call(self._client.create_run, experiment, tags={**tags, **identity})
+        run = self._call(self._client.create_run, experiment, began, {**tags, **identity})
         return str(run.info.run_id)
 
     def _close(self, run_id: str, outcome: str, error: str) -> None:
@@ -270,9 +277,7 @@ class Tracker:
             self._experiments[name] = (
                 found.experiment_id
                 if found
-                else self._call(
-                    self._client.create_experiment, name, artifact_location=self._artifacts(name)
-                )
+                else self._call(self._client.create_experiment, name, self._artifacts(name), KIND)
             )
         return self._experiments[name]
 
