@@ -75,6 +75,9 @@ class Clock:
     def said(self, sentence: str) -> None:
         print(sentence)
 
+    def close(self) -> None:
+        pass
+
     @property
     def wall(self) -> float:
         return self.ended - self.started

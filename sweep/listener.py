@@ -31,6 +31,9 @@ class Listener(tune.Callback):
         if patience is not None:
             patience.look(any(trial.status == "RUNNING" for trial in trials))
 
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        _reporters[self._number].started(_identity(trial))
+
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
@@ -38,8 +41,12 @@ class Listener(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         died = "its process died more often than it may be restarted (out of memory?)"
-        trial_id = json.loads(trial.config["trial"])["trial_id"]
-        _reporters[self._number].failed(trial_id, died)
+        _reporters[self._number].failed(_identity(trial), died)
 
     def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
         del _reporters[self._number]
+
+
+def _identity(trial: Any) -> str:
+    """Our id of one of Tune's trials, which has another of its own."""
+    return str(json.loads(trial.config["trial"])["trial_id"])

@@ -32,6 +32,9 @@ class _Quiet:
     def said(self, sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
+    def close(self) -> None:
+        pass
+
 
 class _Lines(_Quiet):
     """One line a finished trial."""
@@ -76,8 +79,9 @@ class _Bar(_Quiet):
             BarColumn(),
             TextColumn("{task.fields[counts]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            TextColumn("so far, about"),
             TimeRemainingColumn(),
+            TextColumn("to go"),
             console=_console(),
             transient=True,
         )

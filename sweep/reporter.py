@@ -53,6 +53,12 @@ class Reporter:
         for end in self._ends:
             end.result()
 
+    def started(self, trial_id: str) -> None:
+        """A process has the trial now."""
+        trial = self.unfinished.get(trial_id)
+        if trial is not None:
+            self._watcher.running(trial, 0, trial.config.epochs)
+
     def heard(self, report: Mapping[str, Any]) -> None:
         """A report of `trainables.tune.TrialTrainable`."""
         trial = self.unfinished.get(report.get("identity", ""))

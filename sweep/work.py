@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -94,7 +95,6 @@ def run_missing(
         execution["data_dir"] = str(data.expanduser().resolve())
     settings = Settings(storage, address, cpus, gpus, concurrency, execution)
     tracker = connect(storage, tracking_uri)
-    watcher = progress.watcher()
 
     def attachments(planned: Plan, record: Record) -> dict[str, str]:
         from sweep import tables
@@ -102,7 +102,10 @@ def run_missing(
         table = build_table(planned, tracker.with_curves(planned, record), tracker)
         return {f"table.{suffix}": tables.render(table, suffix) for suffix in ("md", "html")}
 
-    planned, record = run(artifact, preset, rule, tracker, settings, watcher, render=attachments)
+    with contextlib.closing(progress.watcher()) as watcher:
+        planned, record = run(
+            artifact, preset, rule, tracker, settings, watcher, render=attachments
+        )
     return planned, tracker.with_curves(planned, record), tracker
 
 

@@ -21,18 +21,23 @@ class Witness:
         self.waves: list[int] = []
         self.outcomes: dict[str, str] = {}
         self.sentences: list[str] = []
+        self.started: list[str] = []
 
     def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> None:
         self.waves.append(len(todo))
 
     def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
-        pass
+        if epoch == 0:
+            self.started.append(trial.trial_id)
 
     def finished(self, trial: PlannedTrial, outcome: str, result: Any) -> None:
         self.outcomes[trial.trial_id] = outcome
 
     def said(self, sentence: str) -> None:
         self.sentences.append(sentence)
+
+    def close(self) -> None:
+        pass
 
 
 TINY = Artifact(

@@ -26,6 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, ray_address: str) -> Path:
     made = tmp_path_factory.mktemp("a sweep")
     plan, record, witness = sweep(TINY, made, ray_address)
     assert witness.waves == [4]
+    assert sorted(witness.started) == sorted(t.trial_id for t in plan.trials)
     assert set(witness.outcomes.values()) == {"done"}
     assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
     return made

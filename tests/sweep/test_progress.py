@@ -1,0 +1,86 @@
+"""What a person sees of a running sweep, on a terminal and in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+from sweep_cases import TINY
+
+from sweep import progress
+from sweep.aggregate import SELECTIONS
+from sweep.plan import Plan, plan
+from sweep.record import Record
+from trainables.result import TrialResult
+
+
+@pytest.fixture
+def planned() -> Plan:
+    return plan(TINY, "smoke", SELECTIONS["paper"], Record.from_runs([]))
+
+
+def done(trial_id: str) -> TrialResult:
+    return TrialResult(trial_id, "done", {}, {"test_error": 0.125, "training_seconds": 3.0}, {})
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Standard error as a terminal; what it shows."""
+    console = Console(record=True, force_terminal=True, width=160, file=SimpleNamespace(
+        write=lambda text: None, flush=lambda: None, isatty=lambda: True))  # fmt: skip
+    monkeypatch.setattr(progress, "_console", lambda: console)
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True)
+    return console.export_text
+
+
+def test_the_bar_counts_done_running_and_left(planned: Plan, terminal: Callable[[], str]) -> None:
+    bar = progress.watcher()
+    assert isinstance(bar, progress._Bar)
+    first, second = planned.trials[:2]
+    bar.wave(planned, planned.trials, slots=2)
+    bar.running(first, 0, 2)
+    bar.running(second, 0, 2)
+    counts = bar._progress.tasks[0].fields["counts"]
+    assert counts == "0 done  2 running  2 left"
+    bar.running(first, 1, 2)
+    assert bar._progress.tasks[0].completed == 0.5
+    bar.finished(first, "done", done(first.trial_id))
+    assert bar._progress.tasks[0].fields["counts"] == "1 done  1 running  2 left"
+    bar.close()
+    assert bar._progress is None
+    assert "erm · seed 0: test error 12.50 % in 3.0 s" in terminal()
+
+
+def test_a_bar_ends_with_its_last_trial_and_bears_a_second_end(
+    planned: Plan, terminal: Callable[[], str]
+) -> None:
+    bar = progress.watcher()
+    bar.wave(planned, planned.trials, slots=2)
+    for trial in planned.trials:
+        bar.finished(trial, "diverged", None)
+    assert bar._progress is None
+    bar.close()
+    assert terminal().count("diverged") == 4
+
+
+def test_a_pipe_gets_plain_lines(planned: Plan, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = progress.watcher()
+    lines.wave(planned, planned.trials, slots=2)
+    trial = planned.trials[0]
+    lines.running(trial, 0, 2)
+    lines.finished(trial, "done", done(trial.trial_id))
+    lines.finished(planned.trials[1], "failed: out of memory", None)
+    lines.close()
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "test/tiny, preset smoke: 4 to run, 2 at once",
+        "[1/4] erm · seed 0: test error 12.50 % in 3.0 s",
+        "[2/4] erm · seed 1: failed: out of memory",
+    ]
+
+
+def test_quiet_still_says_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
+    progress.watcher(quiet=True).said("results stay in storage")
+    assert capsys.readouterr().err == "results stay in storage\n"
