@@ -39,6 +39,7 @@ def serve(uri: str, port: int) -> int:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     print(f"MLflow UI: http://127.0.0.1:{port} (ready in some seconds; Ctrl-C ends it)", flush=True)
+    print("press Model training at its upper left if it opens with GenAI", flush=True)
     # A session of its own: the server has children that its parent's end would leave behind.
     server = subprocess.Popen(command, env=environment, start_new_session=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

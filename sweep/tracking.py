@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from trainables.result import TrialResult
 
 EXPERIMENT = "flatsweep/{paper}"
-KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""The UI then opens an experiment with runs and curves, not with what is for language models."""
-
 PAGE = 5000
 METRICS_A_CALL = 1000  # MLflow's limit for one log_batch
 PARAMS_A_CALL = 100
@@ -277,7 +274,7 @@ class Tracker:
             self._experiments[name] = (
                 found.experiment_id
                 if found
-                else self._call(self._client.create_experiment, name, self._artifacts(name), KIND)
+                else self._call(self._client.create_experiment, name, self._artifacts(name))
             )
         return self._experiments[name]
 
