@@ -109,6 +109,7 @@ class Measure:
         batch_size: None: the trial's.
         at: When: fractions of the training, 1 being its end. Earlier ones enter the per-epoch
             history at the nearest epoch.
+        every: Also after every so many epochs; 0: no.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Measure:
     samples: int | None = None
     batch_size: int | None = None
     at: tuple[float, ...] = (1.0,)
+    every: int = 0
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,11 @@ def test_the_command_prints_a_result_as_json(
     out, err = capsys.readouterr()
     assert TrialResult.from_json(out).status == "done"
     assert err.startswith("epoch 1: train_loss")
+    assert main([str(path), "--device", "cpu", "--measure", "hessian_trace"]) == 0
+    measured = TrialResult.from_json(capsys.readouterr().out)
+    assert measured.metrics["hessian_trace_std_error"] > 0
+    assert main([str(path), "--measure", "hesian_trace"]) == 2
+    assert "did you mean 'hessian_trace'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -216,6 +221,17 @@ def test_a_measure_at_half_time_is_in_the_history_at_that_epoch_only() -> None:
     assert curve[0] == result.history["test_error"][0]
     assert all(map(math.isnan, curve[1:]))
     assert "early/error" not in result.metrics
+
+
+def test_a_measure_every_other_epoch_and_at_the_end() -> None:
+    request = Request("classification", every=2, label="seen", split="test")
+    result = fit(NOISY, Execution(device="cpu", measures=(request,)))
+    first, *later = result.history["seen/error"]
+    assert math.isnan(first)
+    assert later == result.history["test_error"][1:]
+    assert result.metrics["seen/error"] == result.metrics["test_error"]
+    with pytest.raises(ValueError, match="every = -1; it is at least 0"):
+        Request("classification", every=-1)
 
 
 @pytest.mark.parametrize("keep", ["none", "last"])

@@ -23,9 +23,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--keep-weights", choices=("none", "last", "best"), default="none", help="default none"
     )
+    parser.add_argument(
+        "--measure", action="append", default=[], metavar="NAME", help="at the end; may be repeated"
+    )
+    parser.add_argument(
+        "--measure-every", type=int, default=0, metavar="K", help="and after every K epochs"
+    )
     options = parser.parse_args(arguments)
 
+    from trainables import measures
     from trainables.config import TrialConfig
+    from trainables.request import Request
 
     try:
         text = sys.stdin.read() if options.config == "-" else Path(options.config).read_text()
@@ -33,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
         if not isinstance(fields, dict):
             raise ValueError("a configuration is a JSON object")
         config = TrialConfig(**fields)
+        requests = tuple(Request(name, every=options.measure_every) for name in options.measure)
+        for request in requests:
+            measures.registry.resolve(request.name, {})
     except (OSError, ValueError) as error:
         print(f"{options.config}: {error}", file=sys.stderr)
         return 2
@@ -42,7 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
     from trainables.train import Execution, fit
 
     execution = Execution(
-        options.device, options.data, options.threads, keep_weights=options.keep_weights
+        options.device,
+        options.data,
+        options.threads,
+        keep_weights=options.keep_weights,
+        measures=requests,
     )
     try:
         storage = Storage(options.storage) if options.storage else None

@@ -17,6 +17,8 @@ class Request:
         samples: At most so many, the first ones; None: all.
         batch_size: None: the trial's.
         at: Fractions of the training, 1 being its end; each means the nearest epoch's end.
+        every: Also after every so many epochs; 0: no. A finished trial that has numbers under
+            the label has them all: a curve asked for later needs a label of its own.
     """
 
     name: str
@@ -26,6 +28,11 @@ class Request:
     samples: int | None = None
     batch_size: int | None = None
     at: tuple[float, ...] = (1.0,)
+    every: int = 0
+
+    def __post_init__(self) -> None:
+        if self.every < 0:
+            raise ValueError(f"measure {self.name!r}: every = {self.every}; it is at least 0")
 
     @property
     def key(self) -> str:
@@ -33,7 +40,14 @@ class Request:
 
     def due(self, epoch: int, epochs: int) -> bool:
         """Whether it is measured when ``epoch`` of ``epochs`` is done."""
+        if self.every and epoch % self.every == 0:
+            return True
         return epoch in {max(1, round(part * epochs)) for part in self.at}
+
+    @property
+    def at_the_end_alone(self) -> bool:
+        """Whether the final weights suffice for it."""
+        return self.at == (1.0,) and not self.every
 
     def within(self, recorded: Mapping[str, Any]) -> bool:
         """Whether metrics ``recorded`` of a trial have it."""

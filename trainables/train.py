@@ -347,7 +347,7 @@ def settled(config: TrialConfig, execution: Execution, storage: Storage) -> Tria
         return stored
     kept = read_weights(storage, execution.torch_device())
     lacking = [r for r in execution.measures if not r.within(finished.metrics | finished.history)]
-    if kept is None or kept[0] != config.epochs or any(r.at != (1.0,) for r in lacking):
+    if kept is None or kept[0] != config.epochs or not all(r.at_the_end_alone for r in lacking):
         return None
     trial = Trial(config.replace(workers=1), execution)  # one process is enough to measure
     with reproducible(execution.threads):
