@@ -34,7 +34,7 @@ SMALL = Preset(
     fields={"epochs": 8, "batch_size": 256},
     substitute={
         **CARRIED,
-        "data.source": {**COMPUTED, "*": {"name": "parquet", "set": "cifar10"}},
+        "data.source": {**COMPUTED, "*": "cifar10"},
         "data.validation": {0: 0, "*": 5000},
         "model": {
             "mlp": "mlp",
