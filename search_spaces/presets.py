@@ -237,15 +237,20 @@ class _Shrink:
         return replace(measure, options={**measure.options, **overrides}, **own)
 
     def note(self, key: str, old: Any, new: Any) -> None:
-        if old != new:
+        if _bare(old) != _bare(new):
             before, after = _shown(old), _shown(new)
             change = f"{before} → {'smaller ' if before == after else ''}{after}"
             self.said.setdefault(key, {})[change] = None
 
 
+def _bare(value: Any) -> Any:
+    """A component without options is its name."""
+    return value["name"] if isinstance(value, Mapping) and set(value) == {"name"} else value
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
-        return str(value["set"] + " (Parquet)" if "set" in value else value["name"])
+        return str(value["name"])
     if isinstance(value, tuple | list):
         parts = any(isinstance(item, Mapping) for item in value)
         return (" + " if parts else " ").join(map(_shown, value)) or "none"
