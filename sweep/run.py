@@ -222,7 +222,7 @@ def _tune(
     space = {
         "trial": tune.grid_search([_as_option(planned, trial) for trial in longest_first]),
         "storage": Storage(settings.storage).root,
-        "execution": dict(settings.execution),
+        "execution": {"shared_device": 0 < (settings.gpus or 0.0) < 1, **settings.execution},
         "worker": {"cpus": settings.cpus, "gpus": settings.gpus or 0.0},
     }
     scratch = tempfile.mkdtemp(prefix="flatsweep-")

@@ -69,6 +69,7 @@ def assemble(config: TrialConfig, execution: Execution, group: Group) -> Parts:
         drop_last=config.drop_last,
         dtype=dtype,
         resize=dataset.resize,
+        hold=not execution.shared_device,
     )
     with global_seed(config.seed, "init", device=device):
         model = models.build(
@@ -93,7 +94,7 @@ def assemble(config: TrialConfig, execution: Execution, group: Group) -> Parts:
     )
     return Parts(
         batches=batches,
-        splits=_in_order(config, splits, device, dataset.resize),
+        splits=_in_order(config, splits, device, dataset.resize, not execution.shared_device),
         model=model,
         initial=initial,
         method=method,
@@ -123,7 +124,7 @@ def _join(
 
 
 def _in_order(
-    config: TrialConfig, splits: Splits, device: torch.device, resize: int | None
+    config: TrialConfig, splits: Splits, device: torch.device, resize: int | None, hold: bool
 ) -> dict[str, Batches]:
     parts = {"train": splits.clean, "validation": splits.validation, "test": splits.test}
     return {
@@ -136,6 +137,7 @@ def _in_order(
             dtype=DTYPES[config.precision],
             shuffle=False,
             resize=resize,
+            hold=hold,
         )
         for name, images in parts.items()
         if images is not None

@@ -169,6 +169,18 @@ def test_one_copy_a_device_for_all_trials():
     assert key not in loader._resident  # dropped with the data set
 
 
+def test_processes_that_share_a_device_keep_no_copy_on_it():
+    """The meta device stands for a GPU: what arrives is there, what is stored is not."""
+    every = images()
+    held = Batches(every, 8, [augment.build("flip")], MEAN, STD, device="meta")
+    assert held._store.device.type == "meta"
+    sharing = Batches(every, 8, [augment.build("flip")], MEAN, STD, device="meta", hold=False)
+    assert sharing._store is every.store
+    assert {inputs.device.type for inputs, _ in sharing} == {"meta"}
+    here = Batches(every, 8, augmentations(), MEAN, STD, hold=False)
+    assert same(here, Batches(every, 8, augmentations(), MEAN, STD))
+
+
 def test_the_head_of_a_set_in_its_own_batches():
     whole = Batches(images(), 8, (), MEAN, STD, shuffle=False)
     head = whole.head(10, batch_size=4)

@@ -64,6 +64,7 @@ class Batches:
         dtype: Floating-point type of the inputs.
         shuffle: False: in order, for evaluation.
         resize: Edge that images are resized to after augmentation (bilinear, antialiased).
+        hold: Keep the images on ``device`` (see `resident`); False: move them batch by batch.
 
     Raises:
         DataError: if there is not a single batch.
@@ -82,6 +83,7 @@ class Batches:
         dtype: torch.dtype = torch.float32,
         shuffle: bool = True,
         resize: int | None = None,
+        hold: bool = True,
     ) -> None:
         self.images, self.batch_size, self.seed = images, batch_size, seed
         self.device, self.dtype, self.shuffle = torch.device(device), dtype, shuffle
@@ -99,7 +101,7 @@ class Batches:
             if isinstance(first, RandomResizedCrop):
                 self._crop, augmentations = first, rest
         self._before, self._after = _stages(augmentations)
-        self._store = resident(images.store, self.device)
+        self._store = resident(images.store, self.device) if hold else images.store
         self._targets = images.targets.to(self.device)
         if self._targets.is_floating_point():
             self._targets = self._targets.to(dtype)
