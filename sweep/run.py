@@ -98,7 +98,7 @@ def run(
     """
     storage = Storage(settings.storage)
     storage.check_writable()
-    attempted: set[str] = set()
+    attempted: set[tuple[str, frozenset[str]]] = set()
     with contextlib.ExitStack() as stack:
         parent = ""
         cluster: Cluster | None = None
@@ -115,7 +115,7 @@ def run(
                     tracker.track(trial, result, tags.of(trial))
                 watcher.said(f"{len(found)} finished trials found in storage and recorded")
                 continue
-            todo = [trial for trial in missing if trial.trial_id not in attempted]
+            todo = [trial for trial in missing if _asked(planned, trial) not in attempted]
             if not todo:
                 _join(planned, record, tracker, tags)
                 if parent:
@@ -129,7 +129,7 @@ def run(
             requests = [_request(trial, settings) for trial in todo]
             for request in set(requests):
                 cluster.check(request)
-            attempted |= {trial.trial_id for trial in todo}
+            attempted |= {_asked(planned, trial) for trial in todo}
             slots = max(cluster.slots(request, settings.concurrency) for request in set(requests))
             watcher.wave(planned, todo, slots)
             patience = _patience(cluster, requests[0], watcher)
@@ -162,6 +162,11 @@ class Tags:
             "preset": self.plan.preset,
         }
         return {**tags, "mlflow.parentRunId": self.parent} if self.parent else tags
+
+
+def _asked(planned: Plan, trial: PlannedTrial) -> tuple[str, frozenset[str]]:
+    """A trial and what is to be measured on it: a later stage may ask more of the same trial."""
+    return trial.trial_id, frozenset(request.key for request in planned.requests(trial))
 
 
 def _check_data(todo: Sequence[PlannedTrial], settings: Settings) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sweep_cases import TINY, sweep
 
-from search_spaces.spec import Cell, Stage
+from search_spaces.spec import Cell, Measure, Stage
 from sweep.run import ResourceError
 from sweep.tracking import Tracker, default_uri
 from trainables.data import DataError
@@ -119,6 +119,25 @@ def test_stages_follow_each_other_in_one_command(tmp_path: Path, ray_address: st
     plan, record, witness = sweep(staged, tmp_path, ray_address)
     assert witness.waves == [2, 1]
     assert plan.missing(record) == []
+
+
+def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(
+    tmp_path: Path, ray_address: str
+) -> None:
+    """The winner of a search is one of the final runs, which alone are measured."""
+    staged = TINY.replace(
+        cells=TINY.cells[:1],
+        measures=(Measure("classification", label="seen"),),
+        stages=(
+            Stage("search", grid={"optimizer.lr": (0.05, 0.1)}, seeds=1),
+            Stage("final", after="search", inherit=("optimizer.lr",), seeds=2),
+        ),
+    )
+    plan, record, witness = sweep(staged, tmp_path, ray_address)
+    assert witness.waves == [2, 2]
+    assert plan.missing(record) == []
+    measured = [t for t in plan.trials if record.value(t.trial_id, "seen/error") is not None]
+    assert len(measured) == 2
 
 
 def test_more_than_the_machine_has_is_refused_with_the_numbers(
