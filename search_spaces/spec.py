@@ -15,6 +15,8 @@ from itertools import product
 from math import prod
 from typing import Any, Literal
 
+from trainables.request import Request as Measure
+
 Fields = Mapping[str, Any]
 Key = Mapping[str, str]
 Epoch = Literal["last", "best_test", "best_validation"]
@@ -93,33 +95,6 @@ class Cell:
     reported: Mapping[str, Reported] = field(default_factory=dict)
     equal_gradients: bool = False
     hidden: bool = False
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A quantity measured on trained weights; recorded under ``label``, or its own name.
-
-    It is no part of a trial's identity: artifacts that measure different things share trials.
-
-    Attributes:
-        name: In `trainables.measures`.
-        options: Of the measure.
-        split: The images it is measured on, without augmentation.
-        samples: At most so many of them, the first ones; None: all.
-        batch_size: None: the trial's.
-        at: When: fractions of the training, 1 being its end. Earlier ones enter the per-epoch
-            history at the nearest epoch.
-        every: Also after every so many epochs; 0: no.
-    """
-
-    name: str
-    options: Fields = field(default_factory=dict)
-    label: str = ""
-    split: Literal["train", "validation", "test"] = "train"
-    samples: int | None = None
-    batch_size: int | None = None
-    at: tuple[float, ...] = (1.0,)
-    every: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any
 
-from search_spaces.spec import Artifact, Cell, Stage
+from search_spaces.spec import Artifact, Cell, Measure, Stage
 from sweep.aggregate import SelectionRule, winner
 from sweep.record import Record
 from trainables.config import TrialConfig, merge
-from trainables.request import Request
 
 HELD_OUT = 0.1
 """Fraction held out under ``--selection validation`` where the paper held out nothing."""
@@ -97,11 +96,11 @@ class Plan:
             for request in self.requests(trial)
         )
 
-    def requests(self, trial: PlannedTrial) -> tuple[Request, ...]:
+    def requests(self, trial: PlannedTrial) -> tuple[Measure, ...]:
         """What is measured on a trial: the artifact's measures where a cell shows its numbers."""
         if trial.trial_id not in self._shown:
             return ()
-        return tuple(Request(**vars(measure)) for measure in self.artifact.measures)
+        return self.artifact.measures
 
     @cached_property
     def _shown(self) -> frozenset[str]:

@@ -12,31 +12,12 @@ if TYPE_CHECKING:
     from trainables.result import TrialResult
 
 
-def watcher(quiet: bool = False) -> Watcher:
+def watcher() -> Watcher:
     """The live bar on a terminal, lines elsewhere; both on standard error."""
-    if quiet:
-        return _Quiet()
     return _Bar() if sys.stderr.isatty() else _Lines()
 
 
-class _Quiet:
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> None:
-        pass
-
-    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
-        pass
-
-    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
-        pass
-
-    def said(self, sentence: str) -> None:
-        print(sentence, file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        pass
-
-
-class _Lines(_Quiet):
+class _Lines:
     """One line a finished trial."""
 
     def __init__(self) -> None:
@@ -50,8 +31,17 @@ class _Lines(_Quiet):
         self._done += 1
         self.said(f"[{self._done}/{self._total}] {_name(trial)}: {_outcome(outcome, result)}")
 
+    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+        pass
 
-class _Bar(_Quiet):
+    def said(self, sentence: str) -> None:
+        _print(sentence)
+
+    def close(self) -> None:
+        pass
+
+
+class _Bar:
     """A progress bar with done / running / left, the time left, and the latest results above it."""
 
     def __init__(self) -> None:
@@ -107,7 +97,7 @@ class _Bar(_Quiet):
         if self._progress is not None:
             self._progress.console.print(sentence, markup=False, highlight=False)
         else:
-            super().said(sentence)
+            _print(sentence)
 
     def close(self) -> None:
         if self._progress is not None:
@@ -119,6 +109,10 @@ class _Bar(_Quiet):
             left = self._total - self._done - len(self._running)
             counts = f"{self._done} done  {len(self._running)} running  {left} left"
             self._progress.update(self._task, completed=sum(self._epochs.values()), counts=counts)
+
+
+def _print(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _console() -> Any:

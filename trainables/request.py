@@ -11,12 +11,15 @@ from typing import Any, Literal
 class Request:
     """A measure of a trial, recorded under ``label`` (default: the measure's name).
 
+    It is no part of the trial's identity: artifacts that measure different things share trials.
+
     Attributes:
         name, options: In `trainables.measures`.
-        split: The images it is measured on.
+        split: The images it is measured on, without augmentation.
         samples: At most so many, the first ones; None: all.
         batch_size: None: the trial's.
-        at: Fractions of the training, 1 being its end; each means the nearest epoch's end.
+        at: Fractions of the training, 1 being its end; each means the nearest epoch's end. Earlier
+            ones enter the per-epoch history.
         every: Also after every so many epochs; 0: no. A finished trial that has numbers under
             the label has them all: a curve asked for later needs a label of its own.
     """

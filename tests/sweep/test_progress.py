@@ -79,8 +79,3 @@ def test_a_pipe_gets_plain_lines(planned: Plan, capsys: pytest.CaptureFixture[st
         "[1/4] erm · seed 0: test error 12.50 % in 3.0 s",
         "[2/4] erm · seed 1: failed: out of memory",
     ]
-
-
-def test_quiet_still_says_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
-    progress.watcher(quiet=True).said("results stay in storage")
-    assert capsys.readouterr().err == "results stay in storage\n"
