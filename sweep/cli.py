@@ -107,18 +107,27 @@ def plan(
     storage: StorageUri = "results",
     tracking_uri: TrackingUri = None,
     workers: Workers = "1",
+    time: Annotated[
+        bool, typer.Option("--time", help="Time a few steps of each network that none ran yet.")
+    ] = False,
+    data: DataDir = None,
     format: Format = Output.text,  # noqa: A002
 ) -> None:
-    """What would run: stages, grids, trials, hours. Runs nothing."""
+    """What would run: stages, grids, trials, hours. Trains nothing, but for the steps of --time."""
+    from functools import partial
+
     from sweep import inventory
+    from sweep.estimate import estimate, timed_here
 
     planned, record, _ = plan_from_record(
         artifact, preset, selection, storage, tracking_uri, workers
     )
+    say = partial(print, file=sys.stderr, flush=True)
+    cost = estimate(planned, record, partial(timed_here, data=data, said=say) if time else None)
     if format is Output.json:
-        show(inventory.plan_as_dict(planned, record))
+        show(inventory.plan_as_dict(planned, record, cost))
     else:
-        show(inventory.plan_as_text(planned, record))
+        show(inventory.plan_as_text(planned, record, cost))
 
 
 @app.command("run")

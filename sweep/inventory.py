@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact
+    from sweep.estimate import Estimate
     from sweep.plan import Plan
     from sweep.record import Record
     from sweep.tracking import Tracker
-
-
-RESULT_BYTES = 50_000
-"""A result with its per-epoch history; measured on 200 epochs of twelve numbers."""
 
 
 def rows() -> list[dict[str, Any]]:
@@ -64,7 +61,7 @@ def text(listed: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def plan_as_dict(planned: Plan, record: Record) -> dict[str, Any]:
+def plan_as_dict(planned: Plan, record: Record, cost: Estimate) -> dict[str, Any]:
     """``{"stages": [{"name", "trials": [{"trial_id", "cell", "seed", "config", ...}]}]}``."""
     return {
         "artifact": planned.artifact.id,
@@ -72,7 +69,7 @@ def plan_as_dict(planned: Plan, record: Record) -> dict[str, Any]:
         "selection": planned.selection.name,
         "trials": planned.size,
         "missing": len(planned.missing(record)),
-        "estimate": estimate(planned, record),
+        "estimate": cost.as_dict(),
         "stages": [
             {
                 "name": stage.name,
@@ -95,7 +92,7 @@ def plan_as_dict(planned: Plan, record: Record) -> dict[str, Any]:
     }
 
 
-def plan_as_text(planned: Plan, record: Record) -> str:
+def plan_as_text(planned: Plan, record: Record, cost: Estimate) -> str:
     """Header, a line a stage with its grid, totals, and what a run would cost."""
     artifact = planned.artifact
     lines = [
@@ -117,60 +114,8 @@ def plan_as_text(planned: Plan, record: Record) -> str:
         ]
     missing = len(planned.missing(record))
     lines += ["", f"{planned.size} trials in all, {missing} of those known to run now"]
-    lines += estimate_text(estimate(planned, record))
+    lines += cost.lines()
     return "\n".join(lines)
-
-
-def estimate(planned: Plan, record: Record) -> dict[str, Any]:
-    """Device hours and disk of the trials still to run, from recorded trials of the same kind.
-
-    Trials of one network on one data set are taken to cost the same per gradient
-    evaluation; ``unknown`` trials have no recorded relative. Weights take four bytes a parameter.
-    """
-    from sweep.plan import gradients_per_step
-
-    costs: dict[tuple[str, str], list[float]] = {}
-    sizes: dict[tuple[str, str], float] = {}
-    for trial in planned.trials:
-        seconds = record.value(trial.trial_id, "training_seconds")
-        evaluations = record.value(trial.trial_id, "gradient_evaluations")
-        epochs = record.value(trial.trial_id, "epochs_run")
-        if seconds and evaluations and epochs:
-            work = epochs * gradients_per_step(trial.config)
-            costs.setdefault(_kind(trial), []).append(seconds / work)
-            sizes[_kind(trial)] = record.value(trial.trial_id, "parameters") or 0.0
-    seconds_left, weights, unknown = 0.0, 0.0, 0
-    for trial in planned.missing(record):
-        known = costs.get(_kind(trial))
-        if known is None:
-            unknown += 1
-            continue
-        work = trial.config.epochs * gradients_per_step(trial.config)
-        seconds_left += work * sum(known) / len(known)
-        weights += 4 * sizes[_kind(trial)]
-    pending = sum(stage.pending for stage in planned.stages)
-    return {
-        "device_hours": round(seconds_left / 3600, 4),
-        "result_megabytes": round(planned.size * RESULT_BYTES / 1e6, 1),
-        "weight_megabytes": round(weights / 1e6, 1),
-        "from_trials": sum(map(len, costs.values())),
-        "unknown_trials": unknown + pending,
-    }
-
-
-def _kind(trial: Any) -> tuple[str, str]:
-    return trial.config.data.source.model_dump_json(), trial.config.model.model_dump_json()
-
-
-def estimate_text(found: dict[str, Any]) -> list[str]:
-    disk = f"disk: about {found['result_megabytes']:.0f} MB of results"
-    if not found["from_trials"]:
-        return [disk, "time and weights: unknown until a trial of each network is recorded"]
-    said = f"time: about {found['device_hours']:.2f} device hours left"
-    said += f" (from {found['from_trials']} recorded trials)"
-    if found["unknown_trials"]:
-        said += f", not counting {found['unknown_trials']} trials of which none is recorded yet"
-    return [f"{disk}, {found['weight_megabytes']:.0f} MB more with --keep-weights", said]
 
 
 def status(tracker: Tracker) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ difference: planned trials less those the record has.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any
@@ -28,13 +28,20 @@ SIMULATED = 240
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One trial and the place it is needed in. ``point`` is its position in the stage's grid."""
+    """One trial and the place it is needed in.
+
+    Attributes:
+        point: Its position in the stage's grid.
+        awaits: The trials among which the winner is sought that it inherits from, as long as
+            that is open; its ``config`` then has the cell's own settings in the winner's place.
+    """
 
     stage: str
     cell: Cell
     seed: int
     point: Mapping[str, Any]
     config: TrialConfig
+    awaits: frozenset[str] = frozenset()
 
     @property
     def trial_id(self) -> str:
@@ -43,12 +50,16 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """A stage's trials; ``pending`` more are determined once stage ``after`` has its winners."""
+    """A stage's trials, and stand-ins for those that wait for the winners of stage ``after``."""
 
     name: str
     trials: tuple[PlannedTrial, ...]
-    pending: int = 0
+    expected: tuple[PlannedTrial, ...] = ()
     after: str | None = None
+
+    @property
+    def pending(self) -> int:
+        return len(self.expected)
 
     @property
     def size(self) -> int:
@@ -75,9 +86,21 @@ class Plan:
         return list(distinct.values())
 
     @property
+    def expected(self) -> list[PlannedTrial]:
+        """A stand-in for every distinct trial still pending.
+
+        Two of equal settings that wait for the same winner will be one trial.
+        """
+        distinct: dict[Any, PlannedTrial] = {}
+        for stage in self.stages:
+            for trial in stage.expected:
+                distinct.setdefault((trial.trial_id, trial.awaits), trial)
+        return list(distinct.values())
+
+    @property
     def size(self) -> int:
-        """Distinct trials now known, and those still pending."""
-        return len(self.trials) + sum(stage.pending for stage in self.stages)
+        """Distinct trials, those still pending among them."""
+        return len(self.trials) + len(self.expected)
 
     def missing(self, record: Record) -> list[PlannedTrial]:
         """Trials without an outcome in the record, and done ones that lack a measure."""
@@ -162,20 +185,21 @@ def _expand(
 ) -> PlannedStage:
     points = list(stage.points())
     trials: list[PlannedTrial] = []
-    pending = 0
+    expected: list[PlannedTrial] = []
     for cell in filter(stage.covers, cells):
-        inherited = _inherited(stage, cell, before, artifact, selection, record)
-        if inherited is None:
-            pending += len(points) * stage.seeds
-            continue
+        parents = _parents(stage, cell, before)
+        inherited = _inherited(stage, parents, artifact, selection, record)
+        known = inherited is not None
+        awaits = frozenset[str]() if known else frozenset(parent.trial_id for parent in parents)
         for point in points:
             for seed in range(stage.seeds):
-                fields = {**artifact.base, **cell.fields, **stage.fields, **inherited, **point}
-                config = _configure({**fields, "seed": seed}, cell)
+                fields = {**artifact.base, **cell.fields, **stage.fields, **(inherited or {})}
+                config = _configure({**fields, **point, "seed": seed}, cell)
                 if selection.needs_validation and len(points) > 1 and not config.data.validation:
                     config = config.replace(**{"data.validation": HELD_OUT})
-                trials.append(PlannedTrial(stage.name, cell, seed, point, config))
-    return PlannedStage(stage.name, tuple(trials), pending, stage.after)
+                trial = PlannedTrial(stage.name, cell, seed, point, config, awaits)
+                (trials if known else expected).append(trial)
+    return PlannedStage(stage.name, tuple(trials), tuple(expected), stage.after)
 
 
 def _configure(fields: Mapping[str, Any], cell: Cell) -> TrialConfig:
@@ -209,24 +233,30 @@ def gradients_per_step(config: TrialConfig) -> float:
     return total / SIMULATED
 
 
+def _parents(stage: Stage, cell: Cell, before: Mapping[str, PlannedStage]) -> list[PlannedTrial]:
+    """The trials whose winner ``cell`` starts from."""
+    if stage.after is None:
+        return []
+    earlier = before[stage.after]
+    match = tuple(cell.key) if stage.match is None else stage.match
+    return [
+        trial
+        for trial in (*earlier.trials, *earlier.expected)
+        if all(trial.cell.key.get(label) == cell.key.get(label) for label in match)
+    ]
+
+
 def _inherited(
     stage: Stage,
-    cell: Cell,
-    before: Mapping[str, PlannedStage],
+    parents: Sequence[PlannedTrial],
     artifact: Artifact,
     selection: SelectionRule,
     record: Record,
 ) -> dict[str, Any] | None:
-    """The winner's settings that ``cell`` starts from; None while the winner is unknown."""
+    """The settings of the winner among ``parents``; None while that is open."""
     if stage.after is None:
         return {}
-    match = tuple(cell.key) if stage.match is None else stage.match
-    parents = [
-        trial
-        for trial in before[stage.after].trials
-        if all(trial.cell.key.get(label) == cell.key.get(label) for label in match)
-    ]
-    if any(record.status(trial.trial_id) in ("missing", "running") for trial in parents):
+    if any(t.awaits or record.status(t.trial_id) in ("missing", "running") for t in parents):
         return None
     point = winner(parents, record, selection.criterion(artifact))
     if point is None:

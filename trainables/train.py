@@ -127,6 +127,26 @@ class Trial:
             self._settle()
         return numbers
 
+    def time_step(self, at_least: float = 1.0) -> float:
+        """Seconds of a training step: the mean over ``at_least`` seconds of steps, after a first.
+
+        It trains, so the trial is of no other use afterwards.
+        """
+        self.model.train()
+        noise = torch.Generator(device=self.device)
+        started, step, elapsed = 0.0, 0, 0.0
+        with reproducible(self.execution.threads):
+            while step < 2 or elapsed < at_least:
+                for inputs, targets in self.batches.epoch(step):
+                    self._step(step, inputs, targets, noise)
+                    if self.device.type == "cuda":
+                        torch.cuda.synchronize(self.device)
+                    started = started or time.perf_counter()  # when the first has ended
+                    elapsed, step = time.perf_counter() - started, step + 1
+                    if step >= 2 and elapsed >= at_least:
+                        break
+        return elapsed / (step - 1)
+
     def _settle(self) -> None:
         """Every worker's running statistics become their mean: one state, on all of them.
 

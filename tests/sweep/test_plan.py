@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -147,6 +148,26 @@ def test_a_stage_waits_for_every_trial_of_the_one_before() -> None:
     runs = [Run(t.trial_id, "done", {"test_error": 0.1}) for t in first.trials]
     assert planned(staged(), Record.from_runs(runs[:-1])).stages[1].pending == 4
     assert planned(staged(), Record.from_runs(runs)).stages[1].pending == 0
+
+
+@pytest.mark.parametrize(("match", "distinct"), [((), 4), (("data",), 8)])
+def test_pending_trials_are_one_where_they_wait_for_the_same_winner(
+    match: tuple[str, ...], distinct: int
+) -> None:
+    """Two rows of equal settings: one winner for both, or each its own."""
+    base, sam = staged().stages
+    rows = [("erm", "a", 0), ("erm", "b", 5), ("sam", "a", 0), ("sam", "b", 0)]
+    made = staged().replace(
+        cells=tuple(
+            Cell({"method": m, "data": d}, {"method": {"name": m}, "data.validation": held})
+            for m, d, held in rows
+        ),
+        stages=(base, replace(sam, match=match)),
+    )
+    found = planned(made)
+    assert found.stages[1].pending == 8
+    assert len(found.expected) == distinct
+    assert found.size == 12 + distinct
 
 
 def test_a_stage_starts_from_the_winner_of_the_one_before() -> None:
