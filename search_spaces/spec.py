@@ -15,7 +15,7 @@ from itertools import product
 from math import prod
 from typing import Any, Literal
 
-from trainables.request import Request as Measure
+from trainables.config import Request as Measure
 
 Fields = Mapping[str, Any]
 Key = Mapping[str, str]

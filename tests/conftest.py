@@ -1,4 +1,4 @@
-"""For all tests: one thread a process, and one Ray for all that need it."""
+"""For all tests: one thread a process, and the Ray tests of a file in one process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a Ray run in one process (`pytest -n` with ``--dist loadgroup``)."""
+    """A file's tests that use Ray run in one process (`pytest -n` with ``--dist loadgroup``).
+
+    They share its Ray, and what is set up once for the file.
+    """
     for item in items:
         if "ray_address" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("ray"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -11,8 +11,7 @@ import torch
 
 from trainables import checkpoint, train
 from trainables.__main__ import main
-from trainables.config import TrialConfig
-from trainables.request import Request
+from trainables.config import Request, TrialConfig
 from trainables.result import TrialResult
 from trainables.storage import Storage
 from trainables.stored import CHECKPOINT, RESULT, WEIGHTS

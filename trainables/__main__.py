@@ -32,8 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     from trainables import measures
-    from trainables.config import TrialConfig
-    from trainables.request import Request
+    from trainables.config import Request, TrialConfig
 
     try:
         text = sys.stdin.read() if options.config == "-" else Path(options.config).read_text()

@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from trainables.request import Request
+from trainables.config import Request
 
 
 @dataclass(frozen=True)

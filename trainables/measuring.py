@@ -1,4 +1,4 @@
-"""Measures on a trial's model, as its `trainables.request.Request` asks.
+"""Measures on a trial's model, as its `trainables.config.Request` asks.
 
 Measuring happens between epochs, in evaluation mode, without augmentation, off
 the training clock and with noise of its own; it never changes a trial's numbers
@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from trainables.config import Request
 from trainables.data.loader import Batches
 from trainables.measures import measure
 from trainables.measures.base import LossFn
-from trainables.request import Request
 from trainables.seeding import derive
 
 

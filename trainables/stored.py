@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from trainables.request import Request
+from trainables.config import Request
 from trainables.result import TrialResult
 from trainables.storage import Storage
 

@@ -20,13 +20,12 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from trainables import checkpoint, workers
 from trainables.assembly import assemble
-from trainables.config import TrialConfig
+from trainables.config import Request, TrialConfig
 from trainables.evaluate import evaluate
 from trainables.execution import HERE, Execution, reproducible
 from trainables.group import ALONE, Group
 from trainables.measuring import measure_now
 from trainables.methods.base import Output, Progress
-from trainables.request import Request
 from trainables.result import TrialResult, best_epoch, provenance
 from trainables.seeding import derive, reseed
 from trainables.storage import Storage

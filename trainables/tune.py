@@ -149,7 +149,7 @@ class TrialTrainable(tune.Trainable):
 
 def execution_of(options: dict[str, Any], measures: list[dict[str, Any]]) -> Execution:
     """An `Execution` from what travels to a trial as JSON."""
-    from trainables.request import Request
+    from trainables.config import Request
     from trainables.train import Execution
 
     options = {**options}
