@@ -1,136 +1,36 @@
 """InfoMCR: Jia & Su, "Information-Theoretic Local Minima Characterization and Regularization".
 
-ICML 2020, arXiv 1911.08192. Section numbers are the paper's; "code" is the
-authors' (github.com/SeanJia/InfoMCR). Appendices D and E, with the exact
-settings, are not available: a network's settings are those of its own paper.
+ICML 2020, arXiv 1911.08192. Here: its tables, and the sentences of section 7.2.1
+that can be measured; the figures are in `infomcr_scenarios`, what all of them
+share in `infomcr_protocol`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from search_spaces.infomcr_protocol import (
+    BASE,
+    CODE_BETA,
+    DATASETS,
+    ERROR,
+    FIXED,
+    IMAGENET_RUNS,
+    METHODS,
+    NETWORKS,
+    NO,
+    REG,
+    REG_CHOICES,
+    RUNS,
+    SUBSETS,
+    TUNED,
+    WIDE,
+    stages,
+)
+from search_spaces.infomcr_scenarios import FIGURE2, FIGURE3, FIGURE4
 from search_spaces.presets import SMALL, SMOKE, adjusted
 from search_spaces.printed import rows, table
-from search_spaces.spec import (
-    Artifact,
-    Cell,
-    Choice,
-    Measure,
-    Metric,
-    Paper,
-    Preset,
-    Reported,
-    Selection,
-    Stage,
-)
-
-# -- the regulariser (sections 6 and 7.2) --------------------------------------------------------
-
-ALPHA, NUM_SPLITS = 0.0001, 8
-BETAS = (1, 5, 10, 20, 30, 40, 50, 75, 100)
-CODE_BETA = 10
-RUNS, IMAGENET_RUNS = 5, 3
-HELD_OUT = 5000  # of 50,000: beta is chosen on a 45k/5k split
-
-NO, REG = "no", "yes"
-METHODS: dict[str, dict[str, Any]] = {
-    NO: {"name": "erm"},
-    REG: {
-        "name": "infomcr",
-        "alpha": ALPHA,
-        "num_splits": NUM_SPLITS,
-        "phases": "011",
-        "statistics": "full_batch",
-    },
-}
-
-TUNE = Stage(
-    "tune",
-    {"reg": REG},
-    fields={"data.validation": HELD_OUT, "data.split_seed": 0},
-    grid={"method.beta": BETAS},
-    seeds=1,
-)
-
-
-def _stages(runs: int) -> tuple[Stage, ...]:
-    """beta on held-out images, then training again on all of them (section 7.2)."""
-    return (
-        TUNE,
-        Stage("plain", {"reg": NO}, seeds=runs),
-        Stage("final", {"reg": REG}, seeds=runs, after="tune", inherit=("method.beta",)),
-    )
-
-
-TUNED = Selection(
-    on="validation_error",
-    epoch="last",
-    stated="beta on 5,000 held-out training images, then trained again on all; last epoch",
-)
-FIXED = Selection(on="test_error", epoch="last", stated="nothing is selected; last epoch")
-
-REG_CHOICES = (
-    Choice("beta of each network and data set", "the nine values, one seed each", "not printed"),
-    Choice(
-        "after choosing beta",
-        "training on all 50,000",
-        "the plain rows match known 50,000-image results",
-        "data.validation",
-    ),
-    Choice("active phase", "after the first learning-rate drop", "section 7.2.1", "method.phases"),
-    Choice(
-        "BatchNorm",
-        "sub-batches by their own, full batch by its own statistics",
-        "code",
-        "method.statistics",
-    ),
-    Choice("last incomplete batch", "dropped", "code; M = 8 must divide the batch", "drop_last"),
-    Choice("± over runs", "n - 1", "not stated"),
-)
-
-# -- networks: settings of their own papers (section 7.2) ----------------------------------------
-
-CROP_FLIP = ({"name": "pad_crop", "padding": 4}, {"name": "flip"})
-BASE: dict[str, Any] = {
-    "data.validation": 0,
-    "data.augmentation": CROP_FLIP,
-    "optimizer.name": "sgd",
-    "optimizer.lr": 0.1,
-    "optimizer.momentum": 0.9,
-    "schedule.name": "step",
-    "schedule.gamma": 0.1,
-    "drop_last": True,
-}
-WIDE: dict[str, Any] = {  # Zagoruyko & Komodakis 2016: 0.1, x 0.2 at 60, 120, 160 of 200 epochs
-    "optimizer.nesterov": True,
-    "optimizer.weight_decay": 5e-4,
-    "schedule.milestones": (0.3, 0.6, 0.8),
-    "schedule.gamma": 0.2,
-    "epochs": 200,
-    "batch_size": 128,
-}
-NETWORKS: dict[str, dict[str, Any]] = {
-    "CNN": {"model": {"name": "cnn"}, **WIDE},
-    "WRN-28-2": {"model": {"name": "wrn_28_2", "shared_activation": "none"}, **WIDE},
-    "DenseNet-k12": {  # Huang et al. 2017: 300 epochs, / 10 at 50 % and 75 %
-        "model": {"name": "densenet_bc_k12"},
-        "optimizer.nesterov": True,
-        "optimizer.weight_decay": 1e-4,
-        "schedule.milestones": (0.5, 0.75),
-        "epochs": 300,
-        "batch_size": 64,
-    },
-    "ResNet-20": {  # He et al. 2016: / 10 at 32k and 48k of 64k steps of 128
-        "model": {"name": "resnet20"},
-        "optimizer.weight_decay": 1e-4,
-        "schedule.milestones": (0.5, 0.75),
-        "epochs": 164,
-        "batch_size": 128,
-    },
-}
-DATASETS = {"CIFAR-10": "cifar10", "CIFAR-100": "cifar100"}
-ERROR = Metric("test_error", "test error %", shown="percent")
+from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Paper, Reported, Stage
 
 # -- Table 1; the plain WRN-28-2 cells are missing from the text that we have --------------------
 
@@ -166,7 +66,7 @@ TABLE1 = Artifact(
         for (dataset,), (model, reg), value in table(PRINTED1, COLUMNS1, n=RUNS)
         if (dataset, model) != NOT_RUN
     ),
-    stages=_stages(RUNS),
+    stages=stages(RUNS),
     selection=TUNED,
     choices=(
         *REG_CHOICES,
@@ -224,7 +124,7 @@ TABLE2 = Artifact(
         )
         for (reg,), numbers in rows(PRINTED2, n=IMAGENET_RUNS)
     ),
-    stages=_stages(IMAGENET_RUNS),
+    stages=stages(IMAGENET_RUNS),
     selection=TUNED,
     choices=IMAGENET_CHOICES,
     measures=(Measure("classification", label="train_set"),),
@@ -238,7 +138,6 @@ yes | -1138.1±11.0 -748.7±21.3 -886.2±20.5
 """
 COLUMNS3 = [("ResNet-20",), ("WRN-28-2",), ("DenseNet-k12",)]
 GAMMA = Metric("fisher_log_det", "gamma-hat", digits=1)
-SUBSETS = {"num_trials": 100, "num_samples": 100}  # T subsets of N' images
 LOGIT_SCALE = 0.04  # code: logits of norm 25, for Table 3 only
 
 TABLE3 = Artifact(
@@ -252,7 +151,7 @@ TABLE3 = Artifact(
         _cell("CIFAR-10", model, reg, fisher_log_det=value)
         for (reg,), (model,), value in table(PRINTED3, COLUMNS3, n=RUNS)
     ),
-    stages=_stages(RUNS),
+    stages=stages(RUNS),
     selection=TUNED,
     choices=(
         *REG_CHOICES,
@@ -261,105 +160,6 @@ TABLE3 = Artifact(
         Choice("BatchNorm in gamma-hat", "eval mode", "per-sample gradients need it", "measure"),
     ),
     measures=(Measure("fisher_log_det", {**SUBSETS, "logit_scale": LOGIT_SCALE}),),
-)
-
-# -- Figures 2-4: four metrics in three scenarios (section 7.1) ----------------------------------
-
-SCENARIO: dict[str, Any] = {
-    "data.source": "cifar10",
-    "data.validation": 0,
-    "data.augmentation": CROP_FLIP,
-    "model": {"name": "resnet20"},
-    "method": METHODS[NO],
-    "optimizer.name": "sgd",
-    "optimizer.lr": 0.1,
-    "optimizer.momentum": 0.9,
-    "optimizer.weight_decay": 1e-4,
-    "schedule.name": "plateau",
-    "schedule.gamma": 0.1,
-    "epochs": 200,
-    "batch_size": 128,
-}
-SUBSET = 10000
-CONFUSION_SIZES = (0, 1000, 2000, 3000, 4000, 5000)
-AUGMENTATIONS: dict[str, tuple[Any, ...]] = {
-    "no-aug": (),
-    "flip-only": ({"name": "flip"},),
-    "1-crop-f": ({"name": "pad_crop", "padding": 1}, {"name": "flip"}),
-    "4-crop-f": CROP_FLIP,
-}
-BATCH_SIZES = (128, 256, 512, 1024)
-
-SCENARIO_METRICS = (
-    ERROR,
-    Metric("fisher_spectrum/log_det", "gamma-hat", digits=1),
-    Metric("fisher_spectrum/frobenius_squared", "Frobenius norm"),
-    Metric("fisher_spectrum/spectral_radius", "spectral radius"),
-    Metric("robustness", "robustness", digits=4),
-)
-SCENARIO_MEASURES = (Measure("fisher_spectrum", SUBSETS), Measure("robustness"))
-SCENARIO_CHOICES = (
-    Choice("training images of scenarios II and III", "all 50,000", "not restated"),
-    Choice("'whenever the training loss plateaus'", "/ 10 after 10 epochs", "none stated"),
-    Choice("learning rate of large batches", "0.1", "one initial rate for all scenarios"),
-    Choice("images of the confusion set", "from the other 40,000", "section 7.1, loosely"),
-    Choice("f of the robustness metric", "softmax output", "section 3: it maps to the simplex"),
-    Choice("Frobenius norm, spectral radius", "of the Gram matrix xi / N'", "Eq. 1; App. D lost"),
-)
-
-
-def _scenario(
-    number: str,
-    name: str,
-    label: str,
-    settings: dict[str, dict[str, Any]],
-    presets: Mapping[str, Preset] | None = None,
-) -> Artifact:
-    return Artifact(
-        id=f"infomcr/figure{number}",
-        title=f"Scenario {name}: test error and four metrics of ResNet-20 on CIFAR-10",
-        kind="figure",
-        x=label,
-        rows=(label,),
-        metrics=SCENARIO_METRICS,
-        base=SCENARIO,
-        cells=tuple(Cell({label: value}, fields) for value, fields in settings.items()),
-        stages=(Stage("train", seeds=RUNS),),
-        selection=FIXED,
-        choices=SCENARIO_CHOICES,
-        measures=SCENARIO_MEASURES,
-        presets=presets or {},
-    )
-
-
-FIGURE2 = _scenario(
-    "2",
-    "I, size of the confusion set",
-    "confusion",
-    {
-        str(size): {
-            "data.source": {"name": "cifar10", "confusion": size},
-            "data.subset": SUBSET,
-        }
-        for size in CONFUSION_SIZES
-    },
-)
-FIGURE3 = _scenario(
-    "3",
-    "II, augmentation",
-    "augmentation",
-    {name: {"data.augmentation": steps} for name, steps in AUGMENTATIONS.items()},
-    {"smoke": adjusted(SMOKE, substitute={"data.augmentation": {}})},
-)
-FIGURE4 = _scenario(
-    "4",
-    "III, batch size",
-    "batch size",
-    {str(size): {"batch_size": size} for size in BATCH_SIZES},
-    {
-        "small": adjusted(SMALL, substitute={"batch_size": {}}),
-        "smoke": adjusted(SMOKE, substitute={"batch_size": {128: 16, 256: 32, 512: 64, 1024: 128}}),
-    },
 )
 
 # -- sentences of section 7.2.1 ------------------------------------------------------------------

@@ -1,0 +1,107 @@
+"""InfoMCR's figures 2 to 4: four metrics of minima in three scenarios (section 7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from search_spaces.infomcr_protocol import CROP_FLIP, ERROR, FIXED, METHODS, NO, RUNS, SUBSETS
+from search_spaces.presets import SMALL, SMOKE, adjusted
+from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Preset, Stage
+
+SCENARIO: dict[str, Any] = {
+    "data.source": "cifar10",
+    "data.validation": 0,
+    "data.augmentation": CROP_FLIP,
+    "model": {"name": "resnet20"},
+    "method": METHODS[NO],
+    "optimizer.name": "sgd",
+    "optimizer.lr": 0.1,
+    "optimizer.momentum": 0.9,
+    "optimizer.weight_decay": 1e-4,
+    "schedule.name": "plateau",
+    "schedule.gamma": 0.1,
+    "epochs": 200,
+    "batch_size": 128,
+}
+SUBSET = 10000
+CONFUSION_SIZES = (0, 1000, 2000, 3000, 4000, 5000)
+AUGMENTATIONS: dict[str, tuple[Any, ...]] = {
+    "no-aug": (),
+    "flip-only": ({"name": "flip"},),
+    "1-crop-f": ({"name": "pad_crop", "padding": 1}, {"name": "flip"}),
+    "4-crop-f": CROP_FLIP,
+}
+BATCH_SIZES = (128, 256, 512, 1024)
+
+SCENARIO_METRICS = (
+    ERROR,
+    Metric("fisher_spectrum/log_det", "gamma-hat", digits=1),
+    Metric("fisher_spectrum/frobenius_squared", "Frobenius norm"),
+    Metric("fisher_spectrum/spectral_radius", "spectral radius"),
+    Metric("robustness", "robustness", digits=4),
+)
+SCENARIO_MEASURES = (Measure("fisher_spectrum", SUBSETS), Measure("robustness"))
+SCENARIO_CHOICES = (
+    Choice("training images of scenarios II and III", "all 50,000", "not restated"),
+    Choice("'whenever the training loss plateaus'", "/ 10 after 10 epochs", "none stated"),
+    Choice("learning rate of large batches", "0.1", "one initial rate for all scenarios"),
+    Choice("images of the confusion set", "from the other 40,000", "section 7.1, loosely"),
+    Choice("f of the robustness metric", "softmax output", "section 3: it maps to the simplex"),
+    Choice("Frobenius norm, spectral radius", "of the Gram matrix xi / N'", "Eq. 1; App. D lost"),
+)
+
+
+def _scenario(
+    number: str,
+    name: str,
+    label: str,
+    settings: dict[str, dict[str, Any]],
+    presets: Mapping[str, Preset] | None = None,
+) -> Artifact:
+    return Artifact(
+        id=f"infomcr/figure{number}",
+        title=f"Scenario {name}: test error and four metrics of ResNet-20 on CIFAR-10",
+        kind="figure",
+        x=label,
+        rows=(label,),
+        metrics=SCENARIO_METRICS,
+        base=SCENARIO,
+        cells=tuple(Cell({label: value}, fields) for value, fields in settings.items()),
+        stages=(Stage("train", seeds=RUNS),),
+        selection=FIXED,
+        choices=SCENARIO_CHOICES,
+        measures=SCENARIO_MEASURES,
+        presets=presets or {},
+    )
+
+
+FIGURE2 = _scenario(
+    "2",
+    "I, size of the confusion set",
+    "confusion",
+    {
+        str(size): {
+            "data.source": {"name": "cifar10", "confusion": size},
+            "data.subset": SUBSET,
+        }
+        for size in CONFUSION_SIZES
+    },
+)
+FIGURE3 = _scenario(
+    "3",
+    "II, augmentation",
+    "augmentation",
+    {name: {"data.augmentation": steps} for name, steps in AUGMENTATIONS.items()},
+    {"smoke": adjusted(SMOKE, substitute={"data.augmentation": {}})},
+)
+FIGURE4 = _scenario(
+    "4",
+    "III, batch size",
+    "batch size",
+    {str(size): {"batch_size": size} for size in BATCH_SIZES},
+    {
+        "small": adjusted(SMALL, substitute={"batch_size": {}}),
+        "smoke": adjusted(SMOKE, substitute={"batch_size": {128: 16, 256: 32, 512: 64, 1024: 128}}),
+    },
+)
