@@ -233,6 +233,15 @@ def test_a_measure_every_other_epoch_and_at_the_end() -> None:
         Request("classification", every=-1)
 
 
+def test_a_curve_asked_for_later_needs_the_training_again(tmp_path: Path) -> None:
+    """The weights that were kept are those of the end, and a curve is of the epochs before."""
+    storage = Storage(tmp_path)
+    fit(NOISY, Execution(device="cpu", keep_weights="last"), storage)
+    request = Request("classification", every=2, label="seen", split="test")
+    result = fit(NOISY, Execution(device="cpu", measures=(request,)), storage)
+    assert result.history["seen/error"][1:] == result.history["test_error"][1:]
+
+
 @pytest.mark.parametrize("keep", ["none", "last"])
 def test_a_measure_asked_for_later_is_added_to_the_stored_result(
     tmp_path: Path, keep: str, monkeypatch: pytest.MonkeyPatch

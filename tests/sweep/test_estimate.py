@@ -35,13 +35,21 @@ def done(trial: PlannedTrial, seconds: float, parameters: int = 1000) -> Run:
     return Run(trial.trial_id, "done", {"test_error": 0.5, **numbers})
 
 
-def test_hours_follow_from_recorded_trials_in_proportion_to_gradients() -> None:
-    """Two of ERM took 20 s and 28 s, so SAM's two, of two gradients a step, take 96 s."""
+@pytest.mark.parametrize(
+    ("recorded", "hours"),
+    [((0, 1), (24 + 24) * 2 / 3600), ((2, 3), (12 + 12) / 3600)],
+    ids=["erm", "sam"],
+)
+def test_hours_follow_from_recorded_trials_in_proportion_to_gradients(
+    recorded: tuple[int, int], hours: float
+) -> None:
+    """Two of a method took 20 s and 28 s; the other's two need twice the gradients, or half."""
     trials = planned().trials
     assert [t.config.method.name for t in trials] == ["erm", "erm", "sam", "sam"]
-    record = Record.from_runs([done(trials[0], 20.0), done(trials[1], 28.0)])
+    first, second = recorded
+    record = Record.from_runs([done(trials[first], 20.0), done(trials[second], 28.0)])
     found = estimate(planned(record=record), record)
-    assert found.device_hours == round(96 / 3600, 4)
+    assert found.device_hours == round(hours, 4)
     assert (found.from_trials, found.timed, found.unknown_trials) == (2, 0, 0)
     assert found.weight_megabytes == round(2 * 4 * 1000 / 1e6, 1)
     assert found.result_megabytes == 0.2

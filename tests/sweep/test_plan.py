@@ -170,6 +170,37 @@ def test_pending_trials_are_one_where_they_wait_for_the_same_winner(
     assert found.size == 12 + distinct
 
 
+def test_trials_that_wait_for_pending_ones_are_told_apart() -> None:
+    """Two final rows of equal settings start from the winners of two searches, pending too."""
+    base, sam = staged().stages
+    keys = {("erm", ""): 0, ("sam", "a"): 0, ("sam", "b"): 5, ("last", "a"): 0, ("last", "b"): 0}
+    found = planned(
+        staged().replace(
+            cells=tuple(
+                Cell(
+                    {"method": m, "data": d},
+                    {"method": {"name": "erm" if m == "erm" else "sam"}, "data.validation": held},
+                )
+                for (m, d), held in keys.items()
+            ),
+            stages=(
+                base,
+                sam,
+                Stage(
+                    "last",
+                    {"method": "last"},
+                    seeds=2,
+                    after="sam",
+                    match=("data",),
+                    inherit=("method.rho",),
+                ),
+            ),
+        )
+    )
+    assert [len(stage.expected) for stage in found.stages] == [0, 8, 4]
+    assert len(found.expected) == 8 + 4
+
+
 def test_a_stage_starts_from_the_winner_of_the_one_before() -> None:
     record = finished(staged(), **{"lr0.1": 0.3, "lr0.2": 0.2, "lr0.4": 0.25})
     second = planned(staged(), record).stages[1]
