@@ -1,4 +1,4 @@
-"""The tests of the reading side can fail: each of these faults is noticed by one of them.
+"""The tests of planning and reading can fail: each of these faults is noticed by one of them.
 
 A fault is a change of one place of a module's source. The tests that need no fixture are run
 in this process against the changed module until one of them fails.
@@ -105,6 +105,31 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("(n, *cell.problems)", "(n,)"),
         ("tiny = value != 0 and", "tiny = False and"),
     ],
+    "plan": [
+        ("distinct.setdefault(trial.trial_id, trial)", "distinct.setdefault(id(trial), trial)"),
+        ("setdefault((trial.trial_id, trial.awaits), trial)", "setdefault(id(trial), trial)"),
+        ("setdefault((trial.trial_id, trial.awaits), trial)", "setdefault(trial.trial_id, trial)"),
+        ("(*earlier.trials, *earlier.expected)", "earlier.trials"),
+        ('in ("missing", "running")', 'in ("missing",)'),
+        ("if trial.point == point)", ")"),
+        ("for field in stage.inherit}", "for field in ()}"),
+        ("config.epochs / gradients_per_step(config)", "config.epochs"),
+        ("and not config.data.validation:", ":"),
+        ('return status == "diverged"', "return False"),
+        ("if trial.trial_id not in self._shown:", "if False:"),
+    ],
+    "estimate": [
+        (
+            "t.config.epochs * gradients_per_step(t.config) * c.seconds",
+            "t.config.epochs * c.seconds",
+        ),
+        ("work = epochs * gradients_per_step(trial.config)", "work = epochs"),
+        ("[*planned.missing(record), *planned.expected]", "planned.missing(record)"),
+        (", str(data.subset)", ""),
+        ("if _kind(trial) not in costs and", "if"),
+        ("len(left) - len(known)", "0"),
+        ("sum(s for s, _ in costs) / len(costs)", "sum(s for s, _ in costs)"),
+    ],
     "figure_data": [
         ('if record.status(t) == "done"', ""),
         ("statistics.stdev(values)", "statistics.pstdev(values)"),
@@ -164,6 +189,8 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "selection": ("test_golden", "test_aggregate"),
     "record": ("test_golden", "test_record"),
     "welch": ("test_golden", "test_welch"),
+    "plan": ("test_plan",),
+    "estimate": ("test_estimate",),
     "figure_data": ("test_figures",),
 }
 ABOUT_TABLES = ("test_golden", "test_tables", "test_table_formats")
@@ -190,7 +217,7 @@ def cases(test: Any) -> Iterator[dict[str, Any]]:
 
 def test_without_a_fault_nothing_is_noticed():
     with changed("welch", "CONFIDENCE = 0.95", "CONFIDENCE = 1 - 0.05"):
-        for name in ("aggregate", "record", "tables"):
+        for name in ("plan", "estimate", "aggregate", "record", "tables"):
             examine(name)
 
 

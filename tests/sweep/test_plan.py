@@ -87,6 +87,13 @@ def test_no_trial_is_planned_twice_and_every_cell_has_its_seeds(
     assert len({t.trial_id for t in trials}) == len(trials) == len(methods) * seeds
 
 
+def test_cells_of_equal_settings_share_their_trials() -> None:
+    twice = tuple(Cell({"method": "erm", "row": row}, {"method": {"name": "erm"}}) for row in "ab")
+    found = planned(artifact(cells=twice, rows=("method", "row"), seeds=2))
+    assert len(found.stages[0].trials) == 4
+    assert [trial.seed for trial in found.trials] == [0, 1]
+
+
 @settings(max_examples=30, deadline=None)
 @given(METHODS, METHODS, SEEDS)
 def test_artifacts_share_the_trials_they_both_need(
@@ -147,6 +154,9 @@ def test_a_stage_waits_for_every_trial_of_the_one_before() -> None:
     assert first.size == 10
     runs = [Run(t.trial_id, "done", {"test_error": 0.1}) for t in first.trials]
     assert planned(staged(), Record.from_runs(runs[:-1])).stages[1].pending == 4
+    runs[0] = Run(runs[0].trial_id, "running", {})
+    assert planned(staged(), Record.from_runs(runs)).stages[1].pending == 4
+    runs[0] = Run(runs[0].trial_id, "done", {"test_error": 0.1})
     assert planned(staged(), Record.from_runs(runs)).stages[1].pending == 0
 
 
@@ -223,6 +233,8 @@ def test_selection_on_validation_holds_images_out_where_the_paper_did_not() -> N
     assert {t.config.data.validation for t in planned(staged()).trials} == {0}
     held_out = planned(staged(), selection=VALIDATION)
     assert {t.config.data.validation for t in held_out.trials} == {0.1}
+    own = planned(staged().replace(base={"data.validation": 5}), selection=VALIDATION)
+    assert {t.config.data.validation for t in own.trials} == {5}
     nothing_to_choose = planned(artifact(), selection=VALIDATION)
     assert {t.config.data.validation for t in nothing_to_choose.trials} == {0}
 
@@ -237,6 +249,8 @@ def test_missing_are_those_without_outcome_and_those_without_their_measure() -> 
     assert {t.trial_id for t in planned(measured).missing(record)} == {one.trial_id, two.trial_id}
     traced = Run(one.trial_id, "done", {"test_error": 0.1, "hessian_trace": 2.0})
     assert planned(measured).missing(Record.from_runs([traced, outcomes[1]])) == [two]
+    diverged = Run(two.trial_id, "diverged", {})  # that is an outcome, and there is no measuring
+    assert planned(measured).missing(Record.from_runs([traced, diverged])) == []
 
 
 def test_only_trials_whose_numbers_are_shown_are_measured() -> None:
