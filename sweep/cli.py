@@ -86,6 +86,11 @@ Gpus = Annotated[
     float | None,
     typer.Option(help="GPUs of the same; may be a fraction [default: 1 if there are any].", min=0),
 ]
+Cpus = Annotated[float, typer.Option(help="CPUs of each trial, or of each worker.", min=0)]
+Concurrency = Annotated[
+    int | None, typer.Option(help="Most trials at once [default: as many as fit].", min=1)
+]
+KeepWeights = Annotated[str, typer.Option(help="Weights kept of each trial: none, last or best.")]
 Format = Annotated[Output, typer.Option("--format", help="text or json.")]
 Rendered = Annotated[TableFormat, typer.Option("--format", help="How the table is written.")]
 
@@ -140,14 +145,10 @@ def run(
     address: Address = None,
     data: DataDir = None,
     workers: Workers = "1",
-    cpus: Annotated[float, typer.Option(help="CPUs of each trial, or of each worker.", min=0)] = 1,
+    cpus: Cpus = 1,
     gpus: Gpus = None,
-    concurrency: Annotated[
-        int | None, typer.Option(help="Most trials at once [default: as many as fit].", min=1)
-    ] = None,
-    keep_weights: Annotated[
-        str, typer.Option(help="Weights kept of each trial: none, last or best.")
-    ] = "none",
+    concurrency: Concurrency = None,
+    keep_weights: KeepWeights = "none",
 ) -> None:
     """Run what is missing. Safe to stop and to repeat: nothing finished is run again."""
     planned, record, _ = run_missing(
@@ -184,14 +185,10 @@ def reproduce(
     address: Address = None,
     data: DataDir = None,
     workers: Workers = "1",
-    cpus: Annotated[float, typer.Option(help="CPUs of each trial, or of each worker.", min=0)] = 1,
+    cpus: Cpus = 1,
     gpus: Gpus = None,
-    concurrency: Annotated[
-        int | None, typer.Option(help="Most trials at once [default: as many as fit].", min=1)
-    ] = None,
-    keep_weights: Annotated[
-        str, typer.Option(help="Weights kept of each trial: none, last or best.")
-    ] = "none",
+    concurrency: Concurrency = None,
+    keep_weights: KeepWeights = "none",
     format: Rendered = TableFormat.terminal,  # noqa: A002
 ) -> None:
     """Run what is missing, then print the table."""
