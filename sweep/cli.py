@@ -200,6 +200,48 @@ def reproduce(
     conclude(planned, record)
 
 
+@app.command("search")
+def search(
+    artifact: ArtifactId,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="LABEL=VALUE of the row to search for; may be repeated."),
+    ] = None,
+    points: Annotated[int, typer.Option(help="Points to try beside the grid's.", min=1)] = 20,
+    at_once: Annotated[
+        int, typer.Option("--round", help="Points proposed at once, from all before.", min=1)
+    ] = 4,
+    preset: PresetName = "smoke",
+    selection: SelectionName = "validation",
+    storage: StorageUri = "results",
+    tracking_uri: TrackingUri = None,
+    address: Address = None,
+    data: DataDir = None,
+    workers: Workers = "1",
+    cpus: Cpus = 1,
+    gpus: Gpus = None,
+    concurrency: Concurrency = None,
+    keep_weights: KeepWeights = "none",
+    format: Rendered = TableFormat.terminal,  # noqa: A002
+) -> None:
+    """Search one row between its grid's points, with Optuna."""
+    from functools import partial
+
+    from sweep.search import search as by_proposals
+
+    wrong = [pair for pair in where or () if "=" not in pair]
+    if wrong:
+        raise ValueError(f"--where {wrong[0]!r}: give LABEL=VALUE, such as method=NRS")
+    row = dict(pair.split("=", 1) for pair in where or ())
+    runner = partial(by_proposals, where=row, proposals=points, at_once=at_once)
+    planned, record, tracker = run_missing(
+        find_artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,
+        address, data, cpus, gpus, concurrency, keep_weights, runner,
+    )  # fmt: skip
+    show_table(planned, record, tracker, format.value)
+    conclude(planned, record)
+
+
 @app.command("plot")
 def plot(
     artifact: ArtifactId,

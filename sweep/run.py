@@ -80,6 +80,7 @@ def run(
     watcher: Watcher,
     render: Callable[[Plan, Record], Mapping[str, str]] | None = None,
     trainable: type | None = None,
+    grow: Callable[[Plan, Record], Artifact | None] | None = None,
 ) -> tuple[Plan, Record]:
     """Run every trial of ``artifact`` that the record lacks.
 
@@ -87,6 +88,7 @@ def run(
         render: Gives the files (name -> text) that are attached to the sweep's MLflow run.
         trainable: Instead of `trainables.tune.TrialTrainable` (benchmarks measure with one that
             does nothing).
+        grow: Asked when nothing is left to run: the artifact with more to run, or None.
 
     Returns:
         The plan as far as it got, and the record it is read from. A trial that failed stays
@@ -116,6 +118,10 @@ def run(
                 watcher.said(f"{len(found)} finished trials found in storage and recorded")
                 continue
             todo = [trial for trial in missing if _asked(planned, trial) not in attempted]
+            grown = grow(planned, record) if grow and not todo else None
+            if grown is not None:
+                artifact = grown
+                continue
             if not todo:
                 _join(planned, record, tracker, tags)
                 if parent:

@@ -36,7 +36,7 @@ class SelectionRule:
         sentence = f"{self.name}: " + (
             f"the grid point with the lowest mean {rule.on} over seeds"
             if searched
-            else "nothing is searched"
+            else "nothing is selected"
         )
         sentence += f"; numbers at the {EPOCH_WORDS[rule.epoch]}"
         if rule.epoch == "best_test" or (searched and rule.on.startswith("test_")):

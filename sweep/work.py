@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,10 +83,14 @@ def run_missing(
     gpus: float | None = None,
     concurrency: int | None = None,
     keep_weights: str = "none",
+    runner: Callable[..., tuple[Plan, Record]] | None = None,
 ) -> tuple[Plan, Record, Tracker]:
+    """Run what ``artifact`` lacks, by `sweep.run.run` or another ``runner`` of its arguments."""
     from sweep import progress
     from sweep.aggregate import selection as find_rule
     from sweep.run import Settings, run
+
+    runner = runner or run
 
     if keep_weights not in ("none", "last", "best"):
         raise ValueError(f"--keep-weights {keep_weights!r}: allowed are none, last, best")
@@ -103,7 +108,7 @@ def run_missing(
         return {f"table.{suffix}": tables.render(table, suffix) for suffix in ("md", "html")}
 
     with contextlib.closing(progress.watcher()) as watcher:
-        planned, record = run(
+        planned, record = runner(
             artifact, preset, rule, tracker, settings, watcher, render=attachments
         )
     return planned, tracker.with_curves(planned, record), tracker

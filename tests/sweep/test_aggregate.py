@@ -272,7 +272,7 @@ def test_a_rule_says_where_it_looks():
     assert "last epoch" in validation
     assert "optimistic" not in validation
     fixed = artifact(stages=(Stage("train"),), selection=Selection())
-    assert "nothing is searched" in selection("paper").sentence(fixed)
+    assert "nothing is selected" in selection("paper").sentence(fixed)
     assert "optimistic" not in selection("paper").sentence(fixed)
 
 

@@ -54,8 +54,30 @@ def call(*arguments: str) -> tuple[int, str, str]:
 def test_help_names_every_command() -> None:
     code, out, _ = call("--help")
     assert code == 0
-    for command in ("list", "plan", "run", "table", "plot", "reproduce", "status", "ui", "export"):
+    for command in (
+        "list",
+        "plan",
+        "run",
+        "search",
+        "table",
+        "plot",
+        "reproduce",
+        "status",
+        "ui",
+        "export",
+    ):
         assert f"  {command} " in out
+
+
+@pytest.mark.usefixtures("offer")
+def test_a_search_is_told_its_row_before_anything_runs(tmp_path: Path) -> None:
+    words = ("search", TINY.id, "--storage", str(tmp_path / "none"))
+    code, out, error = call(*words, "--where", "method")
+    assert (code, out) == (2, "")
+    assert error == "sweep: --where 'method': give LABEL=VALUE, such as method=NRS\n"
+    code, out, error = call(*words, "--where", "method=sam")
+    assert (code, out) == (2, "")
+    assert error == "sweep: test/tiny has no grid to search there\n"
 
 
 def test_list_has_every_artifact_and_its_trials() -> None:

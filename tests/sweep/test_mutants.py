@@ -130,6 +130,24 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("len(left) - len(known)", "0"),
         ("sum(s for s, _ in costs) / len(costs)", "sum(s for s, _ in costs)"),
     ],
+    "search": [
+        ("log = low > 0 and high / low >= DECADES", "log = low > 0"),
+        ("log = low > 0 and high / low >= DECADES", "log = False"),
+        (" and name not in AS_LISTED", ""),
+        (" and not isinstance(v, bool)", ""),
+        ("min(max(float(", "max(max(float("),
+        ("if point not in taken and point not in found:", "if point not in found:"),
+        ("if point not in taken and point not in found:", "if point not in taken:"),
+        ("seed=len(taken)", "seed=None"),
+        ("value=number)", "value=0.0)"),
+        ("return math.inf", "return summary.mean"),
+        ("summary.mean if summary.complete else None", "summary.mean"),
+        ("            and later.covers(other)\n", ""),
+        ("for label in match)", "for label in ())"),
+        ("artifact.stages.index(stage) + 1", "artifact.stages.index(stage)"),
+        ("cells = [cell for cell in cells if cell.key.get(label) == value]", ""),
+        (' if "test" in rule.on else ""', ""),
+    ],
     "figure_data": [
         ('if record.status(t) == "done"', ""),
         ("statistics.stdev(values)", "statistics.pstdev(values)"),
@@ -191,6 +209,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "welch": ("test_golden", "test_welch"),
     "plan": ("test_plan",),
     "estimate": ("test_estimate",),
+    "search": ("test_search",),
     "figure_data": ("test_figures",),
 }
 ABOUT_TABLES = ("test_golden", "test_tables", "test_table_formats")
@@ -217,7 +236,7 @@ def cases(test: Any) -> Iterator[dict[str, Any]]:
 
 def test_without_a_fault_nothing_is_noticed():
     with changed("welch", "CONFIDENCE = 0.95", "CONFIDENCE = 1 - 0.05"):
-        for name in ("plan", "estimate", "aggregate", "record", "tables"):
+        for name in ("plan", "estimate", "search", "aggregate", "record", "tables"):
             examine(name)
 
 

@@ -1,0 +1,208 @@
+"""A search between the points of a grid: what is proposed, run once, and shown best first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from sweep_cases import TINY, Witness
+
+from search_spaces.spec import Artifact, Cell, Selection, Stage
+from sweep import aggregate
+from sweep.aggregate import SELECTIONS, Summary
+from sweep.plan import Plan, plan
+from sweep.record import Record, Run
+from sweep.run import Settings
+from sweep.search import Axis, as_artifact, chosen, loss, narrowed, propose, search
+from sweep.tracking import Tracker, default_uri
+
+EMPTY = Record.from_runs([])
+RATES = (0.01, 0.1)
+STAGED = replace(
+    TINY,
+    id="test/staged",
+    rows=("method", "data"),
+    cells=tuple(
+        Cell(
+            {"method": method, "data": data},
+            {"method": {"name": method}, "data.validation": 40 + index},
+        )
+        for method in ("erm", "sam", "asam")
+        for index, data in enumerate("ab")
+    ),
+    stages=(
+        Stage("rate", {"method": "erm"}, grid={"optimizer.lr": RATES}, seeds=2),
+        Stage(
+            "rho",
+            {"method": "sam"},
+            grid={"method.rho": (0.05, 0.5), "optimizer.nesterov": (True, False)},
+            seeds=2,
+            after="rate",
+            match=("data",),
+            inherit=("optimizer.lr",),
+        ),
+    ),
+)
+SAM = {"method": "sam", "data": "a"}
+
+
+def planned(artifact: Artifact, record: Record = EMPTY) -> Plan:
+    return plan(artifact, "smoke", SELECTIONS["validation"], record)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "distribution"),
+    [
+        ("method.epsilon", (0.05, 0.1, 0.5), FloatDistribution(0.05, 0.5, log=True)),
+        ("method.alpha", (2.0, 0.5, 1.0), FloatDistribution(0.5, 2.0)),
+        ("method.lambda", (0.0, 0.1), FloatDistribution(0.0, 0.1)),
+        ("method.beta", (1, 5, 100), IntDistribution(1, 100, log=True)),
+        ("batch_size", (128, 256), CategoricalDistribution((0, 1))),
+        ("method.adaptive", (True, False), CategoricalDistribution((0, 1))),
+        ("model", ({"name": "mlp"}, {"name": "cnn"}), CategoricalDistribution((0, 1))),
+    ],
+)
+def test_a_range_where_values_between_make_sense_and_a_list_elsewhere(
+    name: str, values: tuple[object, ...], distribution: object
+) -> None:
+    axis = Axis.of(name, values)
+    assert axis.distribution == distribution
+    assert [axis.decoded(axis.coded(value)) for value in values] == list(values)
+
+
+def test_a_proposed_number_has_three_digits_and_stays_in_the_range() -> None:
+    axis = Axis.of("method.rho", (0.0123456, 0.5004))
+    assert axis.decoded(0.123456) == 0.123
+    assert axis.decoded(0.0123457) == 0.0123456
+    assert axis.decoded(0.5003) == 0.5
+    assert Axis.of("method.beta", (1, 2000)).decoded(1234) == 1234
+
+
+AXES = {"x": Axis((0.0, 1.0), True), "kind": Axis(("p", "q"), False)}
+TRIED = [({"x": 0.1 * i, "kind": "pq"[i % 2]}, abs(0.1 * i - 0.7)) for i in range(11)]
+
+
+def test_proposals_are_new_distinct_and_follow_from_what_was_tried() -> None:
+    pending = [{"x": 0.555, "kind": "p"}]
+    found = propose(AXES, TRIED, pending, 5)
+    assert found == propose(AXES, TRIED, pending, 5)
+    assert len({repr(point) for point in found}) == 5
+    assert all(0 <= point["x"] <= 1 and point["kind"] in "pq" for point in found)
+    assert not [point for point in found if point in [p for p, _ in TRIED] + pending]
+    better = [(point, 1 - value) for point, value in TRIED]
+    assert propose(AXES, better, pending, 5) != found
+
+
+def test_a_search_of_a_list_ends_when_all_of_it_has_been_tried() -> None:
+    axes = {"kind": Axis(("p", "q", "r"), False)}
+    tried = [({"kind": "p"}, 0.5)]
+    assert propose(axes, tried, [{"kind": "q"}], 4) == [{"kind": "r"}]
+    assert propose(axes, [*tried, ({"kind": "r"}, math.inf)], [{"kind": "q"}], 4) == []
+
+
+def test_a_loss_is_the_mean_and_infinite_where_a_seed_diverged() -> None:
+    assert loss(Summary(0.25, 0.1, n=2, asked=2)) == 0.25
+    assert loss(Summary(0.25, None, n=1, asked=2, diverged=1)) == math.inf
+    assert loss(Summary(0.25, None, n=1, asked=2, failed=1)) is None
+    assert loss(Summary(None, None, n=0, asked=2, missing=2)) is None
+
+
+@pytest.mark.parametrize(
+    ("where", "sentence"),
+    [
+        ({}, "4 are left, such as erm / a; erm / b; sam / a; sam / b; .* being method or data"),
+        ({"method": "sam"}, "2 are left, such as sam / a; sam / b; .* being data"),
+        ({"method": "nso"}, "no method 'nso' there; it has: erm, sam, asam"),
+        ({"colour": "red"}, "test/staged has no colour 'red'"),
+    ],
+)
+def test_a_search_is_for_one_row(where: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        chosen(STAGED, where)
+
+
+def test_a_row_without_a_grid_is_not_searched() -> None:
+    with pytest.raises(ValueError, match="test/tiny has no grid to search there"):
+        chosen(TINY, {"method": "sam"})
+
+
+def test_only_what_the_row_starts_from_runs_before_it() -> None:
+    cell, stage = chosen(STAGED, SAM)
+    assert (cell.key, stage.name) == (SAM, "rho")
+    small = planned(narrowed(STAGED, cell, stage))
+    assert [[tuple(t.cell.key.values()) for t in s.trials] for s in small.stages] == [
+        [("erm", "a")] * 4,
+        [],
+    ]
+    assert small.stages[1].pending == 8
+    assert len(small.cells) == 2
+    only = narrowed(STAGED, *chosen(STAGED, {"method": "erm", "data": "b"}))
+    assert [stage.name for stage in only.stages] == ["rate"]
+    assert len(only.cells) == 1
+
+
+def known(artifact: Artifact) -> Record:
+    """Every trial of the rate's stage done; 0.1 is the better rate."""
+    return Record.from_runs(
+        Run(t.trial_id, "done", {"validation_error": 1 - t.config.optimizer.lr})
+        for t in planned(artifact).trials
+    )
+
+
+def test_the_rows_of_a_search_are_the_trials_of_the_stage_and_the_proposals() -> None:
+    cell, stage = chosen(STAGED, SAM)
+    small = narrowed(STAGED, cell, stage)
+    first = planned(small, known(small))
+    rule = Selection("validation_error")
+    made = as_artifact(first, cell, stage, [{"method.rho": 0.2, "optimizer.nesterov": True}], rule)
+    assert made.rows == ("rho", "nesterov")
+    assert [tuple(c.key.values()) for c in made.cells][-2:] == [("0.5", "False"), ("0.2", "True")]
+    assert [metric.name for metric in made.metrics] == ["validation_error", "test_error"]
+    own = planned(made, known(small))
+    assert [t.trial_id for t in own.trials][:8] == [t.trial_id for t in first.stages[1].trials]
+    proposed = own.trials[8]
+    assert proposed.config.method.options["rho"] == 0.2
+    assert proposed.config.optimizer.lr == 0.1
+    assert proposed.config.data.validation == 40
+    assert made.notes[-1].startswith("4 points of the grid and 1 that Optuna proposed")
+    assert "optimistic" not in made.notes[-1]
+    test = as_artifact(first, cell, stage, [], Selection("test_error"))
+    assert "of the test set, so the first is optimistic" in test.notes[-1]
+
+
+def test_a_search_that_waits_says_for_what() -> None:
+    cell, stage = chosen(STAGED, SAM)
+    waiting = planned(narrowed(STAGED, cell, stage))
+    with pytest.raises(ValueError, match="stage rho of test/staged waits for stage rate"):
+        as_artifact(waiting, cell, stage, [], Selection())
+
+
+def test_a_search_runs_its_points_once_and_shows_them_best_first(
+    tmp_path: Path, ray_address: str
+) -> None:
+    artifact = replace(TINY, stages=(Stage("train", grid={"optimizer.lr": (1e-4, 0.1)}, seeds=1),))
+    storage = str(tmp_path / "results")
+
+    def searched() -> tuple[Plan, Record, Witness]:
+        witness = Witness()
+        rule, tracker = SELECTIONS["validation"], Tracker(default_uri(storage))
+        settings = Settings(storage, ray_address, execution={"device": "cpu"})
+        found = search(
+            artifact, "smoke", rule, tracker, settings, witness,
+            where={"method": "sam"}, proposals=3, at_once=2,
+        )  # fmt: skip
+        return *found, witness
+
+    best_first, record, witness = searched()
+    assert witness.waves == [2, 2, 1]
+    assert {trial.config.method.name for trial in best_first.trials} == {"sam"}
+    errors = [r.metrics["validation_error"].mean for r in aggregate.cells(best_first, record)]
+    assert len(errors) == 5
+    assert errors == sorted(errors, key=lambda error: error if error is not None else math.inf)
+    assert best_first.missing(record) == []
+    again, _, witness = searched()
+    assert witness.waves == []
+    assert [t.trial_id for t in again.trials] == [t.trial_id for t in best_first.trials]
