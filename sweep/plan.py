@@ -9,13 +9,14 @@ difference: planned trials less those the record has.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Measure, Stage
-from sweep.aggregate import SelectionRule, winner
+from sweep.aggregate import NUMBER, SelectionRule, winner
 from sweep.record import Record
 from trainables.config import TrialConfig, merge
 
@@ -46,6 +47,16 @@ class PlannedTrial:
     @property
     def trial_id(self) -> str:
         return self.config.trial_id
+
+    @property
+    def name(self) -> str:
+        """``sam · rho=0.1 · seed 1``: cell and grid point, numbers with their labels."""
+        entries = [
+            f"{label}={entry}" if re.fullmatch(NUMBER, entry) else entry
+            for label, entry in self.cell.key.items()
+        ]
+        point = [f"{name.rpartition('.')[2]}={value}" for name, value in self.point.items()]
+        return " · ".join([*entries, *point, f"seed {self.seed}"])
 
 
 @dataclass(frozen=True)

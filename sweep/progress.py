@@ -29,7 +29,7 @@ class _Lines:
 
     def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
         self._done += 1
-        self.said(f"[{self._done}/{self._total}] {_name(trial)}: {_outcome(outcome, result)}")
+        self.said(f"[{self._done}/{self._total}] {trial.name}: {_outcome(outcome, result)}")
 
     def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
         pass
@@ -88,7 +88,7 @@ class _Bar:
         self._running.discard(trial.trial_id)
         self._epochs[trial.trial_id] = 1.0
         self._done += 1
-        self.said(f"{_name(trial)}: {_outcome(outcome, result)}")
+        self.said(f"{trial.name}: {_outcome(outcome, result)}")
         self._show()
         if self._done == self._total:
             self.close()
@@ -130,11 +130,6 @@ def _opening(plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> str:
     if later:
         parts.append(f"{later} more once this stage has its winners")
     return ", ".join(parts)
-
-
-def _name(trial: PlannedTrial) -> str:
-    point = [f"{name.rpartition('.')[2]}={value}" for name, value in trial.point.items()]
-    return " · ".join([*trial.cell.key.values(), *point, f"seed {trial.seed}"])
 
 
 def _outcome(outcome: str, result: TrialResult | None) -> str:

@@ -173,13 +173,13 @@ def as_artifact(
         id=f"{planned.artifact.id}:search",
         title=f"{' / '.join(cell.key.values())}, the grid of stage {stage.name} and between",
         kind="table",
-        rows=tuple(names.values()),
+        rows=(*cell.key, *names.values()),
         columns=(),
         metrics=(criterion, *shown),
         metrics_down=False,
         base=settings,
         cells=tuple(
-            Cell({names[axis]: str(value) for axis, value in point.items()}, dict(point))
+            Cell({**cell.key, **{names[a]: str(v) for a, v in point.items()}}, dict(point))
             for point in points
         ),
         stages=(Stage("search", seeds=stage.seeds),),

@@ -253,7 +253,7 @@ class Tracker:
             old = runs.pop(trial.trial_id, None)
             if old is not None and old.data.tags.get("outcome", "failed") == "failed":
                 self._call(self._client.delete_run, old.info.run_id)
-        identity = {"trial_id": trial.trial_id, "mlflow.runName": _run_name(trial)}
+        identity = {"trial_id": trial.trial_id, "mlflow.runName": trial.name}
         run = self._call(self._client.create_run, experiment, began, {**tags, **identity})
         return str(run.info.run_id)
 
@@ -290,12 +290,6 @@ class Tracker:
             return function(*arguments, **options)
         except Exception as error:
             raise TrackingError(_sentence(self.uri, error)) from error
-
-
-def _run_name(trial: PlannedTrial) -> str:
-    """``sam · equal epochs · seed 1``, with the grid point where there is one."""
-    point = [f"{name.rpartition('.')[2]}={value}" for name, value in trial.point.items()]
-    return " · ".join([*trial.cell.key.values(), *point, f"seed {trial.seed}"])
 
 
 def _connect(uri: str) -> MlflowClient:

@@ -87,6 +87,13 @@ def test_no_trial_is_planned_twice_and_every_cell_has_its_seeds(
     assert len({t.trial_id for t in trials}) == len(trials) == len(methods) * seeds
 
 
+def test_a_trial_is_named_by_its_row_its_point_and_its_seed() -> None:
+    cells = (Cell({"method": "sam", "batch size": "128"}, {"method": {"name": "sam"}}),)
+    stage = Stage("train", grid={"method.rho": (0.05, 0.1)}, seeds=1)
+    names = [trial.name for trial in planned(artifact(cells=cells, stages=(stage,))).trials]
+    assert names == [f"sam · batch size=128 · rho={rho} · seed 0" for rho in (0.05, 0.1)]
+
+
 def test_cells_of_equal_settings_share_their_trials() -> None:
     twice = tuple(Cell({"method": "erm", "row": row}, {"method": {"name": "erm"}}) for row in "ab")
     found = planned(artifact(cells=twice, rows=("method", "row"), seeds=2))

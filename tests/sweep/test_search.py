@@ -158,8 +158,11 @@ def test_the_rows_of_a_search_are_the_trials_of_the_stage_and_the_proposals() ->
     first = planned(small, known(small))
     rule = Selection("validation_error")
     made = as_artifact(first, cell, stage, [{"method.rho": 0.2, "optimizer.nesterov": True}], rule)
-    assert made.rows == ("rho", "nesterov")
-    assert [tuple(c.key.values()) for c in made.cells][-2:] == [("0.5", "False"), ("0.2", "True")]
+    assert made.rows == ("method", "data", "rho", "nesterov")
+    assert [tuple(c.key.values()) for c in made.cells][-2:] == [
+        ("sam", "a", "0.5", "False"),
+        ("sam", "a", "0.2", "True"),
+    ]
     assert [metric.name for metric in made.metrics] == ["validation_error", "test_error"]
     own = planned(made, known(small))
     assert [t.trial_id for t in own.trials][:8] == [t.trial_id for t in first.stages[1].trials]
