@@ -40,7 +40,7 @@ FIGURE2 = Artifact(
     id="nso/figure2",
     title="Loss gap under injected noise beside sigma^2 / 2 times the Hessian trace, MLP on MNIST",
     kind="figure",
-    x="@",
+    x="@sigma",
     rows=("model",),
     metrics=(
         Metric("perturbation_gap", "measured gap", better="neither", digits=4),

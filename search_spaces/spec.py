@@ -179,7 +179,8 @@ class Artifact:
         choices: How ambiguities were read.
         measures: Quantities measured on the trained models (`trainables.measures`).
         x: For a figure: the key label on the x axis, or ``epoch`` (per-epoch histories), or
-            ``@``: recorded names ``<metric>@<number>``, the number being x. Each metric is a y.
+            ``@NAME``: recorded names ``<metric>@<number>``, the number being x, which is called
+            NAME. Each metric is a y.
         panels: For a figure: key labels with a panel a value; the labels left over are the series.
         metrics_down: Metrics are the outermost rows, not the innermost columns.
         blocked: Why it cannot run yet, and what it needs; empty if it can.
@@ -217,6 +218,11 @@ class Artifact:
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)
+
+    @property
+    def by_parts(self) -> bool:
+        """Whether x is a part of the recorded names."""
+        return self.x.startswith("@")
 
     def curves(self) -> tuple[str, ...]:
         """Recorded metrics whose per-epoch history is shown or averaged."""

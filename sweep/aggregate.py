@@ -54,8 +54,8 @@ def parts(metric: Metric, names: Iterable[str]) -> list[tuple[float, str]]:
 
 
 def unfolded(artifact: Artifact, names: Iterable[str]) -> Artifact:
-    """``artifact`` with a metric for every recorded point of its curves (``x = "@"``), run down."""
-    if artifact.x != "@":
+    """``artifact`` with a metric for every recorded point of its curves, run down."""
+    if not artifact.by_parts:
         return artifact
     names = list(names)
     metrics = [

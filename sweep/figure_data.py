@@ -121,7 +121,7 @@ def panels(plan: Plan, record: Record) -> list[list[Panel]]:
     shown = [result for result in results if not result.cell.hidden]
     if artifact.x == "epoch":
         return _arranged(plan, shown, lambda m, group: _history(m, group[0], record))
-    if artifact.x == "@":
+    if artifact.by_parts:
         return _arranged(plan, shown, lambda m, group: _parts(m, group[0], record))
     made = make(artifact, results, comparable=False)
     found = {(id(cell.result), cell.metric.key): cell for cell in made}
@@ -137,7 +137,7 @@ def _arranged(plan: Plan, results: Sequence[CellResult], read: Reader) -> list[l
     artifact = plan.artifact
     places = _grouped(results, artifact.panels)
     apart = {*artifact.panels, artifact.x}
-    xlabel = "" if artifact.x == "@" else artifact.x
+    xlabel = artifact.x.removeprefix("@")
     titled = artifact.x != "value"  # else the axis itself is called by the panel
     rows = [
         [
@@ -151,11 +151,11 @@ def _arranged(plan: Plan, results: Sequence[CellResult], read: Reader) -> list[l
         ]
         for metric in artifact.metrics
     ]
-    if artifact.x == "@" and len(results) == 1:  # a single network: its metrics are the lines
+    if artifact.by_parts and len(results) == 1:  # a single network: its metrics are the lines
         lines = [
             replace(panel.lines[0], name=panel.ylabel, style=(panel.ylabel,)) for (panel,) in rows
         ]
-        return [[Panel(", ".join(results[0].cell.key.values()), "", "", tuple(lines))]]
+        return [[Panel(", ".join(results[0].cell.key.values()), xlabel, "", tuple(lines))]]
     return rows
 
 

@@ -107,13 +107,17 @@ def _caption(figure: Figure, plan: Plan) -> None:
     width = max(60, int(figure.get_figwidth() * 17))
     title = "\n".join(textwrap.wrap(f"{artifact.id}: {artifact.title}", int(width * 0.8)))
     figure.suptitle(title, fontsize=9.5, fontweight="bold")
-    reading = "" if artifact.x in ("epoch", "@", "boundary") else f"; {EPOCH_WORDS[rule.epoch]}"
+    within = artifact.x == "epoch" or artifact.by_parts
+    reading = "" if within or artifact.x == "boundary" else f"; {EPOCH_WORDS[rule.epoch]}"
     said = (
         f"Preset {plan.preset}, selection {plan.selection.name}{reading}. "
         "Mean ± sample std over n seeds."
     )
+    other = [note for note in artifact.notes if note.startswith(("data.source:", "model:"))]
+    if other:
+        said += f" Not as in the paper: {'; '.join(other)}."
     preset = PRESETS.get(plan.preset)
-    if any(cell.reported for cell in artifact.cells) and artifact.x not in ("epoch", "@"):
+    if any(cell.reported for cell in artifact.cells) and not within:
         said += " Hollow: printed"
         apart = preset is not None and not preset.comparable
         said += " (other data and network: compare directions only)." if apart else "."

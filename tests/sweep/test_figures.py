@@ -237,7 +237,7 @@ def test_what_is_called_value_is_named_by_its_panel():
 @pytest.mark.parametrize("mark", ["@", "/"])
 def test_recorded_parts_make_a_curve_and_a_table(mark):
     metrics = (Metric("landscape", "loss"), Metric("landscape_test", "test loss"))
-    artifact = figure_of(METHODS, "@", metrics=metrics, seeds=2)
+    artifact = figure_of(METHODS, "@displacement", metrics=metrics, seeds=2)
     xs = [-1.0, -0.5, 0.0, 1e-05, 2.0]
     runs = [
         Run(
@@ -253,6 +253,7 @@ def test_recorded_parts_make_a_curve_and_a_table(mark):
     plan, record = planned(artifact), Record.from_runs(runs)
     ((train,), (test,)) = panels(plan, record)
     assert [point.x for point in train.lines[0].points] == xs
+    assert train.xlabel == "displacement"
     for point in train.lines[1].points:
         seeds = [value(1, seed, point.x) for seed in (0, 1)]
         assert point.mean == pytest.approx(statistics.mean(seeds), rel=CLOSE)
@@ -267,12 +268,12 @@ def test_recorded_parts_make_a_curve_and_a_table(mark):
 
 def test_the_metrics_of_a_single_network_share_its_axes():
     metrics = (Metric("gap", "measured"), Metric("gap@/hessian", "Hessian"))
-    artifact = figure_of([{"model": "MLP"}], "@", metrics=metrics, seeds=1)
+    artifact = figure_of([{"model": "MLP"}], "@sigma", metrics=metrics, seeds=1)
     run = Run("0/0", "done", {f"gap/{x}{tail}": x for tail in ("", "/hessian") for x in (1, 2)})
     ((panel,),) = panels(planned(artifact), Record.from_runs([run]))
     assert [line.name for line in panel.lines] == ["measured", "Hessian"]
     assert [[point.x for point in line.points] for line in panel.lines] == [[1, 2], [1, 2]]
-    assert panel.title == "MLP"
+    assert (panel.title, panel.xlabel) == ("MLP", "sigma")
 
 
 def test_maps_are_averaged_over_seeds():
@@ -360,6 +361,10 @@ def test_the_caption_names_preset_selection_and_print():
     said = figures.draw(plan, record).get_supxlabel().replace("\n", " ")
     assert "Preset paper, selection paper; last epoch." in said
     assert "Hollow: printed." in said
+    assert "Not as in the paper" not in said
+    shrunk = artifact.replace(notes=("data.source: mnist → cifar10", "epochs: 30 → 8"))
+    said = figures.draw(planned(shrunk), record).get_supxlabel().replace("\n", " ")
+    assert said.endswith("Not as in the paper: data.source: mnist → cifar10. Hollow: printed.")
     assert "compare directions only" in figures.draw(small, record).get_supxlabel().replace(
         "\n", " "
     )
@@ -377,7 +382,7 @@ def test_every_figure_of_every_paper_can_be_drawn(artifact_id, tmp_path):
     runs = []
     for i, trial in enumerate(planned(artifact).trials):
         numbers = {n: value(i, trial.seed) for n in names}
-        if artifact.x == "@":
+        if artifact.by_parts:
             spots = [(*n.partition("@")[::2], x) for n in names for x in (-1, 0, 1)]
             numbers |= {f"{head}/{x}{tail}": value(i, 0, x) for head, tail, x in spots}
         if artifact.x == "boundary":
