@@ -143,11 +143,13 @@ class Selection:
     """How the paper chose hyper-parameters: the metric and the epoch it is read at.
 
     ``on`` names a recorded metric; the grid point with the lowest mean over seeds wins.
+    ``ranks``: every point is a row, in that order.
     """
 
     on: str = "test_error"
     epoch: Epoch = "last"
     stated: str = ""
+    ranks: bool = False
 
 
 @dataclass(frozen=True)

@@ -233,6 +233,8 @@ def search(
     if wrong:
         raise ValueError(f"--where {wrong[0]!r}: give LABEL=VALUE, such as method=NRS")
     row = dict(pair.split("=", 1) for pair in where or ())
+    if len(row) < len(where or ()):
+        raise ValueError("--where has a label twice; a search is for one row")
     runner = partial(by_proposals, where=row, proposals=points, at_once=at_once)
     planned, record, tracker = run_missing(
         find_artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,

@@ -22,6 +22,10 @@ PARAMETER_BYTES = 4
 """Of kept weights, which are float32."""
 
 
+class UntimedError(Exception):
+    """Why a network could not be timed, in one sentence."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """Of one gradient evaluation over an epoch's images.
@@ -92,10 +96,9 @@ def estimate(
     """What is left of ``planned``, from the record and, where that is silent, from ``time``.
 
     Args:
-        time: Times a trial's network; raises `trainables.data.DataError` if it cannot.
+        time: Times a trial's network; raises `UntimedError` if it cannot.
     """
     from sweep.plan import gradients_per_step
-    from trainables.data import DataError
 
     left = [*planned.missing(record), *planned.expected]
     costs = _recorded(planned.trials, record)
@@ -104,7 +107,7 @@ def estimate(
         if _kind(trial) not in costs and time is not None:
             try:
                 costs[_kind(trial)] = time(trial)
-            except DataError as error:
+            except UntimedError as error:
                 if str(error) not in said:
                     said.append(str(error))
     known = [(trial, costs[_kind(trial)]) for trial in left if _kind(trial) in costs]
@@ -139,9 +142,10 @@ def _recorded(trials: Iterable[PlannedTrial], record: Record) -> dict[Kind, Cost
 
 
 def _kind(trial: PlannedTrial) -> Kind:
-    """Trials of one kind differ in the method and its settings alone."""
-    data, model = trial.config.data, trial.config.model
-    return data.source.model_dump_json(), str(data.subset), model.model_dump_json()
+    """Trials of one kind take as long for a gradient, and as many gradients an epoch."""
+    config = trial.config
+    data = config.data.model_dump_json(include={"source", "subset", "augmentation"})
+    return data, config.model.model_dump_json(), str(config.batch_size), config.precision
 
 
 def timed_here(
@@ -154,13 +158,22 @@ def timed_here(
         said: Told, when it is known, what a step takes.
 
     Raises:
-        trainables.data.DataError: the data set is missing or damaged.
+        UntimedError: the data set is missing or damaged, or the device's memory is too small.
     """
+    import torch
+
+    from trainables.data import DataError
     from trainables.train import Execution, Trial
 
     plain = trial.config.replace(method={"name": "erm"}, regularizers=[], workers=1)
-    training = Trial(plain, Execution(data_dir=data))
-    seconds = training.time_step()
+    try:
+        training = Trial(plain, Execution(data_dir=data))
+        seconds = training.time_step()
+    except DataError as error:
+        raise UntimedError(str(error)) from error
+    except torch.OutOfMemoryError as error:
+        batch = f"batches of {plain.batch_size}"
+        raise UntimedError(f"{plain.model.name} with {batch} does not fit here") from error
     parameters = sum(p.numel() for p in training.model.parameters())
     said(
         f"{plain.model.name}, {parameters:,} parameters, on {training.device}: "

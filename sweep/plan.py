@@ -34,7 +34,7 @@ class PlannedTrial:
     Attributes:
         point: Its position in the stage's grid.
         awaits: The trials among which the winner is sought that it inherits from, as long as
-            that is open; its ``config`` then has the cell's own settings in the winner's place.
+            that is open; its ``config`` then takes the first of them for the winner.
     """
 
     stage: str
@@ -100,12 +100,14 @@ class Plan:
     def expected(self) -> list[PlannedTrial]:
         """A stand-in for every distinct trial still pending.
 
-        Two of equal settings that wait for the same winner will be one trial.
+        Two of equal settings that wait for the same winner will be one trial; and one that would
+        repeat the winner will be the winner itself.
         """
         distinct: dict[Any, PlannedTrial] = {}
         for stage in self.stages:
             for trial in stage.expected:
-                distinct.setdefault((trial.trial_id, trial.awaits), trial)
+                if trial.trial_id not in trial.awaits:
+                    distinct.setdefault((trial.trial_id, trial.awaits), trial)
         return list(distinct.values())
 
     @property
@@ -201,10 +203,11 @@ def _expand(
         parents = _parents(stage, cell, before)
         inherited = _inherited(stage, parents, artifact, selection, record)
         known = inherited is not None
+        taken = _settings(stage, parents[0]) if parents and not known else inherited
         awaits = frozenset[str]() if known else frozenset(parent.trial_id for parent in parents)
         for point in points:
             for seed in range(stage.seeds):
-                fields = {**artifact.base, **cell.fields, **stage.fields, **(inherited or {})}
+                fields = {**artifact.base, **cell.fields, **stage.fields, **(taken or {})}
                 config = _configure({**fields, **point, "seed": seed}, cell)
                 if selection.needs_validation and len(points) > 1 and not config.data.validation:
                     config = config.replace(**{"data.validation": HELD_OUT})
@@ -272,8 +275,12 @@ def _inherited(
     point = winner(parents, record, selection.criterion(artifact))
     if point is None:
         return None
-    config = next(trial.config for trial in parents if trial.point == point)
-    settings = config.model_dump(mode="json")
+    return _settings(stage, next(trial for trial in parents if trial.point == point))
+
+
+def _settings(stage: Stage, parent: PlannedTrial) -> dict[str, Any]:
+    """What ``stage`` takes over from ``parent``."""
+    settings = parent.config.model_dump(mode="json")
     return {field: _at(settings, field) for field in stage.inherit}
 
 

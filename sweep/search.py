@@ -1,91 +1,30 @@
 """Between the points of a grid: Optuna proposes further ones, and each is a row of a table.
 
 A search belongs to one cell of an artifact and to the stage that searches for it. The grid comes
-first, as planned; its numbers are what the first proposals rest on. Every point is then a row of an
-artifact of its own, so that storage, record and table are those of every sweep. Proposals depend
-on recorded numbers and on how many there were alone: the same command again makes the same ones,
-and finds them in the record.
+first, as planned; its numbers are what the first proposals rest on (`sweep.proposals`). Every
+point is then a row of an artifact of its own, so that storage, record and table are those of every
+sweep. Proposals depend on recorded numbers and on how many there were alone: the same command
+again makes the same ones, and finds them in the record.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
 from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
 from sweep import aggregate
 from sweep.aggregate import SelectionRule, Summary
 from sweep.plan import Plan, every_cell, plan
+from sweep.proposals import Axis, Point, propose
 from sweep.record import Record
 from sweep.run import Settings, Watcher, run
 from sweep.tracking import Tracker
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
 
-DIGITS = 3
-"""Significant digits of a proposed number: a person can read it, and no result needs more."""
-
-AS_LISTED = ("batch_size", "epochs", "method.num_perturbations")
-"""Whole numbers that are tried as the grid lists them, and not between."""
-
-DECADES = 10.0
-"""A range whose ends differ by this factor is searched on a logarithmic scale."""
-
-ATTEMPTS = 20
-"""How often a point that has been tried is proposed again before the search ends early."""
-
-Point = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Axis:
-    """The values of one setting that a search may propose: a range, or a list.
-
-    Attributes:
-        values: Of the grid; a range goes from the least of them to the greatest.
-        between: Whether values between them make sense.
-    """
-
-    values: tuple[Any, ...]
-    between: bool
-
-    @classmethod
-    def of(cls, name: str, values: tuple[Any, ...]) -> Axis:
-        numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-        return cls(values, numbers and name not in AS_LISTED)
-
-    @property
-    def distribution(self) -> BaseDistribution:
-        from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-        if not self.between:
-            return CategoricalDistribution(range(len(self.values)))
-        low, high = min(self.values), max(self.values)
-        log = low > 0 and high / low >= DECADES
-        if all(isinstance(value, int) for value in self.values):
-            return IntDistribution(low, high, log=log)
-        return FloatDistribution(float(low), float(high), log=log)
-
-    def coded(self, value: Any) -> Any:
-        """``value`` as Optuna knows it."""
-        return value if self.between else self.values.index(value)
-
-    def decoded(self, code: Any) -> Any:
-        """What Optuna calls ``code``, in `DIGITS` digits where it is no whole number."""
-        if not self.between:
-            return self.values[code]
-        if isinstance(code, int):
-            return code
-        low, high = min(self.values), max(self.values)
-        return min(max(float(f"{code:.{DIGITS}g}"), low), high)
-
-
-def chosen(artifact: Artifact, where: Mapping[str, str]) -> tuple[Cell, Stage]:
-    """The cell that ``where`` leaves, and the last stage that searches for it.
+def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[Cell, Stage]:
+    """The cell that ``where`` leaves, and the last stage that searches for it under ``preset``.
 
     Raises:
         ValueError: a label or value that the artifact has not, several cells left, or no search.
@@ -106,7 +45,7 @@ def chosen(artifact: Artifact, where: Mapping[str, str]) -> tuple[Cell, Stage]:
         if stage.covers(cell) and len(list(stage.points())) > 1
     }
     if not searched:
-        raise ValueError(f"{artifact.id} has no grid to search there")
+        raise ValueError(f"{artifact.id} has no grid to search there at preset {preset}")
     if len(searched) > 1:
         several = "; ".join(" / ".join(key) for key in list(searched)[:4])
         keys = [cell.key for cell, _ in searched.values()]
@@ -121,112 +60,80 @@ def chosen(artifact: Artifact, where: Mapping[str, str]) -> tuple[Cell, Stage]:
 
 def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
     """What must run before and for ``stage`` of ``cell``, and nothing else of the artifact."""
-    every = list(every_cell(artifact))
-    kept = [cell]
-    later: Stage | None = stage
-    while later is not None and later.after is not None:
-        match = tuple(cell.key) if later.match is None else later.match
-        later = artifact.stage(later.after)
-        kept += [
-            other
-            for other in every
-            if other not in kept
-            and later.covers(other)
+    cells, stages, earliest = [cell], [stage], stage
+    while earliest.after is not None:
+        match = tuple(cell.key) if earliest.match is None else earliest.match
+        earliest = artifact.stage(earliest.after)
+        stages.insert(0, earliest)
+        cells += [
+            replace(other, hidden=True)
+            for other in every_cell(artifact)
+            if earliest.covers(other)
             and all(other.key.get(label) == cell.key.get(label) for label in match)
+            and all(other.key != known.key for known in cells)
         ]
-    upto = artifact.stages[: artifact.stages.index(stage) + 1]
+    name = "/".join(cell.key.values()).replace(" ", "_")  # MLflow's tag lists ids between spaces
     return artifact.replace(
-        cells=tuple(kept),
+        id=f"{artifact.id}:search:{name}",
+        title=f"{' / '.join(cell.key.values())}, the grid of stage {stage.name} and between",
+        cells=tuple(cells),
         every={},
         settings={},
-        stages=tuple(s for s in upto if any(map(s.covers, kept))),
+        stages=tuple(stages),
+        measures=artifact.measures if artifact.last_stage(cell).name == stage.name else (),
     )
 
 
-def as_artifact(
-    planned: Plan, cell: Cell, stage: Stage, proposals: Sequence[Point], rule: Selection
+def as_rows(
+    planned: Plan, metrics: Sequence[Metric], points: Sequence[Point], rule: Selection
 ) -> Artifact:
-    """The points of ``stage`` for ``cell``, and ``proposals``, as the rows of a table.
+    """An artifact of a row a point: of the first cell of ``planned`` in its last stage.
 
-    Raises:
-        ValueError: the stage still waits for an earlier one.
+    Args:
+        planned: Of a `narrowed` artifact, its last stage no longer pending.
+        metrics: Of the columns, after the criterion's.
     """
-    trials = next(s for s in planned.stages if s.name == stage.name).trials
-    own = [trial for trial in trials if trial.cell.key == cell.key]
-    if not own:
-        raise ValueError(
-            f"stage {stage.name} of {planned.artifact.id} waits for stage {stage.after}, of which "
-            "trials failed; the same command tries them again"
-        )
-    settings = own[0].config.model_dump(mode="json", exclude={"seed"})
-    names = {axis: axis.rpartition(".")[2] for axis in stage.grid}
-    points = [*stage.points(), *proposals]
-    shown = [m for m in planned.artifact.metrics if m.relative_to is None and m.name != rule.on]
+    artifact = planned.artifact
+    cell, stage = artifact.cells[0], artifact.stages[-1]
+    first = next(t for t in planned.stages[-1].trials if t.cell.key == cell.key)
+    axes = {axis: axis.rpartition(".")[2] for axis in stage.grid}
     percent = rule.on.endswith("_error")
     criterion = Metric(
         rule.on,
         rule.on.replace("_", " ") + (" %" if percent else ""),
         shown="percent" if percent else "plain",
     )
-    optimistic = " (of the test set, so the first is optimistic)" if "test" in rule.on else ""
-    return planned.artifact.replace(
-        id=f"{planned.artifact.id}:search",
-        title=f"{' / '.join(cell.key.values())}, the grid of stage {stage.name} and between",
+    proposed = len(points) - len(list(stage.points()))
+    return artifact.replace(
         kind="table",
-        rows=(*cell.key, *names.values()),
+        rows=(*cell.key, *axes.values()),
         columns=(),
-        metrics=(criterion, *shown),
+        metrics=(criterion, *(m for m in metrics if m.key != rule.on)),
         metrics_down=False,
-        base=settings,
+        base=first.config.model_dump(mode="json", exclude={"seed"}),
         cells=tuple(
-            Cell({**cell.key, **{names[a]: str(v) for a, v in point.items()}}, dict(point))
+            Cell({**cell.key, **{axes[a]: str(v) for a, v in point.items()}}, dict(point))
             for point in points
         ),
         stages=(Stage("search", seeds=stage.seeds),),
-        selection=replace(rule, stated=""),
+        selection=replace(rule, stated="", ranks=True),
         notes=(
-            *planned.artifact.notes,
-            f"{len(points) - len(proposals)} points of the grid and {len(proposals)} that Optuna "
-            f"proposed (TPE); in the order of mean {rule.on}{optimistic}",
+            *artifact.notes,
+            f"{len(points) - proposed} points of the grid and {proposed} that Optuna proposed",
         ),
         presets={},
     )
 
 
-def propose(
-    axes: Mapping[str, Axis], tried: Sequence[tuple[Point, float]], pending: Sequence[Point], n: int
-) -> list[Point]:
-    """``n`` further points, by a tree-structured Parzen estimator on what was ``tried``.
-
-    Args:
-        tried: Points with their loss; inf: diverged.
-        pending: Points without a number, which are not proposed either.
-
-    Returns:
-        Fewer than ``n`` where no others are found.
-    """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    distributions = {name: axis.distribution for name, axis in axes.items()}
-    taken = [point for point, _ in tried] + list(pending)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=len(taken)))
-        for point, number in tried:
-            coded = {name: axis.coded(point[name]) for name, axis in axes.items()}
-            study.add_trial(
-                optuna.trial.create_trial(params=coded, distributions=distributions, value=number)
-            )
-        found: list[Point] = []
-        for _ in range(ATTEMPTS * n):
-            asked = study.ask(distributions).params
-            point = {name: axis.decoded(asked[name]) for name, axis in axes.items()}
-            if point not in taken and point not in found:
-                found.append(point)
-            if len(found) == n:
-                break
-    return found
+def columns(artifact: Artifact, narrow: Artifact) -> tuple[Metric, ...]:
+    """The columns of ``artifact`` that a search of ``narrow`` can fill: no ratio to another row."""
+    absent = [m for m in artifact.measures if m not in narrow.measures]
+    return tuple(
+        metric
+        for metric in artifact.metrics
+        if metric.relative_to is None
+        and not any(measure.within({metric.name: None}) for measure in absent)
+    )
 
 
 def loss(summary: Summary) -> float | None:
@@ -252,37 +159,51 @@ def search(
     """Run the grid of the row that ``where`` names, then ``proposals`` more, ``at_once`` a round.
 
     Returns:
-        The plan whose artifact has a row a point, best first, and its record.
+        The plan whose artifact has a row a point, best first, and its record; that of the grid,
+        if trials of a stage before it failed.
 
     Raises:
-        ValueError: ``where`` names no row, or several, or one that nothing is searched for.
+        ValueError: ``where`` names no row, or several, or one that nothing is searched for; or
+            the trials do not record what ``selection`` selects on.
     """
-    cell, stage = chosen(artifact, where)
+    cell, stage = chosen(artifact, preset, where)
     rule = selection.criterion(artifact)
+    narrow = narrowed(artifact, cell, stage)
+    _check_criterion(plan(narrow, preset, selection, tracker.record()), rule)
+    shown = columns(artifact, narrow)
     axes = {name: Axis.of(name, values) for name, values in stage.grid.items()}
-    first, _ = run(narrowed(artifact, cell, stage), preset, selection, tracker, settings, watcher)
-    made: list[Point] = []
-
-    def rows() -> Artifact:
-        return as_artifact(first, cell, stage, made, rule)
-
-    def losses(planned: Plan, record: Record) -> list[float | None]:
-        return [loss(r.metrics[rule.on]) for r in aggregate.cells(planned, record)]
+    points: list[Point] = list(stage.points())
+    first: Plan | None = None
+    ranked = False
 
     def grow(planned: Plan, record: Record) -> Artifact | None:
-        known = list(zip([*stage.points(), *made], losses(planned, record), strict=True))
+        nonlocal first, ranked
+        if ranked or not planned.stages[-1].trials:
+            return None
+        if first is None:
+            first = planned
+            return as_rows(first, shown, points, rule)
+        losses = [loss(r.metrics[rule.on]) for r in aggregate.cells(planned, record)]
         further = propose(
             axes,
-            [(point, number) for point, number in known if number is not None],
-            [point for point, number in known if number is None],
-            min(at_once, proposals - len(made)),
+            [(p, number) for p, number in zip(points, losses, strict=True) if number is not None],
+            [p for p, number in zip(points, losses, strict=True) if number is None],
+            min(at_once, len(list(stage.points())) + proposals - len(points)),
         )
-        made.extend(further)
-        return rows() if further else None
+        points.extend(further)
+        if not further:
+            order = [math.inf if number is None else number for number in losses]
+            points[:] = [points[i] for i in sorted(range(len(order)), key=order.__getitem__)]
+            ranked = True
+        return as_rows(first, shown, points, rule)
 
-    planned, record = run(rows(), preset, selection, tracker, settings, watcher, render, grow=grow)
-    order = [math.inf if number is None else number for number in losses(planned, record)]
-    ranked = sorted(range(len(order)), key=order.__getitem__)
-    cells = tuple(planned.artifact.cells[index] for index in ranked)
-    best_first = planned.artifact.replace(cells=cells)
-    return plan(best_first, preset, selection, record), record
+    return run(narrow, preset, selection, tracker, settings, watcher, render, grow=grow)
+
+
+def _check_criterion(planned: Plan, rule: Selection) -> None:
+    config = planned.trials[0].config
+    if rule.on.endswith("_error") and config.loss != "cross_entropy":
+        raise ValueError(
+            f"{planned.artifact.id.partition(':')[0]} has no {rule.on} to select on, its loss is "
+            f"{config.loss}; try --selection paper"
+        )

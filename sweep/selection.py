@@ -32,15 +32,18 @@ class SelectionRule:
     def sentence(self, artifact: Artifact) -> str:
         """What a table says about its selection."""
         rule = self.criterion(artifact)
-        searched = any(len(list(stage.points())) > 1 for stage in artifact.stages)
-        sentence = f"{self.name}: " + (
-            f"the grid point with the lowest mean {rule.on} over seeds"
-            if searched
-            else "nothing is selected"
-        )
-        sentence += f"; numbers at the {EPOCH_WORDS[rule.epoch]}"
+        ranked = artifact.selection.ranks
+        searched = ranked or any(len(list(stage.points())) > 1 for stage in artifact.stages)
+        if ranked:
+            what = f"every point that was tried, in the order of mean {rule.on} over seeds"
+        elif searched:
+            what = f"the grid point with the lowest mean {rule.on} over seeds"
+        else:
+            what = "nothing is selected"
+        sentence = f"{self.name}: {what}; numbers at the {EPOCH_WORDS[rule.epoch]}"
         if rule.epoch == "best_test" or (searched and rule.on.startswith("test_")):
-            sentence += " (chosen on the test set, so optimistic)"
+            best = "the first is chosen" if ranked else "chosen"
+            sentence += f" ({best} on the test set, so optimistic)"
         if self.given is None and rule.stated:
             sentence += f". As stated: {rule.stated}"
         return sentence

@@ -36,6 +36,9 @@ def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
 
     import search_spaces
 
+    found, _, searched = name.partition(":search:")
+    if searched:
+        raise ValueError(f"{name} is a search; `sweep search {found} --where ...` prints it")
     artifact = search_spaces.apply(search_spaces.find(name), preset)
     if workers == "1":
         return artifact

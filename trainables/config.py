@@ -269,18 +269,6 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-__all__ = [
-    "PROTOCOL_VERSION",
-    "Component",
-    "Data",
-    "Optimizer",
-    "Schedule",
-    "TrialConfig",
-    "Workers",
-    "merge",
-]
-
-
 @dataclass(frozen=True)
 class Request:
     """A measure of a trial, recorded under ``label`` (default: the measure's name).
@@ -333,3 +321,16 @@ class Request:
 
 def _parts(key: str) -> tuple[str, ...]:
     return f"{key}/", f"{key}@"
+
+
+__all__ = [
+    "PROTOCOL_VERSION",
+    "Component",
+    "Data",
+    "Optimizer",
+    "Request",
+    "Schedule",
+    "TrialConfig",
+    "Workers",
+    "merge",
+]

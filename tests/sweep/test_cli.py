@@ -75,9 +75,16 @@ def test_a_search_is_told_its_row_before_anything_runs(tmp_path: Path) -> None:
     code, out, error = call(*words, "--where", "method")
     assert (code, out) == (2, "")
     assert error == "sweep: --where 'method': give LABEL=VALUE, such as method=NRS\n"
+    code, out, error = call(*words, "--where", "method=sam", "--where", "method=erm")
+    assert (code, out) == (2, "")
+    assert error == "sweep: --where has a label twice; a search is for one row\n"
+    code, out, error = call("table", "test/tiny:search:sam")
+    assert error == (
+        "sweep: test/tiny:search:sam is a search; `sweep search test/tiny --where ...` prints it\n"
+    )
     code, out, error = call(*words, "--where", "method=sam")
     assert (code, out) == (2, "")
-    assert error == "sweep: test/tiny has no grid to search there\n"
+    assert error == "sweep: test/tiny has no grid to search there at preset smoke\n"
 
 
 def test_list_has_every_artifact_and_its_trials() -> None:

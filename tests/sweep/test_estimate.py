@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from sweep_cases import TINY
 
 from search_spaces.spec import Artifact, Cell, Stage
 from sweep.aggregate import SELECTIONS
-from sweep.estimate import Cost, Estimate, estimate, timed_here
+from sweep.estimate import Cost, Estimate, UntimedError, estimate, timed_here
 from sweep.plan import Plan, PlannedTrial, plan
 from sweep.record import Record, Run
-from trainables.data import DataError
 from trainables.train import Execution, Trial
 
 EMPTY = Record.from_runs([])
@@ -66,7 +66,8 @@ def test_trials_that_wait_for_a_winner_are_counted() -> None:
 def test_each_network_and_data_set_is_timed_once_and_recorded_ones_never() -> None:
     other = Cell({"method": "other"}, {"model": {"name": "resnet_tiny"}})
     subset = Cell({"method": "subset"}, {"data.subset": 100})
-    mixed = planned(replace(TINY, cells=(*TINY.cells, other, subset)))
+    batch = Cell({"method": "batch"}, {"batch_size": 32})
+    mixed = planned(replace(TINY, cells=(*TINY.cells, other, subset, batch)))
     record = Record.from_runs([done(mixed.trials[0], 20.0)])
     asked: list[str] = []
 
@@ -75,13 +76,13 @@ def test_each_network_and_data_set_is_timed_once_and_recorded_ones_never() -> No
         return Cost(1.0, 5)
 
     found = estimate(mixed, record, time)
-    assert asked == ["other", "subset"]
-    assert (found.from_trials, found.timed, found.unknown_trials) == (1, 2, 0)
+    assert asked == ["other", "subset", "batch"]
+    assert (found.from_trials, found.timed, found.unknown_trials) == (1, 3, 0)
 
 
 def test_a_network_without_its_data_is_left_out_and_said_once() -> None:
     def time(trial: PlannedTrial) -> Cost:
-        raise DataError("data set 'x' is missing")
+        raise UntimedError("data set 'x' is missing")
 
     found = estimate(planned(), EMPTY, time)
     assert (found.device_hours, found.unknown_trials) == (0.0, 4)
@@ -137,5 +138,14 @@ def test_a_cost_is_of_plain_gradients_and_an_epoch(clock: list[int]) -> None:
 
 def test_data_that_is_missing_is_said(tmp_path: Path) -> None:
     trial = planned(replace(TINY, base={**TINY.base, "data.source": "cifar10"})).trials[0]
-    with pytest.raises(DataError, match="'cifar10' is missing"):
+    with pytest.raises(UntimedError, match="'cifar10' is missing"):
         timed_here(trial, data=tmp_path)
+
+
+def test_a_network_that_does_not_fit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Trial) -> float:
+        raise torch.OutOfMemoryError("of 139 GiB")
+
+    monkeypatch.setattr(Trial, "time_step", full)
+    with pytest.raises(UntimedError, match="mlp_tiny with batches of 64 does not fit here"):
+        timed_here(planned().trials[0])

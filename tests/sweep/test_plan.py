@@ -206,6 +206,7 @@ def test_trials_that_wait_for_pending_ones_are_told_apart() -> None:
                 Stage(
                     "last",
                     {"method": "last"},
+                    fields={"epochs": 2},
                     seeds=2,
                     after="sam",
                     match=("data",),
@@ -216,6 +217,21 @@ def test_trials_that_wait_for_pending_ones_are_told_apart() -> None:
     )
     assert [len(stage.expected) for stage in found.stages] == [0, 8, 4]
     assert len(found.expected) == 8 + 4
+
+
+def test_a_final_training_that_repeats_the_winner_is_not_counted_again() -> None:
+    """The search's seed is the first of the final ones, and nothing else differs."""
+    made = artifact(
+        ["sam"],
+        stages=(
+            Stage("tune", grid={"method.rho": (0.05, 0.1)}, seeds=1),
+            Stage("final", seeds=3, after="tune", inherit=("method.rho",)),
+        ),
+    )
+    found = planned(made)
+    assert found.stages[1].pending == 3
+    assert [trial.seed for trial in found.expected] == [1, 2]
+    assert found.size == 2 + 2 == planned(made, finished(made)).size
 
 
 def test_a_stage_starts_from_the_winner_of_the_one_before() -> None:

@@ -10,13 +10,14 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sweep_cases import TINY, Witness
 
-from search_spaces.spec import Artifact, Cell, Selection, Stage
+from search_spaces.spec import Artifact, Cell, Measure, Metric, Selection, Stage
 from sweep import aggregate
 from sweep.aggregate import SELECTIONS, Summary
 from sweep.plan import Plan, plan
+from sweep.proposals import Axis, propose
 from sweep.record import Record, Run
 from sweep.run import Settings
-from sweep.search import Axis, as_artifact, chosen, loss, narrowed, propose, search
+from sweep.search import as_rows, chosen, columns, loss, narrowed, search
 from sweep.tracking import Tracker, default_uri
 
 EMPTY = Record.from_runs([])
@@ -82,7 +83,7 @@ def test_a_proposed_number_has_three_digits_and_stays_in_the_range() -> None:
 
 
 AXES = {"x": Axis((0.0, 1.0), True), "kind": Axis(("p", "q"), False)}
-TRIED = [({"x": 0.1 * i, "kind": "pq"[i % 2]}, abs(0.1 * i - 0.7)) for i in range(11)]
+TRIED = [({"x": 0.2 * i, "kind": "pq"[i % 2]}, abs(0.2 * i - 0.6)) for i in range(5)]
 
 
 def test_proposals_are_new_distinct_and_follow_from_what_was_tried() -> None:
@@ -92,8 +93,8 @@ def test_proposals_are_new_distinct_and_follow_from_what_was_tried() -> None:
     assert len({repr(point) for point in found}) == 5
     assert all(0 <= point["x"] <= 1 and point["kind"] in "pq" for point in found)
     assert not [point for point in found if point in [p for p, _ in TRIED] + pending]
-    better = [(point, 1 - value) for point, value in TRIED]
-    assert propose(AXES, better, pending, 5) != found
+    opposite = [(point, 1 - value) for point, value in TRIED]
+    assert propose(AXES, opposite, pending, 5) != found
 
 
 def test_a_search_of_a_list_ends_when_all_of_it_has_been_tried() -> None:
@@ -121,16 +122,16 @@ def test_a_loss_is_the_mean_and_infinite_where_a_seed_diverged() -> None:
 )
 def test_a_search_is_for_one_row(where: dict[str, str], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        chosen(STAGED, where)
+        chosen(STAGED, "small", where)
 
 
 def test_a_row_without_a_grid_is_not_searched() -> None:
-    with pytest.raises(ValueError, match="test/tiny has no grid to search there"):
-        chosen(TINY, {"method": "sam"})
+    with pytest.raises(ValueError, match="test/tiny has no grid to search there at preset small"):
+        chosen(TINY, "small", {"method": "sam"})
 
 
 def test_only_what_the_row_starts_from_runs_before_it() -> None:
-    cell, stage = chosen(STAGED, SAM)
+    cell, stage = chosen(STAGED, "small", SAM)
     assert (cell.key, stage.name) == (SAM, "rho")
     small = planned(narrowed(STAGED, cell, stage))
     assert [[tuple(t.cell.key.values()) for t in s.trials] for s in small.stages] == [
@@ -139,7 +140,7 @@ def test_only_what_the_row_starts_from_runs_before_it() -> None:
     ]
     assert small.stages[1].pending == 8
     assert len(small.cells) == 2
-    only = narrowed(STAGED, *chosen(STAGED, {"method": "erm", "data": "b"}))
+    only = narrowed(STAGED, *chosen(STAGED, "small", {"method": "erm", "data": "b"}))
     assert [stage.name for stage in only.stages] == ["rate"]
     assert len(only.cells) == 1
 
@@ -152,12 +153,16 @@ def known(artifact: Artifact) -> Record:
     )
 
 
+ERROR = Selection("validation_error")
+
+
 def test_the_rows_of_a_search_are_the_trials_of_the_stage_and_the_proposals() -> None:
-    cell, stage = chosen(STAGED, SAM)
+    cell, stage = chosen(STAGED, "small", SAM)
     small = narrowed(STAGED, cell, stage)
+    assert small.id == "test/staged:search:sam/a"
     first = planned(small, known(small))
-    rule = Selection("validation_error")
-    made = as_artifact(first, cell, stage, [{"method.rho": 0.2, "optimizer.nesterov": True}], rule)
+    points = [*stage.points(), {"method.rho": 0.2, "optimizer.nesterov": True}]
+    made = as_rows(first, STAGED.metrics, points, ERROR)
     assert made.rows == ("method", "data", "rho", "nesterov")
     assert [tuple(c.key.values()) for c in made.cells][-2:] == [
         ("sam", "a", "0.5", "False"),
@@ -170,17 +175,44 @@ def test_the_rows_of_a_search_are_the_trials_of_the_stage_and_the_proposals() ->
     assert proposed.config.method.options["rho"] == 0.2
     assert proposed.config.optimizer.lr == 0.1
     assert proposed.config.data.validation == 40
-    assert made.notes[-1].startswith("4 points of the grid and 1 that Optuna proposed")
-    assert "optimistic" not in made.notes[-1]
-    test = as_artifact(first, cell, stage, [], Selection("test_error"))
-    assert "of the test set, so the first is optimistic" in test.notes[-1]
+    assert made.notes[-1] == "4 points of the grid and 1 that Optuna proposed"
+    said = SELECTIONS["validation"].sentence(made)
+    assert "every point that was tried, in the order of mean validation_error over seeds" in said
+    assert "optimistic" not in said
+    test = as_rows(first, (), points, Selection("test_error"))
+    assert "the first is chosen on the test set" in SELECTIONS["paper"].sentence(test)
 
 
-def test_a_search_that_waits_says_for_what() -> None:
-    cell, stage = chosen(STAGED, SAM)
-    waiting = planned(narrowed(STAGED, cell, stage))
-    with pytest.raises(ValueError, match="stage rho of test/staged waits for stage rate"):
-        as_artifact(waiting, cell, stage, [], Selection())
+def test_only_trials_whose_numbers_the_table_shows_are_measured() -> None:
+    """A later training is measured: its search is not. A row that is searched last is."""
+    trace = Measure("hessian_trace")
+    shown = (*STAGED.metrics, Metric("hessian_trace", "trace"))
+    final = Stage("final", {"method": "sam"}, after="rho", inherit=("method.rho",))
+    last = STAGED.replace(measures=(trace,), metrics=shown)
+    searched = narrowed(last, *chosen(last, "small", SAM))
+    assert columns(last, searched) == shown
+    full = planned(searched, known(searched))
+    assert {t.cell.key["method"] for t in full.trials if full.requests(t)} == {"sam"}
+    later = last.replace(stages=(*last.stages, final))
+    searched = narrowed(later, *chosen(later, "small", SAM))
+    assert searched.measures == ()
+    assert columns(later, searched) == STAGED.metrics
+    ratio = Metric("test_nll", "ratio", relative_to={"method": "erm"})
+    assert columns(last.replace(metrics=(*shown, ratio)), searched) == STAGED.metrics
+
+
+def test_a_criterion_that_no_trial_can_have_is_said_before_anything_runs(tmp_path: Path) -> None:
+    regression = replace(
+        TINY,
+        base={**TINY.base, "loss": "mse", "data.source": "matrix_sensing"},
+        stages=(Stage("train", grid={"optimizer.lr": (1e-4, 0.1)}, seeds=1),),
+    )
+    tracker = Tracker(default_uri(str(tmp_path)))
+    with pytest.raises(ValueError, match=r"test/tiny has no validation_error .* loss is mse"):
+        search(
+            regression, "small", SELECTIONS["validation"], tracker, Settings(str(tmp_path)),
+            Witness(), where={"method": "sam"}, proposals=1, at_once=1,
+        )  # fmt: skip
 
 
 def test_a_search_runs_its_points_once_and_shows_them_best_first(
@@ -201,6 +233,7 @@ def test_a_search_runs_its_points_once_and_shows_them_best_first(
 
     best_first, record, witness = searched()
     assert witness.waves == [2, 2, 1]
+    assert best_first.artifact.selection.ranks
     assert {trial.config.method.name for trial in best_first.trials} == {"sam"}
     errors = [r.metrics["validation_error"].mean for r in aggregate.cells(best_first, record)]
     assert len(errors) == 5
