@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from sweep.record import Record, Run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Metric
     from mlflow.entities import Run as MlflowRun
 
     from sweep.plan import Plan, PlannedTrial
@@ -177,34 +178,22 @@ class Tracker:
 
         ``tags`` name the sweep it was run for.
         """
-        from mlflow.entities import Metric, Param, RunTag
+        from mlflow.entities import Param, RunTag
 
+        now = int(time.time() * 1000)
+        points = _points(result, now)
         known = self._runs.get(trial.trial_id)
         if known is not None and known.data.tags["outcome"] == result.status:
-            recorded = known.data.metrics
-            self._add(known, {k: v for k, v in result.metrics.items() if k not in recorded})
+            new = [point for point in points if point.key not in known.data.metrics]
+            self._log(known.info.run_id, new)
             return
-        now = int(time.time() * 1000)
         seconds = result.metrics.get("training_seconds", 0.0)
         run_id = self._open(trial, tags, began=now - int(1000 * seconds))
-        points = [
-            Metric(name, value, now, epoch)
-            for name, values in result.history.items()
-            for epoch, value in enumerate(values, start=1)
-            if not math.isnan(value)
-        ]
-        last = int(result.metrics.get("epochs_run", 0))
-        points += [
-            Metric(name, value, now, last)
-            for name, value in result.metrics.items()
-            if name not in result.history
-        ]
         params = [Param(name, str(value)) for name, value in trial.config.flat().items()]
         provenance = [RunTag(f"provenance.{k}", v) for k, v in result.provenance.items()]
         first, rest = points[: METRICS_A_CALL // 2], points[METRICS_A_CALL // 2 :]
         self._call(self._client.log_batch, run_id, first, params[:PARAMS_A_CALL], provenance)
-        for start in range(0, len(rest), METRICS_A_CALL):
-            self._call(self._client.log_batch, run_id, rest[start : start + METRICS_A_CALL])
+        self._log(run_id, rest)
         self._log_data(run_id, trial, result.provenance)
         self._close(run_id, result.status, "")
 
@@ -234,14 +223,9 @@ class Tracker:
                 joined = LIST_SEPARATOR.join([*filter(None, listed), tags[label]])
                 self._call(self._client.set_tag, run.info.run_id, label, joined)
 
-    def _add(self, run: MlflowRun, metrics: Mapping[str, float]) -> None:
-        """Further numbers of a tracked trial (measured later)."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        step = int(run.data.metrics.get("epochs_run", 0))
-        points = [Metric(name, value, now, step) for name, value in metrics.items()]
-        self._call(self._client.log_batch, run.info.run_id, points)
+    def _log(self, run_id: str, points: Sequence[Metric]) -> None:
+        for start in range(0, len(points), METRICS_A_CALL):
+            self._call(self._client.log_batch, run_id, points[start : start + METRICS_A_CALL])
 
     def _open(self, trial: PlannedTrial, tags: Mapping[str, str], began: int) -> str:
         """A fresh run for the trial; an unfinished or failed one of the same trial is removed.
@@ -290,6 +274,24 @@ class Tracker:
             return function(*arguments, **options)
         except Exception as error:
             raise TrackingError(_sentence(self.uri, error)) from error
+
+
+def _points(result: TrialResult, now: int) -> list[Metric]:
+    """Its curves, and the numbers that have none, at the epochs they belong to."""
+    from mlflow.entities import Metric
+
+    curves = [
+        Metric(name, value, now, epoch)
+        for name, values in result.history.items()
+        for epoch, value in enumerate(values, start=1)
+        if not math.isnan(value)
+    ]
+    last = int(result.metrics.get("epochs_run", 0))
+    return curves + [
+        Metric(name, value, now, last)
+        for name, value in result.metrics.items()
+        if name not in result.history
+    ]
 
 
 def _connect(uri: str) -> MlflowClient:

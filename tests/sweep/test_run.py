@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from sweep_cases import TINY, sweep
 
-from search_spaces.spec import Cell, Measure, Stage
+from search_spaces.spec import Cell, Measure, Metric, Stage
 from sweep.run import ResourceError
 from sweep.tracking import Tracker, default_uri
 from trainables.data import DataError
@@ -124,10 +125,15 @@ def test_stages_follow_each_other_in_one_command(tmp_path: Path, ray_address: st
 def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(
     tmp_path: Path, ray_address: str
 ) -> None:
-    """The winner of a search is one of the final runs, which alone are measured."""
+    """The winner of a search is one of the final runs, which alone are measured.
+
+    The record has its whole curve, as it has that of the run which was measured from its start.
+    """
     staged = TINY.replace(
         cells=TINY.cells[:1],
-        measures=(Measure("classification", label="seen"),),
+        measures=(Measure("classification", label="seen", at=(0.5, 1.0)),),
+        metrics=(Metric("seen/error", "error"),),
+        x="epoch",
         stages=(
             Stage("search", grid={"optimizer.lr": (0.05, 0.1)}, seeds=1),
             Stage("final", after="search", inherit=("optimizer.lr",), seeds=2),
@@ -138,6 +144,13 @@ def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(
     assert plan.missing(record) == []
     measured = [t for t in plan.trials if record.value(t.trial_id, "seen/error") is not None]
     assert len(measured) == 2
+    tracker = Tracker(default_uri(str(tmp_path / "results")))
+    curves = tracker.with_curves(plan, tracker.record()).history
+    epochs = {t.trial_id: [] for t in measured}
+    for row in curves.to_pylist():
+        if row["metric"] == "seen/error" and math.isfinite(row["value"]):
+            epochs[row["trial_id"]].append(row["epoch"])
+    assert list(epochs.values()) == [[1, 2], [1, 2]]
 
 
 def test_more_than_the_machine_has_is_refused_with_the_numbers(
