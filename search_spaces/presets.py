@@ -31,7 +31,7 @@ RESNET20 = {"name": "resnet20"}
 SMALL = Preset(
     "small",
     "CIFAR-10 (50,000 images), networks of a few hundred thousand parameters, thinned grids",
-    fields={"epochs": 8, "batch_size": 256},
+    fields={"epochs": 6, "batch_size": 256},
     substitute={
         **CARRIED,
         "data.source": {**COMPUTED, "*": "cifar10"},
@@ -50,9 +50,9 @@ SMALL = Preset(
             "wrn_28_2": {"name": "wrn_28_2", "depth": 16, "width": 12},
             "wrn_28_10": {"name": "wrn_28_2", "depth": 10},
             "wrn_18_1_5": {"name": "wrn_18_1_5", "width": 12, "stem_width": 16},
-            "pyramidnet_164": {"name": "pyramidnet_164", "depth": 20, "alpha": 36},
+            "pyramidnet_164": {"name": "pyramidnet_164", "depth": 11, "alpha": 48},
             "densenet_bc_k12": {"name": "densenet_bc_k12", "depth": 40},
-            "vit_b": {"name": "vit_b", "depth": 4, "heads": 4, "width": 96, "mlp_width": 192},
+            "vit_b": {"name": "vit_b", "depth": 2, "heads": 4, "width": 128, "mlp_width": 256},
             "*": RESNET20,
         },
     },
@@ -71,7 +71,7 @@ SMALL = Preset(
 SMOKE = Preset(
     "smoke",
     "handwritten digits, tiny networks, a few epochs: about a minute a table on two cores",
-    fields={"epochs": 5, "batch_size": 64, "data.augmentation": (), "data.subset": 800},
+    fields={"epochs": 4, "batch_size": 64, "data.augmentation": (), "data.subset": 800},
     substitute={
         **CARRIED,
         "data.source": {**COMPUTED, "*": "digits"},
