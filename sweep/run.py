@@ -129,7 +129,7 @@ def run(
                 return planned, record
             if cluster is None:
                 _check_data(todo, settings)
-                cluster = stack.enter_context(_ray(settings))
+                cluster = stack.enter_context(_ray(settings, watcher.said))
                 if settings.gpus is None:
                     settings = replace(settings, gpus=1.0 if cluster.total("GPU") else 0.0)
             requests = [_request(trial, settings) for trial in todo]
@@ -289,9 +289,11 @@ def _expected_cost(trial: PlannedTrial) -> float:
 
 
 @contextlib.contextmanager
-def _ray(settings: Settings) -> Iterator[Cluster]:
+def _ray(settings: Settings, said: Callable[[str], None]) -> Iterator[Cluster]:
     """Join or start Ray, quietly, and leave it again."""
     address = settings.address or os.environ.get("RAY_ADDRESS")
+    # Said, because the first start after an installation takes half a minute.
+    said(f"joining Ray at {address}" if address else "starting Ray on this machine")
     quiet = {
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",

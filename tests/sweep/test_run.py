@@ -27,6 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, ray_address: str) -> Path:
     made = tmp_path_factory.mktemp("a sweep")
     plan, record, witness = sweep(TINY, made, ray_address)
     assert witness.waves == [4]
+    assert witness.sentences == [f"joining Ray at {ray_address}"]
     assert sorted(witness.started) == sorted(t.trial_id for t in plan.trials)
     assert set(witness.outcomes.values()) == {"done"}
     assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
@@ -68,7 +69,7 @@ def test_the_record_has_what_storage_has_epoch_by_epoch(folder: Path) -> None:
 
 def test_the_same_sweep_again_trains_nothing(folder: Path, ray_address: str) -> None:
     _, record, witness = sweep(TINY, folder, ray_address)
-    assert witness.waves == []
+    assert witness.waves == witness.sentences == []
     assert len(record) == 4
 
 
@@ -119,6 +120,7 @@ def test_stages_follow_each_other_in_one_command(tmp_path: Path, ray_address: st
     )
     plan, record, witness = sweep(staged, tmp_path, ray_address)
     assert witness.waves == [2, 1]
+    assert witness.sentences == [f"joining Ray at {ray_address}"]
     assert plan.missing(record) == []
 
 
