@@ -11,22 +11,19 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
-import shlex
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 from search_spaces.spec import Artifact
 from sweep.aggregate import SelectionRule
-from sweep.placement import Cluster, Patience, Request, ResourceError, free, present, reserved
+from sweep.placement import Cluster, Patience, Request, free, present, reserved
 from sweep.plan import Plan, PlannedTrial, gradients_per_step, plan
 from sweep.record import Record
 from sweep.reporter import Reporter
+from sweep.session import address_of, session
 from sweep.tracking import Tracker
 from trainables.result import TrialResult
 from trainables.storage import Storage
@@ -129,7 +126,7 @@ def run(
                 return planned, record
             if cluster is None:
                 _check_data(todo, settings)
-                cluster = stack.enter_context(_ray(settings, watcher.said))
+                cluster = stack.enter_context(session(settings.address, watcher.said))
                 if settings.gpus is None:
                     settings = replace(settings, gpus=1.0 if cluster.total("GPU") else 0.0)
             requests = [_request(trial, settings) for trial in todo]
@@ -183,7 +180,7 @@ def _check_data(todo: Sequence[PlannedTrial], settings: Settings) -> None:
     Raises:
         trainables.data.DataError: a data set is missing or damaged.
     """
-    if settings.address or os.environ.get("RAY_ADDRESS"):
+    if address_of(settings.address):
         return
     from trainables import data
 
@@ -286,58 +283,3 @@ def _patience(cluster: Cluster, request: Request, watcher: Watcher) -> Patience:
 def _expected_cost(trial: PlannedTrial) -> float:
     """Longest first, so that no slot waits for one late long trial."""
     return trial.config.epochs * gradients_per_step(trial.config)
-
-
-@contextlib.contextmanager
-def _ray(settings: Settings, said: Callable[[str], None]) -> Iterator[Cluster]:
-    """Join or start Ray, quietly, and leave it again."""
-    address = settings.address or os.environ.get("RAY_ADDRESS")
-    # Said, because the first start after an installation takes half a minute.
-    said(f"joining Ray at {address}" if address else "starting Ray on this machine")
-    quiet = {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-        "TUNE_GLOBAL_CHECKPOINT_S": "600",
-        "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-        "RAY_AIR_NEW_OUTPUT": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-        "RAY_raylet_start_wait_time_s": "120",
-        # Said explicitly: with a token file from an earlier run Ray would decide for itself.
-        "RAY_AUTH_MODE": "token" if address and _has_token() else "disabled",
-    }
-    for name, value in quiet.items():
-        os.environ.setdefault(name, value)
-    import ray
-
-    try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env=_quoted_python(),
-        )
-    except Exception as error:  # Ray raises plain Exceptions too
-        reason = str(error).strip().splitlines()[0]
-        raise ResourceError(
-            f"Ray at {address or 'this machine'} cannot be reached ({reason}); "
-            "check --address, and RAY_AUTH_MODE on both sides"
-        ) from error
-    try:
-        yield present()
-    finally:
-        ray.shutdown()
-
-
-def _quoted_python() -> dict[str, str] | None:
-    """Ray starts workers through a shell and does not quote Python's path: a space would end it."""
-    quoted = shlex.quote(sys.executable)
-    return None if quoted == sys.executable else {"py_executable": quoted}
-
-
-def _has_token() -> bool:
-    """Whether Ray would find a token: then the cluster is taken to ask for it."""
-    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    path = Path(named) if named else Path.home() / ".ray" / "auth_token"
-    return bool(os.environ.get("RAY_AUTH_TOKEN")) or path.is_file()

@@ -14,7 +14,7 @@ import pytest
 from sweep_cases import TINY, sweep
 
 from search_spaces.spec import Cell, Measure, Metric, Stage
-from sweep.run import ResourceError
+from sweep.placement import ResourceError
 from sweep.tracking import Tracker, default_uri
 from trainables.data import DataError
 from trainables.storage import Storage

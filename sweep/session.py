@@ -1,0 +1,78 @@
+"""Join or start Ray, quietly, and leave it again."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sweep.placement import Cluster, ResourceError, present
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "600",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_raylet_start_wait_time_s": "120",
+}
+
+
+def address_of(given: str | None) -> str | None:
+    """The cluster to join: the one ``given``, else RAY_ADDRESS's; None: none, start Ray here."""
+    return given or os.environ.get("RAY_ADDRESS")
+
+
+@contextlib.contextmanager
+def session(given: str | None, said: Callable[[str], None]) -> Iterator[Cluster]:
+    """Ray at ``given`` (see `address_of`), and what its cluster has.
+
+    Raises:
+        ResourceError: it cannot be reached, or not be started.
+    """
+    address = address_of(given)
+    # Said, because the first start after an installation takes half a minute.
+    said(f"joining Ray at {address}" if address else "starting Ray on this machine")
+    # Said explicitly: with a token file from an earlier run Ray would decide for itself.
+    mode = "token" if address and _has_token() else "disabled"
+    for name, value in {**QUIET, "RAY_AUTH_MODE": mode}.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env=_quoted_python(),
+        )
+    except Exception as error:  # Ray raises plain Exceptions too
+        reason = str(error).strip().splitlines()[0]
+        raise ResourceError(
+            f"Ray at {address or 'this machine'} cannot be reached ({reason}); "
+            "check --address, and RAY_AUTH_MODE on both sides"
+        ) from error
+    try:
+        yield present()
+    finally:
+        ray.shutdown()
+
+
+def _quoted_python() -> dict[str, str] | None:
+    """Ray starts workers through a shell and does not quote Python's path: a space would end it."""
+    quoted = shlex.quote(sys.executable)
+    return None if quoted == sys.executable else {"py_executable": quoted}
+
+
+def _has_token() -> bool:
+    """Whether Ray would find a token: then the cluster is taken to ask for it."""
+    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    path = Path(named) if named else Path.home() / ".ray" / "auth_token"
+    return bool(os.environ.get("RAY_AUTH_TOKEN")) or path.is_file()

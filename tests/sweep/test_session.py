@@ -1,0 +1,130 @@
+"""How Ray is joined or started: which address, with a token or without, and when it says so."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from sweep import session
+from sweep.placement import Cluster, ResourceError
+
+TOKEN = {"RAY_AUTH_TOKEN": "t"}
+MODES = [
+    pytest.param("head:6379", TOKEN, "token", id="a token in the environment"),
+    pytest.param("head:6379", {"RAY_AUTH_TOKEN_PATH": "{home}/t"}, "token", id="a token's file"),
+    pytest.param("head:6379", {"RAY_AUTH_TOKEN_PATH": "{home}/none"}, "disabled", id="no token"),
+    pytest.param(None, TOKEN, "disabled", id="a local Ray needs none"),
+    pytest.param(
+        "h:1", {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "t"}, "disabled", id="said"
+    ),
+]
+
+
+class Init:
+    """In place of Ray: remembers how it was started, and in which environment."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+        self.options: dict[str, Any] = {}
+        self.environment: dict[str, str] = {}
+        self.left = 0
+        for name in [name for name in os.environ if name.startswith(("RAY_", "TUNE_"))]:
+            monkeypatch.delenv(name)
+        for name in (*session.QUIET, "RAY_AUTH_MODE"):  # undone afterwards
+            monkeypatch.setenv(name, "")
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("HOME", str(home))
+        monkeypatch.setattr(ray, "init", self)
+        monkeypatch.setattr(ray, "shutdown", self.shutdown)
+        monkeypatch.setattr(session, "present", lambda: Cluster([{"CPU": 2.0}]))
+
+    def __call__(self, **options: Any) -> None:
+        self.options, self.environment = options, dict(os.environ)
+
+    def shutdown(self) -> None:
+        self.left += 1
+
+
+@pytest.fixture
+def init(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Init:
+    (tmp_path / "t").write_text("t")
+    return Init(monkeypatch, tmp_path)
+
+
+@pytest.mark.parametrize(("address", "environment", "mode"), MODES)
+def test_a_token_is_used_where_there_is_one_for_a_cluster(
+    init: Init,
+    address: str | None,
+    environment: dict[str, str],
+    mode: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value.format(home=tmp_path))
+    with session.session(address, lambda said: None):
+        assert init.environment["RAY_AUTH_MODE"] == mode
+        assert init.environment["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+def test_the_token_of_the_home_folder_counts(init: Init, tmp_path: Path) -> None:
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text("t")
+    with session.session("head:6379", lambda said: None):
+        assert init.environment["RAY_AUTH_MODE"] == "token"
+
+
+def test_the_address_given_goes_before_the_environments(
+    init: Init, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    with session.session(None, said.append) as cluster:
+        assert init.options["address"] == "local"
+        assert cluster.total("CPU") == 2.0
+    monkeypatch.setenv("RAY_ADDRESS", "head:1")
+    with session.session(None, said.append):
+        assert init.options["address"] == "head:1"
+    with session.session("head:2", said.append):
+        assert init.options["address"] == "head:2"
+        assert init.left == 2
+    assert init.left == 3
+    assert said == [
+        "starting Ray on this machine",
+        "joining Ray at head:1",
+        "joining Ray at head:2",
+    ]
+
+
+def test_ray_is_left_when_the_sweep_fails(init: Init) -> None:
+    with pytest.raises(KeyError), session.session(None, lambda said: None):
+        raise KeyError
+    assert init.left == 1
+
+
+def test_a_cluster_that_is_not_there_is_one_sentence(
+    init: Init, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**options: Any) -> None:
+        raise ConnectionError("nobody listens\nand a trace")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with (
+        pytest.raises(ResourceError, match=r"^Ray at head:1 cannot be reached \(nobody listens\);"),
+        session.session("head:1", lambda said: None),
+    ):
+        pass
+
+
+def test_pythons_path_is_quoted_for_the_shell(init: Init, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray starts its workers through a shell."""
+    monkeypatch.setattr(sys, "executable", "/a b/python")
+    with session.session(None, lambda said: None):
+        assert init.options["runtime_env"] == {"py_executable": shlex.quote("/a b/python")}
+    monkeypatch.setattr(sys, "executable", "/ab/python")
+    with session.session(None, lambda said: None):
+        assert init.options["runtime_env"] is None
