@@ -58,6 +58,8 @@ FIGURE2 = Artifact(
         *CHOICES,
         Choice("range of the displacement", "-1 to 1", "the axis is not printed"),
         Choice("direction", "Gaussian, filter-normalised", "Li et al. 2018, cited"),
+        Choice("number of runs", "1", "not stated"),
+        Choice("training set", "its first 10,000 images", "how many were drawn is not stated"),
     ),
     measures=(
         Measure("landscape_1d", label="train_landscape", samples=10000),
@@ -207,7 +209,7 @@ CLAIM_COST = Artifact(
         cell(PREACT, "CIFAR-10", "ERM"),
         replace(
             cell(PREACT, "CIFAR-10", "AMP"),
-            reported={TIME.key: Reported(1.8, note="'usually around'")},
+            reported={TIME.key: Reported(1.8, note="'usually takes around'")},
         ),
     ),
     stages=(Stage("time", seeds=3),),

@@ -107,18 +107,32 @@ CHOICES = (
         "tuned values are printed, grids are not; the code trains on everything",
         "data.validation",
     ),
-    Choice("momentum, Nesterov, clipping", "0.9, yes, norm 50", "code; the paper is silent"),
-    Choice("flips on SVHN", "none, padding 2", "code; digits are not symmetric"),
+    Choice("momentum's size, Nesterov, clipping", "0.9, yes, norm 50", "code; the paper is silent"),
     Choice("BatchNorm statistics", "moved by every pass", "code", "batchnorm"),
+)
+TABLE_CHOICES = (
+    *CHOICES,
+    Choice("flips on SVHN", "none, padding 2", "code; the text flips every image (section 5.1)"),
     Choice("± over ten runs", "n - 1", "not stated"),
 )
 TABLE1_CHOICES = (
-    *CHOICES,
-    Choice("label smoothing", "s / (K - 1) on the other classes", "code", "method.convention"),
+    *TABLE_CHOICES,
+    Choice(
+        "label smoothing",
+        "s / (K - 1) on the other classes",
+        "code; section 2.2 mixes with a uniform distribution over all classes",
+        "method.convention",
+    ),
+    Choice(
+        "dropout of PreActResNet18",
+        "in each block, before its second convolution, and before the classifier",
+        "code; the text drops after every ReLU (section 5.1)",
+        "model.dropout",
+    ),
     Choice("MixUp's lambda", "one per sample", "code", "method.per"),
     Choice("RMP's ball", "U(±sqrt(epsilon / numel)) per tensor", "code", "method.reading"),
     Choice(
-        "'perturbation size 1 for each pixel'",
+        "'perturbation size to 1 for each pixel'",
         "1/255 on normalised inputs, random start",
         "code",
         "method.epsilon",

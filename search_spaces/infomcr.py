@@ -7,16 +7,20 @@ share in `infomcr_protocol`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from search_spaces.infomcr_protocol import (
     BASE,
+    CIFAR_CHOICES,
     CODE_BETA,
     DATASETS,
     ERROR,
     FIXED,
     IMAGENET_RUNS,
     METHODS,
+    METRIC_CHOICES,
+    NETWORK_CHOICES,
     NETWORKS,
     NO,
     REG,
@@ -69,16 +73,14 @@ TABLE1 = Artifact(
     stages=stages(RUNS),
     selection=TUNED,
     choices=(
-        *REG_CHOICES,
+        *CIFAR_CHOICES,
+        *NETWORK_CHOICES,
         Choice(
             "plain CNN",
-            "a stand-in: conv-BN-ReLU twice each at widths 64, 128, 256",
-            "its architecture is in Appendix E, which is lost",
+            "a stand-in: conv-BN-ReLU twice each at widths 64, 128, 256; trained as WRN",
+            "its architecture and training are in Appendix E, which is lost",
             "model",
         ),
-        Choice("depth of DenseNet-BC-k12", "100", "the only such net in its paper", "model"),
-        Choice("weight decay", "each network's own paper", "the code's covers some weights only"),
-        Choice("crop", "one per image", "the code's, one per batch, looks like a slip"),
     ),
 )
 
@@ -105,8 +107,17 @@ IMAGENET: dict[str, Any] = {
 }
 IMAGENET_CHOICES = (
     *REG_CHOICES,
-    Choice("beta on ImageNet", "the nine values on held-out training images", "not described"),
-    Choice("epochs and schedule on ImageNet", "WRN's CIFAR schedule, 200 epochs", "not stated"),
+    Choice(
+        "beta on ImageNet",
+        "the nine values on 5,000 held-out training images, then training on all",
+        "the text describes a 45k/5k split, which is CIFAR's",
+        "data.validation",
+    ),
+    Choice(
+        "epochs and schedule on ImageNet",
+        "WRN's of CIFAR, 200 epochs",
+        "'identical to those in their original paper whenever possible' (Appendix E, lost)",
+    ),
     Choice("training error", "of the final weights, images not augmented", "not stated"),
 )
 
@@ -154,10 +165,16 @@ TABLE3 = Artifact(
     stages=stages(RUNS),
     selection=TUNED,
     choices=(
-        *REG_CHOICES,
+        *CIFAR_CHOICES,
+        *NETWORK_CHOICES,
+        *METRIC_CHOICES,
         Choice("scale", "ln det of Eq. 6", "the code returns half of it", "half"),
-        Choice("T and N'", "100 and 100", "the code's; Appendix D is lost"),
-        Choice("BatchNorm in gamma-hat", "eval mode", "per-sample gradients need it", "measure"),
+        Choice(
+            "'normalize and scale the softmax output'",
+            "logits to a norm of 25",
+            "code; a softmax's own scale is fixed",
+            "logit_scale",
+        ),
     ),
     measures=(Measure("fisher_log_det", {**SUBSETS, "logit_scale": LOGIT_SCALE}),),
 )
@@ -173,6 +190,8 @@ TIMES = (
     Metric("step_seconds", "ratio", relative_to={"reg": NO}),
 )
 
+ELSEWHERE: dict[str, Any] = {"comparable": False, "note": "on two RTX 2080 Ti"}
+
 CLAIM_TIME = Artifact(
     id="infomcr/claim_time",
     title="Training time a step with and without the regulariser",
@@ -183,7 +202,10 @@ CLAIM_TIME = Artifact(
         Cell(
             {"reg": reg},
             {"method": {**METHODS[reg], **({"phases": "111"} if reg == REG else {})}},
-            {metric.key: value for metric, value in zip(TIMES, numbers, strict=True)},
+            {
+                metric.key: value if metric.relative_to else replace(value, **ELSEWHERE)
+                for metric, value in zip(TIMES, numbers, strict=True)
+            },
         )
         for (reg,), numbers in rows(PRINTED_TIMES, n=1)
     ),
@@ -191,7 +213,7 @@ CLAIM_TIME = Artifact(
     selection=FIXED,
     choices=(
         Choice("step", "regularised from the start", "the time is that of a regularised step"),
-        Choice("hardware", "this machine's", "2 GPUs (2080 Ti) in the paper: compare the ratio"),
+        Choice("hardware", "this machine's", "two RTX 2080 Ti in the paper: compare the ratio"),
     ),
     presets={p.name: adjusted(p, {"epochs": 1}) for p in (SMALL, SMOKE)},
 )

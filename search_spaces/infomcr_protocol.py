@@ -57,13 +57,6 @@ TUNED = Selection(
 FIXED = Selection(on="test_error", epoch="last", stated="nothing is selected; last epoch")
 
 REG_CHOICES = (
-    Choice("beta of each network and data set", "the nine values, one seed each", "not printed"),
-    Choice(
-        "after choosing beta",
-        "training on all 50,000",
-        "the plain rows match known 50,000-image results",
-        "data.validation",
-    ),
     Choice("active phase", "after the first learning-rate drop", "section 7.2.1", "method.phases"),
     Choice(
         "BatchNorm",
@@ -73,6 +66,25 @@ REG_CHOICES = (
     ),
     Choice("last incomplete batch", "dropped", "code; M = 8 must divide the batch", "drop_last"),
     Choice("± over runs", "n - 1", "not stated"),
+)
+CIFAR_CHOICES = (
+    Choice("beta of each network and data set", "the nine values, one seed each", "not printed"),
+    Choice(
+        "after choosing beta",
+        "training on all 50,000",
+        "the plain rows match known 50,000-image results",
+        "data.validation",
+    ),
+    *REG_CHOICES,
+)
+METRIC_CHOICES = (
+    Choice("T and N'", "100 and 100", "the code's; Appendix D is lost"),
+    Choice("BatchNorm in gamma-hat", "eval mode", "per-sample gradients need it", "measure"),
+)
+NETWORK_CHOICES = (
+    Choice("depth of DenseNet-BC-k12", "100", "the only such net in its paper", "model"),
+    Choice("weight decay", "each network's own paper", "the code's covers some weights only"),
+    Choice("crop", "one per image", "the code's, one per batch, looks like a slip"),
 )
 
 # -- networks: settings of their own papers (section 7.2) ----------------------------------------

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from search_spaces.infomcr_protocol import CROP_FLIP, ERROR, FIXED, METHODS, NO, RUNS, SUBSETS
+from search_spaces.infomcr_protocol import (
+    CROP_FLIP,
+    ERROR,
+    FIXED,
+    METHODS,
+    METRIC_CHOICES,
+    NO,
+    RUNS,
+    SUBSETS,
+)
 from search_spaces.presets import SMALL, SMOKE, adjusted
 from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Preset, Stage
 
@@ -43,10 +52,12 @@ SCENARIO_METRICS = (
 )
 SCENARIO_MEASURES = (Measure("fisher_spectrum", SUBSETS), Measure("robustness"))
 SCENARIO_CHOICES = (
+    *METRIC_CHOICES,
+    Choice("momentum, weight decay", "0.9, 1e-4", "ResNet's own paper; not stated"),
     Choice("training images of scenarios II and III", "all 50,000", "not restated"),
     Choice("'whenever the training loss plateaus'", "/ 10 after 10 epochs", "none stated"),
     Choice("learning rate of large batches", "0.1", "one initial rate for all scenarios"),
-    Choice("images of the confusion set", "from the other 40,000", "section 7.1, loosely"),
+    Choice("images of the confusion set", "from the other 40,000", "their source is not stated"),
     Choice("f of the robustness metric", "softmax output", "section 3: it maps to the simplex"),
     Choice("Frobenius norm, spectral radius", "of the Gram matrix xi / N'", "Eq. 1; App. D lost"),
 )

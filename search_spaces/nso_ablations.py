@@ -7,7 +7,6 @@ from typing import Any
 from search_spaces.nso_protocol import (
     ACCURACY,
     BASE,
-    CHOICES,
     COMMON,
     DATASETS,
     GRIDS,
@@ -19,6 +18,7 @@ from search_spaces.nso_protocol import (
     TRACE,
     TRACE_MEASURE,
     cell,
+    choices,
     common,
     sharing_sigma,
     stages,
@@ -39,7 +39,7 @@ ABLATION_NEGATIVE = Artifact(
     ),
     stages=sharing_sigma({"method": "NSO"}, {"method": ("NSO", "WP-SGD")}),
     selection=SELECTION,
-    choices=(*CHOICES, SAME_SIGMA),
+    choices=(*choices("NSO", "WP-SGD"), SAME_SIGMA),
 )
 
 ABLATION_K = Artifact(
@@ -58,7 +58,7 @@ ABLATION_K = Artifact(
     stages=sharing_sigma({"method": "NSO", "k": "1"}, {"method": ("NSO", "WP-SGD")}),
     selection=SELECTION,
     choices=(
-        *CHOICES,
+        *choices("NSO", "WP-SGD"),
         SAME_SIGMA,
         Choice("values of k", "1, 2, 3", "code; the printed one is lost"),
     ),
@@ -108,8 +108,11 @@ ABLATION_PLAIN = Artifact(
     stages=_plain_stages(),
     selection=SELECTION,
     choices=(
-        *CHOICES,
+        *choices(*PLAIN_METHODS),
         *HESSIAN_CHOICES,
+        Choice(
+            "'without using either momentum or weight decay'", "both are 0", "'either': neither"
+        ),
         Choice("radii and sigma", "those tuned with momentum and weight decay", "not stated"),
     ),
     measures=(TRACE_MEASURE,),
@@ -140,7 +143,10 @@ ABLATION_SIGMA_SCHEDULE = Artifact(
         Stage("final", {"method": "NSO"}, seeds=1, after="common", match=(), inherit=COMMON),
     ),
     selection=SELECTION,
-    choices=(*CHOICES, Choice("sigmas, data sets", "code's", "the remark prints none")),
+    choices=(
+        *choices("NSO", datasets=(), runs=1, tuned=False),
+        Choice("sigmas, data sets", "code's", "the remark prints none"),
+    ),
 )
 
 ABLATIONS = (ABLATION_NEGATIVE, ABLATION_K, ABLATION_PLAIN, ABLATION_SIGMA_SCHEDULE)

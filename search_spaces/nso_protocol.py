@@ -149,7 +149,7 @@ SELECTION = Selection(
     stated="grids on the validation split (Appendix C); weights of the last epoch",
 )
 
-CHOICES = (
+TRAINING_CHOICES = (
     Choice(
         "optimizer",
         "SGD with momentum and weight decay",
@@ -162,16 +162,61 @@ CHOICES = (
         "their values are lost; 486 points for each data set and method would be 14,580 runs",
     ),
     Choice("learning-rate drop", "/ 10 after each third", "code: every 10 of 30 epochs"),
-    Choice("sigma of NSO and WP-SGD", "0.008, 0.01, 0.012", "code; the printed values are lost"),
-    Choice(
-        "grids of LS and ASAM", "as printed in Appendix C", "the code has 0.2, 0.4 and 0.1 to 0.5"
-    ),
-    Choice("sigma of BSAM", "0.01, its default", "Appendix C names a grid of its radius only"),
-    Choice("RSAM and BSAM", "as published", "in the code the ascent step is never undone"),
     Choice("augmentation", "none", "section 3.1.4 treats it as an addition", "data.augmentation"),
-    Choice("Retina", "Messidor-2", "code; the sizes fit no known set", "data.source"),
-    Choice("number of runs", "5", "the only number printed (section 2.1)"),
 )
+GRID_CHOICES = {
+    ("NSO", "WP-SGD"): Choice(
+        "grid of sigma", "0.008, 0.01, 0.012", "code; the printed values are lost", "method.sigma"
+    ),
+    ("USAM",): Choice("grid of USAM", "SAM's", "Appendix C names none"),
+    ("ASAM",): Choice("grid of ASAM", "as printed in Appendix C", "the code has 0.1 to 0.5"),
+    ("LS",): Choice("grid of LS", "as printed in Appendix C", "the code has 0.2 and 0.4"),
+    ("RSAM",): Choice(
+        "grid of RSAM's sigma", "as printed in Appendix C", "the code has 0.01 to 0.014"
+    ),
+    ("BSAM",): Choice(
+        "sigma of BSAM", "0.01, its default", "Appendix C names a grid of its radius only"
+    ),
+}
+METHOD_CHOICES = {
+    ("LS",): Choice(
+        "label smoothing",
+        "s / K on every class",
+        "code; Appendix C's 'weight of the loss calculated from the incorrect labels' may be s",
+        "method.convention",
+    ),
+    ("RSAM", "BSAM"): Choice(
+        "ascent of RSAM and BSAM", "as published", "in the code the step is never undone"
+    ),
+}
+RETINA = Choice(
+    "Retina",
+    "Messidor-2",
+    "code; the text cites RFMiD (Pachade et al. 2021), and the sizes fit neither",
+    "data.source",
+)
+
+
+def choices(
+    *methods: str,
+    datasets: Iterable[str] = DATASETS,
+    runs: int = RUNS,
+    tuned: bool = True,
+) -> tuple[Choice, ...]:
+    """The readings that concern a table of these methods and data sets.
+
+    Args:
+        tuned: Whether the methods' own grids are searched.
+    """
+    own = (*(GRID_CHOICES.items() if tuned else ()), *METHOD_CHOICES.items())
+    stated = "the only number printed (section 2.1)" if runs == RUNS else "not stated for this one"
+    return (
+        *TRAINING_CHOICES,
+        *(choice for concerned, choice in own if {*concerned} & {*methods}),
+        *([RETINA] if "Retina" in datasets else []),
+        Choice("number of runs", str(runs), stated),
+    )
+
 
 SAME_SIGMA = Choice("sigma", "NSO's with k = 1, for every row", "not stated", "method.sigma")
 
@@ -195,6 +240,6 @@ HESSIAN_CHOICES = (
 LAMBDA1_CHOICE = Choice(
     "lambda_1",
     "code's: sum over layers, each layer's vector of unit norm (up to 34 times the eigenvalue)",
-    "Table 6 was made so",
+    "code; an eigenvalue of the Hessian, which the text names, needs one vector for all layers",
     "measure",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -130,6 +131,21 @@ def test_every_choice_has_a_reading_and_a_reason(artifact: Artifact) -> None:
         assert choice.reading
         assert choice.why
     assert len({choice.what for choice in artifact.choices}) == len(artifact.choices)
+
+
+@every_runnable
+def test_readings_are_those_of_this_table(artifact: Artifact) -> None:
+    """What is shared between tables says nothing that is another table's."""
+    shown = [cell for cell in artifact.cells if not cell.hidden]
+    readings = {choice.what: choice.reading for choice in artifact.choices}
+    seeds = {artifact.last_stage(cell).seeds for cell in shown}
+    if "number of runs" in readings:
+        assert seeds == {int(readings["number of runs"])}
+    if "± over ten runs" in readings:
+        assert seeds == {10}
+    for name in ("Retina", "VGG16", "PyramidNet-164", "SVHN", "BSAM", "RSAM", "USAM", "ASAM"):
+        if not any(name in cell.key.values() for cell in shown):
+            assert not any(re.search(rf"\b{name}\b", what) for what in readings), name
 
 
 @every_runnable

@@ -110,7 +110,7 @@ class RPR(Neighborhood):
 
     Args:
         epsilon: Size ε of the neighborhood; 0.1, the best on CIFAR-10 for NRS (Section 5.1;
-            grid 0.05, 0.1, 0.5). At 0: ERM.
+            grid of Section 4: 0.05, 0.1, 0.5). At 0: ERM.
         scale, ball, perturb: See `Neighborhood`.
         num_devices: M virtual devices, each with its own δ and its own part of the batch. The
             paper's machine has 4; Table 1 needs 4.
@@ -158,9 +158,9 @@ class NRS(Neighborhood):
     return and the clean graph runs backward (each with the logits' gradient of L_i).
 
     Args:
-        epsilon: Size ε of the neighborhood; 0.1, best on CIFAR-10 and fixed on ImageNet
-            (Section 5.1; grid 0.05, 0.1, 0.5, and 0.2 named best for CIFAR-100). At 0, L_i is
-            twice the plain loss.
+        epsilon: Size ε of the neighborhood; 0.1, best on CIFAR-10 (Section 5.1, which names
+            0.2 for CIFAR-100) and fixed on ImageNet (Section 4, as the grid 0.05, 0.1, 0.5). At
+            0, L_i is twice the plain loss.
         alpha: Weight α of the KL divergence; 1 (the same places; grid 0.5, 1, 2).
         scale, ball, perturb: See `Neighborhood`.
         num_devices: M virtual devices, each with its own δ and its own part of the batch. The

@@ -133,7 +133,7 @@ class NSO(NoiseInjection):
 class WPSGD(NoiseInjection):
     """Weight-perturbed SGD (randomized smoothing): g = (1/k) Σ_j ∇L(w + U_j).
 
-    The baseline of NSO's Tables 2 and 3; k gradient evaluations.
+    The baseline of NSO's Table 2 and Figures 3 and 4; k gradient evaluations.
 
     Args:
         sigma: Standard deviation σ; see `NSO`. At 0: ERM.
