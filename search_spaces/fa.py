@@ -127,6 +127,10 @@ FIGURE1 = Artifact(
         Choice("curvature's average", "over epochs, one batch each", "code: over all batches"),
         Choice("runs", "5 seeds, one split", "the code has 1, and 600 images are noisy"),
     ),
+    claims=(
+        "lambda = 0.01 is the best balance: it ends near 27.0 % after a peak near 27.8 %",
+        "FA takes some 2200 to 2400 s where the baseline takes some 60 s",
+    ),
     measures=(CURVATURE,),
     presets={"smoke": adjusted(SMOKE, {"epochs": 20})},
 )

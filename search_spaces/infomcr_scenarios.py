@@ -68,6 +68,7 @@ def _scenario(
     name: str,
     label: str,
     settings: dict[str, dict[str, Any]],
+    claim: str,
     presets: Mapping[str, Preset] | None = None,
 ) -> Artifact:
     return Artifact(
@@ -82,6 +83,7 @@ def _scenario(
         stages=(Stage("train", seeds=RUNS),),
         selection=FIXED,
         choices=SCENARIO_CHOICES,
+        claims=(f"{claim} (caption)",),
         measures=SCENARIO_MEASURES,
         presets=presets or {},
     )
@@ -98,12 +100,14 @@ FIGURE2 = _scenario(
         }
         for size in CONFUSION_SIZES
     },
+    "a larger confusion set raises the test error, and every metric but robustness follows",
 )
 FIGURE3 = _scenario(
     "3",
     "II, augmentation",
     "augmentation",
     {name: {"data.augmentation": steps} for name, steps in AUGMENTATIONS.items()},
+    "gamma alone follows the test error; the other three metrics fail",
     {"smoke": adjusted(SMOKE, substitute={"data.augmentation": {}})},
 )
 FIGURE4 = _scenario(
@@ -111,6 +115,7 @@ FIGURE4 = _scenario(
     "III, batch size",
     "batch size",
     {str(size): {"batch_size": size} for size in BATCH_SIZES},
+    "a larger batch generalizes worse, and every metric but robustness follows",
     {
         "small": adjusted(SMALL, substitute={"batch_size": {}}),
         "smoke": adjusted(SMOKE, substitute={"batch_size": {128: 16, 256: 32, 512: 64, 1024: 128}}),

@@ -87,6 +87,7 @@ TABLE2 = Artifact(
         ),
         Choice("second data set", "Indoor", "table head; the text says Caltech-256"),
     ),
+    claims=("WP-SGD is within 0.5 % of SGD, whatever the noise's distribution (section 2.1)",),
 )
 
 # -- Table 3: a line is a method, a column a data set --------------------------------------------
@@ -156,6 +157,10 @@ TABLE3 = Artifact(
     stages=stages(*METHODS3),
     selection=SELECTION,
     choices=(*choices(*METHODS3), SAME_RUNS, *HESSIAN_CHOICES),
+    claims=(
+        "NSO lowers the trace by 15.8 % on average (section 3.1.1)",
+        "NSO's test accuracy is up to 2.4 % higher, on average 1.2 % (section 3.1.1)",
+    ),
     measures=(TRACE_MEASURE,),
 )
 
@@ -257,6 +262,12 @@ TABLE5 = Artifact(
     stages=(Stage("final", seeds=3),),
     selection=SELECTION,
     choices=(Choice("number of runs", "3", "not stated; the code has one to three"),),
+    claims=(
+        "on image captions NSO's trace is 17 % below SAM's and SGD's, its recall 1.4 % higher"
+        " (section 3.2)",
+        "on chains of thought NSO's trace is 25 % below SAM's and SGD's, its accuracy 5.3 % higher"
+        " (section 3.2)",
+    ),
     blocked="it needs text and image-text models: CLIP ViT-S/16 with Conceptual Captions 3M, and"
     " GPT-2 with teacher rationales for CommonsenseQA and StrategyQA",
 )
@@ -306,6 +317,7 @@ TABLE6 = Artifact(
     stages=stages(*METHODS6),
     selection=SELECTION,
     choices=(*choices(*METHODS6), *HESSIAN_CHOICES, LAMBDA1_CHOICE),
+    claims=("NSO lowers the largest eigenvalue by 9.7 % (section 3.1.1)",),
     measures=(TRACE_MEASURE, LAMBDA1_MEASURE),
 )
 

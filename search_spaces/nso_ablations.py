@@ -40,6 +40,7 @@ ABLATION_NEGATIVE = Artifact(
     stages=sharing_sigma({"method": "NSO"}, {"method": ("NSO", "WP-SGD")}),
     selection=SELECTION,
     choices=(*choices("NSO", "WP-SGD"), SAME_SIGMA),
+    claims=("the negative perturbation gains 3.6 % of test accuracy on average (section 3.1.2)",),
 )
 
 ABLATION_K = Artifact(
@@ -62,6 +63,7 @@ ABLATION_K = Artifact(
         SAME_SIGMA,
         Choice("values of k", "1, 2, 3", "code; the printed one is lost"),
     ),
+    claims=("more perturbations gain 1.2 % of test accuracy on average (section 3.1.2)",),
 )
 
 PLAIN: dict[str, Any] = {"optimizer.momentum": 0.0, "optimizer.weight_decay": 0.0}
@@ -115,6 +117,10 @@ ABLATION_PLAIN = Artifact(
         ),
         Choice("radii and sigma", "those tuned with momentum and weight decay", "not stated"),
     ),
+    claims=(
+        "NSO's trace is 17.7 % below the five methods' on average, its test accuracy up to 1.8 %"
+        " higher (section 3.1.1)",
+    ),
     measures=(TRACE_MEASURE,),
 )
 
@@ -147,6 +153,7 @@ ABLATION_SIGMA_SCHEDULE = Artifact(
         *choices("NSO", datasets=(), runs=1, tuned=False),
         Choice("sigmas, data sets", "code's", "the remark prints none"),
     ),
+    claims=("neither schedule gains much over a constant sigma (Remark 3.1)",),
 )
 
 ABLATIONS = (ABLATION_NEGATIVE, ABLATION_K, ABLATION_PLAIN, ABLATION_SIGMA_SCHEDULE)

@@ -135,6 +135,7 @@ FIGURE3 = Artifact(
             "the text names none of its six panels; the code's scripts have Aircraft and Indoor",
         ),
     ),
+    claims=("NSO ends with a trace 10.6 % below WP-SGD's on average (section 3.1.2)",),
     measures=(replace(TRACE_MEASURE, at=FIGURE3_AT),),
 )
 
@@ -293,6 +294,10 @@ FIGURE5_COMBINED = Artifact(
             "code's value; as released it is never switched on",
             "regularizers",
         ),
+    ),
+    claims=(
+        "either addition lowers the trace by 13.6 % and the test loss by 16.3 % on average"
+        " (section 3.1.4)",
     ),
     measures=(replace(TRACE_MEASURE, at=FIGURE3_AT),),
     presets={"smoke": adjusted(SMOKE, substitute={"data.augmentation": {}})},

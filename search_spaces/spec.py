@@ -179,6 +179,7 @@ class Artifact:
         stages: In order. A cell's value comes from the last stage that covers it.
         selection: The paper's own rule.
         choices: How ambiguities were read.
+        claims: What the paper's prose concludes from it, in our words, with the section.
         measures: Quantities measured on the trained models (`trainables.measures`).
         x: For a figure: the key label on the x axis, or ``epoch`` (per-epoch histories), or
             ``@NAME``: recorded names ``<metric>@<number>``, the number being x, which is called
@@ -203,6 +204,7 @@ class Artifact:
     settings: Mapping[str, Fields] = field(default_factory=dict)
     selection: Selection = Selection()
     choices: tuple[Choice, ...] = ()
+    claims: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
     x: str = ""
     panels: tuple[str, ...] = ()

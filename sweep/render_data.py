@@ -21,6 +21,7 @@ def json(table: Table) -> str:
     tree = {
         **head,
         "notes": table.notes,
+        "claims": table.claims,
         "choices": [asdict(choice) for choice in table.choices],
         "directions": table.directions,
         "provenance": table.provenance,

@@ -87,12 +87,13 @@ def comparison(table: Table) -> str:
 
 
 def footer(table: Table) -> list[tuple[str, str]]:
-    """(what, text) below the numbers: how to read them, readings taken, where they come from."""
+    """(what, text) below the numbers: how to read them, conclusions, readings, their origin."""
     reading = "mean ± sample standard deviation (n seeds; n/asked where some gave no number)"
     if any(cell.bold for _, _, cell in table.cells):
         reading += "; bold: best, or not distinguishable from the best (Welch, 95 %)"
     lines = [("numbers", reading)]
     lines += [(f"[{mark}]", text) for mark, text in table.footnotes]
+    lines += [("paper says", claim) for claim in table.claims]
     lines += [
         ("reading", f"{choice.what}: {choice.reading} ({choice.why})") for choice in table.choices
     ]

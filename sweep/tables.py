@@ -35,6 +35,7 @@ class Table:
         comparable: Whether measured numbers may be compared with printed ones.
         selection: The rule's sentence; ``rule`` is its name, ``epoch`` where numbers are read.
         choices: How the paper's ambiguities were read; ``notes``: what the preset shrank.
+        claims: What the paper's prose concludes.
         directions: How many pairs come out in the printed order, in words.
         footnotes: (mark, text) of the printed numbers.
         provenance: Where the numbers come from: commit, versions, hardware.
@@ -50,6 +51,7 @@ class Table:
     selection: str
     epoch: str
     choices: tuple[Choice, ...]
+    claims: tuple[str, ...]
     notes: tuple[str, ...]
     directions: str
     footnotes: tuple[tuple[str, str], ...]
@@ -128,6 +130,7 @@ def build(
         selection=selection.sentence(artifact),
         epoch=selection.criterion(artifact).epoch,
         choices=artifact.choices,
+        claims=artifact.claims,
         notes=artifact.notes,
         directions=directions(cells, artifact),
         footnotes=tuple({cell.mark: cell.note for cell in cells if cell.mark}.items()),

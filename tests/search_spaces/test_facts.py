@@ -436,3 +436,17 @@ def test_every_artifact_of_the_facts_is_here_or_has_nothing_to_run() -> None:
             counts = [trials] if isinstance(trials, int) else trials.values()
             runs = sum(c for c in counts if isinstance(c, int))
             assert name in here or name in elsewhere or runs == 0, name
+
+
+@pytest.mark.parametrize(
+    ("paper", "group"), [("nso", "claims_image"), ("nso", "claims_other"), ("fa", "claims_text")]
+)
+def test_every_number_of_the_prose_stands_with_its_table(paper: str, group: str) -> None:
+    """But those that a table prints too."""
+    artifacts = [a for a in search_spaces.artifacts() if a.paper == paper]
+    carried = " ".join(claim for artifact in artifacts for claim in artifact.claims)
+    printed = {f"final accuracy, lambda {lam}" for lam in ("0", "0.1", "1.0")}
+    for f in fact(f"{paper}/{group}")["cells"]:
+        if f["value"] is not None and f["claim"] not in printed:
+            for number in re.findall(r"\d+(?:\.\d+)?", str(f["value"])):
+                assert re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.])", carried), f
