@@ -65,7 +65,12 @@ SMALL = Preset(
         "method.sigma": 2,
     },
     seeds=3,
-    measures={"*": {"samples": 1000}, "fisher_spectrum": {"num_trials": 20}},
+    measures={
+        "*": {"samples": 1000},
+        "fisher_spectrum": {"num_trials": 20},
+        "nso_code_trace": {"num_batches": 16},
+        "nso_code_lambda1": {"num_batches": 16},
+    },
 )
 
 SMOKE = Preset(
