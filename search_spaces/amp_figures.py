@@ -68,6 +68,7 @@ FIGURE2 = Artifact(
 )
 
 SPIRAL_EPSILON = 0.1
+SPIRALS = "two spirals and a small network, of our own"
 
 FIGURE6 = Artifact(
     id="amp/figure6",
@@ -96,11 +97,12 @@ FIGURE6 = Artifact(
     choices=(NORM, Choice("data, network, training, epsilon", "our own", "none is printed")),
     measures=(Measure("decision_boundary"),),
     presets={
-        "small": adjusted(AS_PRINTED, name="small", comparable=False),
+        "small": adjusted(AS_PRINTED, name="small", summary=SPIRALS, comparable=False),
         "smoke": adjusted(
             AS_PRINTED,
             {"epochs": 250},
             name="smoke",
+            summary=f"{SPIRALS}, a quarter of the epochs",
             comparable=False,
             measures={"*": {"points": 15}},
         ),

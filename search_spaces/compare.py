@@ -79,6 +79,7 @@ METHODS = Artifact(
             SMOKE,
             {"epochs": 50, "batch_size": 32, "data.subset": None},
             {"model": {"*": "mlp"}},
+            summary="handwritten digits, a small network, 50 epochs: some two minutes on two cores",
             seeds=3,
         ),
     },

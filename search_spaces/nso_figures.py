@@ -329,6 +329,7 @@ SENSING_SMALL = adjusted(
     {"batch_size": SMALL_MATRIX["measurements"]},
     {"data.source": {"*": {"name": "matrix_sensing", **SMALL_MATRIX}}},
     name="small",
+    summary="a matrix of 50 x 50 and as many epochs as printed: about an hour on two cores",
     comparable=False,
     measures={"*": SMALL_MATRIX},
 )
@@ -337,6 +338,7 @@ SENSING_SMOKE = adjusted(
     {"epochs": 200, "batch_size": SMOKE_MATRIX["measurements"]},
     {"data.source": {"*": {"name": "matrix_sensing", **SMOKE_MATRIX}}},
     name="smoke",
+    summary="a matrix of 12 x 12 and 200 epochs: about a minute on two cores",
     comparable=False,
     values=2,
     measures={"*": SMOKE_MATRIX},

@@ -132,6 +132,12 @@ def find(name: str) -> Preset:
     raise ValueError(f"unknown preset {name!r}{hint}; known: {', '.join(PRESETS)}")
 
 
+def of(artifact: Artifact, preset: Preset | str) -> Preset:
+    """``preset`` as ``artifact`` has it: its own of that name (`Artifact.presets`), else itself."""
+    general = find(preset) if isinstance(preset, str) else preset
+    return artifact.presets.get(general.name, general)
+
+
 def adjusted(
     preset: Preset,
     fields: Fields | None = None,
@@ -148,12 +154,8 @@ def adjusted(
 
 
 def apply(artifact: Artifact, preset: Preset | str) -> Artifact:
-    """``artifact`` as ``preset`` runs it; ``notes`` say what differs from the paper.
-
-    An artifact's own preset of that name (`Artifact.presets`) takes the place of the general one.
-    """
-    preset = find(preset) if isinstance(preset, str) else preset
-    return _Shrink(artifact.presets.get(preset.name, preset)).artifact(artifact)
+    """``artifact`` as ``preset`` runs it (see `of`); ``notes`` say what differs from the paper."""
+    return _Shrink(of(artifact, preset)).artifact(artifact)
 
 
 def thin(values: tuple[Any, ...], count: int) -> tuple[Any, ...]:

@@ -101,7 +101,7 @@ def _canvas(rows: int, columns: int, wider: float = 1.0) -> tuple[Figure, list[l
 
 
 def _caption(figure: Figure, plan: Plan) -> None:
-    from search_spaces.presets import PRESETS
+    from search_spaces import presets
 
     artifact, rule = plan.artifact, plan.selection.criterion(plan.artifact)
     width = max(60, int(figure.get_figwidth() * 17))
@@ -116,10 +116,9 @@ def _caption(figure: Figure, plan: Plan) -> None:
     other = [note for note in artifact.notes if note.startswith(("data.source:", "model:"))]
     if other:
         said += f" Not as in the paper: {'; '.join(other)}."
-    preset = PRESETS.get(plan.preset)
     if any(cell.reported for cell in artifact.cells) and not within:
         said += " Hollow: printed"
-        apart = preset is not None and not preset.comparable
+        apart = not presets.of(artifact, plan.preset).comparable
         said += " (other data and network: compare directions only)." if apart else "."
     figure.supxlabel("\n".join(textwrap.wrap(said, width)), fontsize=7, color="#555555")
 

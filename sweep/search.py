@@ -121,7 +121,6 @@ def as_rows(
             *artifact.notes,
             f"{len(points) - proposed} points of the grid and {proposed} that Optuna proposed",
         ),
-        presets={},
     )
 
 

@@ -118,15 +118,14 @@ def run_missing(
 
 
 def build_table(planned: Plan, record: Record, tracker: Tracker) -> Table:
-    import search_spaces
+    from search_spaces import presets
     from sweep import aggregate, tables
 
-    preset = search_spaces.PRESETS[planned.preset]
     results = aggregate.cells(planned, record)
     return tables.build(
         planned.artifact,
         results,
-        preset=preset,
+        preset=presets.of(planned.artifact, planned.preset),
         selection=planned.selection,
         provenance=tracker.provenance(planned),
     )

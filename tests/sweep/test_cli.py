@@ -122,6 +122,12 @@ def test_the_table_in_every_format(storage: str, format: str) -> None:  # noqa: 
         assert all({"mean", "std", "n"} <= set(cell) for cell in cells)
 
 
+def test_a_table_is_described_by_its_own_preset(tmp_path: Path) -> None:
+    out = call("table", "nso/figure6", "--storage", str(tmp_path))[1]
+    assert "smoke: a matrix of 12 x 12 and 200 epochs" in out
+    assert "handwritten digits" in call("table", "nrs/table3", "--storage", str(tmp_path))[1]
+
+
 @pytest.mark.usefixtures("offer")
 def test_a_finished_sweep_again_gives_the_identical_table(storage: str) -> None:
     first = call("table", "test/tiny", "--storage", storage)[1]
