@@ -16,14 +16,15 @@ from search_spaces.amp_protocol import (
     DATASETS,
     ERROR,
     HOLES,
+    METHOD_CHOICES,
     METHODS,
     NETWORKS,
     NLL,
+    NLL_CHOICE,
     PREACT,
     PYRAMID,
     RUNS,
     SELECTION,
-    TABLE1_CHOICES,
     TABLE_CHOICES,
     VANILLA,
     VGG,
@@ -88,7 +89,7 @@ TABLE1 = Artifact(
     cells=tuple(_table1()),
     stages=(Stage("train", seeds=RUNS),),
     selection=SELECTION,
-    choices=TABLE1_CHOICES,
+    choices=(*TABLE_CHOICES, *METHOD_CHOICES, NLL_CHOICE),
 )
 
 # -- Table 2: ERM and AMP under three augmentations, larger networks -----------------------------

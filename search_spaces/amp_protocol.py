@@ -94,12 +94,14 @@ SELECTION = Selection(
 NORM = Choice(
     "norm that clips the perturbation",
     "each tensor's own",
-    "the printed epsilon belong to the code, which clips tensor by tensor",
+    "the printed epsilon belong to the code, which clips so; Algorithm 1 clips the whole vector",
     "method.norm",
+)
+GAMMA = Choice(
+    "gamma in sections 5.1 and 5.2", "inner learning rate zeta", "code", "method.inner_lr"
 )
 CHOICES = (
     NORM,
-    Choice("gamma in sections 5.1 and 5.2", "inner learning rate zeta", "code", "method.inner_lr"),
     Choice("best or last epoch", "best on test", "the code prints only that", "--selection"),
     Choice(
         "validation split",
@@ -111,12 +113,12 @@ CHOICES = (
     Choice("BatchNorm statistics", "moved by every pass", "code", "batchnorm"),
 )
 TABLE_CHOICES = (
+    GAMMA,
     *CHOICES,
     Choice("flips on SVHN", "none, padding 2", "code; the text flips every image (section 5.1)"),
     Choice("± over ten runs", "n - 1", "not stated"),
 )
-TABLE1_CHOICES = (
-    *TABLE_CHOICES,
+METHOD_CHOICES = (
     Choice(
         "label smoothing",
         "s / (K - 1) on the other classes",
@@ -129,19 +131,29 @@ TABLE1_CHOICES = (
         "code; the text drops after every ReLU (section 5.1)",
         "model.dropout",
     ),
-    Choice("MixUp's lambda", "one per sample", "code", "method.per"),
-    Choice("RMP's ball", "U(±sqrt(epsilon / numel)) per tensor", "code", "method.reading"),
+    Choice(
+        "MixUp's lambda",
+        "one per sample",
+        "code; the original study, which the text follows, has one per batch",
+        "method.per",
+    ),
+    Choice(
+        "RMP's ball",
+        "U(±sqrt(epsilon / numel)) per tensor",
+        "code; section 5.1 has an L2 ball of radius 0.1",
+        "method.reading",
+    ),
     Choice(
         "'perturbation size to 1 for each pixel'",
         "1/255 on normalised inputs, random start",
         "code",
         "method.epsilon",
     ),
-    Choice(
-        "NLL of label smoothing",
-        "plain NLL is measured; the printed numbers are the smoothed loss",
-        "their floors are 0.940 (K = 10) and 1.419 (K = 100)",
-    ),
+)
+NLL_CHOICE = Choice(
+    "NLL of label smoothing",
+    "plain NLL is measured; the printed numbers are the smoothed loss",
+    "their floors are 0.940 (K = 10) and 1.419 (K = 100)",
 )
 
 ERROR = Metric("test_error", "test error %", shown="percent")

@@ -26,7 +26,10 @@ from search_spaces.infomcr_protocol import (
     REG,
     REG_CHOICES,
     RUNS,
+    SPREAD_CHOICE,
+    STEP_CHOICES,
     SUBSETS,
+    TRAINING_CHOICES,
     TUNED,
     WIDE,
     stages,
@@ -117,6 +120,12 @@ IMAGENET_CHOICES = (
         "epochs and schedule on ImageNet",
         "WRN's of CIFAR, 200 epochs",
         "'identical to those in their original paper whenever possible' (Appendix E, lost)",
+    ),
+    Choice(
+        "'standard data augmentations', weight decay",
+        "a random resized crop and a flip; WRN's 5e-4",
+        "the usual training on ImageNet",
+        "data.augmentation",
     ),
     Choice("training error", "of the final weights, images not augmented", "not stated"),
 )
@@ -212,6 +221,7 @@ CLAIM_TIME = Artifact(
     stages=(Stage("time", seeds=1),),
     selection=FIXED,
     choices=(
+        *STEP_CHOICES,
         Choice("step", "regularised from the start", "the time is that of a regularised step"),
         Choice("hardware", "this machine's", "two RTX 2080 Ti in the paper: compare the ratio"),
     ),
@@ -239,9 +249,13 @@ CLAIM_STAGE_ABLATION = Artifact(
     stages=(Stage("train", seeds=RUNS),),
     selection=FIXED,
     choices=(
+        *STEP_CHOICES,
+        SPREAD_CHOICE,
+        *TRAINING_CHOICES,
         Choice("phases", "up to epoch 60, 60 to 120, after 120 of 200", "code, flag `type`"),
         Choice("beta", "10", "the code's default", "method.beta"),
     ),
+    claims=("the regulariser works best in the middle and late stages (section 7.2.1)",),
 )
 
 PAPER = Paper(

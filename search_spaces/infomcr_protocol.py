@@ -56,8 +56,7 @@ TUNED = Selection(
 )
 FIXED = Selection(on="test_error", epoch="last", stated="nothing is selected; last epoch")
 
-REG_CHOICES = (
-    Choice("active phase", "after the first learning-rate drop", "section 7.2.1", "method.phases"),
+STEP_CHOICES = (
     Choice(
         "BatchNorm",
         "sub-batches by their own, full batch by its own statistics",
@@ -65,7 +64,12 @@ REG_CHOICES = (
         "method.statistics",
     ),
     Choice("last incomplete batch", "dropped", "code; M = 8 must divide the batch", "drop_last"),
-    Choice("± over runs", "n - 1", "not stated"),
+)
+SPREAD_CHOICE = Choice("± over runs", "n - 1", "not stated")
+REG_CHOICES = (
+    Choice("active phase", "after the first learning-rate drop", "section 7.2.1", "method.phases"),
+    *STEP_CHOICES,
+    SPREAD_CHOICE,
 )
 CIFAR_CHOICES = (
     Choice("beta of each network and data set", "the nine values, one seed each", "not printed"),
@@ -81,10 +85,13 @@ METRIC_CHOICES = (
     Choice("T and N'", "100 and 100", "the code's; Appendix D is lost"),
     Choice("BatchNorm in gamma-hat", "eval mode", "per-sample gradients need it", "measure"),
 )
-NETWORK_CHOICES = (
-    Choice("depth of DenseNet-BC-k12", "100", "the only such net in its paper", "model"),
+TRAINING_CHOICES = (
     Choice("weight decay", "each network's own paper", "the code's covers some weights only"),
     Choice("crop", "one per image", "the code's, one per batch, looks like a slip"),
+)
+NETWORK_CHOICES = (
+    Choice("depth of DenseNet-BC-k12", "100", "the only such net in its paper", "model"),
+    *TRAINING_CHOICES,
 )
 
 # -- networks: settings of their own papers (section 7.2) ----------------------------------------

@@ -164,32 +164,44 @@ TRAINING_CHOICES = (
     Choice("learning-rate drop", "/ 10 after each third", "code: every 10 of 30 epochs"),
     Choice("augmentation", "none", "section 3.1.4 treats it as an addition", "data.augmentation"),
 )
-GRID_CHOICES = {
-    ("NSO", "WP-SGD"): Choice(
-        "grid of sigma", "0.008, 0.01, 0.012", "code; the printed values are lost", "method.sigma"
+GRID_CHOICES: tuple[tuple[set[str], Choice], ...] = (
+    (
+        {"NSO", "WP-SGD"},
+        Choice(
+            "grid of sigma",
+            "0.008, 0.01, 0.012",
+            "code; the printed values are lost",
+            "method.sigma",
+        ),
     ),
-    ("USAM",): Choice("grid of USAM", "SAM's", "Appendix C names none"),
-    ("ASAM",): Choice("grid of ASAM", "as printed in Appendix C", "the code has 0.1 to 0.5"),
-    ("LS",): Choice("grid of LS", "as printed in Appendix C", "the code has 0.2 and 0.4"),
-    ("RSAM",): Choice(
-        "grid of RSAM's sigma", "as printed in Appendix C", "the code has 0.01 to 0.014"
+    ({"USAM"}, Choice("grid of USAM", "SAM's", "Appendix C names none")),
+    ({"ASAM"}, Choice("grid of ASAM", "as printed in Appendix C", "the code has 0.1 to 0.5")),
+    ({"LS"}, Choice("grid of LS", "as printed in Appendix C", "the code has 0.2 and 0.4")),
+    (
+        {"RSAM"},
+        Choice("grid of RSAM's sigma", "as printed in Appendix C", "the code has 0.01 to 0.014"),
     ),
-    ("BSAM",): Choice(
-        "sigma of BSAM", "0.01, its default", "Appendix C names a grid of its radius only"
+)
+METHOD_CHOICES: tuple[tuple[set[str], Choice], ...] = (
+    (
+        {"LS"},
+        Choice(
+            "label smoothing",
+            "s / K on every class",
+            "code; Appendix C's 'weight of the loss calculated from the incorrect labels' may be s",
+            "method.convention",
+        ),
     ),
-}
-METHOD_CHOICES = {
-    ("LS",): Choice(
-        "label smoothing",
-        "s / K on every class",
-        "code; Appendix C's 'weight of the loss calculated from the incorrect labels' may be s",
-        "method.convention",
+    (
+        {"RSAM", "BSAM"},
+        Choice("ascent of RSAM and BSAM", "as published", "in the code the step is never undone"),
     ),
-    ("RSAM", "BSAM"): Choice(
-        "ascent of RSAM and BSAM", "as published", "in the code the step is never undone"
+    (
+        {"BSAM"},
+        Choice("sigma of BSAM", "0.01, its default", "Appendix C names a grid of its radius only"),
     ),
-}
-RETINA = Choice(
+)
+RETINA_CHOICE = Choice(
     "Retina",
     "Messidor-2",
     "code; the text cites RFMiD (Pachade et al. 2021), and the sizes fit neither",
@@ -208,12 +220,12 @@ def choices(
     Args:
         tuned: Whether the methods' own grids are searched.
     """
-    own = (*(GRID_CHOICES.items() if tuned else ()), *METHOD_CHOICES.items())
+    own = (*GRID_CHOICES, *METHOD_CHOICES) if tuned else METHOD_CHOICES
     stated = "the only number printed (section 2.1)" if runs == RUNS else "not stated for this one"
     return (
         *TRAINING_CHOICES,
-        *(choice for concerned, choice in own if {*concerned} & {*methods}),
-        *([RETINA] if "Retina" in datasets else []),
+        *(choice for concerned, choice in own if concerned & {*methods}),
+        *([RETINA_CHOICE] if "Retina" in datasets else []),
         Choice("number of runs", str(runs), stated),
     )
 
@@ -229,12 +241,13 @@ TRACE = Metric("nso_code_trace", "Hessian trace", digits=0)
 LAMBDA1 = Metric("nso_code_lambda1", "lambda_1", digits=0)
 TRACE_MEASURE = Measure("nso_code_trace", {"batch_size": 16, "num_batches": 63})
 LAMBDA1_MEASURE = Measure("nso_code_lambda1", {"batch_size": 16, "num_batches": 63})
+HESSIAN_CHOICE = Choice(
+    "Hessian",
+    "mean over 63 training batches of 16, eval mode, convolutions and head",
+    "code's defaults",
+)
 HESSIAN_CHOICES = (
-    Choice(
-        "Hessian",
-        "mean over 63 training batches of 16, eval mode, convolutions and head",
-        "code's defaults",
-    ),
+    HESSIAN_CHOICE,
     Choice("± of traces", "over training runs", "the code's is over estimator seeds"),
 )
 LAMBDA1_CHOICE = Choice(

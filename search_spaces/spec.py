@@ -179,7 +179,8 @@ class Artifact:
         stages: In order. A cell's value comes from the last stage that covers it.
         selection: The paper's own rule.
         choices: How ambiguities were read.
-        claims: What the paper's prose concludes from it, in our words, with the section.
+        claims: What the paper's prose concludes where it says more than the numbers, in our words,
+            with the section.
         measures: Quantities measured on the trained models (`trainables.measures`).
         x: For a figure: the key label on the x axis, or ``epoch`` (per-epoch histories), or
             ``@NAME``: recorded names ``<metric>@<number>``, the number being x, which is called
@@ -253,7 +254,7 @@ class Preset:
     """How an artifact shrinks to the hardware at hand.
 
     Attributes:
-        name, summary: As shown in ``sweep list``.
+        name, summary: As shown in a table's header.
         comparable: Whether measured numbers may be compared with printed ones.
         fields: Overrides, applied after the cells' own.
         substitute: Dotted field -> {old value or part name: new value}; ``"*"`` matches any. A

@@ -80,6 +80,7 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
         every={},
         settings={},
         stages=tuple(stages),
+        claims=(),
         measures=artifact.measures if artifact.last_stage(cell).name == stage.name else (),
     )
 

@@ -37,9 +37,9 @@ def session(given: str | None, said: Callable[[str], None]) -> Iterator[Cluster]
         ResourceError: it cannot be reached, or not be started.
     """
     address = address_of(given)
-    # Said, because the first start after an installation takes half a minute.
+    # The first start after an installation is half a minute of silence.
     said(f"joining Ray at {address}" if address else "starting Ray on this machine")
-    # Said explicitly: with a token file from an earlier run Ray would decide for itself.
+    # Left unset, a token file from an earlier run would decide.
     mode = "token" if address and _has_token() else "disabled"
     for name, value in {**QUIET, "RAY_AUTH_MODE": mode}.items():
         os.environ.setdefault(name, value)
