@@ -96,7 +96,7 @@ TABLE2 = Artifact(
     ),
     claims=(
         "WP-SGD is within 0.5 % of SGD, but worse with Binomial noise (section 2.1; the printed"
-        " differences reach 0.8)",
+        " differences reach 0.6)",
     ),
 )
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import shlex
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ QUIET = {
     "RAY_raylet_start_wait_time_s": "120",
 }
 
+PATIENCE = 10.0
+"""Seconds in which a cluster's head must take a connection."""
+
 
 def address_of(given: str | None) -> str | None:
     """The cluster to join: the one ``given``, else RAY_ADDRESS's; None: none, start Ray here."""
@@ -37,6 +41,8 @@ def session(given: str | None, said: Callable[[str], None]) -> Iterator[Cluster]
         ResourceError: it cannot be reached, or not be started.
     """
     address = address_of(given)
+    if address:
+        _check_listening(address)
     # The first start after an installation is half a minute of silence.
     said(f"joining Ray at {address}" if address else "starting Ray on this machine")
     # Left unset, a token file from an earlier run would decide.
@@ -55,14 +61,29 @@ def session(given: str | None, said: Callable[[str], None]) -> Iterator[Cluster]
         )
     except Exception as error:  # Ray raises plain Exceptions too
         reason = str(error).strip().splitlines()[0]
-        raise ResourceError(
-            f"Ray at {address or 'this machine'} cannot be reached ({reason}); "
-            "check --address, and RAY_AUTH_MODE on both sides"
-        ) from error
+        raise _unreachable(address or "this machine", reason) from error
     try:
         yield present()
     finally:
         ray.shutdown()
+
+
+def _check_listening(address: str) -> None:
+    """Ask once whether anything listens at ``address``: Ray would go on asking for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        return  # "auto", or a name that Ray resolves
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except (OSError, UnicodeError) as error:
+        raise _unreachable(address, str(error)) from error
+
+
+def _unreachable(address: str, reason: str) -> ResourceError:
+    return ResourceError(
+        f"Ray at {address} cannot be reached ({reason}); "
+        "check --address, and RAY_AUTH_MODE on both sides"
+    )
 
 
 def _quoted_python() -> dict[str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Init:
         monkeypatch.setenv("HOME", str(home))
         monkeypatch.setattr(ray, "init", self)
         monkeypatch.setattr(ray, "shutdown", self.shutdown)
+        monkeypatch.setattr(session, "_check_listening", lambda address: None)
         monkeypatch.setattr(session, "present", lambda: Cluster([{"CPU": 2.0}]))
 
     def __call__(self, **options: Any) -> None:
@@ -118,6 +120,32 @@ def test_a_cluster_that_is_not_there_is_one_sentence(
         session.session("head:1", lambda said: None),
     ):
         pass
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_where_nothing_listens_ray_is_not_asked(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray itself goes on asking for minutes."""
+    monkeypatch.setattr(ray, "init", lambda **options: pytest.fail("Ray was asked"))
+    with socket.socket() as closed:  # bound, so that nobody else takes it, and not listening
+        closed.bind(("127.0.0.1", 0))
+        address = f"{scheme}127.0.0.1:{closed.getsockname()[1]}"
+        said: list[str] = []
+        with (
+            pytest.raises(ResourceError, match=rf"^Ray at {address} cannot be reached \(.*refused"),
+            session.session(address, said.append),
+        ):
+            pass
+        assert said == []
+
+
+def test_who_listens_is_asked() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        session._check_listening(f"127.0.0.1:{head.getsockname()[1]}")
+    session._check_listening("auto")  # Ray finds it
+    with pytest.raises(ResourceError, match="cannot be reached"):
+        session._check_listening("no..name:6379")
 
 
 def test_pythons_path_is_quoted_for_the_shell(init: Init, monkeypatch: pytest.MonkeyPatch) -> None:
