@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainables.config import TrialConfig, merge
+from trainables import methods
+from trainables.config import ADDED, TrialConfig, merge
 
 
 def test_defaults_are_written_out_so_that_equal_trials_are_equal() -> None:
@@ -109,3 +110,21 @@ def test_merge_lets_the_later_value_win_and_changes_neither_argument(
     kept = json.dumps(tree)
     assert merge(tree, overrides) == merge({}, {**base, **overrides})
     assert json.dumps(tree) == kept
+
+
+def test_an_option_added_later_leaves_the_name_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the value that stands for what was done before, it is shown and not hashed."""
+    config = TrialConfig(method="sam", batchnorm="all")
+    before = json.loads(config.canonical)
+    monkeypatch.setitem(methods.registry._added, "sam", {"rho": config.method.options["rho"]})
+    monkeypatch.setitem(ADDED, "optimizer.nesterov", False)
+    monkeypatch.setitem(ADDED, "batchnorm", "clean")
+    same = TrialConfig(method="sam", batchnorm="all")
+    named = json.loads(same.canonical)
+    assert "rho" not in named["method"]
+    assert "nesterov" not in named["optimizer"]
+    assert named["batchnorm"] == before["batchnorm"] == "all"
+    assert same.flat() == config.flat()
+    other = same.replace(**{"method.rho": 0.2, "optimizer.nesterov": True})
+    assert json.loads(other.canonical)["method"]["rho"] == 0.2
+    assert json.loads(other.canonical)["optimizer"]["nesterov"] is True

@@ -13,7 +13,7 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any, Literal, Self
 
 from pydantic import (
@@ -24,10 +24,14 @@ from pydantic import (
 )
 
 from trainables import workers
-from trainables.registry import Count, Fraction, Index, NonNegative, Positive, explain
+from trainables.registry import Count, Fraction, Index, NonNegative, Positive, Registry, explain
 
 PROTOCOL_VERSION: Literal[1] = 1
 """Raised whenever the training loop changes numbers: old results then no longer count as done."""
+
+ADDED: dict[str, Any] = {}
+"""Fields that came after trials were recorded, by dotted name, each with the value that stands for
+what was done before: with it the field is left out of a trial's name (see `Registry.register`)."""
 
 
 class _Frozen(BaseModel):
@@ -52,8 +56,17 @@ class Component(BaseModel):
 
     def resolved(self, package: str) -> Self:
         """Completed and checked against the registry of ``trainables.<package>``."""
-        registry = importlib.import_module(f"trainables.{package}").registry
-        return type(self)(name=self.name, **registry.resolve(self.name, self.options))
+        return type(self)(name=self.name, **_registry(package).resolve(self.name, self.options))
+
+    def naming(self, package: str) -> dict[str, Any]:
+        """Name and options as they enter a trial's name."""
+        options = self.model_dump(mode="json", exclude={"name"})
+        return {"name": self.name, **_registry(package).naming(self.name, options)}
+
+
+def _registry(package: str) -> Registry[Any]:
+    registry: Registry[Any] = importlib.import_module(f"trainables.{package}").registry
+    return registry
 
 
 class Data(_Frozen):
@@ -211,10 +224,24 @@ class TrialConfig(_Frozen):
     @cached_property
     def canonical(self) -> str:
         """The configuration as JSON with sorted keys: equal for equal trials, on every machine."""
+        fields = self._shown()
+        fields["data"]["source"] = self.data.source.naming("data")
+        fields["data"]["augmentation"] = [a.naming("data.augment") for a in self.data.augmentation]
+        fields["model"] = self.model.naming("models")
+        fields["method"] = self.method.naming("methods")
+        fields["regularizers"] = [r.naming("methods") for r in self.regularizers]
+        for path, before in ADDED.items():
+            *parents, leaf = path.split(".")
+            at = reduce(lambda node, key: node[key], parents, fields)
+            if at[leaf] == before:
+                del at[leaf]
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+    def _shown(self) -> dict[str, Any]:
         fields = self.model_dump(mode="json")
         if not workers.change_numbers(self):
             del fields["workers"]
-        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        return fields
 
     @cached_property
     def trial_id(self) -> str:
@@ -223,7 +250,7 @@ class TrialConfig(_Frozen):
 
     def flat(self) -> dict[str, Any]:
         """``{"optimizer.lr": 0.1, ...}``: one entry a leaf, for tables and MLflow parameters."""
-        return dict(_leaves(json.loads(self.canonical)))
+        return dict(_leaves(self._shown()))
 
     def replace(self, **overrides: Any) -> TrialConfig:
         """A copy with dotted fields replaced: ``replace(**{"method.rho": 0.1, "seed": 1})``."""

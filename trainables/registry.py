@@ -51,14 +51,22 @@ class Registry(Generic[Part]):
         self.given = frozenset(given)
         self._parts: dict[str, Part] = {}
         self._schemas: dict[str, type[_Options]] = {}
+        self._added: dict[str, Mapping[str, Any]] = {}
 
-    def register(self, name: str) -> Callable[[Part], Part]:
-        """Class or function decorator that enrols a part under ``name``."""
+    def register(self, name: str, added: Mapping[str, Any] | None = None) -> Callable[[Part], Part]:
+        """Class or function decorator that enrols a part under ``name``.
+
+        Args:
+            added: Options that the part got after trials were recorded with it, each with the
+                value that stands for what was done before. With that value an option is left out
+                of a trial's name, so that no older result is lost because a part learnt something.
+        """
 
         def enrol(part: Part) -> Part:
             if name in self._parts and self._parts[name] is not part:
                 raise ValueError(f"{self.kind} {name!r} is registered twice")
             self._parts[name] = part
+            self._added[name] = dict(added or {})
             return part
 
         return enrol
@@ -88,6 +96,15 @@ class Registry(Generic[Part]):
             return schema(**options).model_dump()
         except ValidationError as error:
             raise ValueError(explain(error, f"{self.kind} {name!r}")) from None
+
+    def naming(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The resolved ``options`` that enter a trial's name: see ``added`` in `register`."""
+        added = self._added[name]
+        return {
+            option: value
+            for option, value in options.items()
+            if option not in added or value != added[option]
+        }
 
     def build(self, name: str, **options: Any) -> Any:
         """Make part ``name``; parameters in ``given`` are passed on as they are."""
