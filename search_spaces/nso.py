@@ -91,6 +91,11 @@ TABLE2 = Artifact(
             "the rows' collapse comes from it; the method asks for mean zero",
             "method.distribution",
         ),
+        Choice(
+            "train accuracy",
+            "of the final weights, in evaluation mode, on the training images as they are",
+            "code: a running mean over the last epoch, of the clean weights in training mode",
+        ),
         Choice("second data set", "Indoor", "table head; the text says Caltech-256"),
         SAME_RUNS,
     ),

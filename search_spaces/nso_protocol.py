@@ -73,6 +73,10 @@ GRIDS: dict[str, dict[str, tuple[float, ...]]] = {
     "NSO": {"method.sigma": SIGMAS},
 }
 
+NOISY = ("WP-SGD", "NSO")
+"""Methods whose every pass is at displaced weights: the code takes BatchNorm's running statistics
+and the training accuracy from a clean pass of its own."""
+
 # -- training ------------------------------------------------------------------------------------
 
 BASE: dict[str, Any] = {
@@ -98,6 +102,7 @@ def cell(
             "data.source": SOURCES[dataset],
             "data.validation": SIZES[dataset][1],
             "method": METHODS[method],
+            **({"batchnorm": "separate"} if method in NOISY else {}),
             **{name.replace("__", "."): value for name, value in fields.items()},
         },
         hidden=hidden,
@@ -183,6 +188,15 @@ GRID_CHOICES: tuple[tuple[set[str], Choice], ...] = (
     ),
 )
 METHOD_CHOICES: tuple[tuple[set[str], Choice], ...] = (
+    (
+        {"NSO", "WP-SGD"},
+        Choice(
+            "BatchNorm statistics of NSO and WP-SGD",
+            "moved by a clean forward pass of their own",
+            "code; its cost is counted (a third of a gradient), and the text is silent",
+            "batchnorm",
+        ),
+    ),
     (
         {"LS"},
         Choice(

@@ -65,6 +65,7 @@ SMALL = Preset(
         "method.sigma": 2,
     },
     seeds=3,
+    train_samples=5000,
     measures={
         "*": {"samples": 1000},
         "fisher_spectrum": {"num_trials": 20},

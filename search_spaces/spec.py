@@ -266,6 +266,7 @@ class Preset:
         seeds: At most so many seeds.
         measures: Name of a measure (``"*"``: any) -> overrides of its options or, for
             ``samples`` and ``at``, of itself.
+        train_samples: Final training errors and losses are of at most so many images.
     """
 
     name: str
@@ -277,3 +278,4 @@ class Preset:
     axes: Mapping[str, int] = field(default_factory=dict)
     seeds: int | None = None
     measures: Mapping[str, Fields] = field(default_factory=dict)
+    train_samples: int | None = None

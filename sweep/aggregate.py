@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Artifact, Cell, Epoch, Metric, Selection
 from sweep.selection import EPOCH_WORDS, SELECTIONS, SelectionRule, selection
+from trainables.result import TOTALS
 
 if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type here
     import numpy as np
@@ -27,17 +28,32 @@ if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type her
     from sweep.plan import Plan, PlannedTrial
     from sweep.record import Record
 
-PER_EPOCH = frozenset(
-    f"{split}_{name}"
-    for split in ("train", "validation", "test")
-    for name in ("error", "error_top5", "loss", "nll", "ece", "brier")
-) - {"train_nll", "train_ece", "train_brier"}  # measured at the end
-"""Metrics measured every epoch; all others exist once a trial, whatever epoch is asked for."""
+
+def at_epoch(trial_ids: Sequence[str], record: Record, name: str, epoch: Epoch) -> np.ndarray:
+    """Metric ``name`` of each trial at ``epoch``; NaN: none.
+
+    What a trial measured in every epoch is recorded for its best ones too (``best_test/NAME``);
+    what it measured once exists at the last epoch, whatever epoch is asked for.
+    """
+    import numpy as np
+
+    last = record.values(trial_ids, name)
+    if epoch == "last" or f"{epoch}/{name}" not in record.metric_names():
+        return last
+    best = record.values(trial_ids, f"{epoch}/{name}")
+    once = np.isnan(best) & ~np.isnan(record.values(trial_ids, f"{epoch}/epoch"))
+    return np.where(once, last, best)
 
 
-def recorded(name: str, epoch: Epoch) -> str:
-    """Where a trial's record keeps metric ``name`` as read at ``epoch``."""
-    return name if epoch == "last" or name not in PER_EPOCH else f"{epoch}/{name}"
+def only_at_the_end(metric: Metric, rule: Selection, record: Record) -> bool:
+    """Whether ``metric`` is not of the epoch that is asked for, since no trial has it there.
+
+    A difference is then of the last epoch as a whole.
+    """
+    epoch = metric.epoch or rule.epoch
+    known = record.metric_names()
+    names = [n for n in (metric.name, metric.minus) if n in known and n not in TOTALS]
+    return epoch not in ("last", "mean") and any(f"{epoch}/{n}" not in known for n in names)
 
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -71,14 +87,17 @@ def measured(
 ) -> np.ndarray:
     """A column's number for each trial, as recorded (not yet in the column's unit); NaN: none.
 
-    It is read at the column's own epoch, or at the rule's. ``Metric.minus`` is subtracted trial
+    It is read at the column's own epoch, or at the rule's, if it was measured there
+    (`only_at_the_end`). ``Metric.minus`` is subtracted trial
     by trial, read at the same epoch.
     """
 
+    epoch = "last" if only_at_the_end(metric, rule, record) else metric.epoch or rule.epoch
+
     def read(name: str) -> np.ndarray:
-        if metric.epoch == "mean":
+        if epoch == "mean":
             return record.history_means(trial_ids, name)
-        return record.values(trial_ids, recorded(name, metric.epoch or rule.epoch))
+        return at_epoch(trial_ids, record, name, epoch)
 
     return read(metric.name) - read(metric.minus) if metric.minus else read(metric.name)
 
@@ -132,6 +151,7 @@ class CellResult:
         point: The selected grid point; None while the stage waits for an earlier one.
         points: Grid points asked for; ``searched`` of them have all their seeds finished.
         trial_ids: Trials of the selected point, whatever became of them.
+        last_epoch: Keys of the metrics that are of the last epoch though another is asked for.
     """
 
     cell: Cell
@@ -141,6 +161,7 @@ class CellResult:
     points: int = 1
     searched: int = 1
     trial_ids: tuple[str, ...] = ()
+    last_epoch: tuple[str, ...] = ()
 
     @property
     def provisional(self) -> bool:
@@ -191,9 +212,8 @@ def _mean(point: _Point) -> float:
 
 
 def _points(trials: Sequence[PlannedTrial], record: Record, rule: Selection) -> list[_Point]:
-    key = recorded(rule.on, rule.epoch)
     statuses = [record.status(trial.trial_id) for trial in trials]
-    numbers = record.values([trial.trial_id for trial in trials], key).tolist()
+    numbers = at_epoch([t.trial_id for t in trials], record, rule.on, rule.epoch).tolist()
     points: dict[str, _Point] = {}
     for trial, status, value in zip(trials, statuses, numbers, strict=True):
         point = points.setdefault(_name(trial.point), _Point(trial.point))
@@ -203,7 +223,7 @@ def _points(trials: Sequence[PlannedTrial], record: Record, rule: Selection) -> 
         elif status == "done" and not math.isnan(value):
             point.values.append(value)
     if len(points) > 1:
-        _must_be_recorded(key, statuses, numbers)
+        _must_be_recorded(rule.on, statuses, numbers)
     return list(points.values())
 
 
@@ -245,10 +265,12 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
 
     groups = [[t.trial_id for t in best.trials] if best else [] for _, _, best, *_ in found]
     ids = [trial_id for group in groups for trial_id in group]
+    metrics = unfolded(plan.artifact, record.metric_names()).metrics
     summaries = {
         metric.key: summarize(groups, record, measured(ids, record, metric, rule))
-        for metric in unfolded(plan.artifact, record.metric_names()).metrics
+        for metric in metrics
     }
+    last_epoch = tuple(m.key for m in metrics if only_at_the_end(m, rule, record))
     return [
         CellResult(
             cell=cell,
@@ -261,6 +283,7 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
             points=points,
             searched=searched,
             trial_ids=tuple(groups[i]),
+            last_epoch=last_epoch,
         )
         for i, (cell, spec, best, asked, points, searched) in enumerate(found)
     ]
@@ -328,15 +351,15 @@ def statistics(table: pa.Table, by: Sequence[str], value: str) -> pa.Table:
 __all__ = [
     "EPOCH_WORDS",
     "NUMBER",
-    "PER_EPOCH",
     "SELECTIONS",
     "CellResult",
     "SelectionRule",
     "Summary",
+    "at_epoch",
     "cells",
     "measured",
+    "only_at_the_end",
     "parts",
-    "recorded",
     "selection",
     "statistics",
     "summarize",

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
+from search_spaces import presets
 from search_spaces.spec import Artifact
 from sweep.aggregate import SelectionRule
 from sweep.placement import Cluster, Patience, Request, free, present, reserved
@@ -230,7 +231,11 @@ def _tune(
     space = {
         "trial": tune.grid_search([_as_option(planned, trial) for trial in longest_first]),
         "storage": Storage(settings.storage).root,
-        "execution": {"shared_device": 0 < (settings.gpus or 0.0) < 1, **settings.execution},
+        "execution": {
+            "shared_device": 0 < (settings.gpus or 0.0) < 1,
+            "train_samples": presets.of(planned.artifact, planned.preset).train_samples,
+            **settings.execution,
+        },
         "worker": {"cpus": settings.cpus, "gpus": settings.gpus or 0.0},
     }
     scratch = tempfile.mkdtemp(prefix="flatsweep-")

@@ -127,7 +127,7 @@ def build(
         summary=preset.summary,
         comparable=preset.comparable,
         rule=selection.name,
-        selection=selection.sentence(artifact),
+        selection=selection.sentence(artifact) + _exceptions(artifact, results),
         epoch=selection.criterion(artifact).epoch,
         choices=artifact.choices,
         claims=artifact.claims,
@@ -141,6 +141,13 @@ def build(
         columns=columns,
         grid=tuple(tuple(places.get((row, column)) for column in columns) for row in rows),
     )
+
+
+def _exceptions(artifact: Artifact, results: Sequence[CellResult]) -> str:
+    """Which columns are not of the epoch that the selection names."""
+    late = results[0].last_epoch if results else ()
+    labels = dict.fromkeys(metric.label for metric in artifact.metrics if metric.key in late)
+    return f". Measured at the last epoch only: {', '.join(labels)}" if labels else ""
 
 
 def _labels(artifact: Artifact, cells: Sequence[Cell]) -> tuple[tuple[str, ...], tuple[str, ...]]:

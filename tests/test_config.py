@@ -38,6 +38,9 @@ def test_the_identity_does_not_depend_on_the_order_or_type_of_numbers() -> None:
         {"regularizers": ["label_smoothing"]},
         {"model.widths": [8]},
         {"batchnorm": "all"},
+        {"batchnorm": "separate"},
+        {"batchnorm_parts": 4},
+        {"schedule": {"name": "plateau", "watch": "clean"}},
         {"precision": "float64"},
         {"schedule.warmup_epochs": 1},
         {"optimizer.nesterov": True},
@@ -57,9 +60,9 @@ def test_the_identity_is_the_same_in_every_process() -> None:
 
 
 def test_a_changed_protocol_version_is_not_accepted() -> None:
-    assert json.loads(TrialConfig().canonical)["protocol"] == 1
-    with pytest.raises(ValueError, match="protocol = 2"):
-        TrialConfig(protocol=2)
+    assert json.loads(TrialConfig().canonical)["protocol"] == 2
+    with pytest.raises(ValueError, match="protocol = 1"):
+        TrialConfig(protocol=1)
 
 
 def test_a_configuration_is_frozen() -> None:
@@ -70,6 +73,11 @@ def test_a_configuration_is_frozen() -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
+        ({"batchnorm_parts": 256}, "batchnorm_parts = 256 exceeds batch_size = 128"),
+        (
+            {"batchnorm_parts": 4, "method": {"name": "nrs", "num_devices": 4}},
+            r"each of method\.num_devices = 4 parts of a batch has statistics of its own anyway",
+        ),
         ({"optimizer": {"lr": -1}}, r"optimizer\.lr = -1: input should be greater than 0"),
         ({"optimizer": {"lr": float("nan")}}, r"optimizer\.lr = nan: .*finite"),
         ({"optimizer": {"name": "lion"}}, "should be 'sgd', 'adam' or 'adamw'"),

@@ -12,7 +12,7 @@ import torch
 from trainables import checkpoint, train
 from trainables.__main__ import main
 from trainables.config import Request, TrialConfig
-from trainables.result import TrialResult
+from trainables.result import TOTALS, TrialResult, best_epoch
 from trainables.storage import Storage
 from trainables.stored import CHECKPOINT, RESULT, WEIGHTS
 from trainables.train import Execution, Trial, fit
@@ -168,7 +168,7 @@ def test_the_command_prints_a_result_as_json(
     assert main([str(path), "--device", "cpu"]) == 0
     out, err = capsys.readouterr()
     assert TrialResult.from_json(out).status == "done"
-    assert err.startswith("epoch 1: train_loss")
+    assert err.startswith("epoch 1: running_train_loss")
     assert main([str(path), "--device", "cpu", "--measure", "hessian_trace"]) == 0
     measured = TrialResult.from_json(capsys.readouterr().out)
     assert measured.metrics["hessian_trace_std_error"] > 0
@@ -198,6 +198,98 @@ def test_a_bad_configuration_is_one_sentence_and_exit_code_2(
     error = capsys.readouterr().err
     assert sentence in error
     assert error.count("\n") == 1
+
+
+# -- training numbers ------------------------------------------------------------------------------
+
+DISPLACED = {"name": "wp_sgd", "sigma": 0.3}
+AUGMENTED = TrialConfig(
+    epochs=2,
+    batch_size=64,
+    data={"subset": 256, "augmentation": [{"name": "pad_crop", "padding": 2}]},
+    model={"name": "resnet_tiny"},
+    method=DISPLACED,
+    batchnorm="separate",
+    precision="float64",
+)
+
+
+@pytest.mark.parametrize("samples", [None, 100])
+def test_training_numbers_are_of_the_final_weights_on_the_images_as_they_are(
+    samples: int | None,
+) -> None:
+    """In evaluation mode, neither displaced nor augmented; those of the loop are called running."""
+    execution = Execution(device="cpu", train_samples=samples)
+    trial = Trial(AUGMENTED, execution)
+    while not trial.finished:
+        trial.run_epoch()
+    metrics = trial.result().metrics
+    trial.model.eval()
+    images = trial.splits["train"].head(samples)
+    inputs, targets = zip(*images, strict=True)
+    with torch.no_grad():
+        logits, labels = trial.model(torch.cat(inputs)), torch.cat(targets)
+    assert len(labels) == (samples or len(trial.splits["train"].images))
+    assert metrics["train_images"] == len(labels)
+    wrong = (logits.argmax(1) != labels).double().mean()
+    nll = torch.nn.functional.cross_entropy(logits, labels)
+    assert metrics["train_error"] == pytest.approx(float(wrong), rel=1e-12)
+    assert metrics["train_nll"] == pytest.approx(float(nll), rel=1e-12)
+    assert abs(metrics["running_train_loss"] - metrics["train_nll"]) > 0.01
+    assert "best_test/running_train_loss" in metrics  # of every epoch
+    assert "best_test/train_nll" not in metrics  # of the last alone
+    assert "train_loss" not in metrics
+    whole = {n for n in metrics if "/" not in n and n not in trial.history}
+    assert whole == set(TOTALS)
+
+
+def test_running_numbers_of_a_displaced_rule_are_of_its_separate_pass() -> None:
+    """With it, of the weights as they are: at sigma 0.3 the displaced ones know nothing."""
+    clean = fit(AUGMENTED, EXECUTION).metrics["running_train_loss"]
+    displaced = fit(AUGMENTED.replace(batchnorm="clean"), EXECUTION).metrics["running_train_loss"]
+    assert displaced > clean + 0.2
+
+
+def test_a_plateau_may_watch_the_clean_training_loss() -> None:
+    """The learning rate falls where that one, and not the running one, has stopped falling."""
+    config = AUGMENTED.replace(
+        schedule={"name": "plateau", "patience": 1, "watch": "clean"},
+        epochs=8,
+        **{"optimizer.lr": 0.4},
+    )
+    history = fit(config, EXECUTION).history
+    assert all(map(math.isfinite, history["train_nll"]))
+    best, stagnant, drops, expected = math.inf, 0, 0, []
+    for loss in history["train_nll"]:
+        expected.append(0.4 * 0.1**drops)
+        if loss < best * (1 - 1e-4):
+            best, stagnant = loss, 0
+        else:
+            stagnant += 1
+        if stagnant > 1:
+            drops, stagnant = drops + 1, 0
+    assert drops
+    assert history["learning_rate"] == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(ValueError, match="watch = 'clean' has no effect without name = 'plateau'"):
+        config.replace(**{"schedule.name": "cosine"})
+
+
+def test_of_equally_good_epochs_the_one_with_the_lowest_loss_counts() -> None:
+    """As in AMP's code; the first of those that are equal in both."""
+    history = {
+        "test_error": [0.3, 0.1, 0.1, 0.1],
+        "test_nll": [0.9, 0.6, 0.5, 0.5],
+        "seen": [1.0, 2.0, 3.0, 4.0],
+        "once": [math.nan, math.nan, 7.0, math.nan],
+    }
+    assert best_epoch(history, "test") == {
+        "best_test/epoch": 3,
+        "best_test/test_error": 0.1,
+        "best_test/test_nll": 0.5,
+        "best_test/seen": 3.0,
+    }
+    assert best_epoch(history, "validation") == {}
+    assert best_epoch({"test_loss": [2.0, 1.0]}, "test")["best_test/epoch"] == 2
 
 
 MEASURED = Execution(device="cpu", measures=(Request("hessian_trace", {"num_samples": 3}),))

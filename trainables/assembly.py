@@ -82,6 +82,7 @@ def assemble(config: TrialConfig, execution: Execution, group: Group) -> Parts:
         config.method.name,
         regularizers=[(r.name, r.options) for r in config.regularizers],
         batchnorm=config.batchnorm,
+        batchnorm_parts=max(1, config.batchnorm_parts // group.size),
         **config.method.options,
     )
     if group.size > 1:

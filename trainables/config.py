@@ -26,10 +26,10 @@ from pydantic import (
 from trainables import workers
 from trainables.registry import Count, Fraction, Index, NonNegative, Positive, Registry, explain
 
-PROTOCOL_VERSION: Literal[1] = 1
+PROTOCOL_VERSION: Literal[2] = 2
 """Raised whenever the training loop changes numbers: old results then no longer count as done."""
 
-ADDED: dict[str, Any] = {}
+ADDED: dict[str, Any] = {"batchnorm_parts": 1, "schedule.watch": "running"}
 """Fields that came after trials were recorded, by dotted name, each with the value that stands for
 what was done before: with it the field is left out of a trial's name (see `Registry.register`)."""
 
@@ -119,7 +119,9 @@ class Schedule(_Frozen):
     ``cosine`` falls to 0 at the last step, step by step. ``step`` multiplies by
     ``gamma`` at each of ``milestones`` (epochs; a fraction below 1 is of all
     epochs). ``plateau`` multiplies by ``gamma`` when the training loss has not
-    fallen for ``patience`` epochs. ``warmup_epochs`` rise linearly from 0.
+    fallen for ``patience`` epochs: the ``running`` one, which the steps see, or the
+    ``clean`` one of all training images in evaluation mode after each epoch (``watch``).
+    ``warmup_epochs`` rise linearly from 0.
     """
 
     name: Literal["constant", "cosine", "step", "plateau"] = "cosine"
@@ -127,11 +129,18 @@ class Schedule(_Frozen):
     milestones: tuple[Positive, ...] = ()
     gamma: Positive = 0.1
     patience: Count = 10
+    watch: Literal["running", "clean"] = "running"
 
     @model_validator(mode="after")
     def _step_needs_milestones(self) -> Self:
         if (self.name == "step") != bool(self.milestones):
             raise ValueError("milestones are given with name = 'step', and only with it")
+        return self
+
+    @model_validator(mode="after")
+    def _only_a_plateau_is_watched(self) -> Self:
+        if self.watch != "running" and self.name != "plateau":
+            raise ValueError(f"watch = {self.watch!r} has no effect without name = 'plateau'")
         return self
 
     def drops(self, epoch: float, epochs: int) -> int:
@@ -162,7 +171,9 @@ class TrialConfig(_Frozen):
         method: The update rule (``trainables.methods``) and its hyper-parameters.
         regularizers: Loss-side regularisers composed with it (``label_smoothing``, ``l2_sp``, ...).
         epochs: Passes over the training images; ``drop_last`` drops an incomplete last batch.
-        batchnorm: Running statistics move with the ``clean`` pass only, or with ``all`` passes.
+        batchnorm: Running statistics move with the ``clean`` pass only, with ``all`` passes, or
+            with a pass of their own before the step (``separate``); see `methods.build`.
+        batchnorm_parts: BatchNorm takes its statistics over this many parts of each batch.
         workers: Replicas that share a batch. Part of the identity only where that changes the
             numbers (`trainables.workers`).
 
@@ -170,7 +181,7 @@ class TrialConfig(_Frozen):
         ValueError: in one sentence, naming field, value and what is allowed.
     """
 
-    protocol: Literal[1] = PROTOCOL_VERSION
+    protocol: Literal[2] = PROTOCOL_VERSION
     data: Data = Data()
     model: Component = Component(name="mlp")
     method: Component = Component(name="erm")
@@ -181,7 +192,8 @@ class TrialConfig(_Frozen):
     epochs: Count = 10
     batch_size: Count = 128
     drop_last: bool = True
-    batchnorm: Literal["clean", "all"] = "clean"
+    batchnorm: Literal["clean", "all", "separate"] = "clean"
+    batchnorm_parts: Count = 1
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     seed: Index = 0
     workers: Workers = Workers()
@@ -219,6 +231,18 @@ class TrialConfig(_Frozen):
             if devices is not None:
                 method = {**self.method.model_dump(), "num_devices": devices}
                 object.__setattr__(self, "method", Component(**method))
+        return self
+
+    @model_validator(mode="after")
+    def _check_batchnorm_parts(self) -> Self:
+        parts, devices = self.batchnorm_parts, self.method.options.get("num_devices", 1)
+        if parts > self.batch_size:
+            raise ValueError(f"batchnorm_parts = {parts} exceeds batch_size = {self.batch_size}")
+        if parts > 1 and devices > 1 and (parts <= devices or parts % devices):
+            raise ValueError(
+                f"batchnorm_parts = {parts}: each of method.num_devices = {devices} parts of a "
+                "batch has statistics of its own anyway; a larger multiple of that is allowed"
+            )
         return self
 
     @cached_property

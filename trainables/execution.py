@@ -24,6 +24,8 @@ class Execution:
         checkpoint_every: Seconds of training between checkpoints.
         keep_weights: Which weights stay in storage when the trial is finished.
         measures: What is measured on the model besides error, NLL and calibration.
+        train_samples: The final training numbers are of at most so many of the training images, the
+            first ones; None: of all.
         shared_device: Other processes train on the same GPU. Then the images stay in the node's
             memory-mapped files, which all processes share, and travel batch by batch: a copy of
             each process's own would fill the GPU with the same pixels.
@@ -35,6 +37,7 @@ class Execution:
     checkpoint_every: float = 60.0
     keep_weights: Literal["none", "last", "best"] = "none"
     measures: tuple[Request, ...] = ()
+    train_samples: int | None = None
     shared_device: bool = False
 
     def torch_device(self) -> torch.device:

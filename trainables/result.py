@@ -14,6 +14,17 @@ from typing import Any, Literal
 
 Status = Literal["done", "diverged"]
 
+TOTALS = (
+    "epochs_run",
+    "training_seconds",
+    "device_seconds",
+    "step_seconds",
+    "gradient_evaluations",
+    "parameters",
+    "train_images",
+)
+"""Metrics that are of the whole training and of no epoch."""
+
 
 @dataclass(frozen=True)
 class TrialResult:
@@ -56,17 +67,26 @@ class TrialResult:
 def best_epoch(history: dict[str, list[float]], judge: str) -> dict[str, float]:
     """``best_<judge>/...``: the numbers of the epoch with the lowest error on split ``judge``.
 
-    The first of equals; ``best_<judge>/epoch`` counts from 1. Empty without that split.
+    Of epochs with equal errors the one with the lowest loss (as in AMP's code), and then the
+    first; ``best_<judge>/epoch`` counts from 1. What was not measured in every epoch has no number
+    there. Empty without that split.
     """
-    criterion = history.get(f"{judge}_error") or history.get(f"{judge}_loss")
-    if not criterion:
+    if not any(f"{judge}_{name}" in history for name in ("error", "loss")):
         return {}
-    best = criterion.index(min(criterion))
+    order = best_first(history, judge)
+    best = order[0]
     return {f"best_{judge}/epoch": best + 1} | {
         f"best_{judge}/{name}": values[best]
         for name, values in history.items()
-        if name.startswith(("train_", "validation_", "test_")) and math.isfinite(values[best])
+        if len(values) == len(order) and all(map(math.isfinite, values))
     }
+
+
+def best_first(history: dict[str, list[float]], judge: str) -> list[int]:
+    """Every epoch (from 0), by error on split ``judge``, then loss, then time."""
+    criteria = [history[n] for c in ("error", "nll", "loss") if (n := f"{judge}_{c}") in history]
+    keys = list(zip(*criteria, strict=True))
+    return sorted(range(len(keys)), key=keys.__getitem__)
 
 
 def _finite(value: Any) -> Any:

@@ -19,14 +19,15 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from trainables import checkpoint, workers
-from trainables.assembly import assemble
+from trainables.assembly import EVALUATION_BATCH, assemble
 from trainables.config import Request, TrialConfig
+from trainables.data.loader import Batches
 from trainables.evaluate import evaluate
 from trainables.execution import HERE, Execution, reproducible
 from trainables.group import ALONE, Group
 from trainables.measuring import measure_now
 from trainables.methods.base import Output, Progress
-from trainables.result import TrialResult, best_epoch, provenance
+from trainables.result import TrialResult, best_epoch, best_first, provenance
 from trainables.seeding import derive, reseed
 from trainables.storage import Storage
 from trainables.stored import CHECKPOINT, read_result, read_weights, write_result, write_weights
@@ -87,13 +88,13 @@ class Trial:
             numbers = self._train_epoch()
             self.seconds += time.perf_counter() - started
             self.cpu_seconds += time.process_time() - spent
-            self.diverged = not math.isfinite(numbers["train_loss"])
-            self.learning_rate.after_epoch(numbers["train_loss"])
+            self.diverged = not math.isfinite(numbers["running_train_loss"])
+            self.epoch += 1
             if not self.diverged:
                 numbers |= self._evaluate()
                 self.diverged = not all(map(math.isfinite, numbers.values()))
-            self.epoch += 1
             if not self.diverged:
+                self.learning_rate.after_epoch(numbers[self._watched])
                 due = [r for r in self.execution.measures if r.due(self.epoch, config.epochs)]
                 self._note(numbers | self.measure(due))
                 self._keep_best()
@@ -119,9 +120,9 @@ class Trial:
         # The one synchronization of the epoch: float() waits for the device.
         self.group.total_(loss_sum)
         self.group.total_(wrong)
-        numbers = {"train_loss": float(loss_sum) / seen, "learning_rate": rate}
+        numbers = {"running_train_loss": float(loss_sum) / seen, "learning_rate": rate}
         if self.config.loss == "cross_entropy":
-            numbers["train_error"] = int(wrong) / seen
+            numbers["running_train_error"] = int(wrong) / seen
         if self.group.size > 1:
             self._settle()
         return numbers
@@ -191,12 +192,28 @@ class Trial:
         return out
 
     def _evaluate(self) -> dict[str, float]:
+        """Every split after this epoch; the training images where it is the last, or watched."""
+        splits = {name: batches for name, batches in self.splits.items() if name != "train"}
+        if self.epoch == self.config.epochs or self.config.schedule.watch == "clean":
+            splits["train"] = self._train_images()
         return {
             f"{name}_{metric}": value
-            for name, batches in self.splits.items()
-            if name != "train"
+            for name, batches in splits.items()
             for metric, value in evaluate(self.model, batches, self.config.loss, self.group).items()
         }
+
+    def _train_images(self) -> Batches:
+        """What the clean training numbers are of: as many as asked for, all where they decide."""
+        decides = self.config.schedule.watch == "clean"
+        count = None if decides else self.execution.train_samples
+        return self.splits["train"].head(count, EVALUATION_BATCH)
+
+    @property
+    def _watched(self) -> str:
+        """The number that a plateau is one of."""
+        if self.config.schedule.watch == "running":
+            return "running_train_loss"
+        return "train_loss" if self.config.loss == "mse" else "train_nll"
 
     def measure(self, requests: Sequence[Request]) -> dict[str, float]:
         """``requests`` on the model as it is now."""
@@ -224,6 +241,7 @@ class Trial:
         }
         if not self.diverged:
             metrics |= {n: v[-1] for n, v in self.history.items() if not math.isnan(v[-1])}
+            metrics["train_images"] = len(self._train_images().images)
             for judge in ("validation", "test"):
                 metrics |= best_epoch(self.history, judge)
         return TrialResult(
@@ -303,8 +321,8 @@ class Trial:
     def _keep_best(self) -> None:
         if self.storage is None or self.group.rank or self.execution.keep_weights != "best":
             return
-        errors = self.history.get("validation_error") or self.history.get("test_error")
-        if errors and errors[-1] == min(errors) and errors.index(errors[-1]) == len(errors) - 1:
+        judge = "validation" if "validation" in self.splits else "test"
+        if best_first(self.history, judge)[:1] == [self.epoch - 1]:
             write_weights(self.storage, self.model, self.epoch)
 
     def finish(self) -> TrialResult:

@@ -48,6 +48,13 @@ def refuse(config: TrialConfig) -> None:
         raise ValueError(
             f"trial: batch_size = {config.batch_size} is less than workers.count = {count}"
         )
+    if config.batchnorm_parts > 1 and (
+        config.batchnorm_parts % count or config.workers.batchnorm == "sync"
+    ):
+        raise ValueError(
+            f"trial: batchnorm_parts = {config.batchnorm_parts} over workers.count = {count} needs "
+            "a multiple of that, and workers.batchnorm = 'local'"
+        )
     if name == "infomcr" and options["num_splits"] % count:
         raise ValueError(
             f"trial: method.num_splits = {options['num_splits']} is not a multiple of "
@@ -91,9 +98,13 @@ def change_numbers(config: TrialConfig) -> bool:
     if not known or has_dropout:
         return True
     even = config.drop_last and config.batch_size % config.workers.count == 0
-    local_norm = has_norm and config.workers.batchnorm == "local"
+    if config.batchnorm_parts > 1:  # each worker takes whole parts
+        local_norm = has_norm and not (even and config.batch_size % config.batchnorm_parts == 0)
+    else:
+        local_norm = has_norm and config.workers.batchnorm == "local"
     if name in OF_DEVICES:
-        return not (even and config.batch_size % int(options["num_devices"]) == 0)
+        parts = max(int(options["num_devices"]), config.batchnorm_parts)
+        return not (even and config.batch_size % parts == 0)
     if name == "infomcr":
         whole = even and config.batch_size % int(options["num_splits"]) == 0
         own_statistics = has_norm and options["statistics"] == "full_batch"

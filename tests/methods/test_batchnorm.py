@@ -87,6 +87,66 @@ def test_all_passes_move_them_in_turn():
 
 
 @pytest.mark.parametrize("name", methods.names())
+def test_a_separate_pass_moves_them_alone_and_is_what_is_reported(name):
+    """At w, over the whole batch, without a word in the gradient."""
+    plain, c, fresh = case("conv"), case("conv"), case("conv")
+    rule = methods.build(name, batchnorm="separate")
+    torch.testing.assert_close(
+        c.gradient_of(rule), plain.gradient_of(methods.build(name)), rtol=1e-12, atol=1e-14
+    )
+    assert rule.cost == methods.build(name).cost + 1 / 3
+    if name in ("mixup", "adversarial"):  # they change the batch that every pass sees
+        return
+    same(c.model[1], moved_by(fresh.model, fresh.weights, fresh.inputs))
+    torch.testing.assert_close(c.output.logits, fresh.model(fresh.inputs), rtol=1e-12, atol=1e-14)
+
+
+class InParts(nn.Module):
+    """The network of the cases, each ``size`` neighboring samples normalized by themselves."""
+
+    def __init__(self, network: nn.Module, size: int):
+        super().__init__()
+        self.network, self.size = network, size
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.network(part) for part in inputs.split(self.size)])
+
+
+@pytest.mark.parametrize("name", methods.names())
+@pytest.mark.parametrize("parts", [2, 4])
+def test_statistics_over_parts_of_the_batch(name, parts):
+    """As a network that takes them so by itself; all passes of the method see the parts."""
+    options = {"num_splits": 2} if name == "infomcr" else {}
+    c, oracle, whole = case("conv"), case("conv"), case("conv")
+    oracle.model = InParts(oracle.model, 8 // parts)
+    gradient = c.gradient_of(methods.build(name, batchnorm_parts=parts, **options))
+    wanted = oracle.gradient_of(methods.build(name, **options))
+    torch.testing.assert_close(gradient, wanted, rtol=1e-11, atol=1e-13)
+    if not (name == "infomcr" and parts == 2):  # its two sub-batches are the parts
+        assert (whole.gradient_of(methods.build(name, **options)) - wanted).norm() > 1e-3
+
+
+def test_a_rule_without_displacement_is_the_baseline_with_the_same_parts():
+    """RPR at epsilon 0 on four devices, and ERM: what RPR adds is then the perturbation alone."""
+    for batch in (8, 10):  # 10: parts of two and of three
+        rpr, erm, whole = (case("conv", batch=batch) for _ in range(3))
+        displaced = rpr.gradient_of(methods.build("rpr", epsilon=0.0, num_devices=4))
+        baseline = erm.gradient_of(methods.build("erm", batchnorm_parts=4))
+        torch.testing.assert_close(baseline, displaced, rtol=1e-12, atol=1e-14)
+        same(erm.model[1], rpr.model[1])
+        assert (whole.gradient_of(methods.build("erm")) - baseline).norm() > 0.01 * baseline.norm()
+
+
+@pytest.mark.parametrize(("name", "parts"), [("erm", 4), ("nso", 2), ("nrs", 4)])
+def test_parts_move_the_running_statistics_by_their_mean(name, parts):
+    c, fresh = case("conv"), case("conv")
+    devices = {"num_devices": 2} if name == "nrs" else {}
+    options = {**devices, **({"lam": 0.5} if name == "nso" else {})}
+    c.gradient_of(methods.build(name, batchnorm_parts=parts, **options))
+    same(c.model[1], moved_by(fresh.model, fresh.weights, *fresh.inputs.chunk(parts)))
+
+
+@pytest.mark.parametrize("name", methods.names())
 def test_instance_normalization_that_tracks(name):
     """Its fused layer would move the statistics even when told to ignore them."""
     make = lambda: nn.Sequential(  # noqa: E731

@@ -80,7 +80,9 @@ def test_a_trial_refuses_a_rule_as_regularizer():
 
 
 def test_batchnorm_switch():
-    with pytest.raises(ValueError, match="batchnorm = 'none': allowed are 'clean' and 'all'"):
+    with pytest.raises(
+        ValueError, match="batchnorm = 'none': allowed are 'clean', 'all', 'separate'"
+    ):
         methods.build("sam", batchnorm="none")
 
 

@@ -22,7 +22,12 @@ def parts(module_test, *arguments):
 
 
 OWN = {
+    "erm": [
+        parts(test_batchnorm.test_parts_move_the_running_statistics_by_their_mean, "erm", 4),
+        parts(test_batchnorm.test_statistics_over_parts_of_the_batch, "erm", 4),
+    ],
     "nrs": [
+        parts(test_batchnorm.test_parts_move_the_running_statistics_by_their_mean, "nrs", 4),
         parts(test_composition.test_parts_of_a_batch_and_weighted_terms, "l2_sp"),
         parts(test_passes.test_nrs_draws_the_same_masks_in_both_passes),
         parts(
@@ -36,6 +41,7 @@ OWN = {
     "nso": [
         parts(test_batchnorm.test_without_a_clean_pass_the_first_noisy_one_counts, "nso"),
         parts(test_batchnorm.test_nso_with_a_clean_pass_counts_that),
+        parts(test_batchnorm.test_a_separate_pass_moves_them_alone_and_is_what_is_reported, "nso"),
     ],
     "sam": [
         parts(test_workers.test_two_workers_do_what_one_does, "sam", {"rho": 0.3}),

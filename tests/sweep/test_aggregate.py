@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from search_spaces.presets import find
 from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
 from sweep.aggregate import (
-    PER_EPOCH,
     SELECTIONS,
+    at_epoch,
     cells,
     measured,
-    recorded,
+    only_at_the_end,
     selection,
     summarize,
     winner,
@@ -29,6 +30,7 @@ from sweep.aggregate import (
 from sweep.aggregate import statistics as grouped
 from sweep.plan import Plan, PlannedStage
 from sweep.record import Record, Run
+from sweep.tables import build
 
 # The mean and std of a handful of float64 numbers are a few roundings of 2⁻⁵³ = 1.1e-16 each away
 # from the oracle's; cancellation in x - mean multiplies that by |mean| / std, here at most 1e4.
@@ -200,13 +202,45 @@ def test_a_single_point_wins_before_it_has_run():
 # -- epochs ------------------------------------------------------------------------------------
 
 
-def test_where_the_record_keeps_a_metric():
-    assert recorded("test_error", "last") == "test_error"
-    assert recorded("test_error", "best_test") == "best_test/test_error"
-    assert recorded("validation_nll", "best_validation") == "best_validation/validation_nll"
-    assert recorded("training_seconds", "best_test") == "training_seconds"
-    assert recorded("hessian_trace", "best_validation") == "hessian_trace"
-    assert {"test_error", "test_error_top5", "test_ece", "train_loss"} <= PER_EPOCH
+def test_what_was_measured_in_every_epoch_is_read_at_the_best_one():
+    """Whatever it is called; what was measured once is of the last epoch, and said to be."""
+    every = {"gap": 4.0, "best_test/gap": 2.0, "best_test/epoch": 3, "best_test/test_error": 0.2}
+    once = {
+        "gap": 5.0,
+        "trace": 7.0,
+        "training_seconds": 1.0,
+        "test_error": 0.4,
+        **{k: every[k] for k in list(every)[2:]},
+    }
+    record = Record.from_runs([Run("a", "done", every), Run("b", "done", once)])
+    assert at_epoch(["a", "b"], record, "gap", "best_test").tolist() == [2.0, 5.0]
+    assert at_epoch(["a", "b"], record, "gap", "last").tolist() == [4.0, 5.0]
+    assert at_epoch(["b"], record, "trace", "best_test").tolist() == [7.0]
+    rule = Selection("test_error", "best_test")
+    late = [
+        only_at_the_end(metric, rule, record)
+        for metric in (
+            Metric("trace", ""),
+            Metric("gap", ""),
+            Metric("trace", "", epoch="last"),
+            Metric("test_error", "", minus="trace"),
+            Metric("nothing", ""),
+            Metric("training_seconds", ""),
+        )
+    ]
+    assert late == [True, False, False, True, False, False]
+    difference = Metric("test_error", "", minus="trace")
+    assert measured(["b"], record, difference, rule).tolist() == [0.4 - 7.0]
+
+
+def test_a_table_says_which_columns_are_of_the_last_epoch():
+    metrics = (Metric("test_error", "error"), Metric("trace", "Hessian trace"))
+    rule = Selection("test_error", "best_test")
+    plan = planned(artifact(metrics=metrics, stages=(Stage("train", seeds=1),), selection=rule))
+    run = Run("erm-None-0", "done", {"trace": 1.0, "test_error": 3, "best_test/test_error": 2})
+    results = cells(plan, Record.from_runs([run]))
+    table = build(plan.artifact, results, find("paper"), selection("paper"))
+    assert table.selection.endswith(". Measured at the last epoch only: Hessian trace")
 
 
 def test_a_column_reads_its_own_epoch_or_the_rules():

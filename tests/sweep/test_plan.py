@@ -129,10 +129,10 @@ def test_a_changed_protocol_version_shares_nothing(monkeypatch: pytest.MonkeyPat
     before = ids(artifact())
     plain = planned(artifact()).trials[0].config
     canonical = plain.canonical
-    assert '"protocol":1' in canonical
+    assert '"protocol":2' in canonical
     import hashlib
 
-    raised = canonical.replace('"protocol":1', '"protocol":2')
+    raised = canonical.replace('"protocol":2', '"protocol":3')
     assert hashlib.sha256(raised.encode()).hexdigest()[:16] not in before
 
 

@@ -75,7 +75,9 @@ def test_a_full_cluster_finishes_and_each_trial_is_the_one_that_one_worker_train
         fields: dict[str, Any] = merge(result.config, {"workers": 1})
         single = fit(TrialConfig(**fields), Execution(device="cpu"))
         assert single.trial_id == trial_id
-        assert result.history["train_loss"] == pytest.approx(single.history["train_loss"], rel=1e-4)
+        assert result.history["running_train_loss"] == pytest.approx(
+            single.history["running_train_loss"], rel=1e-4
+        )
     assert {record.status(t.trial_id) for t in plan.trials} == {"done", "failed"}
 
 
@@ -112,6 +114,6 @@ def test_a_worker_is_killed_and_its_trial_goes_on_from_the_checkpoint(
     (result,) = results(tmp_path).values()
     assert result.metrics["epochs_run"] == 300
     whole = fit(plan.trials[0].config.replace(workers=1), Execution(device="cpu"))
-    assert result.history["train_loss"][:50] == pytest.approx(
-        whole.history["train_loss"][:50], rel=1e-3
+    assert result.history["running_train_loss"][:50] == pytest.approx(
+        whole.history["running_train_loss"][:50], rel=1e-3
     )

@@ -13,9 +13,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, get_args
 
-from trainables.methods.base import Method, Output, Progress, Regularizer, registry
+from trainables.methods.base import BatchNorm, Method, Output, Progress, Regularizer, registry
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -35,7 +35,8 @@ def build(
     name: str,
     *,
     regularizers: Iterable[str | tuple[str, Mapping[str, Any]] | Mapping[str, Any]] = (),
-    batchnorm: Literal["clean", "all"] = "clean",
+    batchnorm: BatchNorm = "clean",
+    batchnorm_parts: int = 1,
     **hyper: Any,
 ) -> Method:
     """The method ``name``, composed with ``regularizers``.
@@ -47,20 +48,27 @@ def build(
             regularized loss wherever its formula says loss.
         batchnorm: ``clean``: running statistics move once a step, with the clean pass where
             the method has one and with its first pass otherwise. ``all``: with every pass, as
-            the authors of AMP do in every table.
+            the authors of AMP do in every table. ``separate``: with a forward pass at w of its
+            own before the step (a third of a gradient evaluation), as the authors of NSO do.
+        batchnorm_parts: Statistics are taken over this many parts of a batch, as on as many
+            devices.
         hyper: The method's own hyper-parameters.
 
     Raises:
         ValueError: unknown name, unknown hyper-parameter, or a value out of range; it names
             what is allowed.
     """
-    if batchnorm not in ("clean", "all"):
-        raise ValueError(f"batchnorm = {batchnorm!r}: allowed are 'clean' and 'all'")
+    if batchnorm not in get_args(BatchNorm):
+        allowed = ", ".join(map(repr, get_args(BatchNorm)))
+        raise ValueError(f"batchnorm = {batchnorm!r}: allowed are {allowed}")
+    if batchnorm_parts < 1:
+        raise ValueError(f"batchnorm_parts = {batchnorm_parts}: it is at least 1")
     part = registry.build(name, **hyper)
     extra = [_regularizer(given) for given in regularizers]
     if isinstance(part, Regularizer):
         part, extra = registry.build("erm"), [part, *extra]
-    part.regularizers, part.batchnorm = tuple(extra), batchnorm
+    part.regularizers = tuple(extra)
+    part.batchnorm, part.batchnorm_parts = batchnorm, batchnorm_parts
     return part
 
 

@@ -9,7 +9,7 @@ loss, and works with every rule, because a rule only sees the regularized loss
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -20,6 +20,11 @@ from trainables.methods.weights import Scratch
 from trainables.registry import Registry
 
 LossFn = Callable[[Tensor, Any], Tensor]
+
+BatchNorm = Literal["clean", "all", "separate"]
+
+FORWARD = 1 / 3
+"""A forward pass in gradient evaluations: going backward is twice its work."""
 
 registry: Registry[Any] = Registry("method")
 
@@ -47,7 +52,7 @@ class Output:
 
     Attributes:
         loss: 0-d, the (regularized) loss of the first forward pass.
-        logits: (batch, classes), of the first forward pass.
+        logits: (batch, classes), of the first forward pass, in the batch's order.
         objective: 0-d, the function of the weights whose gradient at fixed noise is in
             ``p.grad``; None where there is none (a perturbation that itself depends on the
             weights is held constant, as in SAM).
@@ -63,7 +68,12 @@ class Method:
 
     Attributes:
         regularizers: What the loss is composed with; set by ``methods.build``.
-        batchnorm: Whether running statistics move with the ``clean`` pass or with ``all``.
+        batchnorm: Running statistics move once a step, with the clean pass where the rule has one
+            and with its first pass otherwise (``clean``); with ``all`` passes; or with a forward
+            pass at w of their own before the step (``separate``), whose loss and logits are then
+            the output's.
+        batchnorm_parts: Neighboring parts of a batch, each normalized by statistics of its own;
+            the running ones move by the mean over the parts.
         progress: The last one told to `advance`; None before the first, when every phase
             counts as active.
         workers, rank: Number of workers that share a batch, each with its own part of it, and
@@ -77,7 +87,8 @@ class Method:
     """
 
     regularizers: tuple[Regularizer, ...] = ()
-    batchnorm: Literal["clean", "all"] = "clean"
+    batchnorm: BatchNorm = "clean"
+    batchnorm_parts: int = 1
     progress: Progress | None = None
     workers: int = 1
     rank: int = 0
@@ -93,7 +104,8 @@ class Method:
     @property
     def cost(self) -> float:
         """Gradient evaluations (forward and backward on the whole batch) of the coming step."""
-        return self.evaluations + sum(r.evaluations for r in self.regularizers)
+        separate = FORWARD if self.batchnorm == "separate" else 0.0
+        return self.evaluations + sum(r.evaluations for r in self.regularizers) + separate
 
     @property
     def evaluations(self) -> float:
@@ -129,7 +141,10 @@ class Method:
         problem = Problem(self, model, loss_fn, inputs, targets, generator)
         for parameter in problem.params:
             parameter.grad = None
+        seen = problem.clean_pass() if self.batchnorm == "separate" else None
         output = self.step(problem)
+        if seen is not None:
+            output = replace(output, loss=seen[0], logits=seen[1])
         for parameter in problem.params:  # the loss may not depend on all of them
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)

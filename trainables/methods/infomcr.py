@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainables.methods import ghost
 from trainables.methods.base import Method, Output, registry
-from trainables.methods.problem import Problem
+from trainables.methods.problem import Problem, portions
 from trainables.registry import Count, Fraction, NonNegative
 
 _DEVICES: Any = torch.backends
@@ -119,7 +119,6 @@ class InfoMCR(Method):
 
     def loop(self, problem: Problem, count: int) -> tuple[Tensor, Tensor]:
         """Sub-batch by sub-batch: 2M passes, and one over the whole batch if statistics ask."""
-        edges = [problem.size * i // count for i in range(count + 1)]
         full = self.statistics == "full_batch"
         total: list[Tensor] | None = None
         losses, scores = [], []
@@ -128,9 +127,8 @@ class InfoMCR(Method):
             total = problem.gradient(whole)
             losses.append(whole.detach())
             scores.append(whole_logits.detach())
-        for i in range(count):
-            part = slice(edges[i], edges[i + 1])
-            share = (edges[i + 1] - edges[i]) / problem.size
+        for i, part in enumerate(portions(problem.size, count)):
+            share = (part.stop - part.start) / problem.size
             value, logits = problem.evaluate(part, (i, count))
             at_w = problem.gradient(value)
             with problem.displaced() as at:

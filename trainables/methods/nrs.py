@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
-from trainables.methods.problem import Problem
+from trainables.methods.problem import Problem, portions
 from trainables.methods.weights import global_norm
 from trainables.registry import Count, NonNegative
 
@@ -61,10 +61,8 @@ class Neighborhood(Method):
         if devices == 1:
             yield None, None, 1.0
             return
-        edges = [problem.size * i // devices for i in range(devices + 1)]
-        for i in range(devices):
-            start, stop = edges[i], edges[i + 1]
-            yield slice(start, stop), (i, devices), (stop - start) / problem.size
+        for i, part in enumerate(portions(problem.size, devices)):
+            yield part, (i, devices), (part.stop - part.start) / problem.size
 
     def skip(self, problem: Problem) -> None:
         """Leave the draws of the other workers' devices to them, where all draw from one stream."""

@@ -105,8 +105,8 @@ class NSO(NoiseInjection):
             ``none``, ``linear`` from 0 to σ, ``exp`` from 1e-5 to σ.
 
     Dropout masks are drawn anew for every pass, as in the authors' code. Without a clean pass
-    BatchNorm's running statistics move with the first noisy one; the authors' code takes them
-    from its clean pass.
+    BatchNorm's running statistics move with the first noisy one; the authors' code takes them,
+    and its training error, from a clean pass: ``batchnorm: separate``.
     """
 
     def __init__(

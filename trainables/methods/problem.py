@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,12 @@ def probabilities(targets: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
     if targets.is_floating_point():
         return targets.to(dtype)
     return functional.one_hot(targets, classes).to(dtype)
+
+
+def portions(size: int, count: int) -> list[slice]:
+    """The samples 0 to ``size`` in ``count`` neighboring parts, as even as they can be."""
+    edges = [size * i // count for i in range(count + 1)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
 
 
 class Problem:
@@ -89,12 +95,43 @@ class Problem:
     def forward(self, part: Any = None, share: tuple[int, int] | None = None) -> Tensor:
         """Logits of the batch or of its ``part`` (an index).
 
-        Running statistics move with the first pass of a step, or with each (``batchnorm``). A
-        pass that is the i-th of M which together see the batch once says ``share = (i, M)``:
-        all M then count as that one pass, and the statistics move by the mean of theirs.
+        Running statistics move as ``Method.batchnorm`` says. A pass that is the i-th of M which
+        together see the batch once says ``share = (i, M)``: all M then count as that one pass,
+        and the statistics move by the mean of theirs. With ``Method.batchnorm_parts`` the pass
+        is made part by part, each normalized by statistics of its own.
         """
-        with self._statistics(share):
-            return self.model(self.inputs if part is None else self.inputs[part])
+        inputs = self.inputs if part is None else self.inputs[part]
+        if not self._norms:
+            return self.model(inputs)
+        share = self._share_of_statistics(share)
+        pieces = self._normalized_together(len(inputs))
+        logits = []
+        for index, piece in enumerate(pieces):
+            own = share and (share[0] * len(pieces) + index, share[1] * len(pieces))
+            with moving(self._norms, own):
+                logits.append(self.model(inputs[piece]))
+        return torch.cat(logits) if len(logits) > 1 else logits[0]
+
+    def _share_of_statistics(self, share: tuple[int, int] | None) -> tuple[int, int] | None:
+        """By which share the pass that begins now moves the running statistics; None: not."""
+        first, self._begun = not self._begun, True
+        if self.method.batchnorm == "all":
+            return 0, 1
+        if share is None:
+            return (0, 1) if first else None
+        if share[0] == 0:
+            self._first_group = first
+        return share if self._first_group else None
+
+    def _normalized_together(self, size: int) -> list[slice]:
+        """The parts of a pass over ``size`` samples that have batch statistics of their own."""
+        parts = round(self.method.batchnorm_parts * size / self.size)
+        return portions(size, min(max(1, parts), size))
+
+    def clean_pass(self) -> tuple[Tensor, Tensor]:
+        """(f, logits) at w without a graph; moves the running statistics (``separate``)."""
+        with torch.no_grad():
+            return self.evaluate()
 
     def data_loss(self, logits: Tensor, part: Any = None) -> Tensor:
         """The loss of the logits, without `penalty`."""
@@ -176,15 +213,3 @@ class Problem:
         torch.set_rng_state(state[0])
         if self.inputs.is_cuda:
             torch.cuda.set_rng_state(state[1], self.inputs.device)
-
-    def _statistics(self, share: tuple[int, int] | None) -> AbstractContextManager[None]:
-        everything = self.method.batchnorm == "all"
-        first, self._begun = not self._begun, True
-        if share is not None:
-            if share[0] == 0:
-                self._first_group = first
-            first = self._first_group
-        moves = first or everything
-        if not self._norms or (moves and (share is None or everything)):
-            return nullcontext()
-        return moving(self._norms, share if moves else None)

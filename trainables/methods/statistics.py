@@ -20,7 +20,7 @@ def tracked_layers(model: nn.Module) -> list[_NormBase]:
 
 @contextmanager
 def moving(layers: Sequence[_NormBase], share: tuple[int, int] | None) -> Iterator[None]:
-    """Within the block ``layers`` leave their statistics alone, or move them by a share.
+    """Within the block ``layers`` leave their statistics alone (None), or move them by a share.
 
     ``share = (i, M)``: the i-th of M passes after which the statistics are
     ``(1 - m) r + m · mean of the M passes' batch statistics``, m the layer's momentum: what
@@ -33,6 +33,9 @@ def moving(layers: Sequence[_NormBase], share: tuple[int, int] | None) -> Iterat
             yield
         return
     index, count = share
+    if count == 1:
+        yield
+        return
     momenta = [layer.momentum for layer in layers]
     counters = [layer.num_batches_tracked for layer in layers]
     cumulative = [layer for layer, momentum in zip(layers, momenta, strict=True) if not momentum]
