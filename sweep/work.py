@@ -157,7 +157,7 @@ def conclude(planned: Plan, record: Record) -> None:
         print(f"{trial.trial_id} failed: {record.error(trial.trial_id)}", file=sys.stderr)
     ended = f"{len(failed)} of {planned.size} trials failed"
     if waiting:
-        ended += f" and {waiting} wait for the winners among them and others"
+        ended += f" and {waiting} wait for them"
     print(
         f"{ended}; `sweep status` counts them, the same command tries them again",
         file=sys.stderr,
