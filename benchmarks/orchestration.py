@@ -60,7 +60,7 @@ class Clock:
         self.training = 0.0
         self.trials = 0
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> None:
+    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None:
         self.started, self.slots = time.perf_counter(), slots
 
     def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:

@@ -123,7 +123,12 @@ METHOD_CHOICES = (
         "batchnorm_parts",
     ),
     Choice("'random permutation'", "perturbation", "it is added to the weights"),
-    Choice("best or last epoch", "last", "not stated; --selection shows both"),
+    Choice(
+        "best or last epoch",
+        "last",
+        "not stated; best epochs: --selection best_test, or best_validation on held-out images",
+        "--selection",
+    ),
 )
 SPREAD_CHOICE = Choice(
     "'variance' after ±", "standard deviation", "0.07 to 0.31 are typical in percent"

@@ -152,6 +152,7 @@ class CellResult:
         points: Grid points asked for; ``searched`` of them have all their seeds finished.
         trial_ids: Trials of the selected point, whatever became of them.
         last_epoch: Keys of the metrics that are of the last epoch though another is asked for.
+        waits: What keeps its trials from being known, in words; empty if they are.
     """
 
     cell: Cell
@@ -162,6 +163,7 @@ class CellResult:
     searched: int = 1
     trial_ids: tuple[str, ...] = ()
     last_epoch: tuple[str, ...] = ()
+    waits: str = ""
 
     @property
     def provisional(self) -> bool:
@@ -263,6 +265,7 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
         searched = sum(point.complete for point in points)
         found.append((cell, spec, best, asked, len(points), searched))
 
+    expected = [trial for stage in plan.stages for trial in stage.expected]
     groups = [[t.trial_id for t in best.trials] if best else [] for _, _, best, *_ in found]
     ids = [trial_id for group in groups for trial_id in group]
     metrics = unfolded(plan.artifact, record.metric_names()).metrics
@@ -284,9 +287,26 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
             searched=searched,
             trial_ids=tuple(groups[i]),
             last_epoch=last_epoch,
+            waits="" if best else _waits(plan, record, cell, spec.name, expected),
         )
         for i, (cell, spec, best, asked, points, searched) in enumerate(found)
     ]
+
+
+def _waits(
+    plan: Plan, record: Record, cell: Cell, stage: str, expected: Sequence[PlannedTrial]
+) -> str:
+    """``waits for stage baseline, 1 failed``: the first of the stages that it cannot start from."""
+    trial = next((t for t in expected if t.stage == stage and t.cell.key == cell.key), None)
+    if trial is None:
+        return ""
+    # The first stage that has a trial counts, so that each step leads to an earlier one.
+    pending = {t.trial_id: t for t in reversed(expected)}
+    while before := next((pending[i] for i in trial.awaits if i in pending), None):
+        trial = before
+    failed = sum(record.status(trial_id) == "failed" for trial_id in trial.awaits)
+    said = f"waits for stage {plan.artifact.stage(trial.stage).after}"
+    return f"{said}, {failed} failed" if failed else said
 
 
 def summarize(groups: Sequence[Sequence[str]], record: Record, values: np.ndarray) -> list[Summary]:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from sweep.data_commands import app as data_app
+from sweep.selection import listed
 from sweep.work import (
     conclude,
     connect,
@@ -57,7 +58,7 @@ class TableFormat(StrEnum):
 ArtifactId = Annotated[str, typer.Argument(help="PAPER/NAME of a table or figure.")]
 PresetName = Annotated[str, typer.Option("--preset", help="paper, small or smoke.")]
 SelectionName = Annotated[
-    str, typer.Option("--selection", help="How hyper-parameters are chosen: paper or validation.")
+    str, typer.Option("--selection", help=f"How hyper-parameters are chosen. {listed()}.")
 ]
 StorageUri = Annotated[
     str,
@@ -124,15 +125,16 @@ def plan(
     from sweep import inventory
     from sweep.estimate import estimate, timed_here
 
-    planned, record, _ = plan_from_record(
+    planned, record, tracker = plan_from_record(
         artifact, preset, selection, storage, tracking_uri, workers
     )
+    outdated = tracker.outdated(planned.artifact.id, preset)
     say = partial(print, file=sys.stderr, flush=True)
     cost = estimate(planned, record, partial(timed_here, data=data, said=say) if time else None)
     if format is Output.json:
-        show(inventory.plan_as_dict(planned, record, cost))
+        show(inventory.plan_as_dict(planned, record, cost, outdated))
     else:
-        show(inventory.plan_as_text(planned, record, cost))
+        show(inventory.plan_as_text(planned, record, cost, outdated))
 
 
 @app.command("run")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def rows() -> list[dict[str, Any]]:
             "kind": artifact.kind,
             "title": artifact.title,
             "trials": {
-                preset: _size(search_spaces.apply(artifact, preset))
+                preset: _size(search_spaces.apply(artifact, preset), preset)
                 for preset in search_spaces.PRESETS
                 if not artifact.blocked
             },
@@ -33,17 +32,13 @@ def rows() -> list[dict[str, Any]]:
     ]
 
 
-def _size(artifact: Artifact) -> int:
-    """Trials by the grid's arithmetic; those that several cells share are counted in each."""
-    from sweep.plan import every_cell
+def _size(artifact: Artifact, preset: str) -> int:
+    """Distinct trials, as `sweep plan` counts them on an empty record."""
+    from sweep.plan import plan
+    from sweep.record import Record
+    from sweep.selection import selection
 
-    cells = list(every_cell(artifact))
-    return sum(
-        len(list(stage.points())) * stage.seeds
-        for stage in artifact.stages
-        for cell in cells
-        if stage.covers(cell)
-    )
+    return plan(artifact, preset, selection("paper"), Record.from_runs([])).size
 
 
 def text(listed: list[dict[str, Any]]) -> str:
@@ -61,20 +56,34 @@ def text(listed: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def plan_as_dict(planned: Plan, record: Record, cost: Estimate) -> dict[str, Any]:
-    """``{"stages": [{"name", "trials": [{"trial_id", "cell", "seed", "config", ...}]}]}``."""
+def plan_as_dict(
+    planned: Plan, record: Record, cost: Estimate, outdated: int = 0
+) -> dict[str, Any]:
+    """``{"stages": [{"name", "trials": [{"trial_id", "cell", "seed", "config", ...}]}]}``.
+
+    A stage's ``trials`` are those of every cell, and as many are ``pending``; ``distinct``,
+    ``done`` and ``waiting`` count each trial once, in the first stage that has it.
+    """
+    from sweep import held_out
+
     return {
         "artifact": planned.artifact.id,
         "preset": planned.preset,
         "selection": planned.selection.name,
         "trials": planned.size,
         "missing": len(planned.missing(record)),
+        "waiting": len(planned.expected),
+        "outdated": outdated,
+        "held_out": held_out.sentence(planned),
         "estimate": cost.as_dict(),
         "stages": [
             {
                 "name": stage.name,
                 "after": stage.after,
                 "pending": stage.pending,
+                "distinct": own.size,
+                "done": len(own.trials) - len(planned.missing(record, own.trials)),
+                "waiting": own.pending,
                 "trials": [
                     {
                         "trial_id": trial.trial_id,
@@ -87,62 +96,73 @@ def plan_as_dict(planned: Plan, record: Record, cost: Estimate) -> dict[str, Any
                     for trial in stage.trials
                 ],
             }
-            for stage in planned.stages
+            for stage, own in zip(planned.stages, planned.distinct, strict=True)
         ],
     }
 
 
-def plan_as_text(planned: Plan, record: Record, cost: Estimate) -> str:
-    """Header, a line a stage with its grid, totals, and what a run would cost."""
+def plan_as_text(planned: Plan, record: Record, cost: Estimate, outdated: int = 0) -> str:
+    """Header, a line a stage with its grid, totals, and what a run would cost.
+
+    Args:
+        outdated: Recorded trials with an older protocol.
+    """
+    from sweep import held_out
+    from sweep.tracking import outdated_words
+
     artifact = planned.artifact
     lines = [
         f"{artifact.id}: {artifact.title}",
         f"preset {planned.preset}; selection {planned.selection.sentence(artifact)}",
+        f"held out: {held_out.sentence(planned)}",
         *(f"  {note}" for note in artifact.notes),
         "",
     ]
-    for stage, spec in zip(planned.stages, artifact.stages, strict=True):
+    for stage, spec in zip(planned.distinct, artifact.stages, strict=True):
         cells = sum(map(spec.covers, planned.cells))
-        done = sum(record.status(t.trial_id) in ("done", "diverged") for t in stage.trials)
+        repeated = spec.size(planned.cells) - stage.size
+        done = len(stage.trials) - len(planned.missing(record, stage.trials))
         lines.append(
             f"stage {stage.name}: {stage.size} trials = {cells} cells x "
-            f"{len(list(spec.points()))} grid points x {spec.seeds} seeds, {done} done"
+            f"{len(list(spec.points()))} grid points x {spec.seeds} seeds"
+            + (f" less {repeated} repeated" if repeated else "")
+            + f", {done} done"
             + (f", {stage.pending} once stage {stage.after} is done" if stage.pending else "")
         )
         lines += [
             f"    {name}: {', '.join(map(str, values))}" for name, values in spec.grid.items()
         ]
-    missing = len(planned.missing(record))
-    lines += ["", f"{planned.size} trials in all, {missing} of those known to run now"]
+    missing, waiting = len(planned.missing(record)), len(planned.expected)
+    done = len(planned.trials) - missing
+    total = f"{planned.size} trials in all: {done} done, {missing} to run now"
+    lines += ["", total + (f", {waiting} once winners are known" if waiting else "")]
+    lines += [outdated_words(outdated, artifact.id)] if outdated else []
     lines += cost.lines()
     return "\n".join(lines)
 
 
 def status(tracker: Tracker) -> list[dict[str, Any]]:
-    """Per artifact and preset: how many tracked trials ended how."""
+    """Per artifact and preset: how many tracked trials ended how, or no longer count."""
     tracker.record()
-    counts: dict[tuple[str, str], Counter[str]] = {}
-    for tags in tracker.tags():
-        for artifact in tags.get("artifact", "").split():
-            for preset in tags.get("preset", "").split():
-                counts.setdefault((artifact, preset), Counter())[tags["outcome"]] += 1
     return [
-        {"artifact": artifact, "preset": preset, **{k: found[k] for k in OUTCOMES}}
-        for (artifact, preset), found in sorted(counts.items())
+        {"artifact": artifact, "preset": preset, **{k: found[k] for k in ENDS}}
+        for (artifact, preset), found in sorted(tracker.sweeps().items())
     ]
 
 
-OUTCOMES = ("done", "diverged", "failed")
+ENDS = ("done", "diverged", "failed", "outdated")
 
 
 def status_text(listed: list[dict[str, Any]]) -> str:
     if not listed:
         return "no trials recorded yet; `sweep run ARTIFACT` starts some"
     width = max(len(row["artifact"]) for row in listed)
-    head = f"{'artifact':{width}}  preset  " + "".join(f"{name:>10}" for name in OUTCOMES)
+    head = f"{'artifact':{width}}  preset  " + "".join(f"{name:>10}" for name in ENDS)
     lines = [
         f"{row['artifact']:{width}}  {row['preset']:6}  "
-        + "".join(f"{row[name]:>10}" for name in OUTCOMES)
+        + "".join(f"{row[name]:>10}" for name in ENDS)
         for row in listed
     ]
+    if any(row["outdated"] for row in listed):
+        lines.append("outdated: of an older protocol; they no longer count")
     return "\n".join([head, *lines])

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any
 
-from search_spaces.spec import Artifact, Cell, Measure, Stage
+from search_spaces.spec import Artifact, Cell, Measure, Selection, Stage
 from sweep.aggregate import NUMBER, SelectionRule, winner
+from sweep.held_out import HeldOut
 from sweep.record import Record
 from trainables.config import TrialConfig, merge
 
-HELD_OUT = 0.1
-"""Fraction held out under ``--selection validation`` where the paper held out nothing."""
+OUTCOMES = ("done", "diverged")
+"""How a trial may end so that it is not run again."""
 
 SIMULATED = 240
 """Steps that stand for a training when a method's cost is averaged over it."""
@@ -87,37 +88,48 @@ class Plan:
     cells: tuple[Cell, ...]
     stages: tuple[PlannedStage, ...]
 
+    @cached_property
+    def distinct(self) -> tuple[PlannedStage, ...]:
+        """The stages, each with the trials that none before it has: every trial once.
+
+        Two that are pending and have equal settings will be one trial if they wait for the same
+        winner; and one that would repeat the winner will be the winner itself.
+        """
+        seen: set[Any] = set()
+
+        def first(trials: Iterable[PlannedTrial]) -> Iterator[PlannedTrial]:
+            for trial in trials:
+                known = trial.trial_id in trial.awaits or (trial.trial_id, trial.awaits) in seen
+                seen.add((trial.trial_id, trial.awaits))
+                if not known:
+                    yield trial
+
+        return tuple(
+            replace(stage, trials=tuple(first(stage.trials)), expected=tuple(first(stage.expected)))
+            for stage in self.stages
+        )
+
     @property
     def trials(self) -> list[PlannedTrial]:
         """Every distinct trial once, in the order of the stages."""
-        distinct: dict[str, PlannedTrial] = {}
-        for stage in self.stages:
-            for trial in stage.trials:
-                distinct.setdefault(trial.trial_id, trial)
-        return list(distinct.values())
+        return [trial for stage in self.distinct for trial in stage.trials]
 
     @property
     def expected(self) -> list[PlannedTrial]:
-        """A stand-in for every distinct trial still pending.
-
-        Two of equal settings that wait for the same winner will be one trial; and one that would
-        repeat the winner will be the winner itself.
-        """
-        distinct: dict[Any, PlannedTrial] = {}
-        for stage in self.stages:
-            for trial in stage.expected:
-                if trial.trial_id not in trial.awaits:
-                    distinct.setdefault((trial.trial_id, trial.awaits), trial)
-        return list(distinct.values())
+        """A stand-in for every distinct trial still pending."""
+        return [trial for stage in self.distinct for trial in stage.expected]
 
     @property
     def size(self) -> int:
         """Distinct trials, those still pending among them."""
         return len(self.trials) + len(self.expected)
 
-    def missing(self, record: Record) -> list[PlannedTrial]:
+    def missing(
+        self, record: Record, among: Iterable[PlannedTrial] | None = None
+    ) -> list[PlannedTrial]:
         """Trials without an outcome in the record, and done ones that lack a measure."""
-        return [trial for trial in self.trials if not self._settled(trial, record)]
+        trials = self.trials if among is None else among
+        return [trial for trial in trials if not self._settled(trial, record)]
 
     def _settled(self, trial: PlannedTrial, record: Record) -> bool:
         status = record.status(trial.trial_id)
@@ -152,14 +164,17 @@ def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Reco
     """Expand ``artifact`` (already shrunk by ``preset``) as far as ``record`` allows.
 
     Raises:
-        ValueError: if the artifact is blocked or one of its configurations is invalid.
+        ValueError: if the artifact is blocked, one of its configurations is invalid, or its trials
+            cannot be selected among by the rule.
     """
     if artifact.blocked:
         raise ValueError(f"{artifact.id} cannot run yet: {artifact.blocked}")
     cells = tuple(every_cell(artifact))
+    held_out = HeldOut.of(artifact, cells, selection)
     stages: dict[str, PlannedStage] = {}
     for stage in artifact.stages:
-        stages[stage.name] = _expand(artifact, stage, cells, stages, selection, record)
+        stages[stage.name] = _expand(artifact, stage, cells, stages, held_out, record)
+        _refuse_blind(artifact, stage, stages[stage.name], selection)
     return Plan(artifact, preset, selection, cells, tuple(stages.values()))
 
 
@@ -193,7 +208,7 @@ def _expand(
     stage: Stage,
     cells: tuple[Cell, ...],
     before: Mapping[str, PlannedStage],
-    selection: SelectionRule,
+    held_out: HeldOut,
     record: Record,
 ) -> PlannedStage:
     points = list(stage.points())
@@ -201,19 +216,45 @@ def _expand(
     expected: list[PlannedTrial] = []
     for cell in filter(stage.covers, cells):
         parents = _parents(stage, cell, before)
-        inherited = _inherited(stage, parents, artifact, selection, record)
+        inherited = _inherited(stage, parents, held_out.rule.criterion(artifact), record)
         known = inherited is not None
         taken = _settings(stage, parents[0]) if parents and not known else inherited
         awaits = frozenset[str]() if known else frozenset(parent.trial_id for parent in parents)
+        shown = artifact.last_stage(cell).name == stage.name
         for point in points:
+            fields = {**artifact.base, **cell.fields, **stage.fields, **(taken or {})}
+            settled = _configure({**fields, **point}, cell)
+            settled = held_out.taken_from(settled, searched=len(points) > 1, shown=shown)
             for seed in range(stage.seeds):
-                fields = {**artifact.base, **cell.fields, **stage.fields, **(taken or {})}
-                config = _configure({**fields, **point, "seed": seed}, cell)
-                if selection.needs_validation and len(points) > 1 and not config.data.validation:
-                    config = config.replace(**{"data.validation": HELD_OUT})
+                config = settled.model_copy(update={"seed": seed})  # valid: no need to check again
                 trial = PlannedTrial(stage.name, cell, seed, point, config, awaits)
                 (trials if known else expected).append(trial)
     return PlannedStage(stage.name, tuple(trials), tuple(expected), stage.after)
+
+
+def _refuse_blind(
+    artifact: Artifact, stage: Stage, planned: PlannedStage, selection: SelectionRule
+) -> None:
+    """Raise if trials of ``stage`` will not record what the rule looks at."""
+    rule = selection.criterion(artifact)
+    searched = len(list(stage.points())) > 1
+    other = "" if selection.name == "paper" else "; try --selection paper"
+    for trial in (*planned.trials, *planned.expected):
+        config = trial.config
+        if searched and rule.on.endswith("_error") and config.loss != "cross_entropy":
+            raise ValueError(
+                f"{artifact.id.partition(':')[0]} has no {rule.on} to select on, its loss is "
+                f"{config.loss}{other}"
+            )
+        shown = artifact.last_stage(trial.cell).name == stage.name
+        judged = (searched and rule.on.startswith("validation_")) or (
+            shown and rule.epoch == "best_validation"
+        )
+        if judged and not config.data.validation:
+            raise ValueError(
+                f"{artifact.id} has no {rule.on} to select on: {trial.name} holds no images out "
+                f"(data.validation = 0){other}"
+            )
 
 
 def _configure(fields: Mapping[str, Any], cell: Cell) -> TrialConfig:
@@ -263,16 +304,18 @@ def _parents(stage: Stage, cell: Cell, before: Mapping[str, PlannedStage]) -> li
 def _inherited(
     stage: Stage,
     parents: Sequence[PlannedTrial],
-    artifact: Artifact,
-    selection: SelectionRule,
+    rule: Selection,
     record: Record,
 ) -> dict[str, Any] | None:
-    """The settings of the winner among ``parents``; None while that is open."""
+    """The settings of the winner among ``parents``; None while that is open.
+
+    A failed trial leaves it open: it is tried again, and may then be the winner's.
+    """
     if stage.after is None:
         return {}
-    if any(t.awaits or record.status(t.trial_id) in ("missing", "running") for t in parents):
+    if any(t.awaits or record.status(t.trial_id) not in OUTCOMES for t in parents):
         return None
-    point = winner(parents, record, selection.criterion(artifact))
+    point = winner(parents, record, rule)
     if point is None:
         return None
     return _settings(stage, next(trial for trial in parents if trial.point == point))

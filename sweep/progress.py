@@ -23,9 +23,9 @@ class _Lines:
     def __init__(self) -> None:
         self._done = self._total = 0
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> None:
+    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None:
         self._done, self._total = 0, len(todo)
-        self.said(_opening(plan, todo, slots))
+        self.said(_opening(plan, todo, slots, recorded))
 
     def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
         self._done += 1
@@ -51,7 +51,7 @@ class _Bar:
         self._epochs: dict[str, float] = {}
         self._running: set[str] = set()
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> None:
+    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None:
         from rich.progress import (
             BarColumn,
             Progress,
@@ -61,7 +61,7 @@ class _Bar:
         )
 
         self.close()
-        self.said(_opening(plan, todo, slots))
+        self.said(_opening(plan, todo, slots, recorded))
         self._total, self._done = len(todo), 0
         self._epochs, self._running = {}, set()
         self._progress = Progress(
@@ -121,12 +121,11 @@ def _console() -> Any:
     return Console(stderr=True)
 
 
-def _opening(plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> str:
-    known = len(plan.trials) - len(todo)
-    later = sum(stage.pending for stage in plan.stages)
+def _opening(plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> str:
+    later = len(plan.expected)
     parts = [f"{plan.artifact.id}, preset {plan.preset}: {len(todo)} to run, {slots} at once"]
-    if known:
-        parts.append(f"{known} already recorded")
+    if recorded:
+        parts.append(f"{recorded} already recorded")
     if later:
         parts.append(f"{later} more once this stage has its winners")
     return ", ".join(parts)

@@ -20,6 +20,7 @@ def json(table: Table) -> str:
     }
     tree = {
         **head,
+        "held_out": table.held_out,
         "notes": table.notes,
         "claims": table.claims,
         "choices": [asdict(choice) for choice in table.choices],
@@ -58,6 +59,7 @@ _COLUMNS = (
     "name", "mean", "std", "n", "asked", "diverged", "failed", "running", "missing", "undefined",
     "searched", "points", "difference", "half_width", "inside", "bold",
     "reported_mean", "reported_std", "reported_n", "reported_note", "point", "trial_ids",
+    "waits",
 )  # fmt: skip
 
 
@@ -93,6 +95,7 @@ def _fields(cell: TableCell) -> dict[str, Any]:
         "undefined": summary.undefined,
         "searched": result.searched,
         "points": result.points,
+        "waits": result.waits,
         "difference": cell.difference,
         "half_width": cell.half_width,
         "inside": cell.inside,

@@ -20,12 +20,13 @@ from typing import Any, Protocol
 from search_spaces import presets
 from search_spaces.spec import Artifact
 from sweep.aggregate import SelectionRule
+from sweep.membership import Membership, as_tags
 from sweep.placement import Cluster, Patience, Request, free, present, reserved
-from sweep.plan import Plan, PlannedTrial, gradients_per_step, plan
+from sweep.plan import OUTCOMES, Plan, PlannedTrial, gradients_per_step, plan
 from sweep.record import Record
 from sweep.reporter import Reporter
 from sweep.session import address_of, session
-from sweep.tracking import Tracker
+from sweep.tracking import Tracker, outdated_words
 from trainables.result import TrialResult
 from trainables.storage import Storage
 from trainables.stored import RESULT, read_result
@@ -62,7 +63,7 @@ class Settings:
 class Watcher(Protocol):
     """What a sweep tells while it runs (`sweep.progress` shows it)."""
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> None: ...
+    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None: ...
     def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None: ...
     def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None: ...
     def said(self, sentence: str) -> None: ...
@@ -90,7 +91,8 @@ def run(
 
     Returns:
         The plan as far as it got, and the record it is read from. A trial that failed stays
-        missing in the record and is tried again by the next run.
+        missing in the record and is tried again by the next run; stages that start from a winner
+        among it and others wait until then.
 
     Raises:
         ResourceError, trainables.storage.StorageError, sweep.tracking.TrackingError: before any
@@ -108,6 +110,8 @@ def run(
             missing = planned.missing(record)
             found = _in_storage(planned, missing, storage)
             if (found or missing) and not parent:
+                if outdated := tracker.outdated(artifact.id, preset):
+                    watcher.said(outdated_words(outdated, artifact.id))
                 parent = tracker.start_sweep(artifact.id, preset, selection.name, artifact.title)
             tags = Tags(planned, parent)
             if found:
@@ -135,7 +139,7 @@ def run(
                 cluster.check(request)
             attempted |= {_asked(planned, trial) for trial in todo}
             slots = max(cluster.slots(request, settings.concurrency) for request in set(requests))
-            watcher.wave(planned, todo, slots)
+            watcher.wave(planned, todo, slots, len(planned.trials) - len(missing))
             patience = _patience(cluster, requests[0], watcher)
             with Reporter(todo, storage, tracker, tags, watcher, patience) as reporter:
                 _tune(planned, todo, settings, slots, reporter, trainable)
@@ -156,14 +160,14 @@ class Tags:
     parent: str
 
     def of(self, trial: PlannedTrial) -> dict[str, str]:
+        planned, artifact = self.plan, self.plan.artifact
+        member = Membership(artifact.id, planned.preset, planned.selection.name, trial.stage)
         tags = {
-            "paper": self.plan.artifact.paper,
-            "artifact": self.plan.artifact.id,
+            "paper": artifact.paper,
             "cell": " / ".join(trial.cell.key.values()),
             "method": trial.config.method.name,
-            "stage": trial.stage,
             "seed": str(trial.seed),
-            "preset": self.plan.preset,
+            **as_tags([member]),
         }
         return {**tags, "mlflow.parentRunId": self.parent} if self.parent else tags
 
@@ -208,7 +212,7 @@ def _in_storage(
 def _join(planned: Plan, record: Record, tracker: Tracker, tags: Tags) -> None:
     """Trials that another artifact trained also get this one's tags."""
     for trial in planned.trials:
-        if record.status(trial.trial_id) in ("done", "diverged"):
+        if record.status(trial.trial_id) in OUTCOMES:
             tracker.join(trial, tags.of(trial))
 
 

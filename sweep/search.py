@@ -16,7 +16,7 @@ from dataclasses import replace
 from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
 from sweep import aggregate
 from sweep.aggregate import SelectionRule, Summary
-from sweep.plan import Plan, every_cell, plan
+from sweep.plan import Plan, every_cell
 from sweep.proposals import Axis, Point, propose
 from sweep.record import Record
 from sweep.run import Settings, Watcher, run
@@ -86,13 +86,18 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
 
 
 def as_rows(
-    planned: Plan, metrics: Sequence[Metric], points: Sequence[Point], rule: Selection
+    planned: Plan,
+    metrics: Sequence[Metric],
+    points: Sequence[Point],
+    rule: Selection,
+    waiting: int = 0,
 ) -> Artifact:
     """An artifact of a row a point: of the first cell of ``planned`` in its last stage.
 
     Args:
         planned: Of a `narrowed` artifact, its last stage no longer pending.
         metrics: Of the columns, after the criterion's.
+        waiting: How many further points wait for trials that failed.
     """
     artifact = planned.artifact
     cell, stage = artifact.cells[0], artifact.stages[-1]
@@ -120,7 +125,8 @@ def as_rows(
         selection=replace(rule, stated="", ranks=True),
         notes=(
             *artifact.notes,
-            f"{len(points) - proposed} points of the grid and {proposed} that Optuna proposed",
+            f"{len(points) - proposed} points of the grid and {proposed} that Optuna proposed"
+            + (f"; {waiting} more wait for the trials that failed" if waiting else ""),
         ),
     )
 
@@ -158,6 +164,8 @@ def search(
 ) -> tuple[Plan, Record]:
     """Run the grid of the row that ``where`` names, then ``proposals`` more, ``at_once`` a round.
 
+    Nothing is proposed as long as a trial is failed: what it would rest on may still change.
+
     Returns:
         The plan whose artifact has a row a point, best first, and its record; that of the grid,
         if trials of a stage before it failed.
@@ -169,7 +177,6 @@ def search(
     cell, stage = chosen(artifact, preset, where)
     rule = selection.criterion(artifact)
     narrow = narrowed(artifact, cell, stage)
-    _check_criterion(plan(narrow, preset, selection, tracker.record()), rule)
     shown = columns(artifact, narrow)
     axes = {name: Axis.of(name, values) for name, values in stage.grid.items()}
     points: list[Point] = list(stage.points())
@@ -183,27 +190,33 @@ def search(
         if first is None:
             first = planned
             return as_rows(first, shown, points, rule)
-        losses = [loss(r.metrics[rule.on]) for r in aggregate.cells(planned, record)]
-        further = propose(
-            axes,
-            [(p, number) for p, number in zip(points, losses, strict=True) if number is not None],
-            [p for p, number in zip(points, losses, strict=True) if number is None],
-            min(at_once, len(list(stage.points())) + proposals - len(points)),
+        found = [result.metrics[rule.on] for result in aggregate.cells(planned, record)]
+        losses = [loss(summary) for summary in found]
+        left = len(list(stage.points())) + proposals - len(points)
+        # A failed trial is tried again, and its number would make the proposals others.
+        failed = any(summary.failed for summary in found)
+        further = (
+            []
+            if failed
+            else propose(
+                axes,
+                [
+                    (p, number)
+                    for p, number in zip(points, losses, strict=True)
+                    if number is not None
+                ],
+                [p for p, number in zip(points, losses, strict=True) if number is None],
+                min(at_once, left),
+            )
         )
         points.extend(further)
         if not further:
             order = [math.inf if number is None else number for number in losses]
             points[:] = [points[i] for i in sorted(range(len(order)), key=order.__getitem__)]
             ranked = True
-        return as_rows(first, shown, points, rule)
+        waiting = left if failed else 0
+        if waiting:
+            watcher.said(f"{waiting} further points wait for the trials that failed")
+        return as_rows(first, shown, points, rule, waiting)
 
     return run(narrow, preset, selection, tracker, settings, watcher, render, grow=grow)
-
-
-def _check_criterion(planned: Plan, rule: Selection) -> None:
-    config = planned.trials[0].config
-    if rule.on.endswith("_error") and config.loss != "cross_entropy":
-        raise ValueError(
-            f"{planned.artifact.id.partition(':')[0]} has no {rule.on} to select on, its loss is "
-            f"{config.loss}; try --selection paper"
-        )

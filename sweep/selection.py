@@ -1,12 +1,17 @@
-"""Selection rules by name: how a grid point is chosen, and at which epoch numbers are read."""
+"""Selection rules by name: how a grid point is chosen, and at which epoch numbers are read.
+
+The rules are what `--help` lists, so this module imports nothing that takes time.
+"""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from search_spaces.spec import Artifact, Epoch, Selection
+if TYPE_CHECKING:
+    from search_spaces.spec import Artifact, Epoch, Selection
 
 
 @dataclass(frozen=True)
@@ -15,19 +20,26 @@ class SelectionRule:
 
     Attributes:
         name: As given on the command line.
-        given: The criterion; None takes the artifact's own, the paper's.
-        needs_validation: Whether trials of a search must hold out validation data.
+        words: What it does, for `--help`.
+        on: The recorded metric a grid point is chosen by; "" takes the artifact's own criterion
+            and epoch, the paper's.
+        epoch: At which the criterion and all other numbers are read.
     """
 
     name: str
-    given: Selection | None = None
+    words: str
+    on: str = ""
+    epoch: Epoch = "last"
 
     @property
     def needs_validation(self) -> bool:
-        return self.given is not None
+        """Whether it looks at images that are held out of the training ones."""
+        return self.on.startswith("validation_")
 
     def criterion(self, artifact: Artifact) -> Selection:
-        return artifact.selection if self.given is None else self.given
+        from search_spaces.spec import Selection
+
+        return Selection(self.on, self.epoch) if self.on else artifact.selection
 
     def sentence(self, artifact: Artifact) -> str:
         """What a table says about its selection."""
@@ -44,7 +56,7 @@ class SelectionRule:
         if rule.epoch == "best_test" or (searched and rule.on.startswith("test_")):
             best = "the first is chosen" if ranked else "chosen"
             sentence += f" ({best} on the test set, so optimistic)"
-        if self.given is None and rule.stated:
+        if not self.on and rule.stated:
             sentence += f". As stated: {rule.stated}"
         return sentence
 
@@ -58,11 +70,29 @@ EPOCH_WORDS: Mapping[Epoch, str] = {
 SELECTIONS: Mapping[str, SelectionRule] = {
     rule.name: rule
     for rule in (
-        SelectionRule("paper"),
-        SelectionRule("validation", Selection("validation_error", "last")),
-        SelectionRule("best_validation", Selection("validation_error", "best_validation")),
+        SelectionRule("paper", "as the paper did"),
+        SelectionRule(
+            "validation", "on held-out images, numbers at the last epoch", "validation_error"
+        ),
+        SelectionRule(
+            "best_validation",
+            "on held-out images, numbers at their best epoch",
+            "validation_error",
+            "best_validation",
+        ),
+        SelectionRule(
+            "best_test",
+            "on the test images, numbers at their best epoch (optimistic; trains as paper does)",
+            "test_error",
+            "best_test",
+        ),
     )
 }
+
+
+def listed() -> str:
+    """Every rule with what it does, in one line."""
+    return "; ".join(f"{rule.name}: {rule.words}" for rule in SELECTIONS.values())
 
 
 def selection(name: str) -> SelectionRule:
@@ -74,4 +104,4 @@ def selection(name: str) -> SelectionRule:
     raise ValueError(f"unknown selection rule {name!r}{hint}; known: {', '.join(SELECTIONS)}")
 
 
-__all__ = ["EPOCH_WORDS", "SELECTIONS", "SelectionRule", "selection"]
+__all__ = ["EPOCH_WORDS", "SELECTIONS", "SelectionRule", "listed", "selection"]

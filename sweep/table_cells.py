@@ -70,6 +70,8 @@ def _in_units(artifact: Artifact, results: Sequence[CellResult]) -> list[TableCe
         for metric in artifact.metrics:
             summary = result.metrics[metric.key]
             problems = summary.problems
+            if result.waits:
+                problems += (result.waits,)
             if result.provisional:
                 problems += (f"search {result.searched}/{result.points}",)
             mean, std = summary.mean, summary.std

@@ -64,6 +64,7 @@ def header(table: Table) -> list[tuple[str, str]]:
     lines = [
         ("preset", f"{table.preset}: {table.summary}"),
         ("selection", table.selection),
+        ("held out", table.held_out),
         ("shrunk", "; ".join(table.notes)),
         ("comparison", comparison(table)),
         ("directions", table.directions),

@@ -34,6 +34,7 @@ class Table:
         artifact, title, preset: What is shown, at which scale; ``summary`` says it in words.
         comparable: Whether measured numbers may be compared with printed ones.
         selection: The rule's sentence; ``rule`` is its name, ``epoch`` where numbers are read.
+        held_out: How many images are held out of training, and from which cells if not from all.
         choices: How the paper's ambiguities were read; ``notes``: what the preset shrank.
         claims: What the paper's prose concludes.
         directions: How many pairs come out in the printed order, in words.
@@ -50,6 +51,7 @@ class Table:
     rule: str
     selection: str
     epoch: str
+    held_out: str
     choices: tuple[Choice, ...]
     claims: tuple[str, ...]
     notes: tuple[str, ...]
@@ -95,8 +97,12 @@ def build(
     preset: Preset,
     selection: SelectionRule,
     provenance: Mapping[str, str] | None = None,
+    held_out: str = "",
 ) -> Table:
     """Arrange and compare ``results`` (`sweep.aggregate.cells`) as the artifact lays them out.
+
+    Args:
+        held_out: Of the plan (`sweep.held_out.sentence`); empty: not said.
 
     Raises:
         ValueError: if the artifact puts two numbers in one place.
@@ -129,6 +135,7 @@ def build(
         rule=selection.name,
         selection=selection.sentence(artifact) + _exceptions(artifact, results),
         epoch=selection.criterion(artifact).epoch,
+        held_out=held_out,
         choices=artifact.choices,
         claims=artifact.claims,
         notes=artifact.notes,

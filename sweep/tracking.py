@@ -10,16 +10,19 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sweep.membership import as_tags, from_tags
 from sweep.record import Record, Run
+from trainables import config
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric
+    from mlflow.entities import Metric, Param
     from mlflow.entities import Run as MlflowRun
 
     from sweep.plan import Plan, PlannedTrial
@@ -29,7 +32,9 @@ EXPERIMENT = "flatsweep/{paper}"
 PAGE = 5000
 METRICS_A_CALL = 1000  # MLflow's limit for one log_batch
 PARAMS_A_CALL = 100
-LIST_SEPARATOR = " "
+
+OUTDATED = "outdated"
+"""What a trial is whose protocol is older than ours: it was recorded, and no longer counts."""
 
 
 class TrackingError(Exception):
@@ -98,6 +103,24 @@ class Tracker:
     def tags(self) -> Iterator[Mapping[str, str]]:
         """The tags of every tracked trial at the last look."""
         return (run.data.tags for run in self._runs.values())
+
+    def sweeps(self) -> dict[tuple[str, str], Counter[str]]:
+        """(artifact, preset) -> how many of its trials ended how, at the last look.
+
+        Those of an older protocol are `OUTDATED`, however they ended.
+        """
+        found: dict[tuple[str, str], Counter[str]] = {}
+        for run in self._runs.values():
+            protocol = int(run.data.params.get("protocol", config.PROTOCOL_VERSION))
+            outdated = protocol < config.PROTOCOL_VERSION
+            end = OUTDATED if outdated else run.data.tags["outcome"]
+            for sweep in {(member.artifact, member.preset) for member in from_tags(run.data.tags)}:
+                found.setdefault(sweep, Counter())[end] += 1
+        return found
+
+    def outdated(self, artifact_id: str, preset: str) -> int:
+        """How many trials of the artifact at ``preset`` were recorded with an older protocol."""
+        return self.sweeps().get((artifact_id, preset), Counter())[OUTDATED]
 
     def run_id(self, trial_id: str) -> str | None:
         """The MLflow run that a trial's numbers are in."""
@@ -178,7 +201,7 @@ class Tracker:
 
         ``tags`` name the sweep it was run for.
         """
-        from mlflow.entities import Param, RunTag
+        from mlflow.entities import RunTag
 
         now = int(time.time() * 1000)
         points = _points(result, now)
@@ -189,10 +212,9 @@ class Tracker:
             return
         seconds = result.metrics.get("training_seconds", 0.0)
         run_id = self._open(trial, tags, began=now - int(1000 * seconds))
-        params = [Param(name, str(value)) for name, value in trial.config.flat().items()]
         provenance = [RunTag(f"provenance.{k}", v) for k, v in result.provenance.items()]
         first, rest = points[: METRICS_A_CALL // 2], points[METRICS_A_CALL // 2 :]
-        self._call(self._client.log_batch, run_id, first, params[:PARAMS_A_CALL], provenance)
+        self._call(self._client.log_batch, run_id, first, _params(trial), provenance)
         self._log(run_id, rest)
         self._log_data(run_id, trial, result.provenance)
         self._close(run_id, result.status, "")
@@ -210,18 +232,20 @@ class Tracker:
 
     def track_failure(self, trial: PlannedTrial, error: str, tags: Mapping[str, str]) -> None:
         """Write a trial that raised, or whose process died too often, as a failed run."""
-        self._close(self._open(trial, tags, began=int(time.time() * 1000)), "failed", error)
+        run_id = self._open(trial, tags, began=int(time.time() * 1000))
+        self._call(self._client.log_batch, run_id, params=_params(trial))
+        self._close(run_id, "failed", error)
 
     def join(self, trial: PlannedTrial, tags: Mapping[str, str]) -> None:
-        """Note that an already tracked trial also belongs to this artifact, preset and stage."""
+        """Note that an already tracked trial also belongs to the sweep that ``tags`` name."""
         run = self._runs.get(trial.trial_id)
         if run is None:
             return
-        for label in ("artifact", "preset", "stage"):
-            listed = run.data.tags.get(label, "").split(LIST_SEPARATOR)
-            if tags[label] not in listed:
-                joined = LIST_SEPARATOR.join([*filter(None, listed), tags[label]])
-                self._call(self._client.set_tag, run.info.run_id, label, joined)
+        known = from_tags(run.data.tags)
+        added = [member for member in from_tags(tags) if member not in known]
+        if added:
+            for label, value in as_tags([*known, *added]).items():
+                self._call(self._client.set_tag, run.info.run_id, label, value)
 
     def _log(self, run_id: str, points: Sequence[Metric]) -> None:
         for start in range(0, len(points), METRICS_A_CALL):
@@ -274,6 +298,14 @@ class Tracker:
             return function(*arguments, **options)
         except Exception as error:
             raise TrackingError(_sentence(self.uri, error)) from error
+
+
+def _params(trial: PlannedTrial) -> list[Param]:
+    """Its configuration, the protocol first."""
+    from mlflow.entities import Param
+
+    flat = trial.config.flat().items()
+    return [Param(name, str(value)) for name, value in flat][:PARAMS_A_CALL]
 
 
 def _points(result: TrialResult, now: int) -> list[Metric]:
@@ -338,4 +370,12 @@ def _sentence(uri: str, error: BaseException) -> str:
     return f"tracking store {uri!r} cannot be used ({reason[:300]}); {mend}"
 
 
-__all__ = ["Tracker", "TrackingError", "default_uri"]
+def outdated_words(count: int, artifact_id: str) -> str:
+    """What a plan or run says of trials with an older protocol."""
+    return (
+        f"{count} recorded trials of {artifact_id} have a protocol older than "
+        f"{config.PROTOCOL_VERSION}: they no longer count, and what is needed is trained again"
+    )
+
+
+__all__ = ["OUTDATED", "Tracker", "TrackingError", "default_uri", "outdated_words"]

@@ -119,7 +119,7 @@ def run_missing(
 
 def build_table(planned: Plan, record: Record, tracker: Tracker) -> Table:
     from search_spaces import presets
-    from sweep import aggregate, tables
+    from sweep import aggregate, held_out, tables
 
     results = aggregate.cells(planned, record)
     return tables.build(
@@ -128,6 +128,7 @@ def build_table(planned: Plan, record: Record, tracker: Tracker) -> Table:
         preset=presets.of(planned.artifact, planned.preset),
         selection=planned.selection,
         provenance=tracker.provenance(planned),
+        held_out=held_out.sentence(planned),
     )
 
 
@@ -148,14 +149,17 @@ def conclude(planned: Plan, record: Record) -> None:
     """Say how the sweep ended; exit 1 if a trial is still missing."""
     left = planned.missing(record)
     failed = [trial for trial in left if record.status(trial.trial_id) == "failed"]
-    if not left and not any(stage.pending for stage in planned.stages):
+    waiting = len(planned.expected)
+    if not left and not waiting:
         print(f"{planned.size} trials recorded; `sweep ui` shows them", file=sys.stderr)
         return
     for trial in failed[:5]:
         print(f"{trial.trial_id} failed: {record.error(trial.trial_id)}", file=sys.stderr)
+    ended = f"{len(failed)} of {planned.size} trials failed"
+    if waiting:
+        ended += f" and {waiting} wait for them"
     print(
-        f"{len(failed)} of {planned.size} trials failed; "
-        "`sweep status` counts them, the same command tries them again",
+        f"{ended}; `sweep status` counts them, the same command tries them again",
         file=sys.stderr,
     )
     raise typer.Exit(1)

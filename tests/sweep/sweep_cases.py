@@ -23,7 +23,7 @@ class Witness:
         self.sentences: list[str] = []
         self.started: list[str] = []
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int) -> None:
+    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None:
         self.waves.append(len(todo))
 
     def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from sweep_cases import TINY
 from sweep_cases import sweep as run_sweep
 from typer.testing import CliRunner
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 import search_spaces
 from search_spaces.spec import Artifact, Paper
 from sweep import cli
+from sweep.selection import SELECTIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,6 +69,29 @@ def test_help_names_every_command() -> None:
         "export",
     ):
         assert f"  {command} " in out
+
+
+def test_help_lists_every_selection_rule_wherever_there_is_one() -> None:
+    with_rules = []
+    for command in typer.main.get_command(cli.app).commands:
+        said = " ".join(call(command, "--help")[1].split())
+        if "--selection" in said:
+            with_rules.append(command)
+            for rule in SELECTIONS.values():
+                assert f"{rule.name}: {rule.words}" in said, command
+    assert {"plan", "run", "table", "reproduce", "search", "plot", "measure"} <= set(with_rules)
+
+
+@pytest.mark.usefixtures("offer")
+def test_a_rule_that_cannot_be_followed_is_refused_before_anything_trains(tmp_path: Path) -> None:
+    for command in ("plan", "run", "table"):
+        words = ("nso/figure6", "--selection", "validation", "--storage", str(tmp_path))
+        code, out, error = call(command, *words)
+        assert (code, out) == (2, "")
+        assert error == (
+            "sweep: nso/figure6 has no validation_error to select on, its loss is mse; "
+            "try --selection paper\n"
+        )
 
 
 @pytest.mark.usefixtures("offer")
@@ -139,9 +164,8 @@ def test_a_finished_sweep_again_gives_the_identical_table(storage: str) -> None:
 @pytest.mark.usefixtures("offer")
 def test_status_and_export(storage: str, tmp_path: Path) -> None:
     rows = json.loads(call("status", "--storage", storage, "--format", "json")[1])
-    assert rows == [
-        {"artifact": "test/tiny", "preset": "smoke", "done": 4, "diverged": 0, "failed": 0}
-    ]
+    ends = {"done": 4, "diverged": 0, "failed": 0, "outdated": 0}
+    assert rows == [{"artifact": "test/tiny", "preset": "smoke", **ends}]
     for suffix in ("csv", "parquet", "jsonl"):
         out = tmp_path / f"runs.{suffix}"
         assert call("export", str(out), "--storage", storage)[0] == 0

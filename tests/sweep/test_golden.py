@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 from table_cases import nasty
 
+from sweep.selection import SELECTIONS
 from sweep.tables import render
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -43,6 +44,7 @@ def test_golden_tables():
         ("paper", "best_test/", "best_test/test_error"),
         ("validation", "", "validation_error"),
         ("best_validation", "best_validation/", "best_validation/validation_error"),
+        ("best_test", "best_test/", "best_test/test_error"),
     ],
 )
 def test_golden_numbers_in_plain_python(rule, prefix, criterion):
@@ -79,7 +81,7 @@ def test_golden_latex_compiles(tmp_path):
     """Where there is a compiler; its structure is tested everywhere."""
     compiler = next(filter(shutil.which, ("pdflatex", "lualatex", "xelatex", "tectonic")), None)
     sources = sorted((GOLDEN / "tables").glob("*.tex"))
-    assert len(sources) == 3
+    assert len(sources) == len(SELECTIONS)
     body = "\n".join(path.read_text(encoding="utf-8") for path in sources) + render(
         nasty(), "latex"
     )

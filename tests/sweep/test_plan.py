@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces.spec import Artifact, Cell, Measure, Metric, Selection, Stage
-from sweep.aggregate import SELECTIONS
+from sweep.aggregate import SELECTIONS, cells
 from sweep.plan import Plan, plan
 from sweep.record import Record, Run
 
@@ -232,6 +232,47 @@ def test_a_final_training_that_repeats_the_winner_is_not_counted_again() -> None
     assert found.stages[1].pending == 3
     assert [trial.seed for trial in found.expected] == [1, 2]
     assert found.size == 2 + 2 == planned(made, finished(made)).size
+
+
+def test_a_stage_waits_for_a_failed_trial_of_the_one_before() -> None:
+    """It may win once it is tried again: what started from the rest would have been for nothing."""
+    runs = [Run(t.trial_id, "done", {"test_error": 0.1}) for t in planned(staged()).trials]
+    runs[-1] = Run(runs[-1].trial_id, "failed")
+    record = Record.from_runs(runs)
+    waiting = planned(staged(), record)
+    assert (waiting.stages[1].trials, waiting.stages[1].pending) == ((), 4)
+    assert [trial.trial_id for trial in waiting.missing(record)] == [runs[-1].trial_id]
+    (sam,) = [cell for cell in cells(waiting, record) if cell.cell.key["method"] == "sam"]
+    assert sam.waits == "waits for stage baseline, 1 failed"
+    assert (sam.point, sam.metrics["test_error"].asked) == (None, 2)
+    assert cells(planned(staged()), EMPTY)[1].waits == "waits for stage baseline"
+
+
+def test_a_cell_names_the_first_stage_that_it_waits_for() -> None:
+    chain = staged().replace(
+        stages=(
+            *staged().stages,
+            Stage("last", {"method": "sam"}, seeds=2, after="sam", inherit=("method.rho",)),
+        )
+    )
+    runs = [Run(t.trial_id, "failed") for t in planned(chain).trials]
+    record = Record.from_runs(runs)
+    assert cells(planned(chain, record), record)[1].waits == "waits for stage baseline, 6 failed"
+
+
+def test_each_stage_counts_the_trials_that_no_earlier_one_has() -> None:
+    made = artifact(
+        ["sam"],
+        stages=(
+            Stage("tune", grid={"method.rho": (0.05, 0.1)}, seeds=1),
+            Stage("more", fields={"method.rho": 0.1}, seeds=3),
+            Stage("final", seeds=3, after="tune", inherit=("method.rho",)),
+        ),
+    )
+    found = planned(made)
+    assert [(len(s.trials), s.pending) for s in found.stages] == [(2, 0), (3, 0), (0, 3)]
+    assert [(len(s.trials), s.pending) for s in found.distinct] == [(2, 0), (2, 0), (0, 2)]
+    assert found.size == sum(stage.size for stage in found.distinct) == 6
 
 
 def test_a_stage_starts_from_the_winner_of_the_one_before() -> None:

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 from sweep_cases import TINY
 
+from search_spaces.spec import Cell, Stage
 from sweep import progress
 from sweep.aggregate import SELECTIONS
 from sweep.plan import Plan, plan
@@ -39,7 +40,7 @@ def test_the_bar_counts_done_running_and_left(planned: Plan, terminal: Callable[
     bar = progress.watcher()
     assert isinstance(bar, progress._Bar)
     first, second = planned.trials[:2]
-    bar.wave(planned, planned.trials, slots=2)
+    bar.wave(planned, planned.trials, slots=2, recorded=0)
     bar.running(first, 0, 2)
     bar.running(second, 0, 2)
     counts = bar._progress.tasks[0].fields["counts"]
@@ -57,7 +58,7 @@ def test_a_bar_ends_with_its_last_trial_and_bears_a_second_end(
     planned: Plan, terminal: Callable[[], str]
 ) -> None:
     bar = progress.watcher()
-    bar.wave(planned, planned.trials, slots=2)
+    bar.wave(planned, planned.trials, slots=2, recorded=0)
     for trial in planned.trials:
         bar.finished(trial, "diverged", None)
     assert bar._progress is None
@@ -65,9 +66,31 @@ def test_a_bar_ends_with_its_last_trial_and_bears_a_second_end(
     assert terminal().count("diverged") == 4
 
 
+def test_the_opening_counts_each_trial_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two rows of equal settings are two trials, not four; so are those that wait for a winner."""
+    twice = TINY.replace(
+        rows=("method", "row"),
+        cells=tuple(
+            Cell({"method": name, "row": row}, {"method": {"name": name}})
+            for name in ("erm", "sam")
+            for row in "ab"
+        ),
+        stages=(
+            Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.1, 0.2)}, seeds=1),
+            Stage("sam", {"method": "sam"}, after="erm", match=(), inherit=("optimizer.lr",)),
+        ),
+    )
+    found = plan(twice, "smoke", SELECTIONS["paper"], Record.from_runs([]))
+    progress.watcher().wave(found, found.trials[1:], slots=1, recorded=1)
+    assert capsys.readouterr().err == (
+        "test/tiny, preset smoke: 1 to run, 1 at once, 1 already recorded, "
+        "3 more once this stage has its winners\n"
+    )
+
+
 def test_a_pipe_gets_plain_lines(planned: Plan, capsys: pytest.CaptureFixture[str]) -> None:
     lines = progress.watcher()
-    lines.wave(planned, planned.trials, slots=2)
+    lines.wave(planned, planned.trials, slots=2, recorded=0)
     trial = planned.trials[0]
     lines.running(trial, 0, 2)
     lines.finished(trial, "done", done(trial.trial_id))

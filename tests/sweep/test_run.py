@@ -124,6 +124,29 @@ def test_stages_follow_each_other_in_one_command(tmp_path: Path, ray_address: st
     assert plan.missing(record) == []
 
 
+def test_a_stage_waits_until_a_failed_trial_has_been_tried_again(
+    tmp_path: Path, ray_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What started from the winner of the rest would be trained for nothing."""
+    data = ({"name": "digits"}, {"name": "cifar10"})
+    staged = TINY.replace(
+        stages=(
+            Stage("erm", {"method": "erm"}, grid={"data.source": data}, seeds=1),
+            Stage(
+                "sam", {"method": "sam"}, after="erm", match=(), inherit=("optimizer.lr",), seeds=1
+            ),
+        )
+    )
+    plan, record, witness = sweep(staged, tmp_path, ray_address)
+    assert witness.waves == [2]
+    assert sorted(record.status(t.trial_id) for t in plan.trials) == ["done", "failed"]
+    assert [stage.pending for stage in plan.stages] == [0, 1]
+    monkeypatch.setattr(Tracker, "outdated", lambda *_: 7)
+    _, _, again = sweep(staged, tmp_path, ray_address)
+    assert again.waves == [1]
+    assert again.sentences[0].startswith("7 recorded trials of test/tiny have a protocol older")
+
+
 def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(
     tmp_path: Path, ray_address: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -215,6 +216,40 @@ def test_a_criterion_that_no_trial_can_have_is_said_before_anything_runs(tmp_pat
             regression, "small", SELECTIONS["validation"], tracker, Settings(str(tmp_path)),
             Witness(), where={"method": "sam"}, proposals=1, at_once=1,
         )  # fmt: skip
+
+
+def test_nothing_is_proposed_beside_a_failed_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number would make the proposals others, and those trained meanwhile be for nothing."""
+    artifact = replace(TINY, stages=(Stage("train", grid={"optimizer.lr": (1e-4, 0.1)}, seeds=1),))
+    rule, witness = SELECTIONS["validation"], Witness()
+    made: dict[str, list[Artifact]] = {"failed": [], "done": []}
+
+    def ends_as(last: str) -> None:
+        def run(narrow: Artifact, *_: object, grow: Callable[..., Artifact | None]) -> None:
+            current: Artifact | None = narrow
+            while current is not None and len(made[last]) < 3:
+                found = planned(current)
+                runs = [Run(t.trial_id, "done", {"validation_error": 0.5}) for t in found.trials]
+                runs[1] = replace(runs[1], status=last)
+                record = Record.from_runs(runs)
+                current = grow(planned(current, record), record)
+                made[last] += [current] if current else []
+
+        monkeypatch.setattr("sweep.search.run", run)
+        search(
+            artifact, "smoke", rule, None, Settings(str(tmp_path)), witness,
+            where={"method": "sam"}, proposals=3, at_once=2,
+        )  # fmt: skip
+
+    ends_as("done")
+    assert [len(each.cells) for each in made["done"]] == [2, 4, 5]
+    assert witness.sentences == []
+    ends_as("failed")
+    assert [len(each.cells) for each in made["failed"]] == [2, 2]
+    assert made["failed"][-1].notes[-1].endswith("; 3 more wait for the trials that failed")
+    assert witness.sentences == ["3 further points wait for the trials that failed"]
 
 
 def test_a_search_runs_its_points_once_and_shows_them_best_first(
