@@ -46,6 +46,7 @@ CHOICES = [
     ("rmp", "reading"), ("bsam", "posterior"), ("infomcr", "phases"), ("infomcr", "statistics"),
     ("fa", "form"), ("fa", "distribution"), ("mixup", "per"), ("label_smoothing", "convention"),
     ("sam", "perturbation"), ("l2_sp", "scope"), ("nso", "sigma_schedule"),
+    ("asam", "scaled"),
 ]  # fmt: skip
 
 

@@ -99,30 +99,50 @@ class USAM(Ascent):
         torch._foreach_mul_(gradient, self.rho)
 
 
-@registry.register("asam")
+@registry.register("asam", added={"scaled": "all"})
 class ASAM(Ascent):
-    """e = rho · T² g / ‖T g‖₂ with T = |w| + eta, elementwise (Kwon et al. 2021, eq. 8).
+    """e = rho · T² g / ‖T g‖₂, T diagonal with |w| + eta (Kwon et al. 2021, eq. 8).
+
+    Two readings differ in T. The NSO authors' code, whose rows are in their tables, scales every
+    parameter and has no offset: the defaults. Kwon et al.'s own (github.com/SamsungLabs/ASAM,
+    asam.py) is ``scaled = "weight", eta = 0.01, rho = 0.5``: T is 1 for every tensor without
+    ``weight`` in its name, such as a bias.
 
     Args:
         rho: Adaptive radius ρ. The NSO authors use 0.1 for all but one data set.
-        eta: Offset η of T; 0 as in the NSO authors' code, which scales every parameter
-            (Kwon et al. use 0.01).
+        eta: Offset η of T; 0 as in the NSO authors' code.
+        scaled: Tensors that T scales: ``all``, or those with ``weight`` in their name
+            (biases are then climbed along g itself, as in SAM).
         perturbation: See `SAM`.
     """
 
     def __init__(
-        self, *, rho: NonNegative = 0.1, eta: NonNegative = 0.0, perturbation: Shared = "global"
+        self,
+        *,
+        rho: NonNegative = 0.1,
+        eta: NonNegative = 0.0,
+        scaled: Literal["all", "weight"] = "all",
+        perturbation: Shared = "global",
     ) -> None:
         super().__init__()
         self.rho = rho
         self.eta = eta
+        self.scaled = scaled
         self.perturbation = perturbation
+
+    def step(self, problem: Problem) -> Output:
+        names = (name for name, p in problem.model.named_parameters() if p.requires_grad)
+        self.named = ["weight" in name for name in names]
+        return super().step(problem)
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
         size = weights  # T is squared wherever it matters, so without eta its sign does not
         if self.eta:
             size = list(torch._foreach_abs(weights))
             torch._foreach_add_(size, self.eta)
+        if self.scaled == "weight":
+            one = weights[0].new_ones(())
+            size = [part if named else one for part, named in zip(size, self.named, strict=True)]
         torch._foreach_mul_(gradient, size)
         factor = self.rho / (global_norm(gradient) + TINY)
         torch._foreach_mul_(gradient, size)

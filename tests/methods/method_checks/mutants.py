@@ -181,7 +181,10 @@ MUTANTS: list[Mutant] = [
         ("list(torch._foreach_abs(weights))", "list(torch._foreach_mul(weights, 1.0))"),
         ("torch._foreach_add_(size, self.eta)", "pass"),
         ("torch._foreach_mul_(gradient, factor)", "torch._foreach_mul_(gradient, self.rho)"),
+        ("part if named else one", "part"),
+        ("part if named else one", "one"),
     ),
+    *of("asam", "sam:ASAM.step", ('"weight" in name', "p.dim() > 1")),
     *of(
         "sam usam asam", "sam:Ascent.step",
         ("at.move(ascent)", "pass"),

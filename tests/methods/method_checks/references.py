@@ -46,9 +46,24 @@ def usam(o, w, g, rho=0.01):
     return o.gradient(w + rho * o.gradient(w))
 
 
-def asam(o, w, g, rho=0.1, eta=0.0):
-    size, slope = w.abs() + eta, o.gradient(w)
-    return o.gradient(w + rho * size**2 * slope / (size * slope).norm())
+def asam(o, w, g, rho=0.1, eta=0.0, scaled="all"):
+    """With ``scaled = "weight"`` step by step as in asam.py of Kwon et al.'s release.
+
+    There t_w is |w| + eta of the tensors with "weight" in their name; the gradient of these
+    alone is multiplied by it, once before the norm of all tensors is taken and once after.
+    """
+    if scaled == "all":
+        size, slope = w.abs() + eta, o.gradient(w)
+        return o.gradient(w + rho * size**2 * slope / (size * slope).norm())
+    names = [name for name, _ in o.model.named_parameters()]
+    slopes, norms, moved = o.split(o.gradient(w)), [], []
+    for name, slope, part in zip(names, slopes, o.split(w), strict=True):
+        norms.append((slope * (part.abs() + eta) if "weight" in name else slope).norm())
+    norm = sum(n**2 for n in norms) ** 0.5 + 1e-16
+    for name, slope, part in zip(names, slopes, o.split(w), strict=True):
+        eps = slope * (part.abs() + eta) ** 2 if "weight" in name else slope
+        moved.append(part + eps * (rho / norm))
+    return o.gradient(torch.cat(moved))
 
 
 def rsam(o, w, g, rho=0.05, sigma=0.01, lam=1.0, code_faithful=False):
@@ -226,7 +241,12 @@ OPTIONS: dict[str, list[dict]] = {
     "erm": [{}],
     "sam": [{}, {"rho": 0.3}],
     "usam": [{}, {"rho": 0.4}],
-    "asam": [{}, {"rho": 0.5, "eta": 0.05}],
+    "asam": [
+        {},
+        {"rho": 0.5, "eta": 0.05},
+        {"rho": 0.5, "eta": 0.01, "scaled": "weight"},
+        {"rho": 0.5, "scaled": "weight"},
+    ],
     "rsam": [
         {},
         {"rho": 0.3, "sigma": 0.2},
