@@ -97,6 +97,11 @@ class Registry(Generic[Part]):
         except ValidationError as error:
             raise ValueError(explain(error, f"{self.kind} {name!r}")) from None
 
+    def added(self, part: Part) -> Mapping[str, Any]:
+        """``added`` of `register`, where ``part`` is registered; else nothing."""
+        names = [name for name, known in self._parts.items() if known is part]
+        return self._added[names[0]] if names else {}
+
     def naming(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """The resolved ``options`` that enter a trial's name: see ``added`` in `register`."""
         added = self._added[name]

@@ -39,6 +39,7 @@ COUNTS: list[tuple[str, dict[str, Any], int, int | None]] = [
     ("mlp", {"num_classes": 100}, 812_388, 4),
     ("mlp", {"widths": (128,), "input_shape": (1, 28, 28)}, 784 * 128 + 128 + 1290, 4),
     ("mlp", {"widths": (512, 256), "num_classes": 100}, 1_730_404, 6),
+    ("mlp", {"num_classes": 5, "input_shape": (10,), "outputs": 100}, 2816 + 25_700, 4),
     ("factorization", {"num_classes": 1, "input_shape": (100, 100)}, 10_000, 1),
 ]
 

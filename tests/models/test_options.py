@@ -89,6 +89,12 @@ def test_mlp_starts_as_in_fas_code() -> None:
     assert bias.any()
 
 
+def test_fewer_outputs_than_classes_are_refused() -> None:
+    assert models.build("mlp", 5, (10,), outputs=5)(torch.ones(2, 10)).shape == (2, 5)
+    with pytest.raises(ValueError, match="outputs = 4, but the data have 5 classes"):
+        models.build("mlp", 5, (10,), outputs=4)
+
+
 def test_factorization_starts_standard_normal() -> None:
     (weight,) = models.build("factorization", 1, (100, 100)).parameters()
     assert abs(float(weight.detach().std()) - 1) < 5 / math.sqrt(2 * 10_000)
@@ -125,3 +131,12 @@ def test_a_variant_of_unknown_option_is_refused() -> None:
 def test_configuration_files_give_lists() -> None:
     model = models.build("vgg_tiny", stages=[[3], [5]], hidden=[], input_shape=(1, 8, 8))
     assert [p.shape[0] for p in model.parameters() if p.dim() == 4] == [3, 5]
+
+
+def test_an_option_that_came_later_came_so_to_the_variants() -> None:
+    """With the value of before it is in no trial's name, of a network or of its variants."""
+    for name in ("mlp", "mlp_tiny"):
+        options = models.registry.resolve(name, {})
+        assert options["outputs"] is None
+        assert "outputs" not in models.registry.naming(name, options)
+        assert models.registry.naming(name, {**options, "outputs": 100})["outputs"] == 100

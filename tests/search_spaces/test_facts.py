@@ -155,6 +155,20 @@ def test_fa_prints_the_same_row_for_both_data_sets() -> None:
             ]
 
 
+def test_fa_runs_the_network_that_made_the_table() -> None:
+    """100 units whatever the classes, and Tr(H^2) on the 37 batches of an epoch, in batches."""
+    (model,) = facts("fa")["models"]
+    assert "Linear(256, 100)" in model["build"]
+    artifact = search_spaces.find("fa/figure1")
+    for cell in artifact.cells:
+        classes = {"CIFAR-100": 100, "OpenML 159": 5}[cell.key["dataset"]]
+        assert cell.fields["model"].get("outputs", classes) == 100
+    assert "37 batches per epoch" in facts("fa")["protocol"]["batches"]
+    (curvature,) = artifact.measures
+    assert curvature.options["per_batch"]
+    assert (curvature.samples, curvature.batch_size) == (37 * 64, 64)
+
+
 def test_claims_carry_their_numbers() -> None:
     (cost,) = fact("amp/claim_cost")["cells"]
     cells = {c.key["method"]: c for c in search_spaces.find("amp/claim_cost").cells}

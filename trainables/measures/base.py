@@ -11,6 +11,7 @@ command line: by name, guarded, with a flat dictionary of floats as the result.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,14 @@ class Estimate:
         samples = samples.detach().double()
         error = samples.std(correction=1) / len(samples) ** 0.5 if len(samples) > 1 else torch.nan
         return cls(float(samples.mean()), float(error))
+
+    @classmethod
+    def mean(cls, parts: Sequence[Estimate]) -> Estimate:
+        """The plain mean of independent estimates; their errors add in squares."""
+        return cls(
+            math.fsum(part.value for part in parts) / len(parts),
+            math.hypot(*(part.std_error for part in parts)) / len(parts),
+        )
 
 
 Result = float | Estimate | Mapping[str, float | Estimate]

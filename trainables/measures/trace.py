@@ -77,10 +77,20 @@ def hessian_trace_of_square(
     num_samples: Count = 100,
     parameters: Which = "all",
     probes: Probe = "rademacher",
+    per_batch: bool = False,
 ) -> Estimate:
-    """Tr(H²) = ‖H‖_F² (what FA penalises, InfoMCR's "Frobenius norm"): mean of ‖Hv‖²."""
-    operator = HessianOperator(model, loss_fn, batches, parameters)
-    return Estimate.of(probe(operator, num_samples, generator, probes).squares)
+    """Tr(H²) = ‖H‖_F² (what FA penalises, InfoMCR's "Frobenius norm"): mean of ‖Hv‖².
+
+    ``per_batch``: the plain mean over the batches of Tr(H_b²), H_b the Hessian of batch b's mean
+    loss, each with ``num_samples`` probes of its own, as FA's code averages it. That is more than
+    Tr(H²) of all samples together, since the squares of the batches' noise do not cancel.
+    """
+    parts = [[batch] for batch in batches] if per_batch else [batches]
+    estimates = [
+        Estimate.of(probe(operator, num_samples, generator, probes).squares)
+        for operator in (HessianOperator(model, loss_fn, part, parameters) for part in parts)
+    ]
+    return Estimate.mean(estimates)
 
 
 @registry.register("hessian_frobenius")

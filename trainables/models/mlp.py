@@ -13,7 +13,7 @@ from trainables.models.variants import register_variant
 from trainables.registry import Count, Fraction
 
 
-@registry.register("mlp")
+@registry.register("mlp", added={"outputs": None})
 def mlp(
     *,
     num_classes: int,
@@ -21,6 +21,7 @@ def mlp(
     widths: tuple[Count, ...] = (256,),
     dropout: Fraction = 0.0,
     init: Literal["he", "torch"] = "he",
+    outputs: Count | None = None,
 ) -> nn.Sequential:
     """Flatten, then Linear-ReLU(-Dropout) for each of ``widths``, then Linear.
 
@@ -29,7 +30,19 @@ def mlp(
     812,388 parameters on CIFAR-100. NSO's on MNIST is ``widths=(128,)``, with a log-softmax on
     top that changes nothing under cross-entropy and is left out. ``init="torch"`` keeps torch's
     own initialisation; ``widths=()`` is a linear classifier.
+
+    ``outputs`` is the width of the last layer where it is not one unit a class: FA's code has 100
+    for the five classes of its table, and the units that no label names are driven down by the
+    softmax alone.
+
+    Raises:
+        ValueError: if there are fewer ``outputs`` than classes.
     """
+    if outputs is not None and outputs < num_classes:
+        raise ValueError(
+            f"outputs = {outputs}, but the data have {num_classes} classes; "
+            "give as many or more, or None"
+        )
     layers: list[nn.Module] = [nn.Flatten()]
     features = math.prod(input_shape)
     for width in widths:
@@ -37,7 +50,7 @@ def mlp(
         if dropout:
             layers.append(nn.Dropout(dropout))
         features = width
-    layers.append(nn.Linear(features, num_classes))
+    layers.append(nn.Linear(features, outputs or num_classes))
     model = nn.Sequential(*layers)
     if init == "he":
         for layer in model:

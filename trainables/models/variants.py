@@ -18,6 +18,7 @@ def register_variant(
     """Enrol ``network`` as ``name`` too: same options, other ``defaults``, its own ``doc``.
 
     Parameters of ``network`` that are not keyword-only are no options: their values are fixed here.
+    Options that ``network`` got later (`Registry.register`) came to its variants as late.
 
     Raises:
         TypeError: when ``defaults`` names something ``network`` does not take.
@@ -38,4 +39,4 @@ def register_variant(
     build.__signature__ = signature.replace(parameters=changed)  # type: ignore[attr-defined]
     build.__name__ = build.__qualname__ = name
     build.__doc__ = doc
-    return registry.register(name)(build)
+    return registry.register(name, registry.added(network))(build)

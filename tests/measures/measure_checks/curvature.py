@@ -209,6 +209,26 @@ def hutchinson_finds_the_trace():
         close(2 * root.value * root.std_error, got.std_error)
 
 
+def squares_of_every_batch_are_averaged():
+    """With probes of its own for each, drawn in order; the sum of squares does not cancel noise."""
+    model, x, y = network("mlp")
+    batches = uneven(x, y)
+    options = {"num_samples": 400, "probes": "normal"}
+    got = hessian_trace_of_square(
+        model, cross_entropy, batches, per_batch=True, generator=generator(3), **options
+    )
+    g = generator(3)
+    each = [
+        probe(HessianOperator(model, cross_entropy, [batch]), 400, g, "normal").squares
+        for batch in batches
+    ]
+    close(got.value, sum(s.mean() for s in each) / 2)
+    close(got.std_error, sum(s.var() / 400 for s in each) ** 0.5 / 2)
+    exact = [dense_hessian(model, cross_entropy, *batch).square().sum() for batch in batches]
+    assert abs(got.value - sum(exact) / 2) < Z * got.std_error
+    assert sum(exact) / 2 > dense_hessian(model, cross_entropy, x, y).square().sum()
+
+
 def hutchinson_is_exact_on_diagonals():
     model, loss, batches = quadratic([3.0, -1.0, 0.5])
     got = hessian_trace(model, loss, batches, num_samples=7)

@@ -133,6 +133,24 @@ MUTANTS = [
         ("probes).forms)", "probes).squares)", "curvature.hutchinson_is_exact_on_diagonals"),
         ("square.value**0.5", "square.value", "curvature.hutchinson_is_exact_on_diagonals"),
         ("/ (2 * root)", "/ root", "curvature.hutchinson_finds_the_trace"),
+        (
+            "[[batch] for batch in batches] if per_batch else [batches]",
+            "[batches]",
+            "curvature.squares_of_every_batch_are_averaged",
+        ),
+    ),
+    *of(
+        "base",
+        (
+            "part.std_error for part in parts)) / len(parts)",
+            "part.std_error for part in parts)) / len(parts) ** 0.5",
+            "curvature.squares_of_every_batch_are_averaged",
+        ),
+        (
+            "math.fsum(part.value for part in parts) / len(parts)",
+            "parts[0].value",
+            "curvature.squares_of_every_batch_are_averaged",
+        ),
     ),
     *of(
         "spectrum",
