@@ -49,8 +49,11 @@ COLUMNS1 = [(model, reg) for model in NETWORKS for reg in METHODS]
 NOT_RUN = ("CIFAR-100", "ResNet-20")  # "too limited for CIFAR-100"
 
 
+CNN_STANDS_IN = "a CNN of our own is run; the paper's is in its Appendix E, which is lost"
+
+
 def _cell(dataset: str, model: str, reg: str, **reported: Reported) -> Cell:
-    return Cell(
+    made = Cell(
         key={"dataset": dataset, "model": model, "reg": reg},
         fields={
             **NETWORKS[model],
@@ -59,6 +62,7 @@ def _cell(dataset: str, model: str, reg: str, **reported: Reported) -> Cell:
         },
         reported=reported,
     )
+    return made.stand_in(CNN_STANDS_IN) if model == "CNN" else made
 
 
 TABLE1 = Artifact(
@@ -66,6 +70,7 @@ TABLE1 = Artifact(
     title="Test error on CIFAR-10 and CIFAR-100 with and without the regulariser",
     rows=("dataset",),
     columns=("model", "reg"),
+    competing="reg",
     metrics=(ERROR,),
     base=BASE,
     cells=tuple(

@@ -27,6 +27,7 @@ from search_spaces.nso_protocol import (
     cell,
     choices,
     common,
+    printed,
     stages,
 )
 from search_spaces.printed import rows
@@ -69,7 +70,7 @@ def _table2() -> list[Cell]:
             rule["distribution"] = DISTRIBUTIONS[noise]
         for dataset, train, test in zip(DATASETS2, numbers[::2], numbers[1::2], strict=True):
             made = cell(method, dataset, {"noise": noise}, method=rule)
-            cells.append(replace(made, reported={"train_error": train, "test_error": test}))
+            cells.append(printed(made, {"train_error": train, "test_error": test}))
     return cells
 
 
@@ -126,19 +127,22 @@ LIKELY_SLIP = "printed so, but above every other method and against the text: li
 Block = dict[str, list[Reported]]
 
 
-def _block(text: str) -> Block:
-    return {method: numbers for (method,), numbers in rows(text, n=RUNS)}
+def _block(text: str, n: int | None = RUNS) -> Block:
+    return {method: numbers for (method,), numbers in rows(text, n=n)}
+
+
+def _hessian_block(text: str) -> Block:
+    """Traces or eigenvalues: their ± is not over runs (`HESSIAN_CHOICES`)."""
+    return _block(text, n=None)
 
 
 def _by_dataset(**blocks: Block) -> list[Cell]:
     """A cell for each method and data set, with what the blocks (metric -> lines) print of it."""
     methods = dict.fromkeys(method for block in blocks.values() for method in block)
     return [
-        replace(
+        printed(
             cell(method, dataset),
-            reported={
-                name: block[method][index] for name, block in blocks.items() if method in block
-            },
+            {name: block[method][index] for name, block in blocks.items() if method in block},
         )
         for method in methods
         for index, dataset in enumerate(DATASETS)
@@ -146,7 +150,7 @@ def _by_dataset(**blocks: Block) -> list[Cell]:
 
 
 def _table3() -> tuple[Cell, ...]:
-    cells = _by_dataset(nso_code_trace=_block(TRACES3), test_error=_block(ACCURACIES3))
+    cells = _by_dataset(nso_code_trace=_hessian_block(TRACES3), test_error=_block(ACCURACIES3))
     slip = next(c for c in cells if c.key == {"method": "SGD", "dataset": "Caltech-256"})
     number = replace(slip.reported["test_error"], comparable=False, note=LIKELY_SLIP)
     corrected = replace(slip, reported={**slip.reported, "test_error": number})
@@ -189,11 +193,11 @@ VALIDATION_ACCURACY = replace(ACCURACY, name="validation_error", label="validati
 
 
 def _table4() -> list[Cell]:
-    traces, accuracies = _block(TRACES4), _block(ACCURACIES4)
+    traces, accuracies = _hessian_block(TRACES4), _block(ACCURACIES4)
     return [
-        replace(
+        printed(
             cell(method, "Indoor", {"rho": str(radius)}, method={**METHODS[method], "rho": radius}),
-            reported={
+            {
                 TRACE.key: traces[method][index],
                 "validation_error": accuracies[method][index],
             },
@@ -319,8 +323,8 @@ TABLE6 = Artifact(
     base=BASE,
     cells=tuple(
         _by_dataset(
-            nso_code_lambda1=_block(LAMBDAS6),
-            nso_code_trace=_block(TRACES6),
+            nso_code_lambda1=_hessian_block(LAMBDAS6),
+            nso_code_trace=_hessian_block(TRACES6),
             test_error=_block(ACCURACIES6),
         )
     ),

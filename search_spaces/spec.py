@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from dataclasses import field as dataclass_field
 from dataclasses import replace as dataclass_replace
+from functools import reduce
 from itertools import product
 from math import prod
+from operator import or_
 from typing import Any, Literal
 
 from trainables.config import Request as Measure
@@ -26,8 +29,9 @@ Epoch = Literal["last", "best_test", "best_validation"]
 class Reported:
     """A printed number: mean ± std over ``n`` runs, in its `Metric`'s unit. None: not printed.
 
-    ``comparable`` is False where the printed number measures something else than what is
-    measured here (``note`` says what): it is shown, and left out of every comparison.
+    ``comparable`` is False where the printed number is of something else than what is run or
+    measured here (``note`` says what): it is shown, and left out of every comparison. See
+    `Cell.stand_in`. ``n`` is None where it is not known, or ``std`` is no spread over runs.
     """
 
     mean: float | None
@@ -96,6 +100,30 @@ class Cell:
     equal_gradients: bool = False
     hidden: bool = False
 
+    def stand_in(self, why: str) -> Cell:
+        """This cell where what is run stands in for what was printed: its numbers are shown only.
+
+        ``why`` joins the notes that they have.
+        """
+        reported = {
+            name: dataclass_replace(
+                number, comparable=False, note="; ".join(filter(None, (number.note, why)))
+            )
+            for name, number in self.reported.items()
+        }
+        return dataclass_replace(self, reported=reported)
+
+
+@dataclass(frozen=True)
+class Override:
+    """Fields of the cells whose key has the entries ``where``."""
+
+    where: Mapping[str, str]
+    fields: Fields
+
+    def covers(self, cell: Cell) -> bool:
+        return self.where.items() <= cell.key.items()
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -154,12 +182,20 @@ class Selection:
 
 @dataclass(frozen=True)
 class Choice:
-    """An ambiguity of the paper and the reading taken here (``field`` names the option, if any)."""
+    """An ambiguity of the paper and the reading taken here.
+
+    Attributes:
+        field: The option that it is about, if any: a dotted field of a trial (``method.rho``),
+            an option of a measure (``measure.half``) or of the command line (``--selection``).
+        others: Other values of ``field`` that can be chosen (`Artifact.read`), each with what it
+            changes.
+    """
 
     what: str
     reading: str
     why: str
     field: str = ""
+    others: Mapping[str, tuple[Override, ...]] = dataclass_field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -187,6 +223,8 @@ class Artifact:
             NAME. Each metric is a y.
         panels: For a figure: key labels with a panel a value; the labels left over are the series.
         metrics_down: Metrics are the outermost rows, not the innermost columns.
+        competing: The key label whose entries compete for bold and in directions; empty: the
+            method, or the innermost of ``rows`` where there is none.
         blocked: Why it cannot run yet, and what it needs; empty if it can.
         notes: What a preset shrank; shown in the header.
         presets: The artifact's own presets, by the name of the one each replaces.
@@ -210,6 +248,7 @@ class Artifact:
     x: str = ""
     panels: tuple[str, ...] = ()
     metrics_down: bool = False
+    competing: str = ""
     blocked: str = ""
     notes: tuple[str, ...] = ()
     presets: Mapping[str, Preset] = field(default_factory=dict)
@@ -220,6 +259,41 @@ class Artifact:
 
     def replace(self, **changes: Any) -> Artifact:
         return dataclass_replace(self, **changes)
+
+    def read(self, option: str, value: str) -> Artifact:
+        """This artifact in another of the readings that its choices name (`Choice.others`).
+
+        A stage takes over from its winner what the reading leaves open.
+
+        Raises:
+            ValueError: naming the readings that there are.
+        """
+        choice = next((c for c in self.choices if c.field == option and value in c.others), None)
+        if choice is None:
+            known = (f"{c.field} = {other}" for c in self.choices for other in c.others)
+            raise ValueError(
+                f"{self.id} has no reading {option} = {value}; it has: {', '.join(known) or 'none'}"
+            )
+        overrides = choice.others[value]
+
+        def changed(cell: Cell) -> Cell:
+            fields = [o.fields for o in overrides if o.covers(cell)]
+            return dataclass_replace(cell, fields=reduce(or_, map(dict, fields), dict(cell.fields)))
+
+        def freed(stage: Stage) -> Stage:
+            covered = [c for c in self.cells if stage.covers(c)]
+            fixed = {name for o in overrides if any(map(o.covers, covered)) for name in o.fields}
+            return dataclass_replace(
+                stage, inherit=tuple(name for name in stage.inherit if name not in fixed)
+            )
+
+        taken = dataclass_replace(choice, reading=f"{option} = {value}", others={})
+        return self.replace(
+            cells=tuple(map(changed, self.cells)),
+            stages=tuple(map(freed, self.stages)),
+            choices=tuple(taken if c is choice else c for c in self.choices),
+            notes=(*self.notes, f"reading: {option} = {value}"),
+        )
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)

@@ -59,7 +59,7 @@ _COLUMNS = (
     "name", "mean", "std", "n", "asked", "diverged", "failed", "running", "missing", "undefined",
     "searched", "points", "difference", "half_width", "inside", "bold",
     "reported_mean", "reported_std", "reported_n", "reported_note", "point", "trial_ids",
-    "waits",
+    "waits", "reported_comparable",
 )  # fmt: skip
 
 
@@ -73,6 +73,7 @@ def _line(
         "reported_std": reported.std if reported else None,
         "reported_n": reported.n if reported else None,
         "reported_note": reported.note if reported else "",
+        "reported_comparable": reported.comparable if reported else None,
         "point": json_module.dumps(dict(result.point)) if result.point else "",
         "trial_ids": " ".join(result.trial_ids),
     }

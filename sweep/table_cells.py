@@ -1,7 +1,8 @@
 """The numbers of a table in their columns' units, compared with the printed ones and each other.
 
 Bold, and the count of directions, compare the cells of a *group*: those that differ in nothing
-but the method, or, in an artifact without methods, in nothing but the innermost row label.
+but the method, or, in an artifact without methods, in nothing but the innermost row label or the
+one that it names (`competing_label`).
 """
 
 from __future__ import annotations
@@ -168,7 +169,9 @@ def _groups(cells: Sequence[TableCell], artifact: Artifact) -> dict[Any, list[in
 
 
 def competing_label(artifact: Artifact) -> str:
-    """The label whose values compete for bold."""
+    """The label whose values compete for bold (`Artifact.competing`)."""
+    if artifact.competing:
+        return artifact.competing
     labels = {label for cell in artifact.cells for label in cell.key} | set(artifact.every)
     return "method" if "method" in labels or not artifact.rows else artifact.rows[-1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from sweep.table_cells import TableCell
@@ -67,6 +68,7 @@ def header(table: Table) -> list[tuple[str, str]]:
         ("held out", table.held_out),
         ("shrunk", "; ".join(table.notes)),
         ("comparison", comparison(table)),
+        ("not compared", not_compared(table)),
         ("directions", table.directions),
     ]
     return [(what, text) for what, text in lines if text]
@@ -85,6 +87,16 @@ def comparison(table: Table) -> str:
         "data and network differ from the paper's: printed numbers are shown beside, and only "
         "directions (which is better) can be compared, not numbers"
     )
+
+
+def not_compared(table: Table) -> str:
+    """How many printed numbers are only shown, each kind with the mark of its footnote."""
+    shown = [c for _, _, c in table.cells if c.reported is not None]
+    apart = Counter(c.mark for c in shown if c.reported is not None and not c.reported.comparable)
+    if not apart:
+        return ""
+    marks = ", ".join(f"{count} with [{mark}]" for mark, count in apart.items())
+    return f"{apart.total()} of the {len(shown)} printed numbers, shown only: {marks}"
 
 
 def footer(table: Table) -> list[tuple[str, str]]:
@@ -137,6 +149,7 @@ __all__ = [
     "group_starts",
     "header",
     "measured",
+    "not_compared",
     "number",
     "printed",
     "row_names",
