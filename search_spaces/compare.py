@@ -64,7 +64,7 @@ METHODS = Artifact(
     choices=(
         Choice(
             what="hyper-parameters of each method",
-            reading="the registered defaults, which are the papers'",
+            reading="the registered defaults, each with its source beside it",
             why="no method is tuned on this data, so none has an advantage by search",
         ),
         Choice(

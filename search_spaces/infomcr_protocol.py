@@ -83,7 +83,7 @@ CIFAR_CHOICES = (
 )
 METRIC_CHOICES = (
     Choice("T and N'", "100 and 100", "the code's; Appendix D is lost"),
-    Choice("BatchNorm in gamma-hat", "eval mode", "per-sample gradients need it", "measure"),
+    Choice("BatchNorm in gamma-hat", "eval mode", "per-sample gradients need it"),
 )
 TRAINING_CHOICES = (
     Choice("weight decay", "each network's own paper", "the code's covers some weights only"),

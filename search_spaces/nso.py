@@ -89,7 +89,7 @@ TABLE2 = Artifact(
         Choice(
             "Binomial noise",
             "the code's: Binomial(4, 1/2), mean 2 sigma, not centred",
-            "the rows' collapse comes from it; the method asks for mean zero",
+            "code, so the printed rows have it; the method asks for mean zero",
             "method.distribution",
         ),
         Choice(

@@ -30,7 +30,7 @@ RESNET20 = {"name": "resnet20"}
 
 SMALL = Preset(
     "small",
-    "CIFAR-10 (50,000 images), networks of a few hundred thousand parameters, thinned grids",
+    "CIFAR-10, networks of less than a million parameters, thinned grids",
     fields={"epochs": 6, "batch_size": 256},
     substitute={
         **CARRIED,
