@@ -136,3 +136,18 @@ def test_an_option_added_later_leaves_the_name_as_it_was(monkeypatch: pytest.Mon
     other = same.replace(**{"method.rho": 0.2, "optimizer.nesterov": True})
     assert json.loads(other.canonical)["method"]["rho"] == 0.2
     assert json.loads(other.canonical)["optimizer"]["nesterov"] is True
+
+
+LATER = [
+    ("method", "asam", "scaled"),
+    ("model", "mlp", "outputs"),
+    ("model", "mlp_tiny", "outputs"),
+]
+"""Options that came after trials were recorded."""
+
+
+@pytest.mark.parametrize(("kind", "part", "option"), LATER)
+def test_a_later_option_is_in_no_older_trials_name(kind: str, part: str, option: str) -> None:
+    config = TrialConfig(**{kind: part})
+    assert option in getattr(config, kind).options
+    assert option not in json.loads(config.canonical)[kind]

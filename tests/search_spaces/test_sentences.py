@@ -56,9 +56,9 @@ def exists(path: str, configs: list[dict[str, Any]], requests: tuple[Measure, ..
         return any(not rest or rest in known for known in options)
 
     def leads(at: Any, steps: list[str]) -> bool:
-        return not steps or (
-            isinstance(at, dict) and steps[0] in at and leads(at[steps[0]], steps[1:])
-        )
+        if not steps:
+            return True
+        return isinstance(at, dict) and steps[0] in at and leads(at[steps[0]], steps[1:])
 
     return any(leads(config, path.split(".")) for config in configs)
 
