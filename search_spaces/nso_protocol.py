@@ -191,7 +191,7 @@ TRAINING_CHOICES = (
     Choice(
         "the common settings that were chosen",
         "searched once, for SGD on Indoor",
-        "their values are lost; 486 points for each data set and method would be 14,580 runs for Table 3",
+        "their values are lost; 486 points for each data set and method of Table 3 are 14,580 runs",
     ),
     Choice("learning-rate drop", "/ 10 after each third", "code: every 10 of 30 epochs"),
     Choice("augmentation", "none", "section 3.1.4 treats it as an addition", "data.augmentation"),
