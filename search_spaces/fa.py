@@ -140,8 +140,8 @@ FIGURE1 = Artifact(
             "curvature's average",
             "over epochs; at each one's end over all batches of 64, with 3 probes of its own each",
             "code: over all batches too, but each after its own update, with the step's own probes;"
-            " on a similar stream the two means differ by at most 2 %, one batch and one set of"
-            " probes by up to 45 %",
+            " in ten epochs on a similar stream the two means differed by at most 2 %, one batch"
+            " and one set of probes by up to 45 %",
             "measure.per_batch",
         ),
         Choice("runs", "5 seeds, one split", "the code has 1, and 600 images are noisy"),
