@@ -18,6 +18,7 @@ import typer.main
 import search_spaces
 from search_spaces import presets
 from search_spaces.spec import Artifact, Measure
+from sweep.aggregate import SELECTIONS
 from sweep.cli import app
 from sweep.plan import every_cell
 from trainables import measures, methods, models
@@ -99,7 +100,8 @@ def test_the_names_in_sentences_exist(artifact: Artifact) -> None:
 
 
 def registered(name: str) -> bool:
-    return any(name in registry.names() for registry in REGISTRIES)
+    """As a part or as a selection rule."""
+    return name in SELECTIONS or any(name in registry.names() for registry in REGISTRIES)
 
 
 def test_the_summaries_of_presets_name_what_exists() -> None:
