@@ -33,7 +33,6 @@ BASE: dict[str, Any] = {
     "model": {"name": "mlp", "widths": (256,)},
     "optimizer.name": "adam",
     "optimizer.lr": 0.001,
-    "optimizer.momentum": 0.0,
     "optimizer.weight_decay": 0.0,
     "schedule.name": "constant",
     "epochs": EPOCHS,

@@ -112,6 +112,11 @@ class Method:
         """`cost` of the rule alone."""
         return 1.0
 
+    @property
+    def passes(self) -> float:
+        """Forward passes in training mode of the coming step: those that can move statistics."""
+        return self.evaluations
+
     def begin(self, model: nn.Module) -> None:
         """Once, before training."""
         for regularizer in self.regularizers:

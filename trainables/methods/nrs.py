@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -13,11 +13,29 @@ from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem, portions
 from trainables.methods.weights import global_norm
+from trainables.needs import DROPOUT, SEVERAL_IMAGES, SEVERAL_TENSORS, VECTORS, Needs, OfTrial
 from trainables.registry import Count, NonNegative
 
-Scale = Literal["relative", "relative_per_tensor", "unit_then_scale", "literal", "gaussian_literal"]
-Ball = Literal["uniform_in_ball", "on_sphere", "gaussian", "per_coordinate_uniform"]
-Perturbed = Literal["all", "weights"]
+Scale = Annotated[
+    Literal["relative", "relative_per_tensor", "unit_then_scale", "literal", "gaussian_literal"],
+    OfTrial(
+        SEVERAL_TENSORS.words,
+        lambda o, trial: o.scale != "relative_per_tensor" or SEVERAL_TENSORS.met(o, trial),
+    ),
+]
+Ball = Annotated[
+    Literal["uniform_in_ball", "on_sphere", "gaussian", "per_coordinate_uniform"],
+    Needs(
+        "scale = 'literal', or 'per_coordinate_uniform' and a scale that divides by the draw's "
+        "norm, which leaves its direction alone",
+        lambda o: (
+            o.scale == "literal"
+            or (o.ball == "per_coordinate_uniform" and o.scale != "gaussian_literal")
+        ),
+    ),
+]
+Perturbed = Annotated[Literal["all", "weights"], VECTORS]
+Devices = Annotated[Count, SEVERAL_IMAGES]
 
 _EXACT = ("unit_then_scale",)  # the only scale at which delta does not depend on the weights
 
@@ -51,6 +69,10 @@ class Neighborhood(Method):
     ball: Ball
     perturb: Perturbed
     num_devices: int
+
+    @property
+    def passes(self) -> float:
+        return self.evaluations * self.num_devices
 
     def parts(
         self, problem: Problem
@@ -121,7 +143,7 @@ class RPR(Neighborhood):
         scale: Scale = "relative",
         ball: Ball = "uniform_in_ball",
         perturb: Perturbed = "all",
-        num_devices: Count = 1,
+        num_devices: Devices = 1,
     ) -> None:
         super().__init__()
         self.epsilon = epsilon
@@ -177,9 +199,9 @@ class NRS(Neighborhood):
         scale: Scale = "relative",
         ball: Ball = "uniform_in_ball",
         perturb: Perturbed = "all",
-        num_devices: Count = 1,
+        num_devices: Devices = 1,
         loss: Literal["as_printed", "averaged", "detached_target"] = "as_printed",
-        dropout: Literal["same", "independent"] = "same",
+        dropout: Annotated[Literal["same", "independent"], DROPOUT] = "same",
     ) -> None:
         super().__init__()
         self.epsilon = epsilon
