@@ -118,12 +118,13 @@ class Optimizer(_Frozen):
     clip_norm: Positive | None = None
 
 
-TIME = OfTrial(
-    "epochs beyond schedule.warmup_epochs, and for 'plateau' beyond schedule.patience + 2",
-    lambda schedule, trial: (
-        trial.epochs > schedule.warmup_epochs
-        and (schedule.name != "plateau" or len(schedule.levels(trial.epochs)) > 1)
-    ),
+AFTER_WARMUP = OfTrial(
+    "more epochs than schedule.warmup_epochs",
+    lambda schedule, trial: trial.epochs > schedule.warmup_epochs,
+)
+PLATEAU_ENDS = OfTrial(
+    "more epochs than schedule.patience + 2: a plateau cannot end sooner",
+    lambda schedule, trial: schedule.name != "plateau" or len(schedule.levels(trial.epochs)) > 1,
 )
 REACHED = OfTrial(
     "a milestone before the end of the training (epochs)",
@@ -142,7 +143,9 @@ class Schedule(_Frozen):
     ``warmup_epochs`` rise linearly from 0.
     """
 
-    name: Annotated[Literal["constant", "cosine", "step", "plateau"], TIME] = "cosine"
+    name: Annotated[
+        Literal["constant", "cosine", "step", "plateau"], AFTER_WARMUP, PLATEAU_ENDS
+    ] = "cosine"
     warmup_epochs: NonNegative = 0.0
     milestones: Annotated[tuple[Positive, ...], given(name="step"), REACHED] = ()
     gamma: Annotated[Positive, given(name=("step", "plateau"))] = 0.1

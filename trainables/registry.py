@@ -126,10 +126,10 @@ class Registry(Generic[Part]):
         if need is None and not declared(schema, OfTrial):
             return []
         values = schema.model_construct(**options)
-        clauses = idle(schema, values, trial)
+        clauses = [f"{self.kind} {name!r}: {clause}" for clause in idle(schema, values, trial)]
         if need is not None and not need.met(values, trial):
-            clauses.insert(0, f"it would have no effect: it needs {need.words}")
-        return [f"{self.kind} {name!r}: {clause}" for clause in clauses]
+            clauses.append(f"{self.kind} {name!r} would have no effect: it needs {need.words}")
+        return clauses
 
     def naming(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """The resolved ``options`` that enter a trial's name: see ``added`` in `register`."""
