@@ -99,7 +99,7 @@ def test_decay_weights_spares_biases(name: str) -> None:
 
 
 def test_bad_combinations_are_refused_in_words() -> None:
-    with pytest.raises(ValueError, match="nesterov = True .* needs name = 'sgd' and"):
+    with pytest.raises(ValueError, match=r"nesterov = True .* needs name = 'sgd' and"):
         Optimizer(name="adam", nesterov=True)
     with pytest.raises(ValueError, match="name = 'step' needs milestones"):
         Schedule(name="step")

@@ -159,7 +159,9 @@ class Schedule(_Frozen):
         return self
 
     def drops(self, epoch: float, epochs: int) -> int:
-        """How many of the milestones ``epoch`` (of ``epochs``) has reached."""
+        """How many of a ``step`` schedule's milestones ``epoch`` (of ``epochs``) has reached."""
+        if self.name != "step":
+            return 0
         return sum(epoch >= m for m in self._in_epochs(epochs))
 
     def levels(self, epochs: int) -> set[int]:

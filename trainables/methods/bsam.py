@@ -52,7 +52,7 @@ class BSAM(Noisy):
         rho: NonNegative = 0.05,
         sigma: NonNegative = 0.01,
         posterior: Literal["fixed", "adaptive"] = "fixed",
-        code_faithful: Annotated[bool, given(posterior="fixed")] = False,
+        code_faithful: bool = False,
         num_data: Annotated[Positive, PUBLISHED] = 50_000.0,
         beta1: Annotated[Fraction, PUBLISHED] = 0.9,
         beta2: Annotated[Fraction, PUBLISHED] = 0.999,
@@ -61,8 +61,10 @@ class BSAM(Noisy):
         perturbation: Shared = "global",
     ) -> None:
         super().__init__()
-        if posterior == "adaptive" and sigma == 0:
-            raise ValueError("method 'bsam': posterior = 'adaptive' needs sigma > 0")
+        if posterior == "adaptive" and (code_faithful or sigma == 0):
+            raise ValueError(
+                "method 'bsam': posterior = 'adaptive' needs sigma > 0 and code_faithful = False"
+            )
         self.rho = rho
         self.sigma = sigma
         self.posterior = posterior

@@ -106,7 +106,8 @@ class Neighborhood(Method):
             law = "symmetric" if ball == "per_coordinate_uniform" else "normal"
             noise.draw(flat, law, problem.local)
         if self.perturb == "weights":
-            torch._foreach_zero_([d for d in delta if d.dim() < 2])
+            for vector in (d for d in delta if d.dim() < 2):
+                vector.zero_()
         if self.scale == "relative_per_tensor":
             sizes = torch.stack(torch._foreach_norm(weights))
             factors = (
