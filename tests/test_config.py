@@ -48,7 +48,7 @@ def test_the_identity_does_not_depend_on_the_order_or_type_of_numbers() -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_whatever_changes_numbers_changes_the_identity(change: dict[str, object]) -> None:
-    config = TrialConfig(method="sam", model=change.get("model", "mlp"))
+    config = TrialConfig(method=change.get("method", "sam"), model=change.get("model", "mlp"))
     assert config.replace(**change).trial_id != config.trial_id
 
 

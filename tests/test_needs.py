@@ -25,6 +25,8 @@ ADAM = {"optimizer": {"name": "adam", "lr": 0.01}}
 STEP = {"schedule": {"name": "step", "milestones": [1]}}
 STILL = {"optimizer.lr": 1e-9, "drop_last": False}  # every epoch's loss is that of the one before
 PLATEAU = {**STILL, "schedule": {"name": "plateau", "patience": 1}, "epochs": 6}
+# Between the images as they are and as dropout leaves them, the losses differ by far.
+RISING = {**PLATEAU, "model": {"name": "mlp_tiny", "dropout": 0.9}}
 FACTORS = {
     "data.source": {"name": "matrix_sensing", "size": 4, "rank": 1, "measurements": 80},
     "model": "factorization", "loss": "mse", "optimizer.lr": 1e-3,
@@ -46,6 +48,8 @@ FIELDS: dict[str, tuple[Any, list[dict[str, Any]], dict[str, Any]]] = {
     "schedule.gamma": (0.5, [{}, {"schedule.name": "constant"}], STEP),
     "schedule.patience": (2, [{}, STEP], PLATEAU),
     "batchnorm": ("all", [{"method": "sam"}, NORMED], {**NORMED, "method": "sam"}),
+    "batchnorm_parts": (4, [{}, {"method": "sam"}], NORMED),
+    "schedule.watch": ("clean", [{}, STEP], RISING),
     "workers.batchnorm": ("sync", [NORMED], {**NORMED, "workers.count": 2}),
 }
 
@@ -133,6 +137,17 @@ def test_a_plateau_falls_as_soon_as_it_is_accepted() -> None:
     falling = {**STILL, "schedule": {"name": "plateau", "patience": 1}, "epochs": 4}
     constant = config({**falling, "schedule": {"name": "constant"}})
     assert not equal(trained(config(falling)), trained(constant))
+
+
+def test_a_pass_of_its_own_for_the_statistics_is_refused_where_the_first_is_that_pass() -> None:
+    """Also by its own condition on the model: without BatchNorm there is nothing to move."""
+    for changes in (NORMED, {"method": "nso"}, {**NORMED, "method": "sam"}):
+        with pytest.raises(ValueError, match="batchnorm = 'separate' would have no effect"):
+            config({**changes, "batchnorm": "separate"})
+        plain = config(changes)
+        assert equal(trained(injected(plain, "batchnorm", "separate")), trained(plain))
+    noisy = {**NORMED, "method": {"name": "nso", "sigma": 0.1}}
+    assert not equal(trained(config({**noisy, "batchnorm": "separate"})), trained(config(noisy)))
 
 
 # -- options of methods that depend on the trial --------------------------------------------------

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from method_checks.oracle import case, generator
+from method_checks.oracle import case, flat, generator
 from method_checks.properties import REGULARIZERS, RULES, build
 from method_checks.references import OPTIONS
 
@@ -70,6 +70,19 @@ def test_logits_are_those_of_a_plain_pass_of_the_batch_in_its_order(
     torch.testing.assert_close(
         c.output.logits, logits, rtol=0, atol=1e-9 * float(logits.abs().max())
     )
+
+
+@pytest.mark.parametrize("name", methods.names())
+def test_a_method_says_whether_its_first_pass_is_of_the_batch_at_w(name):
+    """Where it is, ``batchnorm = "separate"`` would only cost, and is refused."""
+    for options in OPTIONS.get(name, [{}]):
+        c = case("conv", batch=12)
+        size, weights, passes = len(c.inputs), c.weights, Passes(c.model)
+        method = build(name, **options)
+        c.gradient_of(method)
+        network, batch = passes.seen[0]
+        there = flat([p for p in network.parameters() if p.requires_grad])
+        assert method.clean_first == (torch.equal(there, weights) and len(batch) == size), options
 
 
 @pytest.mark.parametrize("name", methods.names())

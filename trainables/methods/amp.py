@@ -68,6 +68,10 @@ class AMP(Method):
     def evaluations(self) -> float:
         return self.inner_steps + 1.0
 
+    @property
+    def clean_first(self) -> bool:
+        return True
+
     def step(self, problem: Problem) -> Output:
         loss, logits = problem.accumulate()
         delta = self.inner_gradient(problem)

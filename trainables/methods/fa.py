@@ -96,6 +96,10 @@ class FA(Method):
             return 1.0
         return 1.0 + 3 * self.num_probes
 
+    @property
+    def clean_first(self) -> bool:
+        return True
+
     def step(self, problem: Problem) -> Output:
         if not self.active:
             loss, logits = problem.accumulate()

@@ -127,6 +127,10 @@ class InfoMCR(Method):
             return 1.0
         return 2.0 * self.num_splits + (self.statistics == "full_batch")
 
+    @property
+    def clean_first(self) -> bool:
+        return self.statistics == "full_batch" or self.num_splits == 1
+
     def step(self, problem: Problem) -> Output:
         if not self.active:
             loss, logits = problem.accumulate()

@@ -215,6 +215,10 @@ class NRS(Neighborhood):
         self.dropout = dropout
 
     @property
+    def clean_first(self) -> bool:
+        return self.num_devices == 1
+
+    @property
     def evaluations(self) -> float:
         return 2.0
 

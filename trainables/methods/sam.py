@@ -41,6 +41,10 @@ class Ascent(Method):
     def evaluations(self) -> float:
         return 2.0
 
+    @property
+    def clean_first(self) -> bool:
+        return True
+
     def step(self, problem: Problem) -> Output:
         loss, logits = problem.accumulate()
         ascent = self.share(problem.take_gradient())
@@ -141,6 +145,10 @@ class Noisy(Ascent):
 
     sigma: float
     code_faithful: bool
+
+    @property
+    def clean_first(self) -> bool:
+        return False
 
     def step(self, problem: Problem) -> Output:
         flat, shift = self.scratch("noise", problem.params)
