@@ -31,6 +31,7 @@ from search_spaces.amp_protocol import (
     WRN,
     amp,
     cell,
+    trained,
 )
 from search_spaces.printed import rows, table
 from search_spaces.spec import (
@@ -137,9 +138,11 @@ TABLE2 = Artifact(
             },
             fields={
                 "model": NETWORKS[model],
-                "method": amp(*AMP_PAIRS_BY_AUGMENTATION[augmentation])
-                if method == "AMP"
-                else METHODS[method],
+                **trained(
+                    amp(*AMP_PAIRS_BY_AUGMENTATION[augmentation])
+                    if method == "AMP"
+                    else METHODS[method]
+                ),
                 "data.source": DATASETS[dataset],
                 "data.augmentation": _augmentation(dataset, augmentation),
             },

@@ -26,6 +26,7 @@ from search_spaces.amp_protocol import (
     VANILLA,
     amp,
     cell,
+    trained,
 )
 from search_spaces.presets import AS_PRINTED, SMALL, SMOKE, adjusted
 from search_spaces.printed import rows, table
@@ -168,7 +169,7 @@ def _figure8() -> list[Cell]:
             key={"method": method, "epsilon": str(radius)},
             fields={
                 "model": NETWORKS[PREACT],
-                "method": amp(radius, 2.0, 2) if method == "AMP" else METHODS[method],
+                **trained(amp(radius, 2.0, 2) if method == "AMP" else METHODS[method]),
                 "data.source": DATASETS["CIFAR-10"],
                 "data.augmentation": VANILLA["CIFAR-10"],
             },

@@ -38,7 +38,6 @@ BASE: dict[str, Any] = {
     "data.validation": 0,
     "optimizer.name": "adam",
     "optimizer.lr": 0.001,
-    "optimizer.momentum": 0.0,
     "optimizer.weight_decay": 0.0,
     "schedule.name": "constant",
     "epochs": EPOCHS,

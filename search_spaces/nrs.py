@@ -64,7 +64,6 @@ VIT_FIELDS: dict[str, Any] = {
     "model": {"name": "vit_b", "patch": 4, "dropout": 0.1, "attention_dropout": 0.1},
     "optimizer.name": "adamw",
     "optimizer.lr": 0.001,
-    "optimizer.momentum": 0.0,
     "optimizer.nesterov": False,
     "optimizer.clip_norm": 1.0,
     "optimizer.weight_decay": 0.3,

@@ -54,7 +54,6 @@ FIGURE2 = Artifact(
         "optimizer.name": "adam",
         "optimizer.amsgrad": True,
         "optimizer.lr": 1e-4,
-        "optimizer.momentum": 0.0,
         "optimizer.weight_decay": 0.0,
         "schedule.name": "constant",
         "epochs": 30,

@@ -165,7 +165,9 @@ def timed_here(
     from trainables.data import DataError
     from trainables.train import Execution, Trial
 
-    plain = trial.config.replace(method={"name": "erm"}, regularizers=[], workers=1)
+    plain = trial.config.replace(
+        method={"name": "erm"}, regularizers=[], batchnorm="clean", workers=1
+    )
     try:
         training = Trial(plain, Execution(data_dir=data))
         seconds = training.time_step()

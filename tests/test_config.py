@@ -37,10 +37,10 @@ def test_the_identity_does_not_depend_on_the_order_or_type_of_numbers() -> None:
         {"data.augmentation": ["flip"]},
         {"regularizers": ["label_smoothing"]},
         {"model.widths": [8]},
-        {"batchnorm": "all"},
-        {"batchnorm": "separate"},
-        {"batchnorm_parts": 4},
-        {"schedule": {"name": "plateau", "watch": "clean"}},
+        {"batchnorm": "all", "model": "resnet_tiny"},
+        {"batchnorm": "separate", "model": "resnet_tiny", "method": "nso"},
+        {"batchnorm_parts": 4, "model": "resnet_tiny"},
+        {"schedule": {"name": "plateau", "watch": "clean", "patience": 1}},
         {"precision": "float64"},
         {"schedule.warmup_epochs": 1},
         {"optimizer.nesterov": True},
@@ -48,7 +48,7 @@ def test_the_identity_does_not_depend_on_the_order_or_type_of_numbers() -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_whatever_changes_numbers_changes_the_identity(change: dict[str, object]) -> None:
-    config = TrialConfig(method="sam")
+    config = TrialConfig(method=change.get("method", "sam"), model=change.get("model", "mlp"))
     assert config.replace(**change).trial_id != config.trial_id
 
 
@@ -122,12 +122,12 @@ def test_merge_lets_the_later_value_win_and_changes_neither_argument(
 
 def test_an_option_added_later_leaves_the_name_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the value that stands for what was done before, it is shown and not hashed."""
-    config = TrialConfig(method="sam", batchnorm="all")
+    config = TrialConfig(method="sam", model="resnet_tiny", batchnorm="all")
     before = json.loads(config.canonical)
     monkeypatch.setitem(methods.registry._added, "sam", {"rho": config.method.options["rho"]})
     monkeypatch.setitem(ADDED, "optimizer.nesterov", False)
     monkeypatch.setitem(ADDED, "batchnorm", "clean")
-    same = TrialConfig(method="sam", batchnorm="all")
+    same = TrialConfig(method="sam", model="resnet_tiny", batchnorm="all")
     named = json.loads(same.canonical)
     assert "rho" not in named["method"]
     assert "nesterov" not in named["optimizer"]

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from trainables import workers
 from trainables.config import TrialConfig
 from trainables.storage import Storage
 from trainables.stored import CHECKPOINT, RESULT
@@ -76,9 +77,9 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
-    workers = Pair()
-    yield workers
-    workers.close()
+    made = Pair()
+    yield made
+    made.close()
 
 
 def alone(fields: dict[str, Any]) -> Trial:
@@ -185,7 +186,8 @@ OWN: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", OWN)
 def test_what_depends_on_the_workers_is_a_trial_of_its_own(pair: Pair, name: str) -> None:
-    together, single = on_two(OWN[name]), {**BASE, **OWN[name]}
+    together = on_two(OWN[name])
+    single = workers.alone(TrialConfig(**together)).model_dump(mode="json")
     first, second = pair.run(together)
     assert first.get("error") is None
     assert json.dumps(first["history"]) == json.dumps(second["history"])

@@ -88,7 +88,7 @@ def test_a_resumed_plateau_goes_on_where_it_was() -> None:
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
 def test_decay_weights_spares_biases(name: str) -> None:
     model = nn.Linear(3, 2)
-    config = Optimizer(name=name, weight_decay=0.5, lr=0.1, momentum=0.0, decay="weights")
+    config = Optimizer(name=name, weight_decay=0.5, lr=0.1, decay="weights")
     optimizer = build_optimizer(model, config)
     before = model.bias.detach().clone(), model.weight.detach().clone()
     for parameter in model.parameters():
@@ -99,7 +99,7 @@ def test_decay_weights_spares_biases(name: str) -> None:
 
 
 def test_bad_combinations_are_refused_in_words() -> None:
-    with pytest.raises(ValueError, match="nesterov = True needs"):
+    with pytest.raises(ValueError, match=r"nesterov = True .* needs name = 'sgd' and"):
         Optimizer(name="adam", nesterov=True)
-    with pytest.raises(ValueError, match="milestones are given with name = 'step'"):
+    with pytest.raises(ValueError, match="name = 'step' needs milestones"):
         Schedule(name="step")

@@ -63,7 +63,7 @@ def test_steps_seed_no_accelerator_that_is_not_there(monkeypatch: pytest.MonkeyP
         {},
         {"method": {"name": "l2_sp"}},
         {"model.dropout": 0.2, "optimizer.name": "adamw", "optimizer.lr": 0.001},
-        {"schedule": {"name": "plateau", "patience": 1}},
+        {"schedule": {"name": "plateau", "patience": 1}, "epochs": 5},
         {"regularizers": [{"name": "mixup"}], "method": {"name": "sam"}},
     ],
     ids=["nso", "l2_sp", "dropout-adamw", "plateau", "sam-mixup"],

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from trainables import workers
+from trainables.needs import BATCHNORM, VECTORS, Needs, OfTrial, given, idle
 from trainables.registry import Count, Fraction, Index, NonNegative, Positive, Registry, explain
 
 PROTOCOL_VERSION: Literal[2] = 2
@@ -36,6 +37,12 @@ what was done before: with it the field is left out of a trial's name (see `Regi
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _each_has_an_effect(self) -> Self:
+        if clauses := idle(type(self), self):
+            raise ValueError("; ".join(clauses))
+        return self
 
 
 class Component(BaseModel):
@@ -87,6 +94,10 @@ class Data(_Frozen):
     augmentation: tuple[Component, ...] = ()
 
 
+MOMENTUM = Needs("name = 'sgd' and momentum above 0", lambda o: o.name == "sgd" and o.momentum > 0)
+ADAM = given(name=("adam", "adamw"))
+
+
 class Optimizer(_Frozen):
     """torch.optim's own optimisers.
 
@@ -98,19 +109,27 @@ class Optimizer(_Frozen):
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
     lr: Positive = 0.1
-    momentum: Fraction = 0.9
-    nesterov: bool = False
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    amsgrad: bool = False
+    momentum: Annotated[Fraction, given(name="sgd")] = 0.9
+    nesterov: Annotated[bool, MOMENTUM] = False
+    betas: Annotated[tuple[Fraction, Fraction], ADAM] = (0.9, 0.999)
+    amsgrad: Annotated[bool, ADAM] = False
     weight_decay: NonNegative = 5e-4
-    decay: Literal["all", "weights"] = "all"
+    decay: Annotated[Literal["all", "weights"], VECTORS] = "all"
     clip_norm: Positive | None = None
 
-    @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Self:
-        if self.nesterov and (self.name != "sgd" or self.momentum == 0):
-            raise ValueError("nesterov = True needs name = 'sgd' and momentum > 0")
-        return self
+
+AFTER_WARMUP = OfTrial(
+    "more epochs than schedule.warmup_epochs",
+    lambda schedule, trial: trial.epochs > schedule.warmup_epochs,
+)
+PLATEAU_ENDS = OfTrial(
+    "more epochs than schedule.patience + 2: a plateau cannot end sooner",
+    lambda schedule, trial: schedule.name != "plateau" or len(schedule.levels(trial.epochs)) > 1,
+)
+REACHED = OfTrial(
+    "a milestone before the end of the training (epochs)",
+    lambda schedule, trial: len(schedule.levels(trial.epochs)) > 1,
+)
 
 
 class Schedule(_Frozen):
@@ -124,28 +143,39 @@ class Schedule(_Frozen):
     ``warmup_epochs`` rise linearly from 0.
     """
 
-    name: Literal["constant", "cosine", "step", "plateau"] = "cosine"
+    name: Annotated[
+        Literal["constant", "cosine", "step", "plateau"], AFTER_WARMUP, PLATEAU_ENDS
+    ] = "cosine"
     warmup_epochs: NonNegative = 0.0
-    milestones: tuple[Positive, ...] = ()
-    gamma: Positive = 0.1
-    patience: Count = 10
-    watch: Literal["running", "clean"] = "running"
+    milestones: Annotated[tuple[Positive, ...], given(name="step"), REACHED] = ()
+    gamma: Annotated[Positive, given(name=("step", "plateau"))] = 0.1
+    patience: Annotated[Count, given(name="plateau")] = 10
+    watch: Annotated[Literal["running", "clean"], given(name="plateau")] = "running"
 
     @model_validator(mode="after")
     def _step_needs_milestones(self) -> Self:
-        if (self.name == "step") != bool(self.milestones):
-            raise ValueError("milestones are given with name = 'step', and only with it")
-        return self
-
-    @model_validator(mode="after")
-    def _only_a_plateau_is_watched(self) -> Self:
-        if self.watch != "running" and self.name != "plateau":
-            raise ValueError(f"watch = {self.watch!r} has no effect without name = 'plateau'")
+        if self.name == "step" and not self.milestones:
+            raise ValueError("name = 'step' needs milestones, the epochs at which the rate falls")
         return self
 
     def drops(self, epoch: float, epochs: int) -> int:
-        """How many of the milestones ``epoch`` (of ``epochs``) has reached."""
-        return sum(epoch >= (m if m >= 1 else m * epochs) for m in self.milestones)
+        """How many of a ``step`` schedule's milestones ``epoch`` (of ``epochs``) has reached."""
+        if self.name != "step":
+            return 0
+        return sum(epoch >= m for m in self._in_epochs(epochs))
+
+    def levels(self, epochs: int) -> set[int]:
+        """How often the rate has fallen, at every time of a training of ``epochs``; for a plateau
+        as often as it may."""
+        if self.name == "plateau":
+            return set(range(1 + max(0, epochs - 2) // (self.patience + 1)))
+        return {self.drops(m, epochs) for m in (0.0, *self._in_epochs(epochs)) if m < epochs}
+
+    def _in_epochs(self, epochs: int) -> list[float]:
+        return [m if m >= 1 else m * epochs for m in self.milestones]
+
+
+SEVERAL = Needs("count above 1", lambda workers: workers.count > 1)
 
 
 class Workers(_Frozen):
@@ -156,12 +186,29 @@ class Workers(_Frozen):
     """
 
     count: Count = 1
-    batchnorm: Literal["local", "sync"] = "local"
+    batchnorm: Annotated[Literal["local", "sync"], SEVERAL, BATCHNORM] = "local"
 
     @model_validator(mode="before")
     @classmethod
     def _from_count(cls, value: Any) -> Any:
         return {"count": value} if isinstance(value, int) else value
+
+
+def _rule(trial: TrialConfig) -> Any:
+    """The trial's method, made: it says what its passes are."""
+    return importlib.import_module("trainables.methods").build(
+        trial.method.name, **trial.method.options
+    )
+
+
+FURTHER_PASSES = OfTrial(
+    "a method with more than one pass a step",
+    lambda trial, _: trial.batchnorm != "all" or _rule(trial).passes > 1,
+)
+NOT_CLEAN_FIRST = OfTrial(
+    "a method whose first pass is displaced or of a part of the batch",
+    lambda trial, _: trial.batchnorm != "separate" or not _rule(trial).clean_first,
+)
 
 
 class TrialConfig(_Frozen):
@@ -192,8 +239,10 @@ class TrialConfig(_Frozen):
     epochs: Count = 10
     batch_size: Count = 128
     drop_last: bool = True
-    batchnorm: Literal["clean", "all", "separate"] = "clean"
-    batchnorm_parts: Count = 1
+    batchnorm: Annotated[
+        Literal["clean", "all", "separate"], BATCHNORM, FURTHER_PASSES, NOT_CLEAN_FIRST
+    ] = "clean"
+    batchnorm_parts: Annotated[Count, BATCHNORM] = 1
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
     seed: Index = 0
     workers: Workers = Workers()
@@ -243,6 +292,25 @@ class TrialConfig(_Frozen):
                 f"batchnorm_parts = {parts}: each of method.num_devices = {devices} parts of a "
                 "batch has statistics of its own anyway; a larger multiple of that is allowed"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _each_has_an_effect_in_this_trial(self) -> Self:
+        parts = [
+            ("data", self.data.source),
+            *(("data.augment", a) for a in self.data.augmentation),
+            ("models", self.model),
+            ("methods", self.method),
+            *(("methods", r) for r in self.regularizers),
+        ]
+        clauses = idle(type(self), self, self)
+        for name in ("data", "optimizer", "schedule", "workers"):
+            nested = getattr(self, name)
+            clauses += [f"{name}.{clause}" for clause in idle(type(nested), nested, self)]
+        for package, part in parts:
+            clauses += _registry(package).idle(part.name, part.options, self)
+        if clauses:
+            raise ValueError("; ".join(clauses))
         return self
 
     @cached_property

@@ -19,13 +19,22 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Generic, TypeVar, get_type_hints
+from typing import Annotated, Any, Generic, Self, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+
+from trainables.needs import OfTrial, declared, idle
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 
-# The ranges options are declared in. NaN and infinity are never allowed (see `_Options`).
+# The ranges options are declared in. NaN and infinity are never allowed (see `Options`).
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -33,8 +42,16 @@ Count = Annotated[int, Field(ge=1)]
 Index = Annotated[int, Field(ge=0)]
 
 
-class _Options(BaseModel):
+class Options(BaseModel):
+    """Options of one part: their annotations say what is allowed, and what gives them an effect."""
+
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True, strict=False)
+
+    @model_validator(mode="after")
+    def _each_has_an_effect(self) -> Self:
+        if clauses := idle(type(self), self):
+            raise ValueError("; ".join(clauses))
+        return self
 
 
 class Registry(Generic[Part]):
@@ -50,16 +67,20 @@ class Registry(Generic[Part]):
         self.kind = kind
         self.given = frozenset(given)
         self._parts: dict[str, Part] = {}
-        self._schemas: dict[str, type[_Options]] = {}
+        self._schemas: dict[str, type[Options]] = {}
         self._added: dict[str, Mapping[str, Any]] = {}
+        self._needs: dict[str, OfTrial] = {}
 
-    def register(self, name: str, added: Mapping[str, Any] | None = None) -> Callable[[Part], Part]:
+    def register(
+        self, name: str, added: Mapping[str, Any] | None = None, needs: OfTrial | None = None
+    ) -> Callable[[Part], Part]:
         """Class or function decorator that enrols a part under ``name``.
 
         Args:
             added: Options that the part got after trials were recorded with it, each with the
                 value that stands for what was done before. With that value an option is left out
                 of a trial's name, so that no older result is lost because a part learnt something.
+            needs: What the part as a whole needs of a trial to have an effect.
         """
 
         def enrol(part: Part) -> Part:
@@ -67,6 +88,8 @@ class Registry(Generic[Part]):
                 raise ValueError(f"{self.kind} {name!r} is registered twice")
             self._parts[name] = part
             self._added[name] = dict(added or {})
+            if needs is not None:
+                self._needs[name] = needs
             return part
 
         return enrol
@@ -87,7 +110,7 @@ class Registry(Generic[Part]):
         Raises:
             ValueError: naming the part, the option, its value and what is allowed.
         """
-        schema = self._schema(name)
+        schema = self.schema(name)
         for option in options:
             if option not in schema.model_fields:
                 what = f"option of {self.kind} {name!r}"
@@ -101,6 +124,17 @@ class Registry(Generic[Part]):
         """``added`` of `register`, where ``part`` is registered; else nothing."""
         names = [name for name, known in self._parts.items() if known is part]
         return self._added[names[0]] if names else {}
+
+    def idle(self, name: str, options: Mapping[str, Any], trial: Any) -> list[str]:
+        """What can have no effect in ``trial`` of part ``name`` with these resolved options."""
+        schema, need = self.schema(name), self._needs.get(name)
+        if need is None and not declared(schema, OfTrial):
+            return []
+        values = schema.model_construct(**options)
+        clauses = [f"{self.kind} {name!r}: {clause}" for clause in idle(schema, values, trial)]
+        if need is not None and not need.met(values, trial):
+            clauses.append(f"{self.kind} {name!r} would have no effect: it needs {need.words}")
+        return clauses
 
     def naming(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """The resolved ``options`` that enter a trial's name: see ``added`` in `register`."""
@@ -119,13 +153,14 @@ class Registry(Generic[Part]):
         passed = {key: value for key, value in given.items() if key in accepted}
         return part(**passed, **self.resolve(name, options))
 
-    def _schema(self, name: str) -> type[_Options]:
+    def schema(self, name: str) -> type[Options]:
+        """The options of part ``name``: fields with their defaults, ranges and needs."""
         if name not in self._schemas:
             self._schemas[name] = _schema_of(self.get(name), self.given)
         return self._schemas[name]
 
 
-def _schema_of(part: Callable[..., Any], given: frozenset[str]) -> type[_Options]:
+def _schema_of(part: Callable[..., Any], given: frozenset[str]) -> type[Options]:
     target = part.__init__ if inspect.isclass(part) else part
     hints = get_type_hints(target, include_extras=True)
     fields: dict[str, Any] = {}
@@ -133,7 +168,7 @@ def _schema_of(part: Callable[..., Any], given: frozenset[str]) -> type[_Options
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in given:
             default = ... if parameter.default is parameter.empty else parameter.default
             fields[parameter.name] = (hints.get(parameter.name, Any), default)
-    return create_model(f"{part.__name__}Options", __base__=_Options, **fields)
+    return create_model(f"{part.__name__}Options", __base__=Options, **fields)
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> str:

@@ -386,7 +386,7 @@ def settled(config: TrialConfig, execution: Execution, storage: Storage) -> Tria
     lacking = [r for r in execution.measures if not r.within(finished.metrics | finished.history)]
     if kept is None or kept[0] != config.epochs or not all(r.at_the_end_alone for r in lacking):
         return None
-    trial = Trial(config.replace(workers=1), execution)  # one process is enough to measure
+    trial = Trial(workers.alone(config), execution)  # one process is enough to measure
     with reproducible(execution.threads):
         trial.model.load_state_dict(kept[1])
         numbers = trial.measure(lacking)

@@ -8,8 +8,9 @@ are no means over samples (flooding).
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from trainables.needs import SEVERAL_WORKERS, OfTrial, declared
 
 if TYPE_CHECKING:
     from trainables.config import TrialConfig
@@ -94,9 +95,12 @@ def change_numbers(config: TrialConfig) -> bool:
     names = {name, *(r.name for r in config.regularizers)}
     if names & {*_OWN_NOISE, *_NO_MEANS} or options.get("perturbation") == "local":
         return True
-    has_norm, has_dropout, known = _layers(config.model.model_dump_json())
-    if not known or has_dropout:
+    from trainables import models
+
+    layers = models.layers(config.model.name, config.model.options)
+    if layers is None or layers.dropout:
         return True
+    has_norm = layers.batchnorm
     even = config.drop_last and config.batch_size % config.workers.count == 0
     if config.batchnorm_parts > 1:  # each worker takes whole parts
         local_norm = has_norm and not (even and config.batch_size % config.batchnorm_parts == 0)
@@ -116,33 +120,17 @@ def change_numbers(config: TrialConfig) -> bool:
     return local_norm or (name == "fa" and not even)
 
 
-@lru_cache(maxsize=64)
-def _layers(component: str) -> tuple[bool, bool, bool]:
-    """(has batch normalization, has active dropout, could be looked at) of a model."""
-    import json
+def alone(config: TrialConfig) -> TrialConfig:
+    """``config`` for one process that measures its weights: without what needs several workers."""
+    from trainables import methods
 
-    import torch
-    from torch import nn
-    from torch.nn.modules.batchnorm import _NormBase
-    from torch.nn.modules.dropout import _DropoutNd
-
-    from trainables import models
-
-    fields = json.loads(component)
-    if any("drop" in option and value for option, value in fields.items()):
-        return True, True, True
-    try:
-        with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            model = models.build(
-                fields.pop("name"), num_classes=10, input_shape=(3, 32, 32), **fields
-            )
-    except Exception:  # needs another input, or reads weights: nothing is known
-        return True, True, False
-    modules = list(model.modules())
-    attention = any(isinstance(m, nn.MultiheadAttention) and m.dropout > 0 for m in modules)
-    dropout = attention or any(isinstance(m, _DropoutNd) and m.p > 0 for m in modules)
-    stochastic = any("StochasticDepth" in type(m).__name__ for m in modules)
-    return any(isinstance(m, _NormBase) for m in modules), dropout or stochastic, True
+    schema = methods.registry.schema(config.method.name)
+    shared = {
+        f"method.{option}": schema.model_fields[option].default
+        for option, need in declared(schema, OfTrial)
+        if need is SEVERAL_WORKERS
+    }
+    return config.replace(workers=1, **shared)
 
 
-__all__ = ["change_numbers", "effective_devices", "own_noise", "refuse"]
+__all__ = ["alone", "change_numbers", "effective_devices", "own_noise", "refuse"]

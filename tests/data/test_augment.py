@@ -210,3 +210,44 @@ def test_names_and_mistakes():
         augment.build("pad_crop", padding=9, fill="reflect")(batch(), generator())
     with pytest.raises(ValueError, match=r"max_aspect = 0\.5 must be at least 1"):
         augment.build("random_resized_crop", max_aspect=0.5)
+
+
+OTHERS = {  # a value other than the default of every option
+    "autoaugment": {"policy": "svhn", "fill": 0},
+    "cutout": {"size": 2, "fill": "gray", "shared": True},
+    "flip": {"probability": 1.0},
+    "pad_crop": {"padding": 1, "fill": "reflect", "shared": True},
+    "random_resized_crop": {"min_area": 0.9, "max_aspect": 1.0},
+}
+
+
+@pytest.mark.parametrize("name", augment.names())
+def test_every_option_changes_the_images(name: str) -> None:
+    images = torch.randint(256, (16, 3, 12, 12), dtype=torch.uint8)
+
+    def made(**options: object) -> torch.Tensor:
+        return augment.build(name, **options)(images, torch.Generator().manual_seed(0))
+
+    assert OTHERS[name].keys() == augment.registry.schema(name).model_fields.keys()
+    for option, value in OTHERS[name].items():
+        assert not torch.equal(made(**{option: value}), made()), option
+
+
+def test_one_draw_for_a_batch_of_one_image_is_refused() -> None:
+    from trainables.config import TrialConfig
+
+    crop = {"name": "pad_crop", "shared": True}
+    with pytest.raises(ValueError, match="shared = True would have no effect: it needs batch_size"):
+        TrialConfig(data={"augmentation": [crop]}, batch_size=1)
+
+
+@pytest.mark.parametrize(("name", "edge"), [("cifar10", 32), ("mnist", 28), ("svhn", 32)])
+def test_resizing_to_the_images_own_size_is_refused(name: str, edge: int) -> None:
+    """It would give the same images, to the rounding of single precision."""
+    from trainables import data
+
+    with pytest.raises(ValueError, match=f"resize = {edge} would have no effect"):
+        data.registry.resolve(name, {"resize": edge})
+    images = torch.rand(2, 3, edge, edge)
+    again = torch.nn.functional.interpolate(images, (edge, edge), mode="bilinear", antialias=True)
+    torch.testing.assert_close(again, images, rtol=0, atol=1e-6)

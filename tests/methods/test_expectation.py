@@ -212,7 +212,8 @@ def test_rpr_displacement_sizes():
     w = c.weights
     sizes = {}
     for scale in ("relative", "unit_then_scale", "literal", "gaussian_literal"):
-        method = methods.build("rpr", scale=scale, ball="on_sphere", epsilon=0.3)
+        ball = "on_sphere" if scale == "literal" else "uniform_in_ball"
+        method = methods.build("rpr", scale=scale, ball=ball, epsilon=0.3)
         c.gradient_of(method)
         sizes[scale] = float(method.scratch("noise", c.params)[0].norm())
     assert sizes["relative"] == pytest.approx(0.3 * float(w.norm()), rel=1e-12)

@@ -139,7 +139,12 @@ def test_a_changed_protocol_version_shares_nothing(monkeypatch: pytest.MonkeyPat
 def test_a_registered_name_becomes_a_cell() -> None:
     from trainables import methods
 
-    made = artifact(cells=(Cell({"budget": "all"}),), every={"method": "methods"}, seeds=1)
+    made = artifact(
+        base={"schedule.name": "step", "schedule.milestones": (0.5,)},
+        cells=(Cell({"budget": "all"}),),
+        every={"method": "methods"},
+        seeds=1,
+    )
     assert [c.key["method"] for c in planned(made).cells] == methods.names()
 
 

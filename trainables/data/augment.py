@@ -15,11 +15,12 @@ such an augmentation runs on normalised images (`after_normalization`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Generator, Tensor
 
+from trainables.needs import SEVERAL_IMAGES
 from trainables.registry import Count, Fraction, Registry
 
 registry: Registry = Registry("augmentation")
@@ -124,7 +125,7 @@ class PadCrop(Move):
         *,
         padding: Count = 4,
         fill: Literal["zero", "gray", "reflect", "mean"] = "zero",
-        shared: bool = False,
+        shared: Annotated[bool, SEVERAL_IMAGES] = False,
     ) -> None:
         self.padding, self.mode, self.shared = padding, fill, shared
         self.fill = _LEVEL.get(fill)
@@ -189,7 +190,7 @@ class Cutout(Augmentation):
         *,
         size: Count = 16,
         fill: Literal["zero", "gray", "mean"] = "zero",
-        shared: bool = False,
+        shared: Annotated[bool, SEVERAL_IMAGES] = False,
     ) -> None:
         self.size, self.level, self.shared = size, _LEVEL[fill], shared
         self.after_normalization = fill == "mean"

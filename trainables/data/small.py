@@ -8,7 +8,7 @@ import pickle
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from trainables.data import originals
 from trainables.data.base import About, DataError, Dataset, about, registry
 from trainables.data.labels import checked
 from trainables.data.store import Part, Raw, prepared
-from trainables.data.variants import Normalization, TestSet, variant
+from trainables.data.variants import Normalization, TestSet, resized, variant
 from trainables.registry import Count, Index
 
 
@@ -72,7 +72,7 @@ def cifar10(
     test_set: TestSet = "published",
     confusion: Index = 0,
     normalization: Normalization = "train",
-    resize: Count | None = None,
+    resize: Annotated[Count | None, resized(32)] = None,
 ) -> Dataset:
     """CIFAR-10 (Krizhevsky 2009). Options: `variants.variant`."""
     dataset = prepared(directory, "cifar10", "cifar10", lambda: _read_cifar(directory, "cifar10"))
@@ -92,7 +92,7 @@ def cifar100(
     test_set: TestSet = "published",
     confusion: Index = 0,
     normalization: Normalization = "train",
-    resize: Count | None = None,
+    resize: Annotated[Count | None, resized(32)] = None,
 ) -> Dataset:
     """CIFAR-100, fine labels (Krizhevsky 2009). Options: `variants.variant`."""
     dataset = prepared(
@@ -109,7 +109,10 @@ def cifar100(
 
 @registry.register("mnist")
 def mnist(
-    *, directory: Path, normalization: Normalization = "train", resize: Count | None = None
+    *,
+    directory: Path,
+    normalization: Normalization = "train",
+    resize: Annotated[Count | None, resized(28)] = None,
 ) -> Dataset:
     """MNIST (LeCun, Cortes & Burges). Options: `variants.variant`."""
     dataset = prepared(directory, "mnist", "mnist", lambda: _read_mnist(directory))
@@ -118,7 +121,10 @@ def mnist(
 
 @registry.register("svhn")
 def svhn(
-    *, directory: Path, normalization: Normalization = "train", resize: Count | None = None
+    *,
+    directory: Path,
+    normalization: Normalization = "train",
+    resize: Annotated[Count | None, resized(32)] = None,
 ) -> Dataset:
     """SVHN, cropped digits without the extra images (Netzer et al. 2011; AMP, Section 4.1)."""
     dataset = prepared(directory, "svhn", "svhn", lambda: _read_svhn(directory))

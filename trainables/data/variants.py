@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from trainables.data.base import Dataset
+from trainables.needs import Needs
 
 TestSet = Literal["published", "split"]
 Normalization = Literal["train", "imagenet"]
@@ -13,6 +14,11 @@ Normalization = Literal["train", "imagenet"]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """What torchvision's pretrained networks were trained with."""
+
+
+def resized(edge: int) -> Needs:
+    """The need of ``resize`` for images that have this edge anyway."""
+    return Needs(f"another edge than the images' own {edge}", lambda o: o.resize != edge)
 
 
 def variant(
@@ -44,4 +50,4 @@ def variant(
     return replace(dataset, **changes)  # type: ignore[arg-type]
 
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Normalization", "TestSet", "variant"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Normalization", "TestSet", "resized", "variant"]

@@ -10,15 +10,18 @@ command line: by name, guarded, with a flat dictionary of floats as the result.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from trainables.measures.guard import guarded, refuse_training_mode
+from trainables.needs import OfTrial
 from trainables.registry import Registry
 
 Batches = Sequence[tuple[Tensor, Tensor]]
@@ -59,7 +62,36 @@ class Estimate:
 
 Result = float | Estimate | Mapping[str, float | Estimate]
 
-registry: Registry[Any] = Registry("measure", given=("generator", "initial"))
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def of_evaluation(measure: Function) -> Function:
+    """``measure`` that refuses, however it is called, a model in training mode: what it would
+    measure is another function, of the batch as a whole and different with every pass."""
+
+    @functools.wraps(measure)
+    def refusing(model: nn.Module, *arguments: Any, **options: Any) -> Any:
+        refuse_training_mode(model)
+        return measure(model, *arguments, **options)
+
+    return cast("Function", refusing)
+
+
+class Measures(Registry[Any]):
+    """Measures by name, each made `of_evaluation` when it is registered."""
+
+    def register(
+        self, name: str, added: Mapping[str, Any] | None = None, needs: OfTrial | None = None
+    ) -> Callable[[Function], Function]:
+        enrol = super().register(name, added, needs)
+
+        def register(measure: Function) -> Function:
+            return cast("Function", enrol(of_evaluation(measure)))
+
+        return register
+
+
+registry = Measures("measure", given=("generator", "initial"))
 
 
 def measure(
@@ -88,8 +120,6 @@ def measure(
         ValueError: for an unknown measure or option, or a model or data on
             which two passes do not agree (see `trainables.measures.guard`).
     """
-    from trainables.measures.guard import guarded
-
     options = registry.resolve(name, options)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     generator = generator or torch.Generator(device).manual_seed(0)

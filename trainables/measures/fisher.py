@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from trainables.measures.base import Batches, Estimate, LossFn, registry
+from trainables.measures.base import Batches, Estimate, LossFn, of_evaluation, registry
 from trainables.measures.gram import gram
 from trainables.registry import Count, Positive
 
@@ -64,6 +64,7 @@ def _minus_one_hot(p: Tensor, targets: Tensor) -> Tensor:
     return others.scatter(1, targets[:, None], -others.sum(dim=1, keepdim=True))
 
 
+@of_evaluation
 def fisher_log_det(
     model: nn.Module,
     batches: Batches,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from trainables.measures.base import Batches
+if TYPE_CHECKING:
+    from trainables.measures.base import Batches
 
 
 @contextlib.contextmanager
@@ -40,16 +42,7 @@ def guarded(model: nn.Module, batches: Batches) -> Iterator[None]:
 
 def check(model: nn.Module, batches: Batches) -> None:
     """The checks of `guarded` alone."""
-    for name, module in model.named_modules():
-        if module.training:
-            if isinstance(module, _DropoutNd):
-                raise ValueError(
-                    f"dropout {name!r} is active, so no two passes agree: call model.eval() first"
-                )
-            raise ValueError(
-                f"the model is in training mode (module {name or type(model).__name__!r}): "
-                "call model.eval() first"
-            )
+    refuse_training_mode(model)
     first = _fingerprint(model, batches)
     second = _fingerprint(model, batches)
     if not first:
@@ -64,6 +57,20 @@ def check(model: nn.Module, batches: Batches) -> None:
             f"two passes disagree: {len(first)} batches, then {len(second)}; "
             "give a list of batches, not an iterator"
         )
+
+
+def refuse_training_mode(model: nn.Module) -> None:
+    """Raise ValueError where ``model`` drops units, or normalizes by the batch it is given."""
+    for name, module in model.named_modules():
+        if module.training:
+            if isinstance(module, _DropoutNd):
+                raise ValueError(
+                    f"dropout {name!r} is active, so no two passes agree: call model.eval() first"
+                )
+            raise ValueError(
+                f"the model is in training mode (module {name or type(model).__name__!r}): "
+                "call model.eval() first"
+            )
 
 
 _MEND = {

@@ -7,7 +7,7 @@ ones are given to the network as arguments.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from trainables.measures.hessian import HessianOperator
 from trainables.measures.parameters import Which, displaced, select, split
 from trainables.measures.trace import probe
 from trainables.methods.noise import draw
+from trainables.needs import given
 from trainables.registry import Count, NonNegative, Positive
 
 
@@ -80,8 +81,8 @@ def worst_case_sharpness(
     generator: torch.Generator | None = None,
     rule: Literal["sam", "amp"] = "sam",
     radius: Positive = 0.05,
-    inner_lr: Positive = 1.0,
-    steps: Count = 1,
+    inner_lr: Annotated[Positive, given(rule="amp")] = 1.0,
+    steps: Annotated[Count, given(rule="amp")] = 1,
     scope: Literal["global", "tensor"] = "global",
     parameters: Which = "all",
 ) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -10,7 +10,9 @@ from torch import Tensor
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem
+from trainables.methods.sam import Shared
 from trainables.methods.weights import clip, global_norm
+from trainables.needs import SEVERAL_TENSORS
 from trainables.registry import Count, NonNegative, Positive
 
 TINY = 1e-12
@@ -50,9 +52,9 @@ class AMP(Method):
         epsilon: NonNegative = 0.5,
         inner_lr: NonNegative = 1.0,
         inner_steps: Count = 1,
-        norm: Literal["global", "per_tensor"] = "global",
+        norm: Annotated[Literal["global", "per_tensor"], SEVERAL_TENSORS] = "global",
         clip: Positive | None = None,
-        perturbation: Literal["global", "local"] = "global",
+        perturbation: Shared = "global",
     ) -> None:
         super().__init__()
         self.epsilon = epsilon
@@ -65,6 +67,10 @@ class AMP(Method):
     @property
     def evaluations(self) -> float:
         return self.inner_steps + 1.0
+
+    @property
+    def clean_first(self) -> bool:
+        return True
 
     def step(self, problem: Problem) -> Output:
         loss, logits = problem.accumulate()

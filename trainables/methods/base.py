@@ -112,6 +112,17 @@ class Method:
         """`cost` of the rule alone."""
         return 1.0
 
+    @property
+    def passes(self) -> float:
+        """Forward passes in training mode of the coming step: those that can move statistics."""
+        return self.evaluations
+
+    @property
+    def clean_first(self) -> bool:
+        """Whether the first pass of a step is of the whole batch at w, so that a ``separate`` one
+        before it would only cost."""
+        return False
+
     def begin(self, model: nn.Module) -> None:
         """Once, before training."""
         for regularizer in self.regularizers:

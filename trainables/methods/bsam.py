@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -11,7 +11,10 @@ from trainables.methods.base import Output, registry
 from trainables.methods.problem import Problem
 from trainables.methods.sam import TINY, Noisy, Shared
 from trainables.methods.weights import global_norm
+from trainables.needs import given
 from trainables.registry import Fraction, NonNegative, Positive
+
+PUBLISHED = given(posterior="adaptive")
 
 
 @registry.register("bsam")
@@ -50,11 +53,11 @@ class BSAM(Noisy):
         sigma: NonNegative = 0.01,
         posterior: Literal["fixed", "adaptive"] = "fixed",
         code_faithful: bool = False,
-        num_data: Positive = 50_000.0,
-        beta1: Fraction = 0.9,
-        beta2: Fraction = 0.999,
-        delta: NonNegative = 5e-4,
-        damping: NonNegative = 0.0,
+        num_data: Annotated[Positive, PUBLISHED] = 50_000.0,
+        beta1: Annotated[Fraction, PUBLISHED] = 0.9,
+        beta2: Annotated[Fraction, PUBLISHED] = 0.999,
+        delta: Annotated[NonNegative, PUBLISHED] = 5e-4,
+        damping: Annotated[NonNegative, PUBLISHED] = 0.0,
         perturbation: Shared = "global",
     ) -> None:
         super().__init__()

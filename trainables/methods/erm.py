@@ -10,6 +10,10 @@ from trainables.methods.problem import Problem
 class ERM(Method):
     """g = ∇L(w), L the mean loss of the batch. One gradient evaluation."""
 
+    @property
+    def clean_first(self) -> bool:
+        return True
+
     def step(self, problem: Problem) -> Output:
         loss, logits = problem.accumulate()
         return Output(loss, logits, objective=loss)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -11,7 +11,9 @@ from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.primitive import exact_norms, refuse_kinks, refuse_wrong_thirds
 from trainables.methods.problem import Problem
+from trainables.methods.sam import Shared
 from trainables.methods.weights import global_norm
+from trainables.needs import given
 from trainables.registry import Count, NonNegative, Positive
 
 
@@ -58,8 +60,8 @@ class FA(Method):
         distribution: Literal["normal", "rademacher"] = "normal",
         every: Count = 1,
         form: Literal["exact", "difference"] = "exact",
-        step: Positive = 0.02,
-        perturbation: Literal["global", "local"] = "global",
+        step: Annotated[Positive, given(form="difference")] = 0.02,
+        perturbation: Shared = "global",
     ) -> None:
         super().__init__()
         self.lam = lam
@@ -87,6 +89,16 @@ class FA(Method):
         if not self.active:
             return 1.0
         return 3.0 + 6 * self.num_probes if self.form == "exact" else 1.0 + 3 * self.num_probes
+
+    @property
+    def passes(self) -> float:
+        if not self.active or self.form == "exact":
+            return 1.0
+        return 1.0 + 3 * self.num_probes
+
+    @property
+    def clean_first(self) -> bool:
+        return True
 
     def step(self, problem: Problem) -> Output:
         if not self.active:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from trainables.methods import ghost
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem, portions
+from trainables.needs import BATCHNORM, DROPOUT, SEVERAL_IMAGES, Needs, OfTrial, given
 from trainables.registry import Count, Fraction, NonNegative
 
 _DEVICES: Any = torch.backends
@@ -26,7 +27,32 @@ _BACKENDS = (
 Phases = Literal["111", "011", "001", "100", "010"]
 
 
-@registry.register("infomcr")
+def _begins(method: Any, trial: Any) -> bool:
+    """Whether any step of the training is regularized, as far as its schedule can be foreseen."""
+    if method.start is not None:
+        return bool(method.start < 1)
+    return any(method.phases[min(drops, 2)] == "1" for drops in trial.schedule.levels(trial.epochs))
+
+
+BEGINS = OfTrial(
+    "a drop of the learning rate to begin after, as its phases say (schedule.name = 'step' or "
+    "'plateau'), or method.start, the part of the training at which it begins, below 1",
+    _begins,
+)
+SUB_BATCHES = Needs("num_splits above 1", lambda o: o.num_splits > 1)
+OWN_STATISTICS = OfTrial(
+    "a model with BatchNorm (or flooding) and num_splits above 1, or a model with dropout",
+    lambda o, trial: (
+        DROPOUT.met(o, trial)
+        or (
+            o.num_splits > 1
+            and (BATCHNORM.met(o, trial) or any(r.name == "flooding" for r in trial.regularizers))
+        )
+    ),
+)
+
+
+@registry.register("infomcr", needs=BEGINS)
 class InfoMCR(Method):
     """Algorithm 1: G = ∇[L(B, w) + beta R(w)], the g_i held constant.
 
@@ -65,11 +91,11 @@ class InfoMCR(Method):
         *,
         alpha: NonNegative = 1e-4,
         beta: NonNegative = 10.0,
-        num_splits: Count = 8,
-        phases: Phases = "011",
+        num_splits: Annotated[Count, SEVERAL_IMAGES] = 8,
+        phases: Annotated[Phases, given(start=None)] = "011",
         start: Fraction | None = None,
-        statistics: Literal["sub_batch", "full_batch"] = "sub_batch",
-        split: Literal["order", "random"] = "order",
+        statistics: Annotated[Literal["sub_batch", "full_batch"], OWN_STATISTICS] = "sub_batch",
+        split: Annotated[Literal["order", "random"], SUB_BATCHES] = "order",
     ) -> None:
         super().__init__()
         self.alpha = alpha
@@ -95,19 +121,28 @@ class InfoMCR(Method):
             return 1.0
         return 2.0 if self.statistics == "sub_batch" else 3.0
 
+    @property
+    def passes(self) -> float:
+        if not self.active:
+            return 1.0
+        return 2.0 * self.num_splits + (self.statistics == "full_batch")
+
+    @property
+    def clean_first(self) -> bool:
+        return self.statistics == "full_batch" or self.num_splits == 1
+
     def step(self, problem: Problem) -> Output:
         if not self.active:
             loss, logits = problem.accumulate()
             return Output(loss, logits, objective=loss)
-        if self.split == "random":
-            problem.shuffle()
+        places = problem.shuffle() if self.split == "random" else None
         with full_precision(problem):
             count = self.splits(problem)
             if self.statistics == "sub_batch" and ghost.applies(problem, count):
                 loss, logits = ghost.gradient(problem, count, self.alpha, self.beta)
             else:
                 loss, logits = self.loop(problem, count)
-        return Output(loss, logits, objective=None)
+        return Output(loss, logits if places is None else logits[places], objective=None)
 
     def splits(self, problem: Problem) -> int:
         if self.num_splits % self.workers:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from trainables.methods.base import Regularizer, registry
 from trainables.methods.weights import trainable
+from trainables.needs import SEVERAL_TENSORS, VECTORS
 from trainables.registry import NonNegative
 
 
@@ -34,8 +35,8 @@ class L2SP(Regularizer):
         self,
         *,
         lam: NonNegative = 1e-4,
-        head_lam: NonNegative | None = None,
-        scope: Literal["all", "weights"] = "all",
+        head_lam: Annotated[NonNegative | None, SEVERAL_TENSORS] = None,
+        scope: Annotated[Literal["all", "weights"], VECTORS] = "all",
     ) -> None:
         self.lam = lam
         self.head_lam = head_lam

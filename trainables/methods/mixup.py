@@ -9,10 +9,11 @@ from torch import Tensor
 
 from trainables.methods.base import Regularizer, registry
 from trainables.methods.problem import Mixed, Problem
+from trainables.needs import SEVERAL_IMAGES
 from trainables.registry import Positive
 
 
-@registry.register("mixup")
+@registry.register("mixup", needs=SEVERAL_IMAGES)
 class Mixup(Regularizer):
     """x ← m x + (1 - m) x', and the same for the targets; x' a random pairing within the batch.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -13,11 +13,29 @@ from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem, portions
 from trainables.methods.weights import global_norm
+from trainables.needs import DROPOUT, SEVERAL_IMAGES, SEVERAL_TENSORS, VECTORS, Needs, OfTrial
 from trainables.registry import Count, NonNegative
 
-Scale = Literal["relative", "relative_per_tensor", "unit_then_scale", "literal", "gaussian_literal"]
-Ball = Literal["uniform_in_ball", "on_sphere", "gaussian", "per_coordinate_uniform"]
-Perturbed = Literal["all", "weights"]
+Scale = Annotated[
+    Literal["relative", "relative_per_tensor", "unit_then_scale", "literal", "gaussian_literal"],
+    OfTrial(
+        SEVERAL_TENSORS.words,
+        lambda o, trial: o.scale != "relative_per_tensor" or SEVERAL_TENSORS.met(o, trial),
+    ),
+]
+Ball = Annotated[
+    Literal["uniform_in_ball", "on_sphere", "gaussian", "per_coordinate_uniform"],
+    Needs(
+        "scale = 'literal', or 'per_coordinate_uniform' and a scale that divides by the draw's "
+        "norm, which leaves its direction alone",
+        lambda o: (
+            o.scale == "literal"
+            or (o.ball == "per_coordinate_uniform" and o.scale != "gaussian_literal")
+        ),
+    ),
+]
+Perturbed = Annotated[Literal["all", "weights"], VECTORS]
+Devices = Annotated[Count, SEVERAL_IMAGES]
 
 _EXACT = ("unit_then_scale",)  # the only scale at which delta does not depend on the weights
 
@@ -52,6 +70,10 @@ class Neighborhood(Method):
     perturb: Perturbed
     num_devices: int
 
+    @property
+    def passes(self) -> float:
+        return self.evaluations * self.num_devices
+
     def parts(
         self, problem: Problem
     ) -> Iterator[tuple[slice | None, tuple[int, int] | None, float]]:
@@ -84,7 +106,8 @@ class Neighborhood(Method):
             law = "symmetric" if ball == "per_coordinate_uniform" else "normal"
             noise.draw(flat, law, problem.local)
         if self.perturb == "weights":
-            torch._foreach_zero_([d for d in delta if d.dim() < 2])
+            for vector in (d for d in delta if d.dim() < 2):
+                vector.zero_()
         if self.scale == "relative_per_tensor":
             sizes = torch.stack(torch._foreach_norm(weights))
             factors = (
@@ -121,7 +144,7 @@ class RPR(Neighborhood):
         scale: Scale = "relative",
         ball: Ball = "uniform_in_ball",
         perturb: Perturbed = "all",
-        num_devices: Count = 1,
+        num_devices: Devices = 1,
     ) -> None:
         super().__init__()
         self.epsilon = epsilon
@@ -177,9 +200,9 @@ class NRS(Neighborhood):
         scale: Scale = "relative",
         ball: Ball = "uniform_in_ball",
         perturb: Perturbed = "all",
-        num_devices: Count = 1,
+        num_devices: Devices = 1,
         loss: Literal["as_printed", "averaged", "detached_target"] = "as_printed",
-        dropout: Literal["same", "independent"] = "same",
+        dropout: Annotated[Literal["same", "independent"], DROPOUT] = "same",
     ) -> None:
         super().__init__()
         self.epsilon = epsilon
@@ -190,6 +213,10 @@ class NRS(Neighborhood):
         self.num_devices = num_devices
         self.loss = loss
         self.dropout = dropout
+
+    @property
+    def clean_first(self) -> bool:
+        return self.num_devices == 1
 
     @property
     def evaluations(self) -> float:

@@ -50,6 +50,10 @@ class NoiseInjection(Method):
         return float(self.noisy_passes + (self.lam > 0))
 
     @property
+    def clean_first(self) -> bool:
+        return self.lam > 0
+
+    @property
     def current_sigma(self) -> float:
         """σ of this epoch: constant, or a ramp from the first epoch to the last."""
         if self.progress is None or self.sigma_schedule == "none" or self.sigma == 0:

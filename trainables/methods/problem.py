@@ -83,12 +83,13 @@ class Problem:
     def size(self) -> int:
         return int(self.inputs.shape[0])
 
-    def shuffle(self) -> None:
-        """Put the samples of the batch in a random order."""
+    def shuffle(self) -> Tensor:
+        """Put the samples of the batch in a random order; returns where each of them went."""
         source = self.local.device if self.local is not None else self.inputs.device
         order = torch.randperm(self.size, generator=self.local, device=source)
         order = order.to(self.inputs.device)
         self.inputs, self.targets = self.inputs[order], self.targets[order]
+        return order.argsort()
 
     # The pieces of f.
 

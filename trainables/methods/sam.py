@@ -8,7 +8,7 @@ grids of the NSO paper's tables are in its search space.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -17,12 +17,13 @@ from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem
 from trainables.methods.weights import global_norm
+from trainables.needs import SEVERAL_WORKERS, given
 from trainables.registry import NonNegative
 
 TINY = 1e-12
 """Added to a norm before dividing by it, as in Foret et al.'s and the NSO authors' code."""
 
-Shared = Literal["global", "local"]
+Shared = Annotated[Literal["global", "local"], SEVERAL_WORKERS]
 """Data-parallel reading: the ascent gradient is the mean over the workers, or each worker's own."""
 
 
@@ -39,6 +40,10 @@ class Ascent(Method):
     @property
     def evaluations(self) -> float:
         return 2.0
+
+    @property
+    def clean_first(self) -> bool:
+        return True
 
     def step(self, problem: Problem) -> Output:
         loss, logits = problem.accumulate()
@@ -161,6 +166,10 @@ class Noisy(Ascent):
     sigma: float
     code_faithful: bool
 
+    @property
+    def clean_first(self) -> bool:
+        return False
+
     def step(self, problem: Problem) -> Output:
         flat, shift = self.scratch("noise", problem.params)
         noise.draw(flat, "normal", problem.generator)
@@ -208,7 +217,7 @@ class RSAM(Noisy):
         *,
         rho: NonNegative = 0.05,
         sigma: NonNegative = 0.01,
-        lam: NonNegative = 1.0,
+        lam: Annotated[NonNegative, given(code_faithful=True)] = 1.0,
         code_faithful: bool = False,
         perturbation: Shared = "global",
     ) -> None:

@@ -15,14 +15,72 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
+from trainables.needs import OfTrial
 from trainables.registry import Registry
 
-registry: Registry[Any] = Registry("model", given=("num_classes", "input_shape"))
+
+@dataclass(frozen=True)
+class Layers:
+    """What a network is made of, as far as a configuration's meaning depends on it.
+
+    Attributes:
+        batchnorm: Whether it has layers that normalize by the batch's statistics.
+        dropout: Whether it drops units at random.
+        vectors: Whether it has parameters with fewer than two dimensions.
+        several_tensors: Whether it has more than one parameter tensor.
+    """
+
+    batchnorm: bool = False
+    dropout: bool = False
+    vectors: bool = True
+    several_tensors: bool = True
+
+
+class Networks(Registry[Any]):
+    """Networks by name, each with a declaration of its `Layers`.
+
+    A configuration asks the declaration, so that no network is built to know what a trial is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("model", given=("num_classes", "input_shape"))
+        self._layers: dict[str, Callable[[Any], Layers]] = {}
+
+    def register(
+        self,
+        name: str,
+        added: Mapping[str, Any] | None = None,
+        needs: OfTrial | None = None,
+        layers: Layers | Callable[[Any], Layers] | None = None,
+    ) -> Callable[[Any], Any]:
+        """As `Registry.register`.
+
+        Args:
+            layers: What the network is made of; or a function of its options, which it finds as
+                attributes. None: nothing is known of it, and what may matter is taken to matter.
+        """
+        if layers is not None:
+            self._layers[name] = layers if callable(layers) else lambda _: layers
+        return super().register(name, added, needs)
+
+    def layers(self, name: str, options: Mapping[str, Any]) -> Layers | None:
+        """The declaration of network ``name`` with these resolved options; None: it has none."""
+        declared = self._layers.get(name)
+        return declared and declared(self.schema(name).model_construct(**options))
+
+    def declaration(self, network: Callable[..., nn.Module]) -> Callable[[Any], Layers] | None:
+        """What ``network`` was registered with, for its variants."""
+        named = (name for name, part in self._parts.items() if part is network)
+        return self._layers.get(next(named, ""))
+
+
+registry = Networks()
 
 
 def build(
@@ -49,6 +107,12 @@ def build(
     return model
 
 
+def layers(name: str, options: Mapping[str, Any]) -> Layers | None:
+    """What network ``name`` with these resolved ``options`` is made of; None where that is not
+    declared."""
+    return registry.layers(name, options)
+
+
 def names() -> list[str]:
     """Every registered network, sorted."""
     return registry.names()
@@ -57,4 +121,4 @@ def names() -> list[str]:
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["build", "names", "registry"]
+__all__ = ["Layers", "build", "layers", "names", "registry"]

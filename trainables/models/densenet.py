@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from trainables.models import registry
+from trainables.models import Layers, registry
 from trainables.models.blocks import GlobalPool, conv, image_shape, network
 from trainables.models.variants import register_variant
 from trainables.registry import Count, Fraction
 
 
-@registry.register("densenet_bc_k12")
+@registry.register(
+    "densenet_bc_k12", layers=lambda o: Layers(batchnorm=True, dropout=o.dropout > 0)
+)
 def densenet_bc_k12(
     *,
     num_classes: int,

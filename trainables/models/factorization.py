@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainables.models import registry
+from trainables.models import Layers, registry
 from trainables.registry import Count
 
 
@@ -23,7 +23,7 @@ class Factorization(nn.Module):
         return x.flatten(1) @ product.flatten()
 
 
-@registry.register("factorization")
+@registry.register("factorization", layers=Layers(vectors=False, several_tensors=False))
 def factorization(
     *, num_classes: int, input_shape: Sequence[int], rank: Count | None = None
 ) -> Factorization:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import nn
 
-from trainables.models import registry
+from trainables.models import Layers, registry
 from trainables.models.variants import register_variant
+from trainables.needs import Needs
 from trainables.registry import Count, Fraction
 
+HIDDEN = Needs("a hidden layer (widths)", lambda o: bool(o.widths))
 
-@registry.register("mlp", added={"outputs": None})
+
+@registry.register("mlp", added={"outputs": None}, layers=lambda o: Layers(dropout=o.dropout > 0))
 def mlp(
     *,
     num_classes: int,
     input_shape: Sequence[int],
     widths: tuple[Count, ...] = (256,),
-    dropout: Fraction = 0.0,
+    dropout: Annotated[Fraction, HIDDEN] = 0.0,
     init: Literal["he", "torch"] = "he",
     outputs: Count | None = None,
 ) -> nn.Sequential:

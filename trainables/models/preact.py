@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models import registry
+from trainables.models import Layers, registry
 from trainables.models.blocks import (
     GlobalPool,
     Shortcut,
@@ -111,7 +111,9 @@ def preact_network(
     return network(stem, body, neck, nn.Linear(c_in, num_classes), bn_momentum)
 
 
-@registry.register("preact_resnet18")
+@registry.register(
+    "preact_resnet18", layers=lambda o: Layers(batchnorm=True, dropout=o.dropout > 0)
+)
 def preact_resnet18(
     *,
     num_classes: int,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models import registry
+from trainables.models import Layers, registry
 from trainables.models.blocks import GlobalPool, ZeroPadShortcut, conv, image_shape, network
 from trainables.models.variants import register_variant
 from trainables.registry import Count, Fraction
@@ -38,7 +38,7 @@ class PyramidBottleneck(nn.Module):
         return self.bn4(y) + self.shortcut(x)
 
 
-@registry.register("pyramidnet_164")
+@registry.register("pyramidnet_164", layers=lambda o: Layers(batchnorm=True, dropout=o.dropout > 0))
 def pyramidnet_164(
     *,
     num_classes: int,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.models import registry
+from trainables.models import Layers, registry
 from trainables.models.blocks import (
     GlobalPool,
     Shortcut,
@@ -17,7 +18,10 @@ from trainables.models.blocks import (
     network,
 )
 from trainables.models.variants import register_variant
+from trainables.needs import Needs
 from trainables.registry import Count, Fraction
+
+OTHER_WIDTH = Needs("another value than width", lambda o: o.stem_width != o.width)
 
 
 class BasicBlock(nn.Module):
@@ -63,14 +67,14 @@ def _resnet(
     return network(stem, body, [GlobalPool()], nn.Linear(c_in, num_classes), bn_momentum)
 
 
-@registry.register("resnet18")
+@registry.register("resnet18", layers=Layers(batchnorm=True))
 def resnet18(
     *,
     num_classes: int,
     input_shape: Sequence[int],
     width: Count = 64,
     blocks: Count = 2,
-    stem_width: Count | None = None,
+    stem_width: Annotated[Count | None, OTHER_WIDTH] = None,
     stem_relu: bool = True,
     conv_bias: bool = False,
     bn_momentum: Fraction = 0.1,
@@ -94,7 +98,7 @@ def resnet18(
     return _resnet(stem, c_in, widths, blocks, num_classes, "conv", conv_bias, bn_momentum)
 
 
-@registry.register("resnet20")
+@registry.register("resnet20", layers=Layers(batchnorm=True))
 def resnet20(
     *,
     num_classes: int,
@@ -115,7 +119,7 @@ def resnet20(
     return _resnet(stem, width, widths, blocks, num_classes, shortcut, False, bn_momentum)
 
 
-@registry.register("wrn_18_1_5")
+@registry.register("wrn_18_1_5", layers=Layers(batchnorm=True))
 def wrn_18_1_5(
     *,
     num_classes: int,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 from torch import nn
 
+from trainables.models import Layers
 from trainables.models.blocks import image_shape
 from trainables.models.variants import register_variant
 from trainables.models.weights import load_weights
+from trainables.needs import Needs
 from trainables.registry import Fraction
+
+WEIGHTS = Needs("weights, the name of a file", lambda o: o.weights is not None)
 
 
 def torchvision_resnet(
@@ -18,7 +23,7 @@ def torchvision_resnet(
     num_classes: int,
     input_shape: Sequence[int],
     weights: str | None = None,
-    weights_sha256: str | None = None,
+    weights_sha256: Annotated[str | None, WEIGHTS] = None,
     bn_momentum: Fraction = 0.1,
 ) -> nn.Module:
     """``make``'s network without in-place operations, for any number of input channels.
@@ -45,8 +50,6 @@ def torchvision_resnet(
             module.momentum = bn_momentum
     if weights is not None:
         load_weights(model, weights, weights_sha256, new=("fc.weight", "fc.bias"))
-    elif weights_sha256 is not None:
-        raise ValueError(f"weights_sha256 = {weights_sha256!r} needs weights, the name of a file")
     return model
 
 
@@ -74,6 +77,7 @@ register_variant(
     linear classifier; its log-softmax changes nothing under cross-entropy and is left out.
     {_WEIGHTS}
     """,
+    layers=Layers(batchnorm=True),
     make=_torchvision("resnet34"),
 )
 register_variant(
@@ -83,6 +87,7 @@ register_variant(
 
     {_WEIGHTS}
     """,
+    layers=Layers(batchnorm=True),
     make=_torchvision("resnet50"),
 )
 register_variant(
@@ -92,5 +97,6 @@ register_variant(
 
     {_WEIGHTS}
     """,
+    layers=Layers(batchnorm=True),
     make=_torchvision("resnet101"),
 )

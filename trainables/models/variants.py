@@ -9,13 +9,19 @@ from typing import Any
 
 from torch import nn
 
-from trainables.models import registry
+from trainables.models import Layers, registry
 
 
 def register_variant(
-    name: str, network: Callable[..., nn.Module], doc: str, **defaults: Any
+    name: str,
+    network: Callable[..., nn.Module],
+    doc: str,
+    layers: Layers | None = None,
+    **defaults: Any,
 ) -> Callable[..., nn.Module]:
     """Enrol ``network`` as ``name`` too: same options, other ``defaults``, its own ``doc``.
+
+    Its ``layers`` are those that ``network`` was registered with, unless they are given.
 
     Parameters of ``network`` that are not keyword-only are no options: their values are fixed here.
     Options that ``network`` got later (`Registry.register`) came to its variants as late.
@@ -39,4 +45,5 @@ def register_variant(
     build.__signature__ = signature.replace(parameters=changed)  # type: ignore[attr-defined]
     build.__name__ = build.__qualname__ = name
     build.__doc__ = doc
-    return registry.register(name, registry.added(network))(build)
+    declared = layers or registry.declaration(network)
+    return registry.register(name, registry.added(network), layers=declared)(build)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from torch import nn
 
-from trainables.models import registry
+from trainables.models import Layers, registry
 from trainables.models.blocks import GlobalPool, conv, image_shape, network
 from trainables.models.variants import register_variant
+from trainables.needs import Needs, given
 from trainables.registry import Count, Fraction
 
 Stages = tuple[tuple[Count, ...], ...]
 """Widths of the convolutions between one max-pooling and the next."""
+
+HIDDEN = Needs("a hidden layer (hidden)", lambda o: bool(o.hidden))
 
 
 def _conv_stages(
@@ -33,7 +37,10 @@ def _conv_stages(
     return layers
 
 
-@registry.register("vgg16")
+@registry.register(
+    "vgg16",
+    layers=lambda o: Layers(batchnorm=o.batchnorm, dropout=o.dropout > 0 or o.conv_dropout > 0),
+)
 def vgg16(
     *,
     num_classes: int,
@@ -41,9 +48,9 @@ def vgg16(
     stages: Stages = ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3),
     hidden: tuple[Count, ...] = (4096, 4096),
     batchnorm: bool = True,
-    dropout: Fraction = 0.0,
+    dropout: Annotated[Fraction, HIDDEN] = 0.0,
     conv_dropout: Fraction = 0.0,
-    bn_momentum: Fraction = 0.1,
+    bn_momentum: Annotated[Fraction, given(batchnorm=True)] = 0.1,
 ) -> nn.Sequential:
     """VGG16: 13 convolutions in 5 stages, flatten, linear layers 4096 and 4096, classifier.
 
@@ -74,7 +81,7 @@ def vgg16(
     return network([], body, neck, nn.Linear(features, num_classes), bn_momentum)
 
 
-@registry.register("cnn")
+@registry.register("cnn", layers=Layers(batchnorm=True))
 def cnn(
     *,
     num_classes: int,

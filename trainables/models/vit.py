@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from trainables.models import registry
+from trainables.models import Layers, registry
 from trainables.models.blocks import image_shape
 from trainables.models.variants import register_variant
 from trainables.registry import Count, Fraction
@@ -25,7 +25,9 @@ class PlainAttention(nn.Module):
             return self.network(x)
 
 
-@registry.register("vit_b")
+@registry.register(
+    "vit_b", layers=lambda o: Layers(dropout=o.dropout > 0 or o.attention_dropout > 0)
+)
 def vit_b(
     *,
     num_classes: int,

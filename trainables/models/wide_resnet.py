@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import nn
 
-from trainables.models import registry
+from trainables.models import Layers, registry
 from trainables.models.blocks import Shortcut, image_shape
 from trainables.models.preact import SharedActivation, preact_network
 from trainables.models.variants import register_variant
+from trainables.needs import Needs
 from trainables.registry import Count, Fraction
 
+OTHER_MOMENTUM = Needs(
+    "another value than bn_momentum", lambda o: o.final_bn_momentum != o.bn_momentum
+)
 
-@registry.register("wrn_28_10")
+
+@registry.register("wrn_28_10", layers=lambda o: Layers(batchnorm=True, dropout=o.dropout > 0))
 def wrn_28_10(
     *,
     num_classes: int,
@@ -27,7 +32,7 @@ def wrn_28_10(
     stride_on: Literal[1, 2] = 1,
     dropout: Fraction = 0.0,
     bn_momentum: Fraction = 0.1,
-    final_bn_momentum: Fraction | None = None,
+    final_bn_momentum: Annotated[Fraction | None, OTHER_MOMENTUM] = None,
 ) -> nn.Sequential:
     """WRN-28-10: a stem of 16, then 4 pre-activation blocks each at widths 160, 320, 640.
 

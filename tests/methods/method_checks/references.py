@@ -273,7 +273,7 @@ OPTIONS: dict[str, list[dict]] = {
         {},
         *[{"scale": s, "epsilon": 0.3, "alpha": 1.7} for s in SCALES],
         *[{"scale": "literal", "ball": b, "epsilon": 0.7} for b in BALLS],
-        *[{"scale": "relative", "ball": b} for b in BALLS],
+        {"scale": "relative", "ball": "per_coordinate_uniform"},
         {"num_devices": 3, "alpha": 0.5},
         {"perturb": "weights"},
         {"perturb": "weights", "scale": "relative_per_tensor"},

@@ -1,0 +1,134 @@
+"""When an option has an effect: declared beside the option, and refused where it can have none.
+
+    lam: Annotated[NonNegative, given(code_faithful=True)] = 1.0
+    perturbation: Annotated[Literal["global", "local"], SEVERAL_WORKERS] = "global"
+
+An option that differs from its default although its need is not met would be ignored without a
+word, so the configuration is refused when it is made. A need on other options of the same part is
+checked wherever the part is made, one on the rest of the trial (`OfTrial`) where the trial is.
+
+A strength of 0 switches a rule off on purpose. It is allowed with whatever stands beside it: a
+grid that has 0 among its values keeps its other options. Needs therefore never ask for a strength.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from trainables.models import Layers
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What gives an option its effect: other options of its part.
+
+    Attributes:
+        words: The condition as it stands in the refusal, after "it needs".
+        met: ``met(options)``: whether it holds; ``options`` have the part's options as attributes.
+    """
+
+    words: str
+    met: Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class OfTrial:
+    """What gives an option, or a whole part, its effect: the rest of the trial.
+
+    Attributes:
+        words: As of `Needs`.
+        met: ``met(options, trial)``; ``trial`` is the `trainables.config.TrialConfig`.
+    """
+
+    words: str
+    met: Callable[[Any, Any], bool]
+
+
+def given(**values: Any) -> Needs:
+    """The need that each of these options has its value, or one of a tuple of values."""
+    allowed = {
+        name: value if isinstance(value, tuple) else (value,) for name, value in values.items()
+    }
+    words = " and ".join(
+        f"{name} = {' or '.join(map(repr, choice))}" for name, choice in allowed.items()
+    )
+    return Needs(words, lambda o: all(getattr(o, name) in c for name, c in allowed.items()))
+
+
+def idle(schema: type[BaseModel], options: Any, trial: Any = None) -> list[str]:
+    """The options that can have no effect, each as a clause with what would give it one.
+
+    Args:
+        schema: Declares the options: fields, defaults, and needs in their annotations.
+        options: Holds their values, as attributes.
+        trial: None: the needs on the part itself are asked, else those on the trial.
+    """
+    clauses = []
+    for name, need in declared(schema, Needs if trial is None else OfTrial):
+        value, default = getattr(options, name), schema.model_fields[name].default
+        if value == default:
+            continue
+        if not (need.met(options) if isinstance(need, Needs) else need.met(options, trial)):
+            clauses.append(f"{name} = {value!r} would have no effect: it needs {need.words}")
+    return clauses
+
+
+@cache
+def declared(
+    schema: type[BaseModel], kind: type[Needs] | type[OfTrial]
+) -> tuple[tuple[str, Needs | OfTrial], ...]:
+    """(option, need) of every need of this kind in ``schema``."""
+    return tuple(
+        (name, mark)
+        for name, field in schema.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, kind)
+    )
+
+
+# Needs on the trial that several parts share.
+
+
+def _layers(trial: Any) -> Layers | None:
+    from trainables import models
+
+    return models.layers(trial.model.name, trial.model.options)
+
+
+def _has(kind: str) -> Callable[[Any, Any], bool]:
+    """Whether the trial's model has layers of this kind; yes where it does not say."""
+
+    def met(_: Any, trial: Any) -> bool:
+        layers = _layers(trial)
+        return layers is None or bool(getattr(layers, kind))
+
+    return met
+
+
+SEVERAL_WORKERS = OfTrial("workers.count above 1", lambda _, trial: trial.workers.count > 1)
+SEVERAL_IMAGES = OfTrial("batch_size above 1", lambda _, trial: trial.batch_size > 1)
+BATCHNORM = OfTrial("a model with BatchNorm", _has("batchnorm"))
+DROPOUT = OfTrial("a model with dropout", _has("dropout"))
+VECTORS = OfTrial("a model with biases or normalization", _has("vectors"))
+SEVERAL_TENSORS = OfTrial("a model with several tensors of weights", _has("several_tensors"))
+
+
+__all__ = [
+    "BATCHNORM",
+    "DROPOUT",
+    "SEVERAL_IMAGES",
+    "SEVERAL_TENSORS",
+    "SEVERAL_WORKERS",
+    "VECTORS",
+    "Needs",
+    "OfTrial",
+    "declared",
+    "given",
+    "idle",
+]
