@@ -111,14 +111,9 @@ def present() -> Cluster:
     """The cluster that this process has joined."""
     import ray
 
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    try:
-        from ray._private.state import state
+    from trainables.ray_private.start import largest
 
-        most = state.get_max_resources_from_cluster_config()
-    except (ImportError, AttributeError):  # no public call tells it
-        most = None
-    return Cluster(nodes, most)
+    return Cluster([node["Resources"] for node in ray.nodes() if node["Alive"]], largest())
 
 
 def free() -> dict[str, float]:
