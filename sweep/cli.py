@@ -366,9 +366,19 @@ def main() -> None:
 
         code = foreseen(error)
         if code is None:
-            raise
+            _print_traceback(error)
+            sys.exit(1)
         print(f"sweep: {error}", file=sys.stderr)
         sys.exit(code)
+
+
+def _print_traceback(error: Exception) -> None:
+    """As Python does, but without the passwords of URIs."""
+    import traceback
+
+    from trainables.masking import mask
+
+    print(mask("".join(traceback.format_exception(error))), end="", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 from sweep.tracking import Tracker
+from trainables.masking import mask
 from trainables.ports import LOOPBACK
 
 
@@ -21,7 +22,7 @@ def serve(uri: str, port: int) -> int:
         sweep.tracking.TrackingError: the store cannot be used.
     """
     if uri.startswith(("http://", "https://")):
-        print(f"the tracking server has its own UI: {uri}")
+        print(f"the tracking server has its own UI: {mask(uri)}")
         return 0
     with contextlib.closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.placement import Cluster, ResourceError, present
+from trainables.masking import mask
 from trainables.ports import LOOPBACK
 
 QUIET = {
@@ -128,7 +129,7 @@ def _own_token() -> Iterator[None]:
 @contextlib.contextmanager
 def _joined(address: str, said: Callable[[str], None]) -> Iterator[None]:
     _check_listening(address)
-    said(f"joining Ray at {address}")
+    said(mask(f"joining Ray at {address}"))
     _be_quiet()
     # Left unset, a token file from an earlier run would decide.
     os.environ.setdefault("RAY_AUTH_MODE", "token" if _has_token() else "disabled")
@@ -182,8 +183,8 @@ def _check_listening(address: str) -> None:
 
 def _unreachable(address: str, reason: str) -> ResourceError:
     return ResourceError(
-        f"Ray at {address} cannot be reached ({reason}); "
-        "check --address, and RAY_AUTH_MODE on both sides"
+        mask(f"Ray at {address} cannot be reached ({reason})", address)
+        + "; check --address, and RAY_AUTH_MODE on both sides"
     )
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from trainables.masking import mask
+
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact
     from sweep.plan import Plan
@@ -154,7 +156,7 @@ def conclude(planned: Plan, record: Record) -> None:
         print(f"{planned.size} trials recorded; `sweep ui` shows them", file=sys.stderr)
         return
     for trial in failed[:5]:
-        print(f"{trial.trial_id} failed: {record.error(trial.trial_id)}", file=sys.stderr)
+        print(f"{trial.trial_id} failed: {mask(record.error(trial.trial_id))}", file=sys.stderr)
     ended = f"{len(failed)} of {planned.size} trials failed"
     if waiting:
         ended += f" and {waiting} wait for them"

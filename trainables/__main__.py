@@ -11,6 +11,8 @@ import json
 import sys
 from pathlib import Path
 
+from trainables.masking import mask
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0: done or diverged (the result says which). 1: it failed. 2: bad usage."""
@@ -64,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
             storage.check_writable()
         result = fit(config, execution, storage, on_epoch=_report)
     except (DataError, StorageError, RuntimeError) as error:
-        print(f"trial {config.trial_id} failed: {error}", file=sys.stderr)
+        print(mask(f"trial {config.trial_id} failed: {error}"), file=sys.stderr)
         return 1
     print(result.to_json())
     return 0

@@ -21,7 +21,6 @@ import shutil
 import tempfile
 import threading
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -44,7 +43,7 @@ from trainables.ray_private.train import (
     join_process_group,
     set_rank_variables,
 )
-from trainables.tune import WorkersLostError, execution_of
+from trainables.tune import WorkersLostError, execution_of, failure
 
 if TYPE_CHECKING:
     from trainables.train import Trial
@@ -314,13 +313,9 @@ def _serve(settings: dict[str, Any]) -> None:
         except Exception as error:
             from trainables.group import PeerLostError
 
-            failure = {
-                "outcome": "failed",
-                "error": f"{type(error).__name__}: {error}",
-                "traceback": traceback.format_exc(),
-                "lost": isinstance(error, PeerLostError),
-            }
-            ray.get(desk.tell.remote(number, failure))
+            report = failure(error, job["storage"])
+            report["lost"] = isinstance(error, PeerLostError)
+            ray.get(desk.tell.remote(number, report))
 
 
 def _train(job: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:
