@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import json
 import os
 import secrets
 import signal
@@ -36,7 +37,7 @@ sweep(replace(TINY, base={**TINY.base, **long}, **one), Path(), None)
 """
 CALL = """
 import sys
-from ray._raylet import GcsClient
+from trainables.ray_private.start import GcsClient
 print(len(GcsClient(address=sys.argv[1]).get_all_node_info(timeout=60)))
 """
 
@@ -217,3 +218,36 @@ def test_sweep_ui_listens_on_loopback_and_names_no_store_in_ps(tmp_path: Path) -
         assert [port] == sorted({p for process in processes for _, p in listening(process)})
         assert beyond(processes) == []
         assert not any("mlflow.db" in command(process) for process in processes)
+
+
+DYING = """
+import json, os, psutil, time
+from ray._private import services
+from sweep import session
+there, dead, said = services.RAYLET_EXECUTABLE, [], []
+start = services.start_raylet
+def dying(*arguments, **options):
+    services.RAYLET_EXECUTABLE = "/bin/false" if len(dead) < 2 else there
+    dead.append(None)
+    return start(*arguments, **options)
+services.start_raylet = dying
+with session.local(said.append):
+    servers = [p for p in psutil.Process().children() if p.name() == "gcs_server"]
+print(json.dumps([said, len(servers), [p.name() for p in psutil.Process().children()]]))
+"""
+
+
+def test_a_raylet_that_died_is_seen_and_the_start_tried_again(tmp_path: Path) -> None:
+    """Ray itself would say that the node timed out. Nothing is left of the starts that failed."""
+    done = subprocess.run(
+        [sys.executable, "-c", DYING], env=environment(tmp_path), text=True, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said, servers, left = json.loads(done.stdout.splitlines()[-1])
+    assert said == [
+        "starting Ray on this machine",
+        *["Ray did not start (its raylet ended with code 1): trying again"] * 2,
+    ]
+    assert servers == 1
+    assert left == []
