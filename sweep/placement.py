@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from trainables.errors import FlatsweepError
+
 TINY = 1e-9
 """Fractions of a device add up to it but for rounding."""
 
 
-class ResourceError(Exception):
+class ResourceError(FlatsweepError):
     """More CPUs or GPUs are asked for than there are; the message has the numbers."""
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 from sweep.tracking import Tracker
+from trainables.errors import UsageError
 from trainables.masking import mask
 from trainables.ports import LOOPBACK
 
@@ -29,7 +30,7 @@ def serve(uri: str, port: int) -> int:
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
-            raise ValueError(f"port {port} is taken; name another with --port") from error
+            raise UsageError(f"port {port} is taken; name another with --port") from error
     Tracker(uri)  # makes or checks the database before several server processes open it at once
     command = [
         sys.executable, "-m", "mlflow", "server",

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from sweep.membership import as_tags, from_tags
 from sweep.record import Record, Run
 from trainables import config
+from trainables.errors import FlatsweepError
 from trainables.masking import has_secret, mask
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ OUTDATED = "outdated"
 """What a trial is whose protocol is older than ours: it was recorded, and no longer counts."""
 
 
-class TrackingError(Exception):
+class TrackingError(FlatsweepError):
     """The tracking store does not answer or cannot be used; the message says what to do."""
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from trainables.errors import UsageError
 from trainables.masking import mask
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
 
     found, _, searched = name.partition(":search:")
     if searched:
-        raise ValueError(f"{name} is a search; `sweep search {found} --where ...` prints it")
+        raise UsageError(f"{name} is a search; `sweep search {found} --where ...` prints it")
     artifact = search_spaces.apply(search_spaces.find(name), preset)
     if workers == "1":
         return artifact
     count, _, batchnorm = workers.partition(":")
     if not (count.isdecimal() and int(count) and batchnorm in ("", "local", "sync")):
-        raise ValueError(f"--workers {workers!r}: give a number, such as 4, or 4:sync")
+        raise UsageError(f"--workers {workers!r}: give a number, such as 4, or 4:sync")
     asked = {"count": int(count), "batchnorm": batchnorm or "local"}
     return replace(artifact, base={**artifact.base, "workers": asked})
 
@@ -98,7 +99,7 @@ def run_missing(
     runner = runner or run
 
     if keep_weights not in ("none", "last", "best"):
-        raise ValueError(f"--keep-weights {keep_weights!r}: allowed are none, last, best")
+        raise UsageError(f"--keep-weights {keep_weights!r}: allowed are none, last, best")
     rule = find_rule(selection)
     execution: dict[str, Any] = {"keep_weights": keep_weights}
     if data is not None:

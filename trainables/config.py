@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from trainables import workers
+from trainables.errors import UsageError
 from trainables.registry import Count, Fraction, Index, NonNegative, Positive, Registry, explain
 
 PROTOCOL_VERSION: Literal[2] = 2
@@ -109,7 +110,7 @@ class Optimizer(_Frozen):
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> Self:
         if self.nesterov and (self.name != "sgd" or self.momentum == 0):
-            raise ValueError("nesterov = True needs name = 'sgd' and momentum > 0")
+            raise UsageError("nesterov = True needs name = 'sgd' and momentum > 0")
         return self
 
 
@@ -134,13 +135,13 @@ class Schedule(_Frozen):
     @model_validator(mode="after")
     def _step_needs_milestones(self) -> Self:
         if (self.name == "step") != bool(self.milestones):
-            raise ValueError("milestones are given with name = 'step', and only with it")
+            raise UsageError("milestones are given with name = 'step', and only with it")
         return self
 
     @model_validator(mode="after")
     def _only_a_plateau_is_watched(self) -> Self:
         if self.watch != "running" and self.name != "plateau":
-            raise ValueError(f"watch = {self.watch!r} has no effect without name = 'plateau'")
+            raise UsageError(f"watch = {self.watch!r} has no effect without name = 'plateau'")
         return self
 
     def drops(self, epoch: float, epochs: int) -> int:
@@ -202,7 +203,7 @@ class TrialConfig(_Frozen):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise ValueError(explain(error, "trial")) from None
+            raise UsageError(explain(error, "trial")) from None
 
     @model_validator(mode="after")
     def _resolve_parts(self) -> Self:
@@ -237,9 +238,9 @@ class TrialConfig(_Frozen):
     def _check_batchnorm_parts(self) -> Self:
         parts, devices = self.batchnorm_parts, self.method.options.get("num_devices", 1)
         if parts > self.batch_size:
-            raise ValueError(f"batchnorm_parts = {parts} exceeds batch_size = {self.batch_size}")
+            raise UsageError(f"batchnorm_parts = {parts} exceeds batch_size = {self.batch_size}")
         if parts > 1 and devices > 1 and (parts <= devices or parts % devices):
-            raise ValueError(
+            raise UsageError(
                 f"batchnorm_parts = {parts}: each of method.num_devices = {devices} parts of a "
                 "batch has statistics of its own anyway; a larger multiple of that is allowed"
             )
@@ -348,7 +349,7 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.every < 0:
-            raise ValueError(f"measure {self.name!r}: every = {self.every}; it is at least 0")
+            raise UsageError(f"measure {self.name!r}: every = {self.every}; it is at least 0")
 
     @property
     def key(self) -> str:

@@ -23,6 +23,8 @@ from typing import Annotated, Any, Generic, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from trainables.errors import UsageError
+
 Part = TypeVar("Part", bound=Callable[..., Any])
 
 # The ranges options are declared in. NaN and infinity are never allowed (see `_Options`).
@@ -64,7 +66,7 @@ class Registry(Generic[Part]):
 
         def enrol(part: Part) -> Part:
             if name in self._parts and self._parts[name] is not part:
-                raise ValueError(f"{self.kind} {name!r} is registered twice")
+                raise UsageError(f"{self.kind} {name!r} is registered twice")
             self._parts[name] = part
             self._added[name] = dict(added or {})
             return part
@@ -79,7 +81,7 @@ class Registry(Generic[Part]):
         try:
             return self._parts[name]
         except (KeyError, TypeError):
-            raise ValueError(unknown(self.kind, name, self.names())) from None
+            raise UsageError(unknown(self.kind, name, self.names())) from None
 
     def resolve(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Every option of part ``name``: those given, validated, and the defaults of the others.
@@ -91,11 +93,11 @@ class Registry(Generic[Part]):
         for option in options:
             if option not in schema.model_fields:
                 what = f"option of {self.kind} {name!r}"
-                raise ValueError(unknown(what, option, list(schema.model_fields)))
+                raise UsageError(unknown(what, option, list(schema.model_fields)))
         try:
             return schema(**options).model_dump()
         except ValidationError as error:
-            raise ValueError(explain(error, f"{self.kind} {name!r}")) from None
+            raise UsageError(explain(error, f"{self.kind} {name!r}")) from None
 
     def added(self, part: Part) -> Mapping[str, Any]:
         """``added`` of `register`, where ``part`` is registered; else nothing."""

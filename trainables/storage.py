@@ -14,10 +14,11 @@ from typing import Any
 
 import fsspec
 
+from trainables.errors import FlatsweepError
 from trainables.masking import has_secret, mask
 
 
-class StorageError(Exception):
+class StorageError(FlatsweepError):
     """A path that cannot be read or written; the message says which and what to do."""
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
+from trainables.errors import FlatsweepError
 from trainables.masking import mask
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ REPORT_EVERY = 2.0
 """Seconds between reports of a running trial; also how long a step may keep Tune waiting."""
 
 
-class WorkersLostError(RuntimeError):
+class WorkersLostError(FlatsweepError, RuntimeError):
     """Workers died or stopped answering; the trial can go on from its checkpoint elsewhere."""
 
 

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor
 
+from trainables.errors import UsageError
 from trainables.registry import Count, Fraction, Registry
 
 registry: Registry = Registry("augmentation")
@@ -133,7 +134,7 @@ class PadCrop(Move):
 
     def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
         if self.mode == "reflect" and self.padding >= min(size):
-            raise ValueError(
+            raise UsageError(
                 f"pad_crop: padding = {self.padding} must be below the image edge "
                 f"{min(size)} when fill = 'reflect'"
             )

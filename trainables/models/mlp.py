@@ -8,6 +8,7 @@ from typing import Literal
 
 from torch import nn
 
+from trainables.errors import UsageError
 from trainables.models import registry
 from trainables.models.variants import register_variant
 from trainables.registry import Count, Fraction
@@ -39,7 +40,7 @@ def mlp(
         ValueError: if there are fewer ``outputs`` than classes.
     """
     if outputs is not None and outputs < num_classes:
-        raise ValueError(
+        raise UsageError(
             f"outputs = {outputs}, but the data have {num_classes} classes; "
             "give as many or more, or None"
         )

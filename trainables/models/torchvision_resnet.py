@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch import nn
 
+from trainables.errors import UsageError
 from trainables.models.blocks import image_shape
 from trainables.models.variants import register_variant
 from trainables.models.weights import load_weights
@@ -46,7 +47,7 @@ def torchvision_resnet(
     if weights is not None:
         load_weights(model, weights, weights_sha256, new=("fc.weight", "fc.bias"))
     elif weights_sha256 is not None:
-        raise ValueError(f"weights_sha256 = {weights_sha256!r} needs weights, the name of a file")
+        raise UsageError(f"weights_sha256 = {weights_sha256!r} needs weights, the name of a file")
     return model
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import nn
 
+from trainables.errors import UsageError
 from trainables.models import registry
 from trainables.models.blocks import Shortcut, image_shape
 from trainables.models.preact import SharedActivation, preact_network
@@ -49,7 +50,7 @@ def wrn_28_10(
     """
     channels, *_ = image_shape(input_shape)
     if depth < 10 or depth % 6 != 4:
-        raise ValueError(f"depth = {depth} must be 6 n + 4 for n = 1, 2, ... blocks a group")
+        raise UsageError(f"depth = {depth} must be 6 n + 4 for n = 1, 2, ... blocks a group")
     first = width * widen
     model = preact_network(
         channels,
