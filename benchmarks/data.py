@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from benchmarks.report import publish
+from sweep.session import local
 from trainables.data import augment
 from trainables.data.base import Images
 from trainables.data.loader import Batches
@@ -205,7 +206,6 @@ def ray_data(folder: str, count: int, batch: int, repeats: int, size: int) -> di
     def decode(row: dict[str, Any]) -> dict[str, Any]:
         return {"image": opened(row["path"]).numpy()}
 
-    ray.init(log_to_driver=False, logging_level="ERROR")
     logging.getLogger("ray.data").setLevel("ERROR")
     ray.data.DataContext.get_current().enable_progress_bars = False
     paths = [{"path": str(path)} for path in sorted(Path(folder).glob("*.jpg"))]
@@ -214,9 +214,9 @@ def ray_data(folder: str, count: int, batch: int, repeats: int, size: int) -> di
         mapped = ray.data.from_items(paths).map(decode)
         drain(mapped.iter_torch_batches(batch_size=batch))
 
-    run()  # starting the processes is not counted
-    speed = rate(count, run, repeats)
-    ray.shutdown()
+    with local(print):
+        run()  # starting the processes is not counted
+        speed = rate(count, run, repeats)
     return {"pipeline": "Ray Data, torchvision v2, decoded and cropped", "images/s": speed}
 
 

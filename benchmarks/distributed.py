@@ -17,7 +17,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import socket
 import statistics
 import tempfile
 import time
@@ -62,9 +61,9 @@ def stock_worker(settings: dict[str, Any]) -> None:
 
 def startup(rounds: int) -> list[dict[str, Any]]:
     """Wall seconds of the first trial, and the median of the later ones."""
-    import ray
     from ray import tune
 
+    from sweep.session import local
     from trainables.config import TrialConfig
     from trainables.tune import TrialTrainable, reservation
 
@@ -86,27 +85,23 @@ def startup(rounds: int) -> list[dict[str, Any]]:
         ("stock TorchTrainer in Tune", stock, min(rounds, 2) + 1),
     ):
         ENDS.clear()
-        ray.init(address="local", num_cpus=3, include_dashboard=False, log_to_driver=False)
-        try:
-            with tempfile.TemporaryDirectory() as scratch:
-                began = time.perf_counter()
-                tune.Tuner(
-                    trainable,
-                    param_space={
-                        "trial": tune.grid_search([option(seed) for seed in range(trials)]),
-                        "storage": f"{scratch}/storage",
-                        "execution": {"device": "cpu"},
-                        "worker": {"cpus": 1, "gpus": 0},
-                    },
-                    tune_config=tune.TuneConfig(max_concurrent_trials=1, reuse_actors=True),
-                    run_config=tune.RunConfig(
-                        name="startup", storage_path=scratch, callbacks=[Ear()], verbose=0
-                    ),
-                ).fit()
-                left = len(list(Path(scratch).glob("storage/trials/*/result.json")))
-                assert trainable is stock or left == trials, f"{left} of {trials} left a result"
-        finally:
-            ray.shutdown()
+        with local(print, num_cpus=3), tempfile.TemporaryDirectory() as scratch:
+            began = time.perf_counter()
+            tune.Tuner(
+                trainable,
+                param_space={
+                    "trial": tune.grid_search([option(seed) for seed in range(trials)]),
+                    "storage": f"{scratch}/storage",
+                    "execution": {"device": "cpu"},
+                    "worker": {"cpus": 1, "gpus": 0},
+                },
+                tune_config=tune.TuneConfig(max_concurrent_trials=1, reuse_actors=True),
+                run_config=tune.RunConfig(
+                    name="startup", storage_path=scratch, callbacks=[Ear()], verbose=0
+                ),
+            ).fit()
+            left = len(list(Path(scratch).glob("storage/trials/*/result.json")))
+            assert trainable is stock or left == trials, f"{left} of {trials} left a result"
         times = [b - a for a, b in zip([began, *ENDS], ENDS, strict=False)]
         later = statistics.median(times[1:])
         rows.append(
@@ -121,19 +116,18 @@ def startup(rounds: int) -> list[dict[str, Any]]:
 
 def gradients(rounds: int) -> list[dict[str, Any]]:
     context = multiprocessing.get_context("spawn")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
     results = context.SimpleQueue()
-    processes = [
-        context.Process(target=_time_steps, args=(address, rank, 10 * rounds, results))
-        for rank in (0, 1)
-    ]
-    for process in processes:
-        process.start()
-    rows: list[dict[str, Any]] = results.get()
-    for process in processes:
-        process.join()
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"file://{folder}/meeting"
+        processes = [
+            context.Process(target=_time_steps, args=(address, rank, 10 * rounds, results))
+            for rank in (0, 1)
+        ]
+        for process in processes:
+            process.start()
+        rows: list[dict[str, Any]] = results.get()
+        for process in processes:
+            process.join()
     return rows
 
 
@@ -144,8 +138,10 @@ def _time_steps(address: str, rank: int, rounds: int, results: Any) -> None:
 
     from trainables import methods, models
     from trainables.group import Workers
+    from trainables.ports import talk_inside
 
     torch.set_num_threads(1)
+    talk_inside()
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     group = Workers("cpu")
     torch.manual_seed(0)

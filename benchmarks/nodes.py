@@ -1,11 +1,10 @@
-"""A Ray cluster on one machine: a head and raylets with ports of their own."""
+"""A Ray cluster on one machine, on loopback: a head and raylets with ports of their own."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,9 @@ import time
 from pathlib import Path
 from typing import Self
 
+from trainables.ports import LOOPBACK, free_ports
+
+ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {
     # Ray lowers its workers' priority, which starves them when anything runs beside them.
     "RAY_worker_niceness": "0",
@@ -21,12 +23,6 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_raylet_start_wait_time_s": "120",
 }
-AGENTS = (
-    "dashboard-agent-listen", "dashboard-agent-grpc", "runtime-env-agent", "metrics-export"
-)  # fmt: skip
-"""Usual ports are the other nodes' too; and for an agent that chooses its own a raylet waits 15
-seconds, not enough on a busy machine."""
-MOST_NODES = 6
 
 
 class Nodes:
@@ -36,6 +32,7 @@ class Nodes:
         address: Of the head, for ``ray.init`` and ``--address``.
         dashboard: Port of the head's dashboard.
         folder: Theirs, without a space in its path.
+        processes: One a node; the node's are below it.
     """
 
     def __init__(
@@ -44,19 +41,20 @@ class Nodes:
         # The path of a socket has at most 107 characters, so not below the caller's folder.
         self._temporary = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
         self.folder = Path(self._temporary.name)
-        self.environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
+        self.environment = {
+            **os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT), **(environment or {})
+        }  # fmt: skip
         # Ray starts processes through a shell without quoting, and sys.prefix may have a space.
         (self.folder / "python").symlink_to(sys.prefix)
-        self._ports = _free_ports(3 + len(AGENTS) * MOST_NODES)
-        port, self.dashboard = self._ports.pop(), self._ports.pop()
-        self.address = f"127.0.0.1:{port}"
-        self._processes: list[subprocess.Popen[bytes]] = []
+        port, client, self.dashboard = free_ports(3)
+        self.address = f"{LOOPBACK}:{port}"
+        self.processes: list[subprocess.Popen[bytes]] = []
         shown = ["--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}"]
         try:
             self._start(
                 "--head", f"--port={port}", f"--num-cpus={cpus}",
                 f"--temp-dir={self.folder / 'ray'}",
-                f"--ray-client-server-port={self._ports.pop()}",
+                f"--ray-client-server-port={client}",
                 f"--include-dashboard={str(dashboard).lower()}", *(shown if dashboard else []),
             )  # fmt: skip
         except BaseException:
@@ -68,17 +66,16 @@ class Nodes:
         return self._start(f"--address={self.address}", f"--num-cpus={cpus}")
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        log = self.folder / f"node{len(self._processes)}.log"
+        log = self.folder / f"node{len(self.processes)}.log"
         with log.open("w") as out:
             process = subprocess.Popen(
                 [
-                    str(self.folder / "python" / "bin" / "python"), "-m", "ray.scripts.scripts",
+                    str(self.folder / "python" / "bin" / "python"), "-m", "trainables.ray_private",
                     "start", "--block", "--num-gpus=0", *arguments,
-                    *(f"--{agent}-port={self._ports.pop()}" for agent in AGENTS),
                 ],
                 env=self.environment, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
-        self._processes.append(process)
+        self.processes.append(process)
         for _ in range(1800):
             if process.poll() is not None:
                 raise RuntimeError(log.read_text())
@@ -89,7 +86,7 @@ class Nodes:
 
     def close(self) -> None:
         """At once: asked kindly, a node would drain for half a minute."""
-        for process in reversed(self._processes):
+        for process in reversed(self.processes):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(timeout=60)
@@ -100,12 +97,3 @@ class Nodes:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Distinct ones: all are held while they are looked for."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]

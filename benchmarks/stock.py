@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweep.session import local, session
+
 if TYPE_CHECKING:
     from ray.tune import ResultGrid
 
@@ -19,26 +21,23 @@ def tuned(
 
     A process a trial, and Ray's own MLflow callback with a SQLite database.
     """
-    import ray
     from ray import tune
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
-    local = {"include_dashboard": False} if address == "local" else {}
-    ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
     uri = f"sqlite:///{folder / 'stock.db'}"
     try:
-        started = time.time()
-        found = tune.Tuner(
-            tune.with_resources(train, {"cpu": 1}),
-            param_space={"seed": tune.grid_search(list(range(trials)))},
-            run_config=tune.RunConfig(
-                storage_path=str(folder / "stock"),
-                verbose=0,
-                callbacks=[MLflowLoggerCallback(tracking_uri=uri, experiment_name="stock")],
-            ),
-        ).fit()
-        ended = time.time()
+        with local(print) if address == "local" else session(address, print):
+            started = time.time()
+            found = tune.Tuner(
+                tune.with_resources(train, {"cpu": 1}),
+                param_space={"seed": tune.grid_search(list(range(trials)))},
+                run_config=tune.RunConfig(
+                    storage_path=str(folder / "stock"),
+                    verbose=0,
+                    callbacks=[MLflowLoggerCallback(tracking_uri=uri, experiment_name="stock")],
+                ),
+            ).fit()
+            ended = time.time()
     finally:
-        ray.shutdown()
         os.environ.pop("MLFLOW_TRACKING_URI", None)  # the callback sets it for the whole process
     return started, ended, found

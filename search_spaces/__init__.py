@@ -13,6 +13,7 @@ from functools import cache
 
 from search_spaces.presets import PRESETS, apply
 from search_spaces.spec import Artifact, Paper
+from trainables.errors import UsageError
 
 
 @cache
@@ -45,7 +46,7 @@ def find(artifact_id: str) -> Artifact:
         return known[artifact_id]
     near = difflib.get_close_matches(str(artifact_id), known, n=1, cutoff=0.5)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(f"unknown artifact {artifact_id!r}{hint}; known: {', '.join(known)}")
+    raise UsageError(f"unknown artifact {artifact_id!r}{hint}; known: {', '.join(known)}")
 
 
 __all__ = ["PRESETS", "apply", "artifacts", "find", "papers"]

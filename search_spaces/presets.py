@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.spec import Artifact, Fields, Measure, Preset, Stage
+from trainables.errors import UsageError
 
 AS_PRINTED = Preset("paper", "as printed", comparable=True)
 
@@ -130,7 +131,7 @@ def find(name: str) -> Preset:
         return PRESETS[name]
     near = difflib.get_close_matches(str(name), PRESETS, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(f"unknown preset {name!r}{hint}; known: {', '.join(PRESETS)}")
+    raise UsageError(f"unknown preset {name!r}{hint}; known: {', '.join(PRESETS)}")
 
 
 def of(artifact: Artifact, preset: Preset | str) -> Preset:

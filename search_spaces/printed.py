@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from search_spaces.spec import Reported
+from trainables.errors import UsageError
 
 
 def rows(text: str, n: int | None = None) -> Iterator[tuple[tuple[str, ...], list[Reported]]]:
@@ -21,7 +22,7 @@ def rows(text: str, n: int | None = None) -> Iterator[tuple[tuple[str, ...], lis
     for line in filter(None, map(str.strip, text.splitlines())):
         labels, bar, numbers = line.rpartition("|")
         if not bar:
-            raise ValueError(f"no labels in {line!r}: write 'label | numbers'")
+            raise UsageError(f"no labels in {line!r}: write 'label | numbers'")
         yield (
             tuple(label.strip() for label in labels.split("|")),
             [number(item, n) for item in numbers.split()],

@@ -19,6 +19,7 @@ from operator import or_
 from typing import Any, Literal
 
 from trainables.config import Request as Measure
+from trainables.errors import UsageError
 
 Fields = Mapping[str, Any]
 Key = Mapping[str, str]
@@ -271,7 +272,7 @@ class Artifact:
         choice = next((c for c in self.choices if c.field == option and value in c.others), None)
         if choice is None:
             known = (f"{c.field} = {other}" for c in self.choices for other in c.others)
-            raise ValueError(
+            raise UsageError(
                 f"{self.id} has no reading {option} = {value}; it has: {', '.join(known) or 'none'}"
             )
         overrides = choice.others[value]

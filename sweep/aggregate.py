@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Artifact, Cell, Epoch, Metric, Selection
 from sweep.selection import EPOCH_WORDS, SELECTIONS, SelectionRule, selection
+from trainables.errors import UsageError
 from trainables.result import TOTALS
 
 if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type here
@@ -233,7 +234,7 @@ def _must_be_recorded(key: str, statuses: Sequence[str], values: Sequence[float]
     done = [value for status, value in zip(statuses, values, strict=True) if status == "done"]
     if done and set(statuses) <= {"done", "diverged"} and all(map(math.isnan, done)):
         held_out = "; hold data out (data.validation > 0)" if "validation" in key else ""
-        raise ValueError(f"cannot select on {key!r}: none of {len(done)} trials has it{held_out}")
+        raise UsageError(f"cannot select on {key!r}: none of {len(done)} trials has it{held_out}")
 
 
 def _name(mapping: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from sweep.work import (
     show_table,
     tracking_of,
 )
+from trainables.errors import UsageError, tell
 
 app = typer.Typer(
     name="sweep",
@@ -233,10 +234,10 @@ def search(
 
     wrong = [pair for pair in where or () if "=" not in pair]
     if wrong:
-        raise ValueError(f"--where {wrong[0]!r}: give LABEL=VALUE, such as method=NRS")
+        raise UsageError(f"--where {wrong[0]!r}: give LABEL=VALUE, such as method=NRS")
     row = dict(pair.split("=", 1) for pair in where or ())
     if len(row) < len(where or ()):
-        raise ValueError("--where has a label twice; a search is for one row")
+        raise UsageError("--where has a label twice; a search is for one row")
     runner = partial(by_proposals, where=row, proposals=points, at_once=at_once)
     planned, record, tracker = run_missing(
         find_artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,
@@ -355,20 +356,14 @@ def doctor(
 
 
 def main() -> None:
-    """Entry point: a foreseeable error is one sentence. Exit codes 0, 1 (failed), 2 (bad usage)."""
+    """Entry point. Exit codes: 0, 1 (failed), 2 (bad usage). `tell` says what failed."""
     try:
         app()
     except BrokenPipeError:
         # The reader (head, less) left; nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
-        from sweep.errors import foreseen
-
-        code = foreseen(error)
-        if code is None:
-            raise
-        print(f"sweep: {error}", file=sys.stderr)
-        sys.exit(code)
+        sys.exit(tell(error, "sweep"))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trainables.errors import UsageError
+
 if TYPE_CHECKING:
     from trainables.data.catalog import Status
 
@@ -168,7 +170,7 @@ def _option(text: str) -> tuple[str, Any]:
     """``size=128`` as ("size", 128): the value is JSON if it can be, else text."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise ValueError(f"--option {text!r}: write it as name=value, e.g. size=128")
+        raise UsageError(f"--option {text!r}: write it as name=value, e.g. size=128")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:

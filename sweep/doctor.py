@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from trainables.masking import mask
+
 State = Literal["ok", "note", "broken"]
 ROOM = 2 * 1024**3
 """Free bytes below which a sweep's checkpoints are at risk."""
@@ -42,7 +44,8 @@ def examine(storage: str, tracking_uri: str, data_dir: Path | None) -> list[Find
         except Exception as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             findings.append(Finding(what, "broken", first, "see the message"))
-    return findings
+    uris = storage, tracking_uri
+    return [Finding(f.what, f.state, mask(f.found, *uris), mask(f.mend, *uris)) for f in findings]
 
 
 def text(findings: list[Finding]) -> str:

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainables.errors import FlatsweepError
+
 if TYPE_CHECKING:
     from sweep.plan import Plan, PlannedTrial
     from sweep.record import Record
@@ -22,7 +24,7 @@ PARAMETER_BYTES = 4
 """Of kept weights, which are float32."""
 
 
-class UntimedError(Exception):
+class UntimedError(FlatsweepError):
     """Why a network could not be timed, in one sentence."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sweep.record import Record, write_runs
 from sweep.tracking import Tracker
+from trainables.errors import UsageError
 
 
 def write(tracker: Tracker, out: Path, history: bool = False) -> int:
@@ -28,14 +29,14 @@ def write(tracker: Tracker, out: Path, history: bool = False) -> int:
         ".jsonl": lambda path: write_runs(path, tracker.runs(history)),
     }
     if out.suffix not in writers:
-        raise ValueError(f"cannot export to {str(out)!r}; allowed suffixes: {', '.join(writers)}")
+        raise UsageError(f"cannot export to {str(out)!r}; allowed suffixes: {', '.join(writers)}")
     temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex}.tmp")
     try:
         writers[out.suffix](temporary)
         temporary.replace(out)
     except OSError as error:
         reason = error.strerror or error
-        raise ValueError(f"cannot write {str(out)!r} ({reason}); name another file") from error
+        raise UsageError(f"cannot write {str(out)!r} ({reason}); name another file") from error
     finally:
         temporary.unlink(missing_ok=True)
     return tracker.count

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from search_spaces.spec import Metric, Reported
 from sweep.aggregate import NUMBER, CellResult, cells, parts
 from sweep.table_cells import TableCell, make
+from trainables.errors import UsageError
 
 if TYPE_CHECKING:
     from sweep.plan import Plan
@@ -296,7 +297,7 @@ def maps(plan: Plan, record: Record) -> list[Map]:
     pattern = re.compile(rf"[^/]+/({NUMBER})/({NUMBER})")
     names = {n: m for n in record.metric_names() if (m := pattern.fullmatch(n))}
     if not names:
-        raise ValueError(
+        raise UsageError(
             f"{plan.artifact.id}: no map ('<metric>/<x>/<y>') is in the record; "
             f"first: sweep run {plan.artifact.id} --preset {plan.preset}"
         )

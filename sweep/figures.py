@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.spec import Reported
 from sweep.aggregate import EPOCH_WORDS
 from sweep.figure_data import Counts, Line, Map, Panel, maps, panels
+from trainables.errors import UsageError
 
 if TYPE_CHECKING:  # matplotlib takes a second to import
     from matplotlib.axes import Axes
@@ -60,7 +61,7 @@ def save(figure: Figure, path: Path | str) -> None:
 
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
-        raise ValueError(f"cannot draw {str(path)!r}: a figure is one of {', '.join(SUFFIXES)}")
+        raise UsageError(f"cannot draw {str(path)!r}: a figure is one of {', '.join(SUFFIXES)}")
     undated = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with mpl.rc_context(STYLE):
         figure.savefig(path, dpi=200, metadata=undated[suffix], bbox_inches="tight")
@@ -76,14 +77,14 @@ def draw(plan: Plan, record: Record) -> Figure:
 
     artifact = plan.artifact
     if not artifact.x:
-        raise ValueError(f"{artifact.id} is a table: `sweep table {artifact.id}` shows it")
+        raise UsageError(f"{artifact.id} is a table: `sweep table {artifact.id}` shows it")
     with mpl.rc_context(STYLE):
         if artifact.x == "boundary":
             figure = _draw_maps(maps(plan, record))
         else:
             rows = panels(plan, record)
             if not any(line.points for row in rows for panel in row for line in panel.lines):
-                raise ValueError(f"{artifact.id}: nothing to draw yet; `sweep run` it first")
+                raise UsageError(f"{artifact.id}: nothing to draw yet; `sweep run` it first")
             figure = _draw_panels(rows)
         _caption(figure, plan)
     return figure

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from search_spaces.spec import Artifact, Cell, Fields, Stage
 from sweep.selection import SelectionRule
 from trainables.config import Data, TrialConfig, merge
+from trainables.errors import UsageError
 from trainables.registry import explain
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _data(artifact: Artifact, cell: Cell, stage: Stage) -> Data:
     try:
         return Data(**fields.get("data", {}))
     except ValidationError as error:
-        raise ValueError(explain(error, "data")) from None
+        raise UsageError(explain(error, "data")) from None
 
 
 def _named(data: Data) -> str:
@@ -109,7 +110,7 @@ def _refuse_several(
 ) -> None:
     if len(found) > 1:
         (one, here), (other, there) = found[:2]
-        raise ValueError(
+        raise UsageError(
             f"{artifact.id} cannot be compared under --selection {rule.name}: of one data set "
             f"{' / '.join(one.key.values())} holds out {amount(here.validation)} (split_seed "
             f"{here.split_seed}) and {' / '.join(other.key.values())} {amount(there.validation)} "

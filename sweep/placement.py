@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from trainables.errors import FlatsweepError
+
 TINY = 1e-9
 """Fractions of a device add up to it but for rounding."""
 
 
-class ResourceError(Exception):
+class ResourceError(FlatsweepError):
     """More CPUs or GPUs are asked for than there are; the message has the numbers."""
 
 
@@ -111,14 +113,9 @@ def present() -> Cluster:
     """The cluster that this process has joined."""
     import ray
 
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    try:
-        from ray._private.state import state
+    from trainables.ray_private.start import largest
 
-        most = state.get_max_resources_from_cluster_config()
-    except (ImportError, AttributeError):  # no public call tells it
-        most = None
-    return Cluster(nodes, most)
+    return Cluster([node["Resources"] for node in ray.nodes() if node["Alive"]], largest())
 
 
 def free() -> dict[str, float]:

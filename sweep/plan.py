@@ -20,6 +20,7 @@ from sweep.aggregate import NUMBER, SelectionRule, winner
 from sweep.held_out import HeldOut
 from sweep.record import Record
 from trainables.config import TrialConfig, merge
+from trainables.errors import UsageError
 
 OUTCOMES = ("done", "diverged")
 """How a trial may end so that it is not run again."""
@@ -168,7 +169,7 @@ def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Reco
             cannot be selected among by the rule.
     """
     if artifact.blocked:
-        raise ValueError(f"{artifact.id} cannot run yet: {artifact.blocked}")
+        raise UsageError(f"{artifact.id} cannot run yet: {artifact.blocked}")
     cells = tuple(every_cell(artifact))
     held_out = HeldOut.of(artifact, cells, selection)
     stages: dict[str, PlannedStage] = {}
@@ -242,7 +243,7 @@ def _refuse_blind(
     for trial in (*planned.trials, *planned.expected):
         config = trial.config
         if searched and rule.on.endswith("_error") and config.loss != "cross_entropy":
-            raise ValueError(
+            raise UsageError(
                 f"{artifact.id.partition(':')[0]} has no {rule.on} to select on, its loss is "
                 f"{config.loss}{other}"
             )
@@ -251,7 +252,7 @@ def _refuse_blind(
             shown and rule.epoch == "best_validation"
         )
         if judged and not config.data.validation:
-            raise ValueError(
+            raise UsageError(
                 f"{artifact.id} has no {rule.on} to select on: {trial.name} holds no images out "
                 f"(data.validation = 0){other}"
             )

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from trainables.masking import mask
+
 if TYPE_CHECKING:
     from sweep.plan import Plan, PlannedTrial
     from sweep.run import Watcher
@@ -95,7 +97,7 @@ class _Bar:
 
     def said(self, sentence: str) -> None:
         if self._progress is not None:
-            self._progress.console.print(sentence, markup=False, highlight=False)
+            self._progress.console.print(mask(sentence), markup=False, highlight=False)
         else:
             _print(sentence)
 
@@ -112,7 +114,7 @@ class _Bar:
 
 
 def _print(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+    print(mask(sentence), file=sys.stderr, flush=True)
 
 
 def _console() -> Any:

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from trainables.errors import UsageError
+
 if TYPE_CHECKING:  # numpy and pyarrow wait for the work: the command line imports this module
     import numpy as np
     import pyarrow as pa
@@ -46,7 +48,7 @@ class Run:
 
     def __post_init__(self) -> None:
         if self.status not in _RANK:
-            raise ValueError(
+            raise UsageError(
                 f"trial {self.trial_id}: unknown status {self.status!r}; known: {', '.join(_RANK)}"
             )
 
@@ -236,7 +238,7 @@ def read_runs(path: Path) -> Iterator[Run]:
         try:
             yield Run(**json.loads(line))
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}, line {number}: not an exported run ({error})") from None
+            raise UsageError(f"{path}, line {number}: not an exported run ({error})") from None
 
 
 def _by_trial(run: Run) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Artifact, Measure
+from trainables.errors import UsageError
 
 if TYPE_CHECKING:
     from sweep.plan import Plan
@@ -29,7 +30,7 @@ def with_measure(
 def _option(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise ValueError(f"option {text!r} is not of the form name=value")
+        raise UsageError(f"option {text!r} is not of the form name=value")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:
@@ -49,7 +50,7 @@ def check_weights(planned: Plan, record: Record, storage: str) -> None:
     todo = planned.missing(record)
     bare = [trial for trial in todo if f"trials/{trial.trial_id}/{WEIGHTS}" not in kept]
     if bare:
-        raise ValueError(
+        raise UsageError(
             f"{len(bare)} of {len(planned.trials)} trials have no kept weights to measure on; "
             "run the sweep with --keep-weights last, or train them again with --retrain"
         )

@@ -27,6 +27,7 @@ from sweep.record import Record
 from sweep.reporter import Reporter
 from sweep.session import address_of, session
 from sweep.tracking import Tracker, outdated_words
+from trainables.errors import FlatsweepError
 from trainables.result import TrialResult
 from trainables.storage import Storage
 from trainables.stored import RESULT, read_result
@@ -35,7 +36,7 @@ RETRIES = 2
 """How often a trial whose process died is started again (from its checkpoint)."""
 
 
-class StoppedError(Exception):
+class StoppedError(FlatsweepError):
     """The sweep was interrupted; the message says how to go on."""
 
 

@@ -21,6 +21,7 @@ from sweep.proposals import Axis, Point, propose
 from sweep.record import Record
 from sweep.run import Settings, Watcher, run
 from sweep.tracking import Tracker
+from trainables.errors import UsageError
 
 
 def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[Cell, Stage]:
@@ -33,7 +34,7 @@ def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[C
     for label, value in where.items():
         known = dict.fromkeys(cell.key.get(label, "") for cell in cells)
         if value not in known:
-            raise ValueError(
+            raise UsageError(
                 f"{artifact.id} has no {label} {value!r}"
                 + (f" there; it has: {', '.join(filter(None, known))}" if any(known) else "")
             )
@@ -45,13 +46,13 @@ def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[C
         if stage.covers(cell) and len(list(stage.points())) > 1
     }
     if not searched:
-        raise ValueError(f"{artifact.id} has no grid to search there at preset {preset}")
+        raise UsageError(f"{artifact.id} has no grid to search there at preset {preset}")
     if len(searched) > 1:
         several = "; ".join(" / ".join(key) for key in list(searched)[:4])
         keys = [cell.key for cell, _ in searched.values()]
         labels = dict.fromkeys(label for key in keys for label in key)
         open_ones = [name for name in labels if len({key.get(name) for key in keys}) > 1]
-        raise ValueError(
+        raise UsageError(
             f"a search is for one row and {len(searched)} are left, such as {several}; "
             f"name it by --where LABEL=VALUE, the label being {' or '.join(open_ones)}"
         )

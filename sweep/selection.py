@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trainables.errors import UsageError
+
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact, Epoch, Selection
 
@@ -101,7 +103,7 @@ def selection(name: str) -> SelectionRule:
         return SELECTIONS[name]
     near = difflib.get_close_matches(str(name), SELECTIONS, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(f"unknown selection rule {name!r}{hint}; known: {', '.join(SELECTIONS)}")
+    raise UsageError(f"unknown selection rule {name!r}{hint}; known: {', '.join(SELECTIONS)}")
 
 
 __all__ = ["EPOCH_WORDS", "SELECTIONS", "SelectionRule", "listed", "selection"]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import shlex
 import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from sweep.placement import Cluster, ResourceError, present
+from trainables.masking import mask
+from trainables.ports import LOOPBACK
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -24,8 +28,15 @@ QUIET = {
     "RAY_raylet_start_wait_time_s": "120",
 }
 
+AUTHENTICATION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+
+LOGGING: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+
 PATIENCE = 10.0
 """Seconds in which a cluster's head must take a connection."""
+
+TRIES = 3
+"""How often Ray is started on this machine before that is an error."""
 
 
 def address_of(given: str | None) -> str | None:
@@ -41,49 +52,144 @@ def session(given: str | None, said: Callable[[str], None]) -> Iterator[Cluster]
         ResourceError: it cannot be reached, or not be started.
     """
     address = address_of(given)
-    if address:
-        _check_listening(address)
+    with _joined(address, said) if address else local(said):
+        yield present()
+
+
+@contextlib.contextmanager
+def local(said: Callable[[str], None], **options: Any) -> Iterator[None]:
+    """A Ray of this process: it listens on 127.0.0.1 alone and asks for a token of its own.
+
+    The token is in the environment of its processes and nowhere else.
+
+    Args:
+        options: Further ones of ``ray.init``.
+
+    Raises:
+        ResourceError: it cannot be started.
+    """
     # The first start after an installation is half a minute of silence.
-    said(f"joining Ray at {address}" if address else "starting Ray on this machine")
+    said("starting Ray on this machine")
+    _be_quiet()
+    with _own_token():
+        _start(said, options)
+        import ray
+
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _start(said: Callable[[str], None], options: dict[str, Any]) -> None:
+    """``ray.init``, again where a process of Ray did not survive it: a busy machine kills some."""
+    import ray
+
+    from trainables.ray_private.start import loopback, watched
+
+    if ray.is_initialized():
+        raise ResourceError("this process has joined a Ray already: leave it with ray.shutdown()")
+    for left in reversed(range(TRIES)):
+        try:
+            with loopback(), watched():
+                ray.init(
+                    address="local", _node_ip_address=LOOPBACK, include_dashboard=False,
+                    runtime_env=_quoted_python(), **LOGGING, **options,
+                )  # fmt: skip
+            return
+        except Exception as error:  # Ray raises plain Exceptions too
+            ray.shutdown()
+            if not left:
+                raise ResourceError(
+                    f"Ray cannot be started on this machine ({_reason(error)}; tried {TRIES} "
+                    "times); see whether it lacks memory or room in its temporary folder"
+                ) from error
+            said(f"Ray did not start ({_reason(error)}): trying again")
+
+
+@contextlib.contextmanager
+def _own_token() -> Iterator[None]:
+    """Within: Ray asks for a token that nobody else has. A user's own is for a cluster."""
+    before = {name: os.environ.pop(name, None) for name in AUTHENTICATION}
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    # Only now: importing Ray reads them, and a process that had imported it reads them again.
+    from trainables.ray_private.start import read_authentication
+
+    read_authentication()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        read_authentication()
+
+
+@contextlib.contextmanager
+def _joined(address: str, said: Callable[[str], None]) -> Iterator[None]:
+    _check_listening(address)
+    said(mask(f"joining Ray at {address}"))
+    _be_quiet()
     # Left unset, a token file from an earlier run would decide.
-    mode = "token" if address and _has_token() else "disabled"
-    for name, value in {**QUIET, "RAY_AUTH_MODE": mode}.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("RAY_AUTH_MODE", "token" if _has_token() else "disabled")
     import ray
 
     try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            runtime_env=_quoted_python(),
-        )
+        with _as_it_is(address):
+            ray.init(address=address, runtime_env=_quoted_python(), **LOGGING)
     except Exception as error:  # Ray raises plain Exceptions too
-        reason = str(error).strip().splitlines()[0]
-        raise _unreachable(address or "this machine", reason) from error
+        raise _unreachable(address, _reason(error)) from error
     try:
-        yield present()
+        yield
     finally:
         ray.shutdown()
 
 
+def _be_quiet() -> None:
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+
+
+def _as_it_is(address: str) -> contextlib.AbstractContextManager[None]:
+    """For ``ray.init``: it asks at an outside address for a head that is on loopback alone."""
+    host, port = _host_and_port(address)
+    if host not in ("127.0.0.1", "localhost") or not port:
+        return contextlib.nullcontext()
+    from trainables.ray_private.start import loopback, outside
+
+    with contextlib.suppress(OSError):
+        socket.create_connection((outside(host), port), PATIENCE).close()
+        return contextlib.nullcontext()
+    return loopback()
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    """Both of ``host:port``; no port in "auto", or in a name that Ray resolves."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    return (host.strip("[]"), int(port)) if host and port.isdecimal() else (address, 0)
+
+
 def _check_listening(address: str) -> None:
     """Ask once whether anything listens at ``address``: Ray would go on asking for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not (host and port.isdecimal()):
-        return  # "auto", or a name that Ray resolves
+    host, port = _host_and_port(address)
+    if not port:
+        return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+        socket.create_connection((host, port), PATIENCE).close()
     except (OSError, UnicodeError) as error:
         raise _unreachable(address, str(error)) from error
 
 
 def _unreachable(address: str, reason: str) -> ResourceError:
     return ResourceError(
-        f"Ray at {address} cannot be reached ({reason}); "
-        "check --address, and RAY_AUTH_MODE on both sides"
+        mask(f"Ray at {address} cannot be reached ({reason})", address)
+        + "; check --address, and RAY_AUTH_MODE on both sides"
     )
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _quoted_python() -> dict[str, str] | None:

@@ -15,6 +15,7 @@ from typing import Any
 from search_spaces.spec import Artifact, Cell, Choice, Preset
 from sweep.aggregate import CellResult, SelectionRule, unfolded
 from sweep.table_cells import TableCell, directions, make
+from trainables.errors import UsageError
 
 FORMATS: Mapping[str, str] = {
     "terminal": "sweep.render_terminal",
@@ -86,7 +87,7 @@ def render(table: Table, format: str = "terminal", **options: Any) -> str:  # no
         ValueError: naming the known formats.
     """
     if format not in FORMATS:
-        raise ValueError(f"unknown table format {format!r}; known: {', '.join(FORMATS)}")
+        raise UsageError(f"unknown table format {format!r}; known: {', '.join(FORMATS)}")
     renderer: Callable[..., str] = getattr(importlib.import_module(FORMATS[format]), format)
     return renderer(table, **options)
 
@@ -123,7 +124,7 @@ def build(
         for c in cells
     }
     if len(places) < len(cells):
-        raise ValueError(f"{artifact.id}: two numbers share a row and a column of its table")
+        raise UsageError(f"{artifact.id}: two numbers share a row and a column of its table")
     rows = _ordered(row for row, _ in places)
     columns = _ordered(column for _, column in places)
     return Table(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,8 @@ from urllib.parse import urlsplit
 from sweep.membership import as_tags, from_tags
 from sweep.record import Record, Run
 from trainables import config
+from trainables.errors import FlatsweepError
+from trainables.masking import has_secret, mask
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,12 +35,16 @@ EXPERIMENT = "flatsweep/{paper}"
 PAGE = 5000
 METRICS_A_CALL = 1000  # MLflow's limit for one log_batch
 PARAMS_A_CALL = 100
+DATABASES = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""Their usual ports."""
+PATIENCE = 10.0
+"""Seconds in which a database's server must take a connection."""
 
 OUTDATED = "outdated"
 """What a trial is whose protocol is older than ours: it was recorded, and no longer counts."""
 
 
-class TrackingError(Exception):
+class TrackingError(FlatsweepError):
     """The tracking store does not answer or cannot be used; the message says what to do."""
 
 
@@ -212,7 +219,7 @@ class Tracker:
             return
         seconds = result.metrics.get("training_seconds", 0.0)
         run_id = self._open(trial, tags, began=now - int(1000 * seconds))
-        provenance = [RunTag(f"provenance.{k}", v) for k, v in result.provenance.items()]
+        provenance = [RunTag(f"provenance.{k}", mask(v)) for k, v in result.provenance.items()]
         first, rest = points[: METRICS_A_CALL // 2], points[METRICS_A_CALL // 2 :]
         self._call(self._client.log_batch, run_id, first, _params(trial), provenance)
         self._log(run_id, rest)
@@ -223,7 +230,7 @@ class Tracker:
         """The data set as MLflow shows it: its name, and the digest of what was trained on."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        source = trial.config.data.source.model_dump_json()
+        source = mask(trial.config.data.source.model_dump_json())
         name = origin.get("data", trial.config.data.source.name)
         digest = origin.get("data_digest") or trial.config.data.source.name
         used = Dataset(name=name, digest=digest, source_type="flatsweep", source=source)
@@ -270,7 +277,7 @@ class Tracker:
 
         tags = [RunTag("outcome", outcome)]
         if error:
-            tags.append(RunTag("error", error[:4000]))
+            tags.append(RunTag("error", mask(error)[:4000]))
         status = "FAILED" if outcome == "failed" else "FINISHED"
         self._call(self._client.set_terminated, run_id, status)
         self._call(self._client.log_batch, run_id, tags=tags)
@@ -297,7 +304,7 @@ class Tracker:
         try:
             return function(*arguments, **options)
         except Exception as error:
-            raise TrackingError(_sentence(self.uri, error)) from error
+            raise _unusable(self.uri, error) from _cause(self.uri, error)
 
 
 def _params(trial: PlannedTrial) -> list[Param]:
@@ -305,7 +312,7 @@ def _params(trial: PlannedTrial) -> list[Param]:
     from mlflow.entities import Param
 
     flat = trial.config.flat().items()
-    return [Param(name, str(value)) for name, value in flat][:PARAMS_A_CALL]
+    return [Param(name, mask(str(value))) for name, value in flat][:PARAMS_A_CALL]
 
 
 def _points(result: TrialResult, now: int) -> list[Metric]:
@@ -339,7 +346,7 @@ def _connect(uri: str) -> MlflowClient:
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
     except Exception as error:
-        raise TrackingError(_sentence(uri, error)) from error
+        raise _unusable(uri, error) from _cause(uri, error)
     return client
 
 
@@ -350,15 +357,37 @@ def _check(uri: str) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise TrackingError(_sentence(uri, error)) from error
+            raise _unusable(uri, error) from error
+    elif parts.scheme.partition("+")[0] in DATABASES:
+        _check_answering(uri)
     elif parts.scheme in ("", "file"):
         raise TrackingError(
-            f"tracking URI {uri!r} is a plain folder, which MLflow no longer supports; "
+            f"tracking URI {mask(uri)!r} is a plain folder, which MLflow no longer supports; "
             "name a database (sqlite:///path/mlflow.db) or a server (http://host:5000)"
         )
 
 
-def _sentence(uri: str, error: BaseException) -> str:
+def _check_answering(uri: str) -> None:
+    """Ask once whether a database's server is there: MLflow would go on asking for minutes."""
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname, parts.port or DATABASES[parts.scheme.partition("+")[0]]
+    except ValueError:
+        return  # several hosts, or a password that is not percent-encoded: the driver's to read
+    if not host:
+        return  # a socket in a folder
+    try:
+        socket.create_connection((host, port), PATIENCE).close()
+    except (OSError, UnicodeError) as error:
+        raise _unusable(uri, error) from _cause(uri, error)
+
+
+def _cause(uri: str, error: BaseException) -> BaseException | None:
+    """What a traceback shows of ``error``: nothing, where it may have a password in it."""
+    return None if has_secret(uri) else error
+
+
+def _unusable(uri: str, error: BaseException) -> TrackingError:
     """One line from whatever MLflow, SQLAlchemy or the network raised."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if "out-of-date database schema" in str(error):
@@ -367,7 +396,8 @@ def _sentence(uri: str, error: BaseException) -> str:
         mend = "restore a backup, or name another database with --tracking-uri"
     else:
         mend = "check that it is there and reachable, or name another with --tracking-uri"
-    return f"tracking store {uri!r} cannot be used ({reason[:300]}); {mend}"
+    sentence = f"tracking store {uri!r} cannot be used ({reason[:300]}); {mend}"
+    return TrackingError(mask(sentence, uri))
 
 
 def outdated_words(count: int, artifact_id: str) -> str:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from trainables.errors import UsageError
+from trainables.masking import mask
+
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact
     from sweep.plan import Plan
@@ -38,13 +41,13 @@ def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
 
     found, _, searched = name.partition(":search:")
     if searched:
-        raise ValueError(f"{name} is a search; `sweep search {found} --where ...` prints it")
+        raise UsageError(f"{name} is a search; `sweep search {found} --where ...` prints it")
     artifact = search_spaces.apply(search_spaces.find(name), preset)
     if workers == "1":
         return artifact
     count, _, batchnorm = workers.partition(":")
     if not (count.isdecimal() and int(count) and batchnorm in ("", "local", "sync")):
-        raise ValueError(f"--workers {workers!r}: give a number, such as 4, or 4:sync")
+        raise UsageError(f"--workers {workers!r}: give a number, such as 4, or 4:sync")
     asked = {"count": int(count), "batchnorm": batchnorm or "local"}
     return replace(artifact, base={**artifact.base, "workers": asked})
 
@@ -96,7 +99,7 @@ def run_missing(
     runner = runner or run
 
     if keep_weights not in ("none", "last", "best"):
-        raise ValueError(f"--keep-weights {keep_weights!r}: allowed are none, last, best")
+        raise UsageError(f"--keep-weights {keep_weights!r}: allowed are none, last, best")
     rule = find_rule(selection)
     execution: dict[str, Any] = {"keep_weights": keep_weights}
     if data is not None:
@@ -154,7 +157,7 @@ def conclude(planned: Plan, record: Record) -> None:
         print(f"{planned.size} trials recorded; `sweep ui` shows them", file=sys.stderr)
         return
     for trial in failed[:5]:
-        print(f"{trial.trial_id} failed: {record.error(trial.trial_id)}", file=sys.stderr)
+        print(f"{trial.trial_id} failed: {mask(record.error(trial.trial_id))}", file=sys.stderr)
     ended = f"{len(failed)} of {planned.size} trials failed"
     if waiting:
         ended += f" and {waiting} wait for them"

@@ -14,8 +14,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests that use Ray run in one process (`pytest -n` with ``--dist loadgroup``).
 
-    They share its Ray, and what is set up once for the file.
+    They share its Ray, and what is set up once for the file. First of all it is seen whether Ray's
+    private names are where they were: if not, much else fails, and says less.
     """
+    items.sort(key=lambda item: item.path.stem != "test_ray_private")
     for item in items:
         if "ray_address" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

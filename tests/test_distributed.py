@@ -6,8 +6,8 @@ import contextlib
 import json
 import multiprocessing
 import pickle
-import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,8 @@ class Pair:
     def __init__(self) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["trainables.train"])  # torch is imported once for all
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+        self.folder = tempfile.TemporaryDirectory()
+        address = f"file://{self.folder.name}/meeting"
         self.ends, self.processes = [], []
         for rank in (0, 1):
             ours, theirs = context.Pipe()
@@ -73,6 +72,7 @@ class Pair:
             end.close()
             process.kill()
             process.join()
+        self.folder.cleanup()
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import torch.distributed as dist
 
 from trainables.config import TrialConfig
 from trainables.group import Workers
+from trainables.ports import talk_inside
 from trainables.storage import Storage
 from trainables.train import Execution, Trial
 
@@ -19,6 +20,7 @@ from trainables.train import Execution, Trial
 def main(address: str, rank: int, jobs: Connection) -> None:
     """Train what comes through ``jobs``, and answer with weights, history and counts."""
     torch.set_num_threads(1)
+    talk_inside()
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     while True:
         try:

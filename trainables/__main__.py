@@ -11,6 +11,8 @@ import json
 import sys
 from pathlib import Path
 
+from trainables.errors import UsageError, tell
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0: done or diverged (the result says which). 1: it failed. 2: bad usage."""
@@ -38,17 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
         text = sys.stdin.read() if options.config == "-" else Path(options.config).read_text()
         fields = json.loads(text)
         if not isinstance(fields, dict):
-            raise ValueError("a configuration is a JSON object")
+            raise UsageError("a configuration is a JSON object")
         config = TrialConfig(**fields)
         requests = tuple(Request(name, every=options.measure_every) for name in options.measure)
         for request in requests:
             measures.registry.resolve(request.name, {})
-    except (OSError, ValueError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, UsageError) as error:
         print(f"{options.config}: {error}", file=sys.stderr)
         return 2
 
-    from trainables.data import DataError
-    from trainables.storage import Storage, StorageError
+    from trainables.storage import Storage
     from trainables.train import Execution, fit
 
     execution = Execution(
@@ -63,9 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
         if storage is not None:
             storage.check_writable()
         result = fit(config, execution, storage, on_epoch=_report)
-    except (DataError, StorageError, RuntimeError) as error:
-        print(f"trial {config.trial_id} failed: {error}", file=sys.stderr)
-        return 1
+    except Exception as error:
+        return tell(error, f"trial {config.trial_id} failed")
     print(result.to_json())
     return 0
 

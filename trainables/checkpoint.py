@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 
+from trainables.errors import FlatsweepError
 from trainables.storage import Storage
 
 
-class CheckpointError(Exception):
+class CheckpointError(FlatsweepError):
     """A checkpoint that is damaged or belongs to another trial."""
 
 

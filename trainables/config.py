@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from trainables import workers
+from trainables.errors import UsageError
 from trainables.needs import BATCHNORM, VECTORS, Needs, OfTrial, given, idle
 from trainables.registry import Count, Fraction, Index, NonNegative, Positive, Registry, explain
 
@@ -41,7 +42,7 @@ class _Frozen(BaseModel):
     @model_validator(mode="after")
     def _each_has_an_effect(self) -> Self:
         if clauses := idle(type(self), self):
-            raise ValueError("; ".join(clauses))
+            raise UsageError("; ".join(clauses))
         return self
 
 
@@ -155,7 +156,7 @@ class Schedule(_Frozen):
     @model_validator(mode="after")
     def _step_needs_milestones(self) -> Self:
         if self.name == "step" and not self.milestones:
-            raise ValueError("name = 'step' needs milestones, the epochs at which the rate falls")
+            raise UsageError("name = 'step' needs milestones, the epochs at which the rate falls")
         return self
 
     def drops(self, epoch: float, epochs: int) -> int:
@@ -251,7 +252,7 @@ class TrialConfig(_Frozen):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise ValueError(explain(error, "trial")) from None
+            raise UsageError(explain(error, "trial")) from None
 
     @model_validator(mode="after")
     def _resolve_parts(self) -> Self:
@@ -286,9 +287,9 @@ class TrialConfig(_Frozen):
     def _check_batchnorm_parts(self) -> Self:
         parts, devices = self.batchnorm_parts, self.method.options.get("num_devices", 1)
         if parts > self.batch_size:
-            raise ValueError(f"batchnorm_parts = {parts} exceeds batch_size = {self.batch_size}")
+            raise UsageError(f"batchnorm_parts = {parts} exceeds batch_size = {self.batch_size}")
         if parts > 1 and devices > 1 and (parts <= devices or parts % devices):
-            raise ValueError(
+            raise UsageError(
                 f"batchnorm_parts = {parts}: each of method.num_devices = {devices} parts of a "
                 "batch has statistics of its own anyway; a larger multiple of that is allowed"
             )
@@ -310,7 +311,7 @@ class TrialConfig(_Frozen):
         for package, part in parts:
             clauses += _registry(package).idle(part.name, part.options, self)
         if clauses:
-            raise ValueError("; ".join(clauses))
+            raise UsageError("; ".join(clauses))
         return self
 
     @cached_property
@@ -416,7 +417,7 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.every < 0:
-            raise ValueError(f"measure {self.name!r}: every = {self.every}; it is at least 0")
+            raise UsageError(f"measure {self.name!r}: every = {self.every}; it is at least 0")
 
     @property
     def key(self) -> str:

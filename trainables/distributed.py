@@ -21,24 +21,29 @@ import shutil
 import tempfile
 import threading
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import train
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
-from ray.train.v2._internal.callbacks import AcceleratorSetupCallback, BackendSetupCallback
-from ray.train.v2._internal.constants import get_env_vars_to_propagate
-from ray.train.v2._internal.execution.controller import TrainController
-from ray.train.v2._internal.execution.scaling_policy import FixedScalingPolicy
-from ray.train.v2._internal.execution.worker_group import WorkerGroup
-from ray.train.v2._internal.execution.worker_group.placement_group_handle import (
-    DefaultPlacementGroupHandle,
-)
 
-from trainables.tune import WorkersLostError, execution_of
+from trainables.ports import LOOPBACK, talk_inside
+from trainables.ray_private.train import (
+    AcceleratorSetupCallback,
+    BackendSetupCallback,
+    DefaultPlacementGroupHandle,
+    FixedScalingPolicy,
+    TorchBackend,
+    TrainController,
+    WorkerGroup,
+    get_env_vars_to_propagate,
+    join_process_group,
+    set_rank_variables,
+)
+from trainables.tune import WorkersLostError, execution_of, failure
 
 if TYPE_CHECKING:
     from trainables.train import Trial
@@ -80,7 +85,9 @@ class Crew:
         self._trainer = _Trainer(
             _serve,
             train_loop_config={"desk": f"flatsweep-crew-{uuid.uuid4().hex}"},
-            torch_config=TorchConfig(backend="nccl" if gpus >= 1 else "gloo"),
+            torch_config=_Torch(
+                backend="nccl" if gpus >= 1 else "gloo", meeting=f"{self._scratch}/meeting"
+            ),
             scaling_config=train.ScalingConfig(
                 num_workers=workers, use_gpu=gpus > 0, resources_per_worker=resources
             ),
@@ -234,6 +241,45 @@ class _Controller(TrainController):
         return reports
 
 
+@dataclass
+class _Torch(TorchConfig):
+    """How the workers meet: at a file, where their machine is the whole cluster."""
+
+    meeting: str = ""
+
+    @property
+    def backend_cls(self) -> type[TorchBackend]:
+        return _Backend
+
+
+class _Backend(TorchBackend):
+    """Of a Ray on loopback, the workers too listen there alone.
+
+    ``torch.distributed``'s meeting by address opens a port on all interfaces.
+    """
+
+    def on_start(self, worker_group: Any, backend_config: Any) -> None:
+        if ray.util.get_node_ip_address() != LOOPBACK:
+            super().on_start(worker_group, backend_config)
+            return
+        worker_group.execute(set_rank_variables)
+        worker_group.execute(talk_inside)
+        ray.get(
+            [
+                worker_group.execute_single_async(
+                    rank,
+                    join_process_group,
+                    backend=backend_config.backend,
+                    world_rank=rank,
+                    world_size=len(worker_group),
+                    init_method=f"file://{backend_config.meeting}",
+                    timeout_s=backend_config.timeout_s,
+                )
+                for rank in range(len(worker_group))
+            ]
+        )
+
+
 class _Trainer(TorchTrainer):
     """TorchTrainer in the trial's own bundles, without the processes that it has no use for."""
 
@@ -267,13 +313,9 @@ def _serve(settings: dict[str, Any]) -> None:
         except Exception as error:
             from trainables.group import PeerLostError
 
-            failure = {
-                "outcome": "failed",
-                "error": f"{type(error).__name__}: {error}",
-                "traceback": traceback.format_exc(),
-                "lost": isinstance(error, PeerLostError),
-            }
-            ray.get(desk.tell.remote(number, failure))
+            report = failure(error, job["storage"])
+            report["lost"] = isinstance(error, PeerLostError)
+            ray.get(desk.tell.remote(number, report))
 
 
 def _train(job: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:

@@ -16,12 +16,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from trainables.errors import FlatsweepError
 
-class PeerLostError(RuntimeError):
+
+class PeerLostError(FlatsweepError, RuntimeError):
     """Another worker of the group died or stopped answering: the trial can go on elsewhere."""
 
 
-class DriftedError(RuntimeError):
+class DriftedError(FlatsweepError, RuntimeError):
     """The workers' weights are no longer equal."""
 
 

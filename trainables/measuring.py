@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from trainables.config import Request
 from trainables.data.loader import Batches
+from trainables.errors import UsageError
 from trainables.measures import measure
 from trainables.measures.base import LossFn
 from trainables.seeding import derive
@@ -56,7 +57,7 @@ def _measured(
     seed: int,
 ) -> dict[str, float]:
     if request.split not in splits:
-        raise ValueError(f"measure {request.key!r}: the trial has no {request.split} images")
+        raise UsageError(f"measure {request.key!r}: the trial has no {request.split} images")
     batches = splits[request.split].head(request.samples, request.batch_size)
     generator = torch.Generator(batches.device)
     generator.manual_seed(derive(seed, f"measure {request.key}"))
@@ -70,6 +71,6 @@ def _measured(
             initial=initial,
             **request.options,
         )
-    except ValueError as error:
-        raise ValueError(f"measure {request.key!r}: {error}") from error
+    except UsageError as error:
+        raise UsageError(f"measure {request.key!r}: {error}") from error
     return {request.key + name.removeprefix(request.name): value for name, value in found.items()}

@@ -30,6 +30,7 @@ from pydantic import (
     model_validator,
 )
 
+from trainables.errors import UsageError
 from trainables.needs import OfTrial, declared, idle
 
 Part = TypeVar("Part", bound=Callable[..., Any])
@@ -50,7 +51,7 @@ class Options(BaseModel):
     @model_validator(mode="after")
     def _each_has_an_effect(self) -> Self:
         if clauses := idle(type(self), self):
-            raise ValueError("; ".join(clauses))
+            raise UsageError("; ".join(clauses))
         return self
 
 
@@ -85,7 +86,7 @@ class Registry(Generic[Part]):
 
         def enrol(part: Part) -> Part:
             if name in self._parts and self._parts[name] is not part:
-                raise ValueError(f"{self.kind} {name!r} is registered twice")
+                raise UsageError(f"{self.kind} {name!r} is registered twice")
             self._parts[name] = part
             self._added[name] = dict(added or {})
             if needs is not None:
@@ -102,7 +103,7 @@ class Registry(Generic[Part]):
         try:
             return self._parts[name]
         except (KeyError, TypeError):
-            raise ValueError(unknown(self.kind, name, self.names())) from None
+            raise UsageError(unknown(self.kind, name, self.names())) from None
 
     def resolve(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Every option of part ``name``: those given, validated, and the defaults of the others.
@@ -114,11 +115,11 @@ class Registry(Generic[Part]):
         for option in options:
             if option not in schema.model_fields:
                 what = f"option of {self.kind} {name!r}"
-                raise ValueError(unknown(what, option, list(schema.model_fields)))
+                raise UsageError(unknown(what, option, list(schema.model_fields)))
         try:
             return schema(**options).model_dump()
         except ValidationError as error:
-            raise ValueError(explain(error, f"{self.kind} {name!r}")) from None
+            raise UsageError(explain(error, f"{self.kind} {name!r}")) from None
 
     def added(self, part: Part) -> Mapping[str, Any]:
         """``added`` of `register`, where ``part`` is registered; else nothing."""

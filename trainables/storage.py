@@ -14,8 +14,11 @@ from typing import Any
 
 import fsspec
 
+from trainables.errors import FlatsweepError
+from trainables.masking import has_secret, mask
 
-class StorageError(Exception):
+
+class StorageError(FlatsweepError):
     """A path that cannot be read or written; the message says which and what to do."""
 
 
@@ -29,8 +32,12 @@ class Storage:
         try:
             self._fs, self._base = fsspec.core.url_to_fs(self.root)
         except (ImportError, ValueError) as error:
-            raise StorageError(f"storage {self.root!r} cannot be opened: {error}") from error
+            raise _unusable(self.root, f"cannot be opened: {error}") from self._cause(error)
         self.local = "file" in _protocols(self._fs)
+
+    def _cause(self, error: Exception) -> Exception | None:
+        """What a traceback shows of ``error``: nothing, where it may have a key in it."""
+        return None if has_secret(self.root) else error
 
     def below(self, folder: str) -> Storage:
         """The same storage, one or more folders down."""
@@ -56,7 +63,9 @@ class Storage:
             else:
                 self._fs.pipe_file(self.path(name), content)
         except OSError as error:
-            raise StorageError(_cannot_write(self.root, error)) from error
+            reason = f"cannot be written ({error.strerror or error})"
+            mend = "free it or name another with --storage"
+            raise _unusable(self.root, f"{reason}; {mend}") from self._cause(error)
 
     def delete(self, name: str) -> None:
         """Remove the file if it is there."""
@@ -81,9 +90,8 @@ def _protocols(filesystem: Any) -> tuple[str, ...]:
     return (protocol,) if isinstance(protocol, str) else tuple(protocol)
 
 
-def _cannot_write(root: str, error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return f"storage {root!r} cannot be written ({reason}); free it or name another with --storage"
+def _unusable(root: str, what: str) -> StorageError:
+    return StorageError(mask(f"storage {root!r} {what}", root))
 
 
 def _write_local(path: Path, content: bytes) -> None:

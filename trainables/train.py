@@ -22,6 +22,7 @@ from trainables import checkpoint, workers
 from trainables.assembly import EVALUATION_BATCH, assemble
 from trainables.config import Request, TrialConfig
 from trainables.data.loader import Batches
+from trainables.errors import UsageError
 from trainables.evaluate import evaluate
 from trainables.execution import HERE, Execution, reproducible
 from trainables.group import ALONE, Group
@@ -53,7 +54,7 @@ class Trial:
         if group.size not in (1, config.workers.count) or (
             group.size < config.workers.count and workers.change_numbers(config)
         ):
-            raise ValueError(
+            raise UsageError(
                 f"trial {config.trial_id} is for {config.workers.count} workers and there "
                 f"are {group.size}"
             )

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
+from trainables.errors import FlatsweepError
+from trainables.masking import mask
+
 if TYPE_CHECKING:
     from trainables.train import Execution
 
@@ -22,7 +25,7 @@ REPORT_EVERY = 2.0
 """Seconds between reports of a running trial; also how long a step may keep Tune waiting."""
 
 
-class WorkersLostError(RuntimeError):
+class WorkersLostError(FlatsweepError, RuntimeError):
     """Workers died or stopped answering; the trial can go on from its checkpoint elsewhere."""
 
 
@@ -78,8 +81,7 @@ class TrialTrainable(tune.Trainable):
             self._dismiss()
             raise  # for Tune to try again
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            report = {"outcome": "failed", "error": message, "traceback": traceback.format_exc()}
+            report = failure(error, self._config["storage"])
             return self._final({"identity": asked["trial_id"], **report})
 
     def _advance(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +147,12 @@ class TrialTrainable(tune.Trainable):
     def _final(self, report: dict[str, Any]) -> dict[str, Any]:
         self._trial = None
         return {**report, "done": True}
+
+
+def failure(error: Exception, storage: str) -> dict[str, Any]:
+    """What is reported of a trial that raised ``error``; secrets of ``storage`` are not told."""
+    said = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+    return {"outcome": "failed", **{name: mask(text, storage) for name, text in said.items()}}
 
 
 def execution_of(options: dict[str, Any], measures: list[dict[str, Any]]) -> Execution:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trainables.errors import UsageError
 from trainables.needs import SEVERAL_WORKERS, OfTrial, declared
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def effective_devices(config: TrialConfig) -> int | None:
     count = config.workers.count
     devices = max(int(config.method.options["num_devices"]), count)
     if devices % count:
-        raise ValueError(
+        raise UsageError(
             f"trial: method.num_devices = {devices} is not a multiple of "
             f"workers.count = {count}; each worker takes equally many"
         )
@@ -46,29 +47,29 @@ def refuse(config: TrialConfig) -> None:
     if count == 1:
         return
     if config.batch_size < count:
-        raise ValueError(
+        raise UsageError(
             f"trial: batch_size = {config.batch_size} is less than workers.count = {count}"
         )
     if config.batchnorm_parts > 1 and (
         config.batchnorm_parts % count or config.workers.batchnorm == "sync"
     ):
-        raise ValueError(
+        raise UsageError(
             f"trial: batchnorm_parts = {config.batchnorm_parts} over workers.count = {count} needs "
             "a multiple of that, and workers.batchnorm = 'local'"
         )
     if name == "infomcr" and options["num_splits"] % count:
-        raise ValueError(
+        raise UsageError(
             f"trial: method.num_splits = {options['num_splits']} is not a multiple of "
             f"workers.count = {count}; sub-batches stay whole on a worker"
         )
     if config.workers.batchnorm == "sync" and name in (*OF_DEVICES, "infomcr"):
-        raise ValueError(
+        raise UsageError(
             f"trial: workers.batchnorm = 'sync' and method {name!r}: its parts of a batch have "
             "statistics of their own; use 'local'"
         )
     stateful = options.get("code_faithful") or options.get("posterior") == "adaptive"
     if stateful and options.get("perturbation") == "local":
-        raise ValueError(
+        raise UsageError(
             f"trial: method {name!r} with code_faithful or an adaptive posterior keeps state of "
             "its perturbation, which several workers must share: perturbation = 'global'"
         )

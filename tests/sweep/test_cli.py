@@ -19,6 +19,7 @@ import search_spaces
 from search_spaces.spec import Artifact, Paper
 from sweep import cli
 from sweep.selection import SELECTIONS
+from trainables.errors import FlatsweepError
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,11 +46,8 @@ def call(*arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error, errors explained as in `main`."""
     result = CliRunner().invoke(cli.app, list(arguments))
     if isinstance(result.exception, Exception) and not isinstance(result.exception, SystemExit):
-        from sweep.errors import foreseen
-
-        code = foreseen(result.exception)
-        assert code is not None, result.exception
-        return code, result.stdout, f"sweep: {result.exception}\n"
+        assert isinstance(result.exception, FlatsweepError), result.exception
+        return result.exception.code, result.stdout, f"sweep: {result.exception}\n"
     return result.exit_code, result.stdout, result.stderr
 
 

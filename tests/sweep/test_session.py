@@ -20,7 +20,6 @@ MODES = [
     pytest.param("head:6379", TOKEN, "token", id="a token in the environment"),
     pytest.param("head:6379", {"RAY_AUTH_TOKEN_PATH": "{home}/t"}, "token", id="a token's file"),
     pytest.param("head:6379", {"RAY_AUTH_TOKEN_PATH": "{home}/none"}, "disabled", id="no token"),
-    pytest.param(None, TOKEN, "disabled", id="a local Ray needs none"),
     pytest.param(
         "h:1", {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "t"}, "disabled", id="said"
     ),
@@ -42,6 +41,7 @@ class Init:
         monkeypatch.setenv("HOME", str(home))
         monkeypatch.setattr(ray, "init", self)
         monkeypatch.setattr(ray, "shutdown", self.shutdown)
+        monkeypatch.setattr(ray, "is_initialized", lambda: False)
         monkeypatch.setattr(session, "_check_listening", lambda address: None)
         monkeypatch.setattr(session, "present", lambda: Cluster([{"CPU": 2.0}]))
 
@@ -61,7 +61,7 @@ def init(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Init:
 @pytest.mark.parametrize(("address", "environment", "mode"), MODES)
 def test_a_token_is_used_where_there_is_one_for_a_cluster(
     init: Init,
-    address: str | None,
+    address: str,
     environment: dict[str, str],
     mode: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -120,6 +120,89 @@ def test_a_cluster_that_is_not_there_is_one_sentence(
         session.session("head:1", lambda said: None),
     ):
         pass
+
+
+def test_a_local_ray_has_a_token_of_its_own_each_time(
+    init: Init, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The user's are for clusters, and are as before when it has ended."""
+    users = {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "t", "RAY_AUTH_TOKEN_PATH": "/none"}
+    tokens = set()
+    for given in ({}, users):
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+        with session.session(None, lambda said: None):
+            assert init.environment["RAY_AUTH_MODE"] == "token"
+            assert "RAY_AUTH_TOKEN_PATH" not in init.environment
+            assert init.options["_node_ip_address"] == "127.0.0.1"
+            tokens.add(init.environment["RAY_AUTH_TOKEN"])
+        assert {name: os.environ[name] for name in users if name in os.environ} == given
+    assert {len(token) for token in tokens} == {64}
+    assert len(tokens) == 2
+    assert not (tmp_path / ".ray").exists()
+
+
+@pytest.mark.parametrize("deaths", [2, 3])
+def test_a_start_that_failed_is_tried_again_and_not_for_ever(
+    init: Init, deaths: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(**options: Any) -> None:
+        starts.append(options)
+        if len(starts) <= deaths:
+            raise RuntimeError("its raylet ended\nand a trace")
+
+    starts: list[dict[str, Any]] = []
+    said: list[str] = []
+    monkeypatch.setattr(ray, "init", die)
+    if deaths < 3:
+        with session.session(None, said.append):
+            pass
+    else:
+        with pytest.raises(ResourceError) as caught, session.session(None, said.append):
+            pass
+        assert str(caught.value).startswith(
+            "Ray cannot be started on this machine (its raylet ended; tried 3 times); "
+        )
+        assert "--address" not in str(caught.value)
+    assert len(starts) == 3
+    assert init.left == 3
+    assert said == [
+        "starting Ray on this machine",
+        *["Ray did not start (its raylet ended): trying again"] * 2,
+    ]
+
+
+def test_a_ray_that_this_process_has_joined_is_left_alone(
+    init: Init, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    with (
+        pytest.raises(ResourceError, match=r"ray\.shutdown\(\)"),
+        session.session(None, lambda said: None),
+    ):
+        pass
+    assert init.left == 0
+
+
+def test_a_head_on_loopback_alone_is_asked_there(
+    init: Init, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray would ask at the outside address; a head that listens there too is joined as before."""
+    from trainables.ray_private import start
+
+    taken = []
+    monkeypatch.setattr(ray, "init", lambda **_: taken.append(start.outside("127.0.0.1")))
+    monkeypatch.setattr(start.services, "resolve_ip_for_localhost", lambda host: "127.0.0.2")
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        port = head.getsockname()[1]
+        with session.session(f"127.0.0.1:{port}", lambda said: None):
+            pass
+        with (
+            socket.create_server(("127.0.0.2", port)),
+            session.session(f"localhost:{port}", lambda said: None),
+        ):
+            pass
+    assert taken == ["127.0.0.1", "127.0.0.2"]
 
 
 @pytest.mark.parametrize("scheme", ["", "ray://"])

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Generator, Tensor
 
+from trainables.errors import UsageError
 from trainables.needs import SEVERAL_IMAGES
 from trainables.registry import Count, Fraction, Registry
 
@@ -134,7 +135,7 @@ class PadCrop(Move):
 
     def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
         if self.mode == "reflect" and self.padding >= min(size):
-            raise ValueError(
+            raise UsageError(
                 f"pad_crop: padding = {self.padding} must be below the image edge "
                 f"{min(size)} when fill = 'reflect'"
             )

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainables.errors import FlatsweepError, UsageError
 from trainables.registry import Registry
 
 registry: Registry = Registry("data set", given=("directory",))
@@ -52,7 +53,7 @@ def mend(name: str) -> str:
     )
 
 
-class DataError(Exception):
+class DataError(FlatsweepError):
     """Data that cannot be used: one sentence with the value at fault and the mend."""
 
 
@@ -76,7 +77,7 @@ class Images:
     def __post_init__(self) -> None:
         expected = len(self.store if self.rows is None else self.rows)
         if len(self.targets) != expected:
-            raise ValueError(f"{len(self.targets)} targets for {expected} inputs")
+            raise UsageError(f"{len(self.targets)} targets for {expected} inputs")
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from trainables.data.augment import Augmentation, registry
+from trainables.errors import UsageError
 from trainables.registry import Fraction, Positive
 
 _TRIES = 10
@@ -33,7 +34,7 @@ class RandomResizedCrop(Augmentation):
 
     def __init__(self, *, min_area: Fraction = 0.08, max_aspect: Positive = 4 / 3) -> None:
         if max_aspect < 1:
-            raise ValueError(f"random_resized_crop: max_aspect = {max_aspect} must be at least 1")
+            raise UsageError(f"random_resized_crop: max_aspect = {max_aspect} must be at least 1")
         self.min_area, self.max_aspect = min_area, max_aspect
 
     def draw(self, batch: int, generator: Generator) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from trainables.errors import UsageError
 from trainables.measures.base import Batches, LossFn, registry
 from trainables.registry import Count, Positive
 
@@ -29,7 +30,7 @@ def decision_boundary(
     """
     inputs = torch.cat([inputs.flatten(1) for inputs, _ in batches])
     if inputs.shape[1] != 2:
-        raise ValueError(
+        raise UsageError(
             f"decision_boundary needs inputs of two features, not {inputs.shape[1]}: "
             "measure it on the data set spirals"
         )
@@ -39,6 +40,6 @@ def decision_boundary(
     with torch.no_grad():
         logits = model(grid)
     if logits.shape[1] != 2:
-        raise ValueError(f"decision_boundary needs two classes, not {logits.shape[1]}")
+        raise UsageError(f"decision_boundary needs two classes, not {logits.shape[1]}")
     inside = logits.double().softmax(dim=1)[:, 1].tolist()
     return {f"{a:.3f}/{b:.3f}": value for (a, b), value in zip(grid.tolist(), inside, strict=True)}

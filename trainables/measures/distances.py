@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from trainables.errors import UsageError
 from trainables.measures.base import Batches, LossFn, registry
 from trainables.measures.parameters import Which, select
 
@@ -28,7 +29,7 @@ def distance(one: nn.Module, other: Weights, parameters: Which = "all") -> dict[
     gap = own = norm = inner = torch.zeros((), dtype=torch.float64)
     for name, p in select(one, parameters).items():
         if name not in theirs or theirs[name].shape != p.shape:
-            raise ValueError(f"the other weights have no {name!r} of shape {tuple(p.shape)}")
+            raise UsageError(f"the other weights have no {name!r} of shape {tuple(p.shape)}")
         a, b = (t.detach().double().reshape(-1).cpu() for t in (p, theirs[name]))
         gap, inner = gap + (a - b).square().sum(), inner + a @ b
         own, norm = own + a @ a, norm + b @ b
@@ -55,7 +56,7 @@ def distance_from_initialization(
         ValueError: if ``initial`` is not given.
     """
     if initial is None:
-        raise ValueError(
+        raise UsageError(
             "distance_from_initialization needs the initial weights: measure(..., initial=state)"
         )
     return distance(model, initial, parameters)

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from trainables.errors import UsageError
 from trainables.measures.base import Batches, Estimate, LossFn, of_evaluation, registry
 from trainables.measures.gram import gram
 from trainables.registry import Count, Positive
@@ -214,7 +215,7 @@ def _subsets(
     total = sum(counts)
     needed = size if how == "random" else size * trials
     if total < needed:
-        raise ValueError(
+        raise UsageError(
             f"{how} subsets need {needed} samples, there are {total}: "
             "lower num_samples or num_trials, or give more data"
         )

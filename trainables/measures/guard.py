@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
+from trainables.errors import UsageError
+
 if TYPE_CHECKING:
     from trainables.measures.base import Batches
 
@@ -46,14 +48,14 @@ def check(model: nn.Module, batches: Batches) -> None:
     first = _fingerprint(model, batches)
     second = _fingerprint(model, batches)
     if not first:
-        raise ValueError("there are no batches to measure on: give at least one")
+        raise UsageError("there are no batches to measure on: give at least one")
     for index, (one, two) in enumerate(zip(first, second, strict=False)):
         for what, a, b in zip(("inputs", "targets", "logits"), one, two, strict=True):
             if not _equal(a, b, exact=what != "logits"):
                 where = f"{what} of batch {index} differ"
-                raise ValueError(f"two passes disagree: {where}; {_MEND[what]}")
+                raise UsageError(f"two passes disagree: {where}; {_MEND[what]}")
     if len(first) != len(second):
-        raise ValueError(
+        raise UsageError(
             f"two passes disagree: {len(first)} batches, then {len(second)}; "
             "give a list of batches, not an iterator"
         )
@@ -64,10 +66,10 @@ def refuse_training_mode(model: nn.Module) -> None:
     for name, module in model.named_modules():
         if module.training:
             if isinstance(module, _DropoutNd):
-                raise ValueError(
+                raise UsageError(
                     f"dropout {name!r} is active, so no two passes agree: call model.eval() first"
                 )
-            raise ValueError(
+            raise UsageError(
                 f"the model is in training mode (module {name or type(model).__name__!r}): "
                 "call model.eval() first"
             )

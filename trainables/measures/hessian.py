@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call
 
+from trainables.errors import UsageError
 from trainables.measures.base import Batches, LossFn
 from trainables.measures.parameters import select, split
 from trainables.measures.second_derivatives import cheap
@@ -58,7 +59,7 @@ class HessianOperator:
         self.size = sum(p.numel() for p in self.point.values())
         self.samples = sum(len(targets) for _, targets in self.batches)
         if not self.samples or not self.size:
-            raise ValueError("a Hessian needs at least one sample and one trainable parameter")
+            raise UsageError("a Hessian needs at least one sample and one trainable parameter")
         self.products = 0
         self._kept: dict[int, tuple[Tensor, ...]] = {}
         self._keep = self._how_many_fit(memory)

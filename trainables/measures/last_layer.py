@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from trainables.errors import UsageError
 from trainables.measures.base import Batches, LossFn, registry
 from trainables.measures.parameters import last_linear
 from trainables.measures.spectrum import TOLERANCE, extreme_eigenvalues
@@ -65,7 +66,7 @@ def last_layer_hessian(
         for inputs, targets in batches:
             logits.append(model(inputs))
             if len(seen) != len(logits) or not torch.equal(seen[-1][1], logits[-1]):
-                raise ValueError(
+                raise UsageError(
                     f"the model's output is not that of its last linear layer {name!r}"
                 )
             if len(logits) == 1:
@@ -92,7 +93,7 @@ def _require_cross_entropy(loss_fn: LossFn, logits: Tensor, targets: Tensor) -> 
     p = z.detach().softmax(dim=1)
     expected = (p * direction - p * (p * direction).sum(dim=1, keepdim=True)) / len(p)
     if not torch.allclose(got, expected, rtol=1e-6, atol=1e-9 / len(p)):
-        raise ValueError(
+        raise UsageError(
             "the last layer's exact Hessian is that of cross-entropy; loss_fn is not it"
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from trainables.errors import UsageError
 from trainables.registry import unknown
 
 Which = str | tuple[str, ...]
@@ -32,7 +33,7 @@ def select(model: nn.Module, which: str | Sequence[str] = "all") -> dict[str, nn
         found = [p for p in parameters if p == name or p.startswith(f"{name}.") or not name]
         if not found:
             layers = {p.rpartition(".")[0] for p in parameters} - {""}
-            raise ValueError(unknown("layer", name, layers | {"all", "weights", "last"}))
+            raise UsageError(unknown("layer", name, layers | {"all", "weights", "last"}))
         chosen.update(found)
     return {name: p for name, p in parameters.items() if name in chosen}
 
@@ -45,7 +46,7 @@ def last_linear(model: nn.Module) -> tuple[str, nn.Linear]:
     """
     linear = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear)]
     if not linear:
-        raise ValueError(f"{type(model).__name__} has no linear layer to take as its last layer")
+        raise UsageError(f"{type(model).__name__} has no linear layer to take as its last layer")
     return linear[-1]
 
 

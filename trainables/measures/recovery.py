@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from trainables.errors import UsageError
 from trainables.measures.base import Batches, LossFn, registry
 from trainables.models.factorization import Factorization
 from trainables.registry import Count, Index
@@ -32,7 +33,7 @@ def recovery_distance(
     from trainables import data
 
     if not isinstance(model, Factorization) or len(model.weight) != size:
-        raise ValueError(
+        raise UsageError(
             f"recovery_distance needs model 'factorization' of a {size} x {size} matrix"
         )
     source = data.load("matrix_sensing", size=size, rank=rank, measurements=measurements, draw=draw)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from trainables.errors import UsageError
 from trainables.measures.base import Batches, LossFn, Result, registry
 from trainables.measures.hessian import HessianOperator
 from trainables.measures.parameters import Which
@@ -61,7 +62,7 @@ def extreme_eigenvalues(
     """
     size = start.numel()
     if max(largest, smallest) > size:
-        raise ValueError(f"{max(largest, smallest)} eigenvalues of a {size} x {size} operator")
+        raise UsageError(f"{max(largest, smallest)} eigenvalues of a {size} x {size} operator")
     basis = start.new_empty(0, size)
     diagonal: list[float] = []
     beside: list[float] = []

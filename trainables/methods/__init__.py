@@ -15,6 +15,7 @@ import pkgutil
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+from trainables.errors import UsageError
 from trainables.methods.base import BatchNorm, Method, Output, Progress, Regularizer, registry
 
 for _module in pkgutil.iter_modules(__path__):
@@ -60,9 +61,9 @@ def build(
     """
     if batchnorm not in get_args(BatchNorm):
         allowed = ", ".join(map(repr, get_args(BatchNorm)))
-        raise ValueError(f"batchnorm = {batchnorm!r}: allowed are {allowed}")
+        raise UsageError(f"batchnorm = {batchnorm!r}: allowed are {allowed}")
     if batchnorm_parts < 1:
-        raise ValueError(f"batchnorm_parts = {batchnorm_parts}: it is at least 1")
+        raise UsageError(f"batchnorm_parts = {batchnorm_parts}: it is at least 1")
     part = registry.build(name, **hyper)
     extra = [_regularizer(given) for given in regularizers]
     if isinstance(part, Regularizer):
@@ -87,7 +88,7 @@ def _regularizer(given: str | tuple[str, Mapping[str, Any]] | Mapping[str, Any])
 def require_regularizer(name: str) -> None:
     """Raise ValueError where ``name`` is unknown or an update rule."""
     if not issubclass(registry.get(name), Regularizer):
-        raise ValueError(
+        raise UsageError(
             f"method {name!r} is an update rule, not a regularizer; "
             f"regularizers: {', '.join(regularizers())}"
         )

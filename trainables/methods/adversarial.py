@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainables.errors import UsageError
 from trainables.methods import noise
 from trainables.methods.base import Regularizer, registry
 from trainables.methods.problem import Problem
@@ -53,7 +54,7 @@ class Adversarial(Regularizer):
 
     def batch(self, problem: Problem, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:
         if not inputs.is_floating_point():
-            raise ValueError("regularizer 'adversarial' needs floating-point inputs")
+            raise UsageError("regularizer 'adversarial' needs floating-point inputs")
         unit: Tensor | float = 1.0
         if self.std:
             per_channel = torch.tensor(self.std, device=inputs.device, dtype=inputs.dtype)

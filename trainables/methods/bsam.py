@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
+from trainables.errors import UsageError
 from trainables.methods.base import Output, registry
 from trainables.methods.problem import Problem
 from trainables.methods.sam import TINY, Noisy, Shared
@@ -62,7 +63,7 @@ class BSAM(Noisy):
     ) -> None:
         super().__init__()
         if posterior == "adaptive" and (code_faithful or sigma == 0):
-            raise ValueError(
+            raise UsageError(
                 "method 'bsam': posterior = 'adaptive' needs sigma > 0 and code_faithful = False"
             )
         self.rho = rho

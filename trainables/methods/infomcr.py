@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor
 
+from trainables.errors import UsageError
 from trainables.methods import ghost
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem, portions
@@ -146,7 +147,7 @@ class InfoMCR(Method):
 
     def splits(self, problem: Problem) -> int:
         if self.num_splits % self.workers:
-            raise ValueError(
+            raise UsageError(
                 f"method 'infomcr': num_splits = {self.num_splits} is not a multiple of the "
                 f"{self.workers} workers that share a batch"
             )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from trainables.errors import UsageError
 from trainables.methods.base import Regularizer, registry
 from trainables.methods.problem import Mixed, Problem
 from trainables.needs import SEVERAL_IMAGES
@@ -31,7 +32,7 @@ class Mixup(Regularizer):
 
     def batch(self, problem: Problem, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:
         if isinstance(targets, Mixed):
-            raise ValueError("regularizer 'mixup' is given twice; once is enough")
+            raise UsageError("regularizer 'mixup' is given twice; once is enough")
         generator = problem.local
         home = inputs.device if generator is None else generator.device
         size = inputs.shape[0]

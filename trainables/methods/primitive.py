@@ -17,6 +17,8 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
+from trainables.errors import UsageError
+
 _WRONG_AT_THIRD_ORDER = (
     "BatchNorm", "LayerNorm", "InstanceNorm", "RmsNorm", "ScaledDotProduct", "CompiledFunction",
 )  # fmt: skip
@@ -40,7 +42,7 @@ def refuse_wrong_thirds(value: Tensor) -> None:
     """Raise ValueError where the graph of ``value`` has a node that is wrong at third order."""
     node = _find(value, _WRONG_AT_THIRD_ORDER)
     if node:
-        raise ValueError(
+        raise UsageError(
             f"method 'fa' needs third derivatives, and torch has none that are right for {node}: "
             "build that layer from torch.nn's normalization modules or from primitive operations"
         )
@@ -50,7 +52,7 @@ def refuse_kinks(value: Tensor) -> None:
     """Raise ValueError where the graph of ``value`` has a node with a jump in its gradient."""
     node = _find(value, _KINKED)
     if node:
-        raise ValueError(
+        raise UsageError(
             f"method 'fa' with form = 'difference' needs smooth activations, and this network "
             f"has {node}: use form = 'exact', or an activation such as SiLU, GELU or tanh"
         )

@@ -21,6 +21,7 @@ from typing import Any
 
 from torch import nn
 
+from trainables.errors import UsageError
 from trainables.needs import OfTrial
 from trainables.registry import Registry
 
@@ -97,12 +98,12 @@ def build(
     """
     shape = tuple(input_shape)
     if num_classes < 1 or not shape or min(shape) < 1:
-        raise ValueError(f"num_classes = {num_classes}, input_shape = {shape}: all must be >= 1")
+        raise UsageError(f"num_classes = {num_classes}, input_shape = {shape}: all must be >= 1")
     options = registry.resolve(name, options)
     try:
         model = registry.build(name, num_classes=num_classes, input_shape=shape, **options)
     except ValueError as error:
-        raise ValueError(f"model {name!r}: {error}") from None
+        raise UsageError(f"model {name!r}: {error}") from None
     assert isinstance(model, nn.Module)
     return model
 

@@ -9,6 +9,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.errors import UsageError
+
 Shortcut = Literal["conv", "zero_pad"]
 """How a shortcut changes shape: by a 1x1 convolution, or without parameters (channels of zeros)."""
 
@@ -86,7 +88,7 @@ def image_shape(input_shape: Sequence[int], smallest: int = 1) -> tuple[int, int
     """
     shape = tuple(input_shape)
     if len(shape) != 3 or min(shape[1:]) < smallest:
-        raise ValueError(
+        raise UsageError(
             f"input_shape = {shape} must be (channels, height, width) "
             f"of at least {smallest}x{smallest} pixels"
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from trainables.errors import UsageError
 from trainables.models import Layers, registry
 from trainables.models.blocks import GlobalPool, conv, image_shape, network
 from trainables.models.variants import register_variant
@@ -38,7 +39,7 @@ def densenet_bc_k12(
     """
     channels, *_ = image_shape(input_shape, smallest=4)
     if depth < 10 or depth % 6 != 4:
-        raise ValueError(f"depth = {depth} must be 6 n + 4 for n = 1, 2, ... layers a block")
+        raise UsageError(f"depth = {depth} must be 6 n + 4 for n = 1, 2, ... layers a block")
     from torchvision.models import DenseNet  # seconds: not before it is needed
 
     layers = (depth - 4) // 6

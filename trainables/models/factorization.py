@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from trainables.errors import UsageError
 from trainables.models import Layers, registry
 from trainables.registry import Count
 
@@ -40,7 +41,7 @@ def factorization(
     """
     shape = tuple(input_shape)
     if len(shape) not in (2, 3) or shape[-1] != shape[-2] or (len(shape) == 3 and shape[0] != 1):
-        raise ValueError(f"input_shape = {shape} must be a square matrix, (d, d) or (1, d, d)")
+        raise UsageError(f"input_shape = {shape} must be a square matrix, (d, d) or (1, d, d)")
     if num_classes != 1:
-        raise ValueError(f"num_classes = {num_classes} must be 1: a measurement is one number")
+        raise UsageError(f"num_classes = {num_classes} must be 1: a measurement is one number")
     return Factorization(shape[-1], rank or shape[-1])

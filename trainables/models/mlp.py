@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from torch import nn
 
+from trainables.errors import UsageError
 from trainables.models import Layers, registry
 from trainables.models.variants import register_variant
 from trainables.needs import Needs
@@ -42,7 +43,7 @@ def mlp(
         ValueError: if there are fewer ``outputs`` than classes.
     """
     if outputs is not None and outputs < num_classes:
-        raise ValueError(
+        raise UsageError(
             f"outputs = {outputs}, but the data have {num_classes} classes; "
             "give as many or more, or None"
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.errors import UsageError
 from trainables.models import Layers, registry
 from trainables.models.blocks import GlobalPool, ZeroPadShortcut, conv, image_shape, network
 from trainables.models.variants import register_variant
@@ -65,7 +66,7 @@ def pyramidnet_164(
     """
     channels, *_ = image_shape(input_shape)
     if depth < 11 or depth % 9 != 2:
-        raise ValueError(f"depth = {depth} must be 9 n + 2 for n = 1, 2, ... blocks a stage")
+        raise UsageError(f"depth = {depth} must be 9 n + 2 for n = 1, 2, ... blocks a stage")
     blocks = (depth - 2) // 9
     body: list[nn.Module] = []
     c_in = width

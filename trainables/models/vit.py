@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from trainables.errors import UsageError
 from trainables.models import Layers, registry
 from trainables.models.blocks import image_shape
 from trainables.models.variants import register_variant
@@ -52,11 +53,11 @@ def vit_b(
     """
     channels, height, image_width = image_shape(input_shape, smallest=patch)
     if height != image_width or height % patch:
-        raise ValueError(
+        raise UsageError(
             f"input_shape = {tuple(input_shape)} must be a square of whole {patch}x{patch} patches"
         )
     if width % heads:
-        raise ValueError(f"heads = {heads} must divide width = {width}")
+        raise UsageError(f"heads = {heads} must divide width = {width}")
     from torchvision.models import VisionTransformer  # seconds: not before it is needed
 
     model = VisionTransformer(

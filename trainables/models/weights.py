@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from trainables.data.base import data_directory
+from trainables.errors import UsageError
 
 _DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.[^.]+$")
 
@@ -47,19 +48,19 @@ def load_weights(
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise ValueError(f"weights = {name!r}: {path} is no file of tensors: {error}") from None
+        raise UsageError(f"weights = {name!r}: {path} is no file of tensors: {error}") from None
     if not isinstance(state, dict):
-        raise ValueError(
+        raise UsageError(
             f"weights = {name!r}: {path} holds a {type(state).__name__}, no state dict"
         )
     wanted = {key: value for key, value in model.state_dict().items() if key not in new}
     found = {key: value for key, value in state.items() if key not in new}
     if differ := sorted(wanted.keys() ^ found.keys()):
         where = "only the network" if differ[0] in wanted else "only the file"
-        raise ValueError(f"weights = {name!r}: {path} does not fit: {where} has {differ[0]!r}")
+        raise UsageError(f"weights = {name!r}: {path} does not fit: {where} has {differ[0]!r}")
     for key, value in wanted.items():
         if value.shape != found[key].shape:
-            raise ValueError(
+            raise UsageError(
                 f"weights = {name!r}: {path} does not fit: {key!r} has shape "
                 f"{tuple(found[key].shape)} there and {tuple(value.shape)} here"
             )
@@ -68,13 +69,13 @@ def load_weights(
 
 def _checked_file(name: str, sha256: str | None) -> Path:
     if Path(name).name != name:
-        raise ValueError(
+        raise UsageError(
             f"weights = {name!r} must be a file's name without its folder; "
             "name the folder in $FLATSWEEP_WEIGHTS"
         )
     path = weights_directory() / name
     if not path.is_file():
-        raise ValueError(
+        raise UsageError(
             f"weights = {name!r}: there is no {path}; put the file there, "
             "or name its folder in $FLATSWEEP_WEIGHTS"
         )
@@ -83,12 +84,12 @@ def _checked_file(name: str, sha256: str | None) -> Path:
     in_name = _DIGEST_IN_NAME.search(name)
     known = [part.lower() for part in (sha256, in_name and in_name[1]) if part]
     if not known or len(known[0]) < 8:
-        raise ValueError(
+        raise UsageError(
             f"weights = {name!r} needs weights_sha256 of 8 digits or more; this file's is {digest}"
         )
     for part in known:
         if not digest.startswith(part):
-            raise ValueError(
+            raise UsageError(
                 f"weights = {name!r}: {path} has SHA-256 {digest}, which does not begin with {part}"
             )
     return path

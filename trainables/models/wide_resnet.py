@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from torch import nn
 
+from trainables.errors import UsageError
 from trainables.models import Layers, registry
 from trainables.models.blocks import Shortcut, image_shape
 from trainables.models.preact import SharedActivation, preact_network
@@ -54,7 +55,7 @@ def wrn_28_10(
     """
     channels, *_ = image_shape(input_shape)
     if depth < 10 or depth % 6 != 4:
-        raise ValueError(f"depth = {depth} must be 6 n + 4 for n = 1, 2, ... blocks a group")
+        raise UsageError(f"depth = {depth} must be 6 n + 4 for n = 1, 2, ... blocks a group")
     first = width * widen
     model = preact_network(
         channels,

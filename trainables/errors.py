@@ -1,0 +1,43 @@
+"""The errors that a person can mend: each is one sentence. All others are ours to mend."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from trainables.masking import mask
+
+REPORT = (
+    "This is a fault of flatsweep, not of yours: please report it where you have flatsweep from, "
+    "with the lines above and the command."
+)
+
+
+class FlatsweepError(Exception):
+    """Something outside the program is not as it must be; the message says what to do.
+
+    Attributes:
+        code: With which a command ends.
+    """
+
+    code = 1
+
+
+class UsageError(FlatsweepError, ValueError):
+    """What was asked for does not exist, or makes no sense; the message says what would."""
+
+    code = 2
+
+
+def tell(error: Exception, who: str) -> int:
+    """Say on standard error how ``who`` (a command) failed, without the passwords of URIs.
+
+    Returns:
+        The code to exit with: that of a `FlatsweepError`, which is one sentence; 1 after the
+        traceback of any other.
+    """
+    if isinstance(error, FlatsweepError):
+        print(mask(f"{who}: {error}"), file=sys.stderr)
+        return error.code
+    print(mask("".join(traceback.format_exception(error))) + REPORT, file=sys.stderr)
+    return 1

@@ -1,0 +1,110 @@
+"""How a node of Ray is started: where it listens, with which token, and whether it lives."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+from ray._private import parameter, services
+from ray._private.state import state
+from ray._raylet import AuthenticationTokenLoader, Config, GcsClient  # type: ignore[attr-defined]
+
+from trainables.ports import free_ports
+
+AGENTS = (
+    "dashboard_agent_listen_port", "metrics_agent_port", "metrics_export_port",
+    "runtime_env_agent_port",
+)  # fmt: skip
+REGISTERED = 120.0
+"""Seconds in which a node must be there, while all of its processes live."""
+
+
+class DiedError(Exception):
+    """A process of a node that is starting has ended."""
+
+
+@contextlib.contextmanager
+def _replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
+def loopback() -> contextlib.AbstractContextManager[None]:
+    """Within: 127.0.0.1 is a node's address as it is; Ray makes an outside address of it."""
+    return _replaced(services, "resolve_ip_for_localhost", lambda host: host)
+
+
+def outside(host: str) -> str:
+    """What Ray takes ``host`` for: this machine's outside address, if ``host`` is a local one."""
+    return str(services.resolve_ip_for_localhost(host))
+
+
+def read_authentication() -> None:
+    """Take RAY_AUTH_MODE and the token from the environment, as importing Ray did once."""
+    # In this order: a thread of an earlier session that is still ending would look for its token.
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[None]:
+    """A node that this process starts within: a dead process of it is an error at once.
+
+    Ray itself would ask for the dead one for minutes. When the start fails, none of its
+    processes is left.
+
+    Raises:
+        DiedError: a process has ended before the node was there.
+    """
+    started: list[tuple[str, subprocess.Popen[bytes]]] = []
+    start_process, get_node, make = (
+        services.start_ray_process, services.get_node, parameter.RayParams
+    )  # fmt: skip
+    ports = dict(zip(AGENTS, free_ports(len(AGENTS)), strict=True))
+
+    def start(command: list[str], process_type: str, *arguments: Any, **options: Any) -> Any:
+        if process_type == "raylet":
+            # It dies after 15 seconds of waiting for an agent that chooses its own port, which is
+            # not enough on a busy machine; and Ray does not tell it this one.
+            command = [*command, f"--{AGENTS[0]}={ports[AGENTS[0]]}"]
+        info = start_process(command, process_type, *arguments, **options)
+        started.append((process_type, info.process))
+        return info
+
+    def wait(address: str, node_id: str) -> Any:
+        nodes, deadline = GcsClient(address=address), time.monotonic() + REGISTERED
+        while node_id not in {node.hex() for node in nodes.get_all_node_info(timeout=REGISTERED)}:
+            for kind, process in started:
+                if process.poll() is not None:
+                    raise DiedError(f"its {kind} ended with code {process.returncode}")
+            if time.monotonic() > deadline:
+                raise DiedError(f"its raylet is silent for {REGISTERED:g} seconds")
+            time.sleep(0.1)
+        return get_node(address, node_id)
+
+    with (
+        _replaced(services, "start_ray_process", start),
+        _replaced(services, "get_node", wait),
+        _replaced(parameter, "RayParams", lambda **options: make(**{**options, **ports})),
+    ):
+        try:
+            yield
+        except BaseException:
+            for _, process in reversed(started):
+                process.kill()
+                process.wait()
+            raise
+
+
+def largest() -> Mapping[str, float] | None:
+    """What an autoscaling cluster may grow to; None if it does not grow."""
+    found: Mapping[str, float] | None = state.get_max_resources_from_cluster_config()
+    return found
