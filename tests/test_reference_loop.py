@@ -1,0 +1,130 @@
+"""`fit` is the loop of `reference_loop`: every epoch's numbers and the final weights, in float64.
+
+Both make the same operations in another order (sums over a batch, a momentum's products, an
+evaluation in one piece), so each step differs by a few roundings, 2⁻⁵³ = 1.1e-16 relative. A dozen
+steps, a BatchNorm over 24 images and Adam's division by a small root multiply that by less
+than 1e4 (the largest difference seen is stated at `CLOSE`); a fault of the loop is at least 1e-6.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests import reference_loop
+from trainables import checkpoint, methods
+from trainables.config import TrialConfig
+from trainables.execution import Execution
+from trainables.result import TrialResult
+from trainables.storage import Storage
+from trainables.stored import WEIGHTS
+from trainables.train import fit
+
+CLOSE = 1e-12
+
+BASE: dict[str, Any] = {
+    "data": {"source": "digits", "subset": 160, "validation": 24},
+    "model": "resnet_tiny",
+    "optimizer": {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-3},
+    "schedule": {"name": "constant"},
+    "epochs": 3,
+    "batch_size": 24,  # 104 images to train on: 4 batches and 8 images
+    "drop_last": False,
+    "precision": "float64",
+    "seed": 5,
+}
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "infomcr": {"alpha": 0.05, "num_splits": 4, "start": 0.4},
+    "fa": {"lam": 0.5, "num_probes": 1, "every": 2},
+    "nrs": {"num_devices": 4},
+    "bsam": {"posterior": "adaptive", "num_data": 104, "sigma": 0.05},
+    "l2_sp": {"lam": 0.1},
+    "flooding": {"level": 2.2},
+    "amp": {"epsilon": 0.3, "inner_steps": 2},
+}
+METHODS = {name: {"name": name, **OPTIONS.get(name, {})} for name in methods.names()}
+
+ADAM = {"lr": 0.01, "weight_decay": 0.05, "betas": (0.8, 0.9)}
+CASES: dict[str, dict[str, Any]] = {
+    **{f"method {name}": {"method": method} for name, method in METHODS.items()},
+    "composed": {"method": METHODS["sam"], "regularizers": [METHODS["l2_sp"], {"name": "mixup"}]},
+    "infomcr waits for a drop": {
+        "method": {"name": "infomcr", "alpha": 0.05, "num_splits": 4},
+        "schedule": {"name": "step", "milestones": [0.5], "gamma": 0.5},
+    },
+    "every pass moves the statistics": {"method": METHODS["sam"], "batchnorm": "all"},
+    "cosine": {"schedule": {"name": "cosine"}},
+    "cosine after a warmup": {"schedule": {"name": "cosine", "warmup_epochs": 1.4}},
+    "constant after a warmup": {"schedule": {"name": "constant", "warmup_epochs": 0.3}},
+    "warmup below a step": {"schedule": {"name": "constant", "warmup_epochs": 0.1}},
+    "step": {"schedule": {"name": "step", "milestones": [1, 2.2], "gamma": 0.3}},
+    "step after a warmup": {
+        "schedule": {"name": "step", "milestones": [0.5], "warmup_epochs": 1, "gamma": 0.3}
+    },
+    "plateau": {"schedule": {"name": "plateau", "patience": 1}, "optimizer.lr": 0.6, "epochs": 7},
+    "plain sgd": {"optimizer.momentum": 0.0},
+    "nesterov": {"optimizer.nesterov": True},
+    "adam": {"optimizer": {"name": "adam", **ADAM}},
+    "adamw": {"optimizer": {"name": "adamw", **ADAM}},
+    "amsgrad": {"optimizer": {"name": "adam", "amsgrad": True, **ADAM}},
+    "adamw amsgrad": {"optimizer": {"name": "adamw", "amsgrad": True, **ADAM}},
+    "clipped": {"optimizer.clip_norm": 0.5},
+    "clipped adam": {"optimizer": {"name": "adam", "clip_norm": 1e-7, **ADAM}},
+    "clipped nso": {"optimizer.clip_norm": 0.5, "method": METHODS["nso"]},
+    "decayed weights": {"optimizer.decay": "weights", "optimizer.weight_decay": 0.1},
+    "decayed weights adamw": {"optimizer": {"name": "adamw", "decay": "weights", **ADAM}},
+    "no decay": {"optimizer.weight_decay": 0.0},
+    "drop_last": {"drop_last": True},
+    "drop_last cosine": {"drop_last": True, "schedule": {"name": "cosine"}},
+    "drop_last step": {"drop_last": True, "schedule": {"name": "step", "milestones": [1, 2]}},
+    "augmented": {"data.augmentation": [{"name": "pad_crop", "padding": 2}, "flip"]},
+    "augmented sam": {"data.augmentation": ["flip"], "method": METHODS["sam"]},
+    "cutout": {"data.augmentation": [{"name": "cutout", "size": 3}]},
+    "dropout": {"model": {"name": "mlp", "widths": [24, 16], "dropout": 0.4}},
+    "dropout sam": {"model": {"name": "mlp", "dropout": 0.4}, "method": METHODS["sam"]},
+    "dropout and BatchNorm": {"model": {"name": "wrn_tiny", "dropout": 0.3}},
+    "nothing held out": {"data.validation": 0},
+    "a fraction held out": {"data.validation": 0.3, "data.subset": None, "batch_size": 200},
+    "a split of its own": {"data.split_seed": 11},
+    "random labels": {"data.source": {"name": "digits", "confusion": 40}},
+    "features": {"data": {"source": "spirals", "validation": 0.2}, "model": "mlp_tiny"},
+    "squares": {
+        "data": {"source": {"name": "matrix_sensing", "size": 6, "measurements": 104}},
+        "model": {"name": "factorization", "rank": 2},
+        "loss": "mse",
+        "optimizer.lr": 1e-4,
+    },
+}  # fmt: skip
+
+
+def configured(name: str) -> TrialConfig:
+    return TrialConfig(**BASE).replace(**CASES[name])
+
+
+def fitted(config: TrialConfig, folder: Path) -> tuple[TrialResult, dict[str, torch.Tensor]]:
+    storage = Storage(folder)
+    result = fit(config, Execution(device="cpu", keep_weights="last"), storage)
+    return result, checkpoint.load(storage, WEIGHTS)["model"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fit_is_the_loop_written_out(name: str, tmp_path: Path) -> None:
+    config = configured(name)
+    result, weights = fitted(config, tmp_path)
+    expected = reference_loop.train(config)
+    assert result.status == "done"
+    assert result.history.keys() == expected.history.keys()
+    for key, curve in expected.history.items():
+        assert result.history[key] == pytest.approx(curve, rel=CLOSE, abs=CLOSE), key
+    shown = {k: v for k, v in result.metrics.items() if k.startswith(("best", *NAMES))}
+    assert shown == pytest.approx(expected.metrics, rel=CLOSE, abs=CLOSE)
+    assert weights.keys() == expected.weights.keys()
+    for key, value in expected.weights.items():
+        torch.testing.assert_close(weights[key], value, rtol=CLOSE, atol=CLOSE, msg=key)
+
+
+NAMES = ("train_", "validation_", "test_", "learning_rate")
