@@ -50,7 +50,6 @@ METHODS = {name: {"name": name, **OPTIONS.get(name, {})} for name in methods.nam
 
 ADAM = {"lr": 0.01, "weight_decay": 0.05, "betas": (0.8, 0.9)}
 CASES: dict[str, dict[str, Any]] = {
-    **{f"method {name}": {"method": method} for name, method in METHODS.items()},
     "composed": {"method": METHODS["sam"], "regularizers": [METHODS["l2_sp"], {"name": "mixup"}]},
     "infomcr waits for a drop": {
         "method": {"name": "infomcr", "alpha": 0.05, "num_splits": 4},
@@ -98,6 +97,7 @@ CASES: dict[str, dict[str, Any]] = {
         "loss": "mse",
         "optimizer.lr": 1e-4,
     },
+    **{f"method {name}": {"method": method} for name, method in METHODS.items()},
 }  # fmt: skip
 
 
