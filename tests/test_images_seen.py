@@ -126,6 +126,17 @@ def test_every_image_is_in_one_part_and_used_for_that_alone(kind: str, seed: int
         assert judges[: len(judged)] == judged
 
 
+def test_images_are_resized_wherever_they_are_seen(use: Any) -> None:
+    use(replace(dataset(), resize=6))
+    trial = Trial(config(**{"data.validation": 20}), EXECUTION)
+    shapes: set[tuple[bool, tuple[int, ...]]] = set()
+    trial.model.register_forward_pre_hook(
+        lambda module, inputs: shapes.add((module.training, tuple(inputs[0].shape[1:])))
+    )
+    trial.run_epoch()
+    assert shapes == {(True, (1, 6, 6)), (False, (1, 6, 6))}
+
+
 def test_an_incomplete_batch_that_is_dropped_is_another_one_each_epoch(use: Any) -> None:
     use(dataset())
     trial = Trial(config(drop_last=True), EXECUTION)

@@ -41,7 +41,7 @@ def test_step_drops_at_its_milestones_given_as_epochs_or_fractions() -> None:
 
 
 def test_plateau_is_torchs_reduce_on_plateau() -> None:
-    losses = [1.0, 0.5, 0.5, 0.5, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4]
+    losses = [1.0, 0.5, 0.49998, 0.5, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4]
     optimizer = torch.optim.SGD(nn.Linear(2, 1).parameters(), lr=0.4)
     reference = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=2)
     expected = []

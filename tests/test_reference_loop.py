@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from tests import reference_loop
-from trainables import checkpoint, methods
+from trainables import assembly, checkpoint, methods
 from trainables.config import TrialConfig
 from trainables.execution import Execution
-from trainables.result import TrialResult
+from trainables.result import TrialResult, best_epoch
 from trainables.storage import Storage
 from trainables.stored import WEIGHTS
 from trainables.train import fit
@@ -64,7 +64,12 @@ CASES: dict[str, dict[str, Any]] = {
     "step after a warmup": {
         "schedule": {"name": "step", "milestones": [0.5], "warmup_epochs": 1, "gamma": 0.3}
     },
-    "plateau": {"schedule": {"name": "plateau", "patience": 1}, "optimizer.lr": 0.6, "epochs": 7},
+    "plateau": {
+        "schedule": {"name": "plateau", "patience": 1, "gamma": 0.3},
+        "method": {"name": "flooding", "level": 2.0},  # the loss stays about there
+        "optimizer.lr": 0.3,
+        "epochs": 7,
+    },
     "plain sgd": {"optimizer.momentum": 0.0},
     "nesterov": {"optimizer.nesterov": True},
     "adam": {"optimizer": {"name": "adam", **ADAM}},
@@ -112,7 +117,10 @@ def fitted(config: TrialConfig, folder: Path) -> tuple[TrialResult, dict[str, to
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_fit_is_the_loop_written_out(name: str, tmp_path: Path) -> None:
+def test_fit_is_the_loop_written_out(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembly, "EVALUATION_BATCH", 10)  # several a split, the last incomplete
     config = configured(name)
     result, weights = fitted(config, tmp_path)
     expected = reference_loop.train(config)
@@ -128,3 +136,31 @@ def test_fit_is_the_loop_written_out(name: str, tmp_path: Path) -> None:
 
 
 NAMES = ("train_", "validation_", "test_", "learning_rate")
+
+
+def test_no_option_of_a_case_is_without_effect() -> None:
+    """Else agreement would say nothing of it: cases of equal length end at different losses."""
+    silent = {"warmup below a step"}  # there is no step before the base rate
+    ends = {
+        name: reference_loop.train(config).history["train_loss"][-1]
+        for name in CASES
+        if (config := configured(name)).model.name == "resnet_tiny" and name not in silent
+        if not name.startswith("method ")
+    }
+    assert len(set(ends.values())) == len(ends) > 25
+
+
+def test_the_plateau_of_its_case_is_reached() -> None:
+    rates = reference_loop.train(configured("plateau")).history["learning_rate"]
+    assert rates == pytest.approx([0.3] * 4 + [0.09] * 3)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_best_epoch_is_that_of_the_reference(seed: int) -> None:
+    """On made-up curves with many equal errors."""
+    g = torch.Generator().manual_seed(seed)
+    names = [f"{s}_{m}" for s in ("validation", "test") for m in ("error", "nll")]
+    curves = {name: (torch.randint(3, (6,), generator=g) / 4).tolist() for name in names}
+    curves["train_loss"] = torch.rand(6, generator=g).tolist()
+    found = best_epoch(curves, "validation") | best_epoch(curves, "test")
+    assert found == reference_loop.best(curves)
