@@ -12,10 +12,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.functional import cross_entropy, mse_loss, pad
 
 from trainables import data, methods, models
@@ -43,7 +45,8 @@ def train(c: TrialConfig) -> Outcome:
     method = methods.build(
         c.method.name,
         regularizers=[(r.name, r.options) for r in c.regularizers],
-        batchnorm=c.batchnorm,
+        batchnorm="all" if c.batchnorm == "all" else "clean",  # separate is written out
+        batchnorm_parts=c.batchnorm_parts,
         **c.method.options,
     )
     method.begin(model)
@@ -65,21 +68,38 @@ def train(c: TrialConfig) -> Outcome:
             torch.manual_seed(derive(c.seed, "dropout", step))
             model.train()
             told = Progress(step, c.epochs * per_epoch, epoch, c.epochs, drops)
-            loss, logits = gradient(c, method, model, batch, told)
+            if c.batchnorm == "separate":
+                with torch.no_grad():
+                    loss, logits = forward(c, model, batch)
+                clean = {name: value.clone() for name, value in model.named_buffers()}
+                gradient(c, method, model, batch, told)
+                model.load_state_dict(clean, strict=False)
+            else:
+                loss, logits = gradient(c, method, model, batch, told)
+            clip(model, c.optimizer.clip_norm)
             optimizer.step(lr)
-            loss_sum += loss * len(rows)
-            wrong += sum(int(np.argmax(z) != t) for z, t in zip(logits, batch[1], strict=True))
+            loss_sum += loss.item() * len(rows)
+            outputs = logits.detach().numpy()
+            wrong += sum(int(np.argmax(z) != t) for z, t in zip(outputs, batch[1], strict=True))
             seen += len(rows)
-        numbers = {"train_loss": loss_sum / seen, "learning_rate": lr}
+        numbers = {"running_train_loss": loss_sum / seen, "learning_rate": lr}
         if c.loss == "cross_entropy":
-            numbers["train_error"] = wrong / seen
-        plateau.note(loss_sum / seen)
-        for name in sets.keys() & {"validation", "test"}:
-            found = evaluated(model, sets[name], mean, std, c.loss)
-            numbers |= {f"{name}_{metric}": value for metric, value in found.items()}
+            numbers["running_train_error"] = wrong / seen
+        for name, images_of in {
+            "validation": "validation",
+            "test": "test",
+            "train": "clean",
+        }.items():
+            if images_of in sets:
+                found = evaluated(model, sets[images_of], mean, std, c.loss)
+                numbers |= {f"{name}_{metric}": value for metric, value in found.items()}
+        plateau.note(numbers["train_nll" if c.schedule.watch == "clean" else "running_train_loss"])
         for name, value in numbers.items():
-            history.setdefault(name, []).append(value)
+            shown = not name.startswith("train_") or epoch == c.epochs - 1
+            known = shown or c.schedule.watch == "clean"  # else only at the end
+            history.setdefault(name, []).append(value if known else math.nan)
     metrics = {name: curve[-1] for name, curve in history.items()} | best(history)
+    metrics["train_images"] = len(sets["clean"][1])
     return Outcome(history, metrics, model.state_dict())
 
 
@@ -185,24 +205,41 @@ def augmented(images: Tensor, c: TrialConfig, g: torch.Generator) -> Tensor:
 
 def gradient(
     c: TrialConfig, method: methods.Method, model: nn.Module, batch: Set, told: Progress
-) -> tuple[float, np.ndarray]:
-    """Loss and outputs; the gradient is left in ``p.grad`` and then clipped."""
-    loss_fn = {"cross_entropy": cross_entropy, "mse": mse_loss}[c.loss]
+) -> Set:
+    """Loss and outputs; the gradient is left in ``p.grad``."""
     if c.method.name == "erm" and not c.regularizers:
         model.zero_grad()
-        logits = model(batch[0])
-        loss = loss_fn(logits, batch[1])
+        loss, logits = forward(c, model, batch)
         loss.backward()
-    else:
-        method.advance(told)
-        noise = random(c.seed, "method", told.step)
-        out = method.gradient(model, loss_fn, *batch, generator=noise)
-        loss, logits = out.loss, out.logits
-    if c.optimizer.clip_norm is not None:
+        return loss, logits
+    method.advance(told)
+    noise = random(c.seed, "method", told.step)
+    out = method.gradient(model, LOSSES[c.loss], *batch, generator=noise)
+    return out.loss, out.logits
+
+
+LOSSES = {"cross_entropy": cross_entropy, "mse": mse_loss}
+
+
+def forward(c: TrialConfig, model: nn.Module, batch: Set) -> Set:
+    """Each of ``batchnorm_parts`` is a pass of its own from the same running statistics, which
+    end at the mean of what the passes leave."""
+    logits, left = [], []
+    cuts = [len(batch[1]) * i // c.batchnorm_parts for i in range(c.batchnorm_parts + 1)]
+    for start, stop in pairwise(cuts):
+        buffers = {name: value.clone() for name, value in model.named_buffers()}
+        logits.append(functional_call(model, buffers, batch[0][start:stop]))
+        left.append(buffers)
+    mean = {name: sum(buffers[name] for buffers in left) / len(left) for name in left[0]}
+    model.load_state_dict(mean, strict=False)
+    return LOSSES[c.loss](torch.cat(logits), batch[1]), torch.cat(logits)
+
+
+def clip(model: nn.Module, limit: float | None) -> None:
+    if limit is not None:
         norm = math.sqrt(sum(float((p.grad**2).sum()) for p in model.parameters()))
         for p in model.parameters():
-            p.grad *= min(1.0, c.optimizer.clip_norm / (norm + 1e-6))
-    return loss.item(), logits.detach().numpy()
+            p.grad *= min(1.0, limit / (norm + 1e-6))
 
 
 class Update:
@@ -301,18 +338,22 @@ def evaluated(
 
 
 def best(history: dict[str, list[float]]) -> dict[str, float]:
-    """Each number at the epoch with the lowest validation and the lowest test error (or loss)."""
+    """Each number at the epoch with the lowest validation and the lowest test error, of equal ones
+    at the one with the lower loss; what was not measured in every epoch has none."""
     found: dict[str, float] = {}
     for judge in ("validation", "test"):
-        errors = history.get(f"{judge}_error", history.get(f"{judge}_loss"))
-        if errors is None:
+        if f"{judge}_loss" in history:  # a regression
+            criteria = [(loss, 0.0) for loss in history[f"{judge}_loss"]]
+        elif f"{judge}_error" in history:
+            criteria = list(zip(history[f"{judge}_error"], history[f"{judge}_nll"], strict=True))
+        else:
             continue
         at = 0
-        for epoch in range(1, len(errors)):
-            if errors[epoch] < errors[at]:
+        for epoch in range(1, len(criteria)):
+            if criteria[epoch] < criteria[at]:
                 at = epoch
         found[f"best_{judge}/epoch"] = at + 1
         for name, curve in history.items():
-            if name != "learning_rate":
+            if not any(map(math.isnan, curve)):
                 found[f"best_{judge}/{name}"] = curve[at]
     return found

@@ -124,6 +124,7 @@ def test_every_image_is_in_one_part_and_used_for_that_alone(kind: str, seed: int
         assert again != first
         assert sorted(again) == sorted(first)
         assert judges[: len(judged)] == judged
+    assert [n for batch in judges[len(judged) :] for n in batch] == sorted(first)  # at the end
 
 
 def test_images_are_resized_wherever_they_are_seen(use: Any) -> None:
