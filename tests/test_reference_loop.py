@@ -153,14 +153,15 @@ NAMES = ("running_", "train_", "validation_", "test_", "learning_rate")
 
 def test_no_option_of_a_case_is_without_effect() -> None:
     """Else agreement would say nothing of it: no two cases end at the same numbers."""
-    silent = {"warmup below a step"}  # there is no step before the base rate
+    # No step comes before the base rate; ERM's own pass is what the separate one is.
+    silent = {"warmup below a step", "a pass for the statistics", "a pass of parts"}
     ends = set()
     names = [n for n in CASES if configured(n).model.name == "resnet_tiny" and n not in silent]
     names = [name for name in names if not name.startswith("method ")]
     for name in names:
         history = reference_loop.train(configured(name)).history
         ends.add((history["running_train_loss"][-1], history["test_nll"][-1]))
-    assert len(ends) == len(names) > 35
+    assert len(ends) == len(names) > 30
 
 
 def test_the_plateau_of_its_case_is_reached() -> None:
