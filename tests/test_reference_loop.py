@@ -79,8 +79,10 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "plateau of the clean loss": {
         "schedule": {"name": "plateau", "patience": 1, "gamma": 0.3, "watch": "clean"},
-        "optimizer.lr": 0.6,
-        "epochs": 6,
+        "model": "mlp",
+        "data.subset": 100,
+        "optimizer.weight_decay": 0.0,
+        "epochs": 8,
     },
     "plain sgd": {"optimizer.momentum": 0.0},
     "nesterov": {"optimizer.nesterov": True},
@@ -164,9 +166,19 @@ def test_no_option_of_a_case_is_without_effect() -> None:
     assert len(ends) == len(names) > 30
 
 
-def test_the_plateau_of_its_case_is_reached() -> None:
-    rates = reference_loop.train(configured("plateau")).history["learning_rate"]
-    assert rates == pytest.approx([0.3] * 4 + [0.09] * 3)
+def test_the_plateaus_are_reached_by_the_loss_that_is_watched_alone() -> None:
+    history = reference_loop.train(configured("plateau")).history
+    assert history["learning_rate"] == pytest.approx([0.3] * 4 + [0.09] * 3)
+    history = reference_loop.train(configured("plateau of the clean loss")).history
+    assert history["learning_rate"] == pytest.approx([0.1] * 6 + [0.03] * 2)
+    drops: dict[str, list[int]] = {}
+    for judge in ("train_nll", "running_train_loss", "validation_nll", "test_nll"):
+        plateau = reference_loop.Plateau(1)
+        for loss in history[judge][:-1]:
+            plateau.note(loss)
+            drops.setdefault(judge, []).append(plateau.drops)
+    assert drops.pop("train_nll") == [0, 0, 0, 0, 0, 1, 1]
+    assert [0, 0, 0, 0, 0, 1, 1] not in drops.values()
 
 
 @pytest.mark.parametrize("seed", range(20))
