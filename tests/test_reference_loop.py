@@ -153,6 +153,17 @@ def test_fit_is_the_loop_written_out(
 NAMES = ("running_", "train_", "validation_", "test_", "learning_rate")
 
 
+@pytest.mark.parametrize("name", ["cosine", "adamw", "clipped", "augmented", "dropout"])
+def test_single_precision_is_the_same_loop(name: str) -> None:
+    """From the same weights, order and noise: 2⁻²⁴ = 6e-8 a step, a hundred of which are 1e-5."""
+    config = configured(name)
+    expected = reference_loop.train(config).history
+    history = fit(config.replace(precision="float32"), Execution(device="cpu")).history
+    for key in ("running_train_loss", "test_nll", "test_brier"):
+        assert history[key] == pytest.approx(expected[key], abs=1e-5), key
+        assert history[key] != expected[key]
+
+
 def test_no_option_of_a_case_is_without_effect() -> None:
     """Else agreement would say nothing of it: no two cases end at the same numbers."""
     # No step comes before the base rate; ERM's own pass is what the separate one is.
