@@ -19,7 +19,7 @@ from trainables import data
 from trainables.config import Request, TrialConfig
 from trainables.data.base import Dataset, Images
 from trainables.execution import Execution
-from trainables.seeding import derive
+from trainables.seeding import derive, generator, global_seed
 from trainables.train import Trial
 
 EXECUTION = Execution(device="cpu")
@@ -91,6 +91,15 @@ def test_a_seed_is_the_hash_of_trial_purpose_and_indices() -> None:
         for indices in ((), *((i,) for i in range(12)), *((i, j) for i in (1, 2) for j in (0, 11)))
     ]
     assert len(set(every)) == len(every) == 3 * 7 * 17
+
+
+def test_a_global_seed_holds_inside_its_block_alone() -> None:
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    with global_seed(3, "init"):
+        inside = torch.rand(3)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(inside, torch.rand(3, generator=generator(3, "init")))
 
 
 # -- initial weights -----------------------------------------------------------------------------
