@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from search_spaces import compare
+from search_spaces.spec import Artifact
 from sweep.plan import plan
 from sweep.record import Record
 from sweep.selection import SELECTIONS
@@ -18,11 +19,22 @@ EPOCHS = {
 }
 
 
-def test_each_method_trains_for_its_share_of_the_gradients_rounded() -> None:
-    planned = plan(compare.METHODS, "paper", SELECTIONS["paper"], Record.from_runs([]))
-    found = {
+def planned(artifact: Artifact) -> set[tuple[str, int]]:
+    """(method, epochs) of the panel at equal gradient evaluations."""
+    trials = plan(artifact, "paper", SELECTIONS["paper"], Record.from_runs([])).stages[0].trials
+    return {
         (trial.cell.key["method"], trial.config.epochs)
-        for trial in planned.stages[0].trials
+        for trial in trials
         if trial.cell.key["budget"] == compare.GRADIENTS_KEY
     }
-    assert found == set(EPOCHS.items())
+
+
+def test_each_method_trains_for_its_share_of_the_gradients_rounded() -> None:
+    assert planned(compare.METHODS) == set(EPOCHS.items())
+
+
+def test_a_method_that_waits_for_a_drop_of_the_rate_costs_more_from_there() -> None:
+    """InfoMCR from the first milestone on: as many epochs as when it is told to start there."""
+    schedule = {"schedule.name": "step", "schedule.milestones": (0.3, 0.6)}
+    base = {**compare.PROTOCOL, **schedule}
+    assert planned(compare.METHODS.replace(settings={}, base=base)) == set(EPOCHS.items())
