@@ -248,7 +248,15 @@ def test_a_worker_dies_and_two_new_ones_end_with_the_same_bits(pair: Pair, tmp_p
 
 
 def test_replicas_that_drift_apart_are_found(pair: Pair) -> None:
-    """A method whose step leaves other weights on each worker is stopped at the epoch's end."""
+    """One weight of one worker moves by 1e-9 after the first epoch: both stop after the second."""
+    answers = pair.run({**on_two({}), "epochs": 3}, drift_after=1)
+    assert [a["error"].partition(":")[0] for a in answers] == ["DriftedError"] * 2
+    assert "the weights of the 2 workers are no longer equal" in answers[0]["error"]
+    assert [a.get("error") for a in pair.run(on_two({}))] == [None, None]
+
+
+def test_methods_that_would_drift_are_refused(pair: Pair) -> None:
+    """A method whose step would leave other weights on each worker has no local perturbation."""
     fields = on_two({"method": {"name": "bsam", "code_faithful": True}})
     assert [a.get("error") for a in pair.run(fields)] == [None, None]
     with pytest.raises(ValueError, match="which several workers must share"):

@@ -41,7 +41,7 @@ def test_step_drops_at_its_milestones_given_as_epochs_or_fractions() -> None:
 
 
 def test_plateau_is_torchs_reduce_on_plateau() -> None:
-    losses = [1.0, 0.5, 0.5, 0.5, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4]
+    losses = [1.0, 0.5, 0.49998, 0.5, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4]
     optimizer = torch.optim.SGD(nn.Linear(2, 1).parameters(), lr=0.4)
     reference = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=2)
     expected = []
@@ -103,3 +103,18 @@ def test_bad_combinations_are_refused_in_words() -> None:
         Optimizer(name="adam", nesterov=True)
     with pytest.raises(ValueError, match="name = 'step' needs milestones"):
         Schedule(name="step")
+
+
+@pytest.mark.parametrize(("milestone", "epochs"), [(0.55, 100), (0.56, 100), (0.14, 50)])
+def test_a_fraction_that_binary_rounds_up_is_still_its_epoch(milestone: float, epochs: int) -> None:
+    assert milestone * epochs > round(milestone * epochs)
+    schedule, at = Schedule(name="step", milestones=(milestone,)), round(milestone * epochs)
+    assert [schedule.drops(at - 1 / STEPS, epochs), schedule.drops(at, epochs)] == [0, 1]
+
+
+@pytest.mark.parametrize("warmup", [0.1, 0.2, 1.01, 1.5, 2])
+def test_no_step_of_a_warmup_is_above_the_base_rate(warmup: float) -> None:
+    """A warm-up that ends within a step: its last step is at the base rate, not beyond."""
+    steps = warmup * STEPS
+    expected = [0.4 * min(1.0, (i + 1) / steps) for i in range(STEPS * EPOCHS)]
+    assert rates(Schedule(name="constant", warmup_epochs=warmup)) == pytest.approx(expected)

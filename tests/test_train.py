@@ -65,8 +65,9 @@ def test_steps_seed_no_accelerator_that_is_not_there(monkeypatch: pytest.MonkeyP
         {"model.dropout": 0.2, "optimizer.name": "adamw", "optimizer.lr": 0.001},
         {"schedule": {"name": "plateau", "patience": 1}, "epochs": 5},
         {"regularizers": [{"name": "mixup"}], "method": {"name": "sam"}},
+        {"model": "resnet_tiny", "data.subset": 200, "optimizer.momentum": 0.5},
     ],
-    ids=["nso", "l2_sp", "dropout-adamw", "plateau", "sam-mixup"],
+    ids=["nso", "l2_sp", "dropout-adamw", "plateau", "sam-mixup", "batchnorm"],
 )
 def test_a_resumed_trial_gives_the_bits_of_one_that_never_stopped(
     tmp_path: Path, changes: dict[str, object]

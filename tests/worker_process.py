@@ -35,7 +35,8 @@ def main(address: str, rank: int, jobs: Connection) -> None:
 
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
-    """``save_after``, ``die_after``: epochs after which to save, and the second worker dies."""
+    """``save_after``, ``die_after``: epochs after which to save, and the second worker dies;
+    ``drift_after``: one after which the second worker's last bias moves by 1e-9."""
     group = Workers("cpu")
     storage = Storage(job["storage"]) if "storage" in job else None
     trial = Trial(TrialConfig(**job["config"]), Execution(device="cpu"), storage, group)
@@ -45,6 +46,9 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
             trial.save()
         if job.get("die_after") == trial.epoch and group.rank == 1:
             os._exit(1)
+        if job.get("drift_after") == trial.epoch and group.rank == 1:
+            with torch.no_grad():
+                list(trial.model.parameters())[-1][0] += 1e-9
     trial.finish()
     weights = dict(trial.model.state_dict())
     return {"weights": weights, "history": trial.history, "reductions": group.reductions}

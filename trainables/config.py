@@ -173,7 +173,8 @@ class Schedule(_Frozen):
         return {self.drops(m, epochs) for m in (0.0, *self._in_epochs(epochs)) if m < epochs}
 
     def _in_epochs(self, epochs: int) -> list[float]:
-        return [m if m >= 1 else m * epochs for m in self.milestones]
+        """A fraction of the epochs that is a whole number is that one, whatever binary makes of it."""
+        return [m if m >= 1 else round(m * epochs, 9) for m in self.milestones]
 
 
 SEVERAL = Needs("count above 1", lambda workers: workers.count > 1)

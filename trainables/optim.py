@@ -82,7 +82,7 @@ class LearningRate:
     def _scale(self, step: int) -> float:
         warmup = self.config.warmup_epochs * self.steps_per_epoch
         if step < warmup:
-            return (step + 1) / warmup if warmup >= 1 else 1.0
+            return min(1.0, (step + 1) / warmup)  # the last step may end a fraction of one
         if self.config.name == "cosine":
             total = self.epochs * self.steps_per_epoch
             return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))

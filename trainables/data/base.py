@@ -106,7 +106,8 @@ class Dataset:
         train: Training examples.
         test: The published test set; None where there is none (then `splits.split` draws one).
         num_classes: Number of classes; for regression, of target values.
-        mean: Per-channel mean of the training images, as a fraction of full intensity.
+        mean: Per-channel mean of the training images, as a fraction of full intensity. Where no
+            test set is published, `splits.split` takes it from the images it does not draw as one.
         std: Per-channel standard deviation, likewise.
         class_names: In label order; () where the publisher names none.
         source: What a table's footnote calls it, e.g. ``"CIFAR-10 (JPEG)"``.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trainables.data.base import DataError, Dataset, Images
+from trainables.data.base import DataError, Dataset, Images, channel_statistics
 from trainables.seeding import generator
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ class Splits:
         validation: Held out of the training images; None if none was asked for.
         test: The published test set, or a stratified fifth drawn from the seed.
         clean: The training images with true labels only (InfoMCR measures on these).
-        mean, std: What inputs are normalised with: per channel, or per feature.
+        mean, std: What inputs are normalised with: per channel, or per feature. They know no test
+            image: where none is published as one, they are taken after it is drawn (features:
+            from what is trained on; pixels: from that and the validation images, so that holding
+            some out does not change how the others look).
     """
 
     train: Images
@@ -67,6 +70,7 @@ def split(dataset: Dataset, config: Data, seed: int) -> Splits:
     if test is None:
         kept, held = _hold_out(everything, kept, TEST_FRACTION, seed, 1, dataset)
         test = everything.take(held)
+    seen = everything.take(kept)
     validation = None
     if config.validation > 0:
         if dataset.validation is not None:
@@ -78,7 +82,7 @@ def split(dataset: Dataset, config: Data, seed: int) -> Splits:
     train = clean
     if dataset.confusion:
         train = _confused(dataset, clean, order[size:], seed)
-    mean, std = _statistics(dataset, clean)
+    mean, std = _statistics(dataset, seen, clean)
     return Splits(train, validation, test, clean, mean, std)
 
 
@@ -140,9 +144,13 @@ def _rows(images: Images) -> Tensor:
     return torch.arange(len(images)) if images.rows is None else images.rows
 
 
-def _statistics(dataset: Dataset, train: Images) -> tuple[Tensor, Tensor]:
+def _statistics(dataset: Dataset, seen: Images, train: Images) -> tuple[Tensor, Tensor]:
     if not dataset.standardize:
-        return torch.tensor(dataset.mean), torch.tensor(dataset.std)
+        known = dataset.mean, dataset.std
+        if dataset.test is None and seen.is_pixels:
+            known = channel_statistics(seen.inputs)
+        mean, std = (torch.tensor(values, dtype=torch.float64) for values in known)
+        return mean, std
     inputs = train.inputs.double()
     std = inputs.std(0, correction=0)
     return inputs.mean(0), torch.where(std == 0, torch.ones_like(std), std)
