@@ -98,7 +98,7 @@ def estimate(
     Args:
         time: Times a trial's network; raises `UntimedError` if it cannot.
     """
-    from sweep.plan import gradients_per_step
+    from sweep.budget import gradients_per_step
 
     left = [*planned.missing(record), *planned.expected]
     costs = _recorded(planned.trials, record)
@@ -125,7 +125,7 @@ def estimate(
 
 
 def _recorded(trials: Iterable[PlannedTrial], record: Record) -> dict[Kind, Cost]:
-    from sweep.plan import gradients_per_step
+    from sweep.budget import gradients_per_step
 
     found: dict[Kind, list[tuple[float, float]]] = {}
     for trial in trials:

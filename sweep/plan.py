@@ -16,15 +16,13 @@ from functools import cached_property, reduce
 from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Measure, Stage
+from sweep import budget
 from sweep.aggregate import NUMBER, SelectionRule, winner
 from sweep.record import Record
 from trainables.config import TrialConfig, merge
 
 HELD_OUT = 0.1
 """Fraction held out under ``--selection validation`` where the paper held out nothing."""
-
-SIMULATED = 240
-"""Steps that stand for a training when a method's cost is averaged over it."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +158,12 @@ def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Reco
     stages: dict[str, PlannedStage] = {}
     for stage in artifact.stages:
         stages[stage.name] = _expand(artifact, stage, cells, stages, selection, record)
+    timed = [t for stage in stages.values() for t in (*stage.trials, *stage.expected)]
+    found = budget.readings(
+        [t.config for t in timed if t.cell.budget == "time"], artifact.step_times
+    )
+    if found:
+        artifact = artifact.replace(choices=tuple(dict.fromkeys((*artifact.choices, *found))))
     return Plan(artifact, preset, selection, cells, tuple(stages.values()))
 
 
@@ -208,43 +212,15 @@ def _expand(
         for point in points:
             for seed in range(stage.seeds):
                 fields = {**artifact.base, **cell.fields, **stage.fields, **(taken or {})}
-                config = _configure({**fields, **point, "seed": seed}, cell)
+                config = TrialConfig(**merge({}, {**fields, **point, "seed": seed}))
+                epochs = budget.epochs(config, cell.budget, artifact.step_times)
+                if epochs != config.epochs:
+                    config = config.replace(epochs=epochs)
                 if selection.needs_validation and len(points) > 1 and not config.data.validation:
                     config = config.replace(**{"data.validation": HELD_OUT})
                 trial = PlannedTrial(stage.name, cell, seed, point, config, awaits)
                 (trials if known else expected).append(trial)
     return PlannedStage(stage.name, tuple(trials), tuple(expected), stage.after)
-
-
-def _configure(fields: Mapping[str, Any], cell: Cell) -> TrialConfig:
-    config = TrialConfig(**merge({}, fields))
-    if not cell.equal_gradients:
-        return config
-    epochs = max(1, round(config.epochs / gradients_per_step(config)))
-    return config.replace(epochs=epochs)
-
-
-def gradients_per_step(config: TrialConfig) -> float:
-    """Gradient evaluations one step of the trial's method costs, on average over the training.
-
-    A method may begin late or act every k-th step; a training of `SIMULATED` steps stands for
-    the real one. The drops of a plateau schedule cannot be foreseen and are left out.
-    """
-    from trainables import methods
-    from trainables.methods.base import Progress
-
-    method = methods.build(
-        config.method.name,
-        regularizers=[(r.name, r.options) for r in config.regularizers],
-        **config.method.options,
-    )
-    total = 0.0
-    for step in range(SIMULATED):
-        epoch = step * config.epochs / SIMULATED
-        drops = config.schedule.drops(epoch, config.epochs)
-        method.advance(Progress(step, SIMULATED, int(epoch), config.epochs, drops))
-        total += method.cost
-    return total / SIMULATED
 
 
 def _parents(stage: Stage, cell: Cell, before: Mapping[str, PlannedStage]) -> list[PlannedTrial]:
