@@ -1,15 +1,16 @@
 """What a training step of each method takes beside one of ERM: the table of budget ``time``.
 
-    python -m benchmarks.step_times                     # measures, and prints the table
-    python -m benchmarks.step_times --save              # writes search_spaces/compare_times.py
+    python -m benchmarks.step_times                     # measures, and prints the ratios
+    python -m benchmarks.step_times --save              # and writes search_spaces/compare_times.py
+    python -m benchmarks.step_times --methods my_method --save      # the others' stay as they are
 
 For each preset of compare/methods its trials' own networks, batches, augmentations, optimizers
-and methods are made. In every round each method takes a step of the training loop (or as many
-as take ERM a twentieth of a second) between such of ERM, in one process on one thread, and its
-time over the mean of the two is kept: CPU time of the process on a CPU, wall time on a GPU. A
-method that begins late or acts every k-th step is timed in each of its phases; kept are median
-and quartiles, averaged over the phases by their share of a training. Images that are not built in
-are random ones of the same shape. Ratios are rounded to 2 digits.
+and methods are made. In every round a method takes a step of the training loop (or as many as
+take ERM a twentieth of a second) between two such of ERM, in one process on one thread, and its
+time over their mean is kept: CPU time of the process on a CPU, wall time on a GPU. A method that
+begins late or acts every k-th step is timed in each of its phases; the median and the quartiles
+are averaged over the phases by their share of a training. Images that are not built in are random
+ones of the same shape. Ratios are rounded to 2 digits.
 
 The table decides how long trials of budget ``time`` train: with new ratios they are other trials.
 """
@@ -26,6 +27,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,7 @@ from sweep import budget
 from sweep.plan import plan
 from sweep.record import Record
 from sweep.selection import SELECTIONS
+from trainables import methods
 from trainables.config import TrialConfig
 from trainables.execution import Execution, reproducible
 from trainables.methods.base import Progress
@@ -157,33 +160,31 @@ class Steps:
 
 
 def measured(
-    configs: dict[str, TrialConfig], rounds: int, seconds: float, device: str
-) -> tuple[dict[str, StepTime], int]:
-    """Method -> its step time over ERM's; and the rounds it took."""
-    found: dict[tuple[str, float], list[float]] = defaultdict(list)
+    configs: Mapping[str, TrialConfig], given: argparse.Namespace
+) -> dict[str, list[tuple[float, float]]]:
+    """Method -> (what a step declares to cost, its time over ERM's), an entry a round and phase."""
+    found: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder, reproducible(threads=1):
         data = Path(folder)
-        steps = {name: Steps(with_images(c, data), data, device) for name, c in configs.items()}
-        places = {name: step.places() for name, step in steps.items()}
-        phases = [(name, cost) for name in steps for cost in places[name]]
-        for name, cost in phases:  # before anything counts
-            steps[name].seconds(places[name][cost][:1])
-        length = math.ceil(BLOCK / steps["erm"].seconds(range(2)))
-        length += length > 1
-        turn, started = 0, time.process_time()
-        while turn < rounds or time.process_time() - started < seconds:
-            before = steps["erm"].seconds(_some(places["erm"][1.0], length, turn))
-            for name, cost in phases:
-                taken = steps[name].seconds(_some(places[name][cost], length, turn))
-                after = steps["erm"].seconds(_some(places["erm"][1.0], length, turn))
-                found[name, cost].append(taken / ((before + after) / 2))
-                before = after
-            turn += 1
-            print(f"round {turn}", end="\r", file=sys.stderr, flush=True)
-    return {
-        name: _over_phases(config, {cost: found[name, cost] for cost in places[name]})
-        for name, config in configs.items()
-    }, turn
+        erm = Steps(with_images(configs["erm"], data), data, given.device)
+        anywhere = erm.places()[1.0]
+        for name in given.methods:
+            print(f"  {name}", file=sys.stderr, flush=True)
+            steps = Steps(with_images(configs[name], data), data, given.device)
+            places = steps.places()
+            for at in places.values():  # before anything counts
+                steps.seconds(at[:1])
+            length = math.ceil(BLOCK / erm.seconds(anywhere[:2]))
+            length += length > 1
+            ratios = found[name] = []
+            for turn in range(given.rounds):
+                before = erm.seconds(_some(anywhere, length, turn))
+                for cost, at in places.items():
+                    taken = steps.seconds(_some(at, length, turn))
+                    after = erm.seconds(_some(anywhere, length, turn))
+                    ratios.append((cost, taken / ((before + after) / 2)))
+                    before = after
+    return found
 
 
 def _some(places: Sequence[int], count: int, turn: int) -> list[int]:
@@ -191,42 +192,54 @@ def _some(places: Sequence[int], count: int, turn: int) -> list[int]:
     return [places[(turn * count + i) % len(places)] for i in range(count)]
 
 
-def _over_phases(config: TrialConfig, ratios: dict[float, list[float]]) -> StepTime:
+def over_phases(config: TrialConfig, ratios: Sequence[tuple[float, float]]) -> StepTime:
+    """A method's step time over a training, each phase as often as it comes."""
     method = config.method.naming("methods")
     if config.method.name == "erm":  # by definition
         return StepTime(method, 1.0, (1.0, 1.0))
-    shares = budget.phases(config)
-    low, middle, high = (
-        round(sum(share * quartiles[i] for share, quartiles in by_phase), 2)
-        for by_phase in [[(shares[c], statistics.quantiles(r, n=4)) for c, r in ratios.items()]]
-        for i in range(3)
-    )
-    return StepTime(method, middle, (low, high))
+    low, middle, high = 0.0, 0.0, 0.0
+    for phase, share in budget.phases(config).items():
+        quartiles = statistics.quantiles([ratio for cost, ratio in ratios if cost == phase], n=4)
+        low, middle, high = (
+            total + share * q for total, q in zip((low, middle, high), quartiles, strict=True)
+        )
+    return StepTime(method, round(middle, 2), (round(low, 2), round(high, 2)))
 
 
-def table(preset: str, rounds: int, seconds: float, device: str) -> StepTimes:
+def table(preset: str, given: argparse.Namespace) -> StepTimes:
     print(f"timing preset {preset}", file=sys.stderr, flush=True)
     configs = trials(preset)
-    steps, turns = measured(configs, rounds, seconds, device)
-    found = environment("torch")
-    where = "CPU time" if device == "cpu" else "wall time"
+    found = measured(configs, given)
+    where = environment("torch")
+    clock = "CPU time" if given.device == "cpu" else "wall time"
     stand_in = configs["erm"].data.source.name in STAND_INS
     return StepTimes(
         setting=budget.setting(configs["erm"]),
-        hardware=found["hardware"],
-        date=found["date"],
-        versions=f"Python {found['python']}, torch {found['torch']}",
-        how=f"{where}, one thread, median of {turns} interleaved rounds, load {found['load']}"
+        hardware=where["hardware"],
+        date=where["date"],
+        versions=f"Python {where['python']}, torch {where['torch']}",
+        how=f"{clock}, one thread, median of {given.rounds} rounds, load {where['load']}"
         + (", random images" if stand_in else ""),
-        steps=tuple(steps.values()),
+        steps=tuple(over_phases(configs[name], ratios) for name, ratios in found.items()),
     )
+
+
+def beside(new: StepTimes, others: Sequence[StepTimes]) -> tuple[StepTimes, ...]:
+    """``new`` and what ``others`` have of further methods in the same setting."""
+    renewed = {step.method["name"] for step in new.steps}
+    kept = [
+        replace(old, steps=tuple(s for s in old.steps if s.method["name"] not in renewed))
+        for old in others
+        if old.setting == new.setting
+    ]
+    return (*(old for old in kept if old.steps), new)
 
 
 HEAD = '''"""Measured times of training steps over ERM's, for budget ``time`` of compare/methods.
 
-Made by ``python -m benchmarks.step_times --save``, which says how; not to be edited. One table a
-preset: the network and all else of its trials that a ratio depends on, then for each method its
-options, the median ratio and its quartiles.
+Made by ``python -m benchmarks.step_times --save``, which says how; not to be edited. For each
+preset the network and all else of its trials that a ratio depends on, then for each method its
+options, the median ratio and its quartiles. Methods measured at another time have their own table.
 """
 
 from search_spaces.spec import StepTime, StepTimes
@@ -234,9 +247,9 @@ from search_spaces.spec import StepTime, StepTimes
 '''
 
 
-def written(tables: Mapping[str, StepTimes]) -> str:
+def written(tables: Mapping[str, Sequence[StepTimes]]) -> str:
     """The module that holds ``tables``, by preset."""
-    text = HEAD + f"STEP_TIMES = {dict(tables)!r}\n"
+    text = HEAD + f"STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {dict(tables)!r}\n"
     ruff = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(FILE), "-"]
     return subprocess.run(ruff, input=text, capture_output=True, text=True, check=True).stdout
 
@@ -245,14 +258,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--presets", nargs="+", default=["smoke", "small", "paper"])
-    parser.add_argument("--rounds", type=int, default=11, help="at least so many")
-    parser.add_argument("--seconds", type=float, default=200.0, help="at least so long a preset")
+    parser.add_argument("--methods", nargs="+", choices=methods.names(), default=methods.names())
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--save", action="store_true", help=f"write them to {FILE.name}")
     given = parser.parse_args()
-    tables = {p: table(p, given.rounds, given.seconds, given.device) for p in given.presets}
-    print(written(tables))
-    if given.save:
-        FILE.write_text(written({**compare_times.STEP_TIMES, **tables}))
+    tables = dict(compare_times.STEP_TIMES)
+    for preset in given.presets:
+        tables[preset] = beside(table(preset, given), tables.get(preset, ()))
+        print("\n".join(map(repr, tables[preset][-1].steps)))
+        if given.save:
+            FILE.write_text(written(tables), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ METHODS = Artifact(
             field="method.start",
         ),
     ),
-    step_times=tuple(STEP_TIMES.values()),
+    step_times=tuple(table for tables in STEP_TIMES.values() for table in tables),
     presets={
         "smoke": adjusted(
             SMOKE,

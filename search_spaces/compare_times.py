@@ -2,4 +2,4 @@
 
 from search_spaces.spec import StepTime, StepTimes
 
-STEP_TIMES: dict[str, StepTimes] = {}
+STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {}

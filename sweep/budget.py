@@ -48,10 +48,8 @@ def epochs(config: TrialConfig, budget: Budget, times: Sequence[StepTimes] = ())
 def measured(config: TrialConfig, times: Sequence[StepTimes]) -> tuple[StepTimes, StepTime] | None:
     """A trial's step time and the table it stands in; None: not measured with these settings."""
     wanted, method = setting(config), config.method.naming("methods")
-    for table in times:
-        if table.setting == wanted:
-            return next(((table, step) for step in table.steps if step.method == method), None)
-    return None
+    known = [(table, step) for table in times if table.setting == wanted for step in table.steps]
+    return next(((table, step) for table, step in known if step.method == method), None)
 
 
 def readings(configs: Iterable[TrialConfig], times: Sequence[StepTimes]) -> list[Choice]:
