@@ -40,9 +40,14 @@ def epochs(config: TrialConfig, budget: Budget, times: Sequence[StepTimes] = ())
     """
     if budget == "epochs":
         return config.epochs
-    found = measured(config, times) if budget == "time" else None
-    cost = found[1].ratio if found else gradients_per_step(config)
+    cost = step_time(config, times) if budget == "time" else gradients_per_step(config)
     return max(1, round(config.epochs / cost))
+
+
+def step_time(config: TrialConfig, times: Sequence[StepTimes]) -> float:
+    """Time of a step of the trial over ERM's, where it was measured; else its gradients."""
+    found = measured(config, times)
+    return found[1].ratio if found else gradients_per_step(config)
 
 
 def measured(config: TrialConfig, times: Sequence[StepTimes]) -> tuple[StepTimes, StepTime] | None:
