@@ -101,6 +101,8 @@ def phases(config: TrialConfig) -> dict[float, float]:
     method = methods.build(
         config.method.name,
         regularizers=[(r.name, r.options) for r in config.regularizers],
+        batchnorm=config.batchnorm,
+        batchnorm_parts=config.batchnorm_parts,
         **config.method.options,
     )
     counts: Counter[float] = Counter()

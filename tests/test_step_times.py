@@ -12,6 +12,7 @@ import pytest
 from benchmarks import step_times
 from benchmarks.step_times import Steps
 from search_spaces.spec import StepTime, StepTimes
+from trainables.methods.base import Progress
 
 SMOKE = step_times.trials("smoke")
 
@@ -58,7 +59,8 @@ def test_steps_of_a_trial_are_told_apart_by_what_they_cost(tmp_path: Path) -> No
     begin = next(step for step in range(total) if step >= 0.3 * total)
     assert steps.places() == {1.0: list(range(begin)), 2.0: list(range(begin, total))}
     before = [p.clone() for p in steps.trial.model.parameters()]
-    assert steps.seconds([0, 1]) >= 0
+    assert steps.seconds([0, total - 1]) >= 0
+    assert steps.trial.method.progress == Progress(total - 1, total, 1, 2, 0)
     assert any((p != b).any() for p, b in zip(steps.trial.model.parameters(), before, strict=True))
 
 

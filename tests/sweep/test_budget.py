@@ -66,6 +66,9 @@ def test_epochs_are_divided_by_what_a_step_costs_and_rounded(
 def test_the_parts_of_a_training_that_cost_the_same() -> None:
     assert budget.phases(trial("sam")) == {2.0: 1.0}
     assert budget.phases(trial(LATE)) == {1.0: 0.3, 2.0: 0.7}
+    assert budget.phases(trial("sam", batchnorm="separate")) == {2 + 1 / 3: 1.0}
+    regularized = trial("sam", regularizers=[{"name": "adversarial"}])
+    assert budget.phases(regularized) == {3.0: 1.0}
     dropped = trial("infomcr", **{"schedule.name": "step", "schedule.milestones": (0.25, 0.5)})
     assert budget.phases(dropped) == {1.0: 0.25, 2.0: 0.75}
     assert budget.phases(trial(SECOND)) == {21.0: 0.5, 1.0: 0.5}

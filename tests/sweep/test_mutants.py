@@ -137,6 +137,8 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ('"split_seed"),', '"split_seed", "augmentation"),'),
         ('("lr", "weight_decay")', '("lr", "weight_decay", "clip_norm")'),
         ("config.epochs, drops)", "config.epochs, 0)"),
+        ("batchnorm=config.batchnorm,", ""),
+        ("for r in config.regularizers", "for r in ()"),
         ("Progress(step, SIMULATED", "Progress(0, SIMULATED"),
         ("count / SIMULATED", "1 / len(counts)"),
         ("if found is None:", "if False:"),
