@@ -59,20 +59,28 @@ def measured(config: TrialConfig, times: Sequence[StepTimes]) -> tuple[StepTimes
 
 def readings(configs: Iterable[TrialConfig], times: Sequence[StepTimes]) -> list[Choice]:
     """Where the step times of trials of budget ``time`` are from, and what stands for others."""
-    used: dict[Choice, None] = {}
-    lacking: dict[str, float] = {}
+    used: dict[str, dict[str, None]] = {}
+    lacking: dict[str, None] = {}
     for config in configs:
         found = measured(config, times)
         if found is None:
-            lacking.setdefault(config.method.name, gradients_per_step(config))
+            lacking[f"{config.method.name} ({gradients_per_step(config):g})"] = None
         else:
             table, _ = found
-            where = f"{table.hardware}, {table.versions}, {table.date}: {table.how}"
-            used[Choice("step times", f"measured once, on {where}", SAME_EVERYWHERE)] = None
-    unmeasured = ", ".join(f"{name} ({count:g})" for name, count in lacking.items())
-    if unmeasured:
-        used[Choice("step times of " + unmeasured, DECLARED, NOT_MEASURED)] = None
-    return list(used)
+            where = f"on {table.hardware}, {table.versions}, {table.date}: {table.how}"
+            used.setdefault(where, {})[config.method.name] = None
+    several = len(used) > 1
+    choices = [
+        Choice(
+            "step times" + (f" of {', '.join(names)}" if several else ""),
+            f"measured once, {where}",
+            SAME_EVERYWHERE,
+        )
+        for where, names in used.items()
+    ]
+    if lacking:
+        choices.append(Choice(f"step times of {', '.join(lacking)}", DECLARED, NOT_MEASURED))
+    return choices
 
 
 def setting(config: TrialConfig) -> dict[str, Any]:

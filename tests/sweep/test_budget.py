@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -174,6 +175,21 @@ def test_a_table_says_where_its_step_times_are_from_and_which_methods_have_none(
         "measured once, on a machine, torch 0, 2026-01-02: by a clock"
     )
     assert "gradient evaluations that they declare" in said["step times of nrs (2)"].reading
+
+
+def test_methods_that_were_measured_at_another_time_are_named() -> None:
+    first = replace(TIMES[0], steps=TIMES[0].steps[:2])
+    later = replace(table({"fa": 7.4, "nrs": 2.3}), date="2026-03-04")
+    said = [(c.what, c.reading) for c in planned(times=(first, later)).artifact.choices]
+    assert said == [
+        ("step times of erm, sam", "measured once, on a machine, torch 0, 2026-01-02: by a clock"),
+        ("step times of fa, nrs", "measured once, on a machine, torch 0, 2026-03-04: by a clock"),
+    ]
+
+
+def test_a_method_with_other_options_than_were_measured_is_named_too() -> None:
+    found = budget.readings([trial(SECOND), trial("fa")], TIMES)
+    assert [choice.what for choice in found] == ["step times", "step times of fa (11)"]
 
 
 def test_without_a_table_every_method_is_named() -> None:

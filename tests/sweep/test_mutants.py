@@ -142,7 +142,8 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("Progress(step, SIMULATED", "Progress(0, SIMULATED"),
         ("count / SIMULATED", "1 / len(counts)"),
         ("if found is None:", "if False:"),
-        ("lacking.setdefault(config.method.name, gradients_per_step(config))", "pass"),
+        ("if lacking:", "if False:"),
+        ("len(used) > 1", "False"),
     ],
     "estimate": [
         (
