@@ -65,6 +65,13 @@ def test_a_changed_protocol_version_is_not_accepted() -> None:
         TrialConfig(protocol=1)
 
 
+def test_a_copy_has_a_name_of_its_own() -> None:
+    config = TrialConfig()
+    assert config.trial_id != config.model_copy(update={"seed": 5}).trial_id
+    assert config.model_copy(update={"seed": 5}).trial_id == TrialConfig(seed=5).trial_id
+    assert config.model_copy().trial_id == config.trial_id
+
+
 def test_a_configuration_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         TrialConfig().seed = 1  # type: ignore[misc]

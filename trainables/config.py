@@ -173,7 +173,7 @@ class Schedule(_Frozen):
         return {self.drops(m, epochs) for m in (0.0, *self._in_epochs(epochs)) if m < epochs}
 
     def _in_epochs(self, epochs: int) -> list[float]:
-        """A fraction of the epochs that is a whole number is that one, whatever binary makes of it."""
+        """A fraction of the epochs that is a whole number of them is exactly that one."""
         return [m if m >= 1 else round(m * epochs, 9) for m in self.milestones]
 
 
@@ -341,6 +341,13 @@ class TrialConfig(_Frozen):
     def trial_id(self) -> str:
         """The first 16 hexadecimal digits of SHA-256 over ``canonical``."""
         return hashlib.sha256(self.canonical.encode()).hexdigest()[:16]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """pydantic's, unchecked; a copy with other fields does not keep the name it was made of."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("canonical", "trial_id"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     def flat(self) -> dict[str, Any]:
         """``{"optimizer.lr": 0.1, ...}``: one entry a leaf, for tables and MLflow parameters."""
