@@ -1,4 +1,4 @@
-"""What a trial is told: `TrialConfig`, which decides its numbers, and `Request`, what to measure.
+"""What a trial is told: `TrialConfig`, which decides its numbers; `Request` is what to measure.
 
 A configuration is validated when it is made, completed with the defaults of
 its parts, and hashed: the hash is the trial's name in every place a trial is
@@ -12,7 +12,6 @@ import hashlib
 import importlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Annotated, Any, Literal, Self
 
@@ -26,7 +25,17 @@ from pydantic import (
 from trainables import workers
 from trainables.errors import UsageError
 from trainables.needs import BATCHNORM, VECTORS, Needs, OfTrial, given, idle
-from trainables.registry import Count, Fraction, Index, NonNegative, Positive, Registry, explain
+from trainables.registry import (
+    Count,
+    Fraction,
+    Index,
+    NonNegative,
+    Options,
+    Positive,
+    Registry,
+    explain,
+)
+from trainables.request import Request
 
 PROTOCOL_VERSION: Literal[2] = 2
 """Raised whenever the training loop changes numbers: old results then no longer count as done."""
@@ -34,16 +43,6 @@ PROTOCOL_VERSION: Literal[2] = 2
 ADDED: dict[str, Any] = {"batchnorm_parts": 1, "schedule.watch": "running"}
 """Fields that came after trials were recorded, by dotted name, each with the value that stands for
 what was done before: with it the field is left out of a trial's name (see `Registry.register`)."""
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def _each_has_an_effect(self) -> Self:
-        if clauses := idle(type(self), self):
-            raise UsageError("; ".join(clauses))
-        return self
 
 
 class Component(BaseModel):
@@ -77,7 +76,7 @@ def _registry(package: str) -> Registry[Any]:
     return registry
 
 
-class Data(_Frozen):
+class Data(Options):
     """Which images, how many, and what is done to them.
 
     Attributes:
@@ -99,7 +98,7 @@ MOMENTUM = Needs("name = 'sgd' and momentum above 0", lambda o: o.name == "sgd" 
 ADAM = given(name=("adam", "adamw"))
 
 
-class Optimizer(_Frozen):
+class Optimizer(Options):
     """torch.optim's own optimisers.
 
     ``weight_decay`` is torch's: added to the gradient for SGD and Adam,
@@ -133,7 +132,7 @@ REACHED = OfTrial(
 )
 
 
-class Schedule(_Frozen):
+class Schedule(Options):
     """Learning rate over time.
 
     ``cosine`` falls to 0 at the last step, step by step. ``step`` multiplies by
@@ -180,7 +179,7 @@ class Schedule(_Frozen):
 SEVERAL = Needs("count above 1", lambda workers: workers.count > 1)
 
 
-class Workers(_Frozen):
+class Workers(Options):
     """Replicas that share each batch, written ``4`` or ``{"count": 4, "batchnorm": "sync"}``.
 
     ``batchnorm``: statistics of each worker's part of the batch (``local``; running ones are
@@ -213,7 +212,7 @@ NOT_CLEAN_FIRST = OfTrial(
 )
 
 
-class TrialConfig(_Frozen):
+class TrialConfig(Options):
     """One training run. See the module's docstring; fields are documented in their classes.
 
     Attributes:
@@ -395,60 +394,6 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", json.dumps(value, sort_keys=True)
         else:
             yield f"{prefix}{key}", value
-
-
-@dataclass(frozen=True)
-class Request:
-    """A measure of a trial, recorded under ``label`` (default: the measure's name).
-
-    It is no part of the trial's identity: artifacts that measure different things share trials.
-
-    Attributes:
-        name, options: In `trainables.measures`.
-        split: The images it is measured on, without augmentation.
-        samples: At most so many, the first ones; None: all.
-        batch_size: None: the trial's.
-        at: Fractions of the training, 1 being its end; each means the nearest epoch's end. Earlier
-            ones enter the per-epoch history.
-        every: Also after every so many epochs; 0: no. A finished trial that has numbers under
-            the label has them all: a curve asked for later needs a label of its own.
-    """
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    label: str = ""
-    split: Literal["train", "validation", "test"] = "train"
-    samples: int | None = None
-    batch_size: int | None = None
-    at: tuple[float, ...] = (1.0,)
-    every: int = 0
-
-    def __post_init__(self) -> None:
-        if self.every < 0:
-            raise UsageError(f"measure {self.name!r}: every = {self.every}; it is at least 0")
-
-    @property
-    def key(self) -> str:
-        return self.label or self.name
-
-    def due(self, epoch: int, epochs: int) -> bool:
-        """Whether it is measured when ``epoch`` of ``epochs`` is done."""
-        if self.every and epoch % self.every == 0:
-            return True
-        return epoch in {max(1, round(part * epochs)) for part in self.at}
-
-    @property
-    def at_the_end_alone(self) -> bool:
-        """Whether the final weights suffice for it."""
-        return self.at == (1.0,) and not self.every
-
-    def within(self, recorded: Mapping[str, Any]) -> bool:
-        """Whether metrics ``recorded`` of a trial have it."""
-        return any(name == self.key or name.startswith(_parts(self.key)) for name in recorded)
-
-
-def _parts(key: str) -> tuple[str, ...]:
-    return f"{key}/", f"{key}@"
 
 
 __all__ = [

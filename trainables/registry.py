@@ -44,7 +44,7 @@ Index = Annotated[int, Field(ge=0)]
 
 
 class Options(BaseModel):
-    """Options of one part: their annotations say what is allowed, and what gives them an effect."""
+    """Options of a part: annotations say what is allowed, and what gives an option an effect."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True, strict=False)
 
