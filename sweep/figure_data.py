@@ -266,7 +266,7 @@ def _averaged(
         values = [metric.display(value) for value in at]
         if values:
             std = statistics.stdev(values) if len(values) > 1 else None
-            points.append(Point(x, statistics.fmean(values), std, len(values)))
+            points.append(Point(x, statistics.mean(values), std, len(values)))
     used = sum(any(map(math.isfinite, curve.values())) for curve in curves)
     return Line(name="", counts=_tally(used, result, record), points=tuple(points))
 
@@ -304,7 +304,7 @@ def maps(plan: Plan, record: Record) -> list[Map]:
     for result in (result for result in cells(plan, record) if not result.cell.hidden):
         done = _done(result, record)
         values = {
-            (float(at[1]), float(at[2])): float(finite.mean())
+            (float(at[1]), float(at[2])): statistics.mean(finite.tolist())
             for name, at in names.items()
             if len(finite := (v := record.values(done, name))[np.isfinite(v)])
         }
