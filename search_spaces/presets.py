@@ -116,7 +116,6 @@ SMOKE = Preset(
         "fisher_spectrum": {"num_trials": 2, "num_samples": 20},
         "nso_code_trace": {"num_batches": 2, "num_samples": 5},
         "nso_code_lambda1": {"num_batches": 2, "max_products": 5},
-        "perturbation_gap": {"num_samples": 4, "num_probes": 4},
         "landscape_1d": {"points": 7},
     },
 )

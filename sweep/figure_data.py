@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from search_spaces.spec import Metric, Reported
 from sweep.aggregate import NUMBER, CellResult, cells, parts
-from sweep.table_cells import TableCell, make
+from sweep.table_cells import TableCell, make, unit_of
 
 if TYPE_CHECKING:
     from sweep.plan import Plan
@@ -30,12 +30,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Point:
-    """Mean ± sample std (None when n < 2) over n seeds, in the metric's unit, at one x."""
+    """Mean ± sample std (None when n < 2) over n seeds, in the metric's unit, at one x.
+
+    ``std_error``: of the estimate of a single network, where its measure gives one.
+    """
 
     x: float | str
     mean: float
     std: float | None
     n: int
+    std_error: float | None = None
+
+    @property
+    def band(self) -> float | None:
+        """Half the width of what is drawn around the mean."""
+        return self.std_error if self.std is None else self.std
 
 
 @dataclass(frozen=True)
@@ -234,39 +243,56 @@ def _x(entry: str) -> float | str:
 
 
 def _history(metric: Metric, result: CellResult, record: Record) -> Line:
-    curves = []
-    for trial_id in _done(result, record):
-        curve = dict(record.curve(trial_id, metric.name))
-        if metric.minus:
-            other = dict(record.curve(trial_id, metric.minus))
-            curve = {x: value - other[x] for x, value in curve.items() if x in other}
-        curves.append({float(x): value for x, value in curve.items()})
-    return _averaged(metric, curves, result, record)
+    def read(name: str) -> list[dict[float, float]]:
+        return [
+            {float(x): value for x, value in record.curve(trial_id, name)}
+            for trial_id in _done(result, record)
+        ]
+
+    curves = read(metric.name)
+    if not metric.minus:
+        return _averaged(metric, curves, read(f"{metric.name}_std_error"), result, record)
+    gaps = [
+        {x: value - other[x] for x, value in curve.items() if x in other}
+        for curve, other in zip(curves, read(metric.minus), strict=True)
+    ]
+    return _averaged(metric, gaps, [], result, record)
 
 
 def _parts(metric: Metric, result: CellResult, record: Record) -> Line:
     names = {name: x for x, name in parts(metric, record.metric_names())}
-    curves = [
-        {
-            x: value
-            for name, x in names.items()
-            if (value := record.value(trial_id, name)) is not None
-        }
-        for trial_id in _done(result, record)
-    ]
-    return _averaged(metric, curves, result, record)
+
+    def read(suffix: str = "") -> list[dict[float, float]]:
+        return [
+            {
+                x: value
+                for name, x in names.items()
+                if (value := record.value(trial_id, name + suffix)) is not None
+            }
+            for trial_id in _done(result, record)
+        ]
+
+    return _averaged(metric, read(), read("_std_error"), result, record)
 
 
 def _averaged(
-    metric: Metric, curves: Sequence[Mapping[float, float]], result: CellResult, record: Record
+    metric: Metric,
+    curves: Sequence[Mapping[float, float]],
+    errors: Sequence[Mapping[float, float]],
+    result: CellResult,
+    record: Record,
 ) -> Line:
+    """The mean over ``curves``, one a trial; ``errors`` are the standard errors of their points."""
+    of_one = errors[0] if len(errors) == 1 else {}
     points = []
     for x in sorted({x for curve in curves for x in curve}):
         at = [curve[x] for curve in curves if x in curve and math.isfinite(curve[x])]
         values = [metric.display(value) for value in at]
         if values:
             std = statistics.stdev(values) if len(values) > 1 else None
-            points.append(Point(x, statistics.mean(values), std, len(values)))
+            error = of_one.get(x, math.nan) * unit_of(metric)
+            known = error if math.isfinite(error) else None
+            points.append(Point(x, statistics.mean(values), std, len(values), known))
     used = sum(any(map(math.isfinite, curve.values())) for curve in curves)
     return Line(name="", counts=_tally(used, result, record), points=tuple(points))
 

@@ -82,7 +82,7 @@ def _in_units(artifact: Artifact, results: Sequence[CellResult]) -> list[TableCe
                 TableCell(
                     metric=metric,
                     mean=None if mean is None else unit.display(mean),
-                    std=None if std is None else std * _scale(unit),
+                    std=None if std is None else std * unit_of(unit),
                     result=result,
                     summary=summary,
                     problems=problems,
@@ -97,7 +97,8 @@ def _printed(cell: Cell, metric: Metric) -> Reported | None:
     return None if reported is None or reported.mean is None else reported
 
 
-def _scale(metric: Metric) -> float:
+def unit_of(metric: Metric) -> float:
+    """What a difference of 1 between recorded numbers is in the column's unit."""
     return abs(metric.display(1.0) - metric.display(0.0))
 
 
@@ -229,4 +230,4 @@ def _ranks(reported: Reported | None) -> bool:
     return reported is not None and reported.mean is not None and reported.comparable
 
 
-__all__ = ["TableCell", "competing_label", "directions", "make"]
+__all__ = ["TableCell", "competing_label", "directions", "make", "unit_of"]
