@@ -90,10 +90,8 @@ def measured(
     """A column's number for each trial, as recorded (not yet in the column's unit); NaN: none.
 
     It is read at the column's own epoch, or at the rule's, if it was measured there
-    (`only_at_the_end`). ``Metric.minus`` is subtracted trial
-    by trial, read at the same epoch.
+    (`only_at_the_end`). ``Metric.minus`` is subtracted trial by trial, read at the same epoch.
     """
-
     first, *minus = _terms(trial_ids, record, metric, rule)
     return first - minus[0] if minus else first
 
