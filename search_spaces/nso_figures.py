@@ -194,6 +194,10 @@ FIGURE4 = Artifact(
         Choice("values, data set", "three of each grid; Indoor", "lost in the text; not named"),
         Choice("sigma", "0.01, its default", "not stated", "method.sigma"),
     ),
+    presets={
+        "small": adjusted(SMALL, substitute={"epochs": {20: 4, 40: 8, 60: 12, "*": 6}}),
+        "smoke": adjusted(SMOKE, substitute={"epochs": {20: 2, 40: 4, 60: 6, "*": 4}}),
+    },
 )
 
 # -- Figure 5: batch size (left), NSO with other regularisers (right; section 3.1.4) -------------

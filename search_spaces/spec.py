@@ -85,6 +85,8 @@ class Metric:
 class Cell:
     """One place of a table: its labels, its settings, and what was printed there per `Metric.key`.
 
+    ``key`` holds the paper's labels, by which a cell is found; ``ran`` says for some of them what a
+    preset ran in their place, and `label` is what is shown.
     ``equal_gradients``: ``epochs`` is a budget of gradient evaluations, so a method
     whose step costs two gradients trains half as long. A ``hidden`` cell is trained for
     a stage's or a ratio's sake and is not shown.
@@ -95,6 +97,12 @@ class Cell:
     reported: Mapping[str, Reported] = field(default_factory=dict)
     equal_gradients: bool = False
     hidden: bool = False
+    ran: Key = field(default_factory=dict)
+
+    def label(self, name: str) -> str:
+        """What is shown under label ``name``: ``Cifar100``, or ``digits, for Cifar100``."""
+        entry = str(self.key.get(name, ""))
+        return f"{self.ran[name]}, for {entry}" if name in self.ran else entry
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from search_spaces.spec import Metric, Reported
+from search_spaces.spec import Cell, Metric, Reported
 from sweep.aggregate import NUMBER, CellResult, cells, parts
 from sweep.table_cells import TableCell, make, unit_of
 
@@ -164,7 +164,7 @@ def _arranged(plan: Plan, results: Sequence[CellResult], read: Reader) -> list[l
         lines = [
             replace(panel.lines[0], name=panel.ylabel, style=(panel.ylabel,)) for (panel,) in rows
         ]
-        return [[Panel(", ".join(results[0].cell.key.values()), xlabel, "", tuple(lines))]]
+        return [[Panel(_title(results[0].cell), xlabel, "", tuple(lines))]]
     return rows
 
 
@@ -174,7 +174,7 @@ def _grouped(
     labels = tuple(labels)
     groups: dict[tuple[str, ...], list[CellResult]] = {}
     for result in results:
-        entries = tuple(str(result.cell.key.get(label, "")) for label in labels)
+        entries = tuple(result.cell.label(label) for label in labels)
         groups.setdefault(entries, []).append(result)
     return groups
 
@@ -205,7 +205,11 @@ def _lines(
 
 def _named(label: str, entry: str) -> str:
     """A number is called by its label, a word by itself."""
-    return f"{label} {entry}" if re.fullmatch(NUMBER, entry) else entry
+    return f"{label} {entry}" if re.fullmatch(rf"{NUMBER}(, for .+)?", entry) else entry
+
+
+def _title(cell: Cell) -> str:
+    return ", ".join(map(cell.label, cell.key))
 
 
 def _level(line: Line, metric: Metric) -> Line:
@@ -223,8 +227,8 @@ def _level(line: Line, metric: Metric) -> Line:
 
 
 def _of_table(made: Sequence[TableCell], x: str) -> Line:
-    at = [_x(str(cell.result.cell.key.get(x, ""))) for cell in made]
-    pairs = list(zip(at, made, strict=True))
+    pairs = [(_x(c.result.cell, x), c) for c in made]
+    beside = [(at if isinstance(at, str) else _number(c.result.cell, x), c) for at, c in pairs]
     problems: Counter[str] = Counter()
     for cell in made:
         for problem in cell.problems:
@@ -234,11 +238,19 @@ def _of_table(made: Sequence[TableCell], x: str) -> Line:
         name="",
         counts=Counts(tuple((cell.n, cell.asked) for cell in made), problems),
         points=tuple(Point(x, c.mean, c.std, c.n) for x, c in pairs if c.mean is not None),
-        printed=tuple((x, c.reported) for x, c in pairs if c.reported is not None),
+        printed=tuple((x, c.reported) for x, c in beside if c.reported is not None),
     )
 
 
-def _x(entry: str) -> float | str:
+def _x(cell: Cell, label: str) -> float | str:
+    """Where a cell stands along ``label``: at the number that was run, or under its words."""
+    entry = cell.ran.get(label, str(cell.key.get(label, "")))
+    return float(entry) if re.fullmatch(NUMBER, entry) else cell.label(label)
+
+
+def _number(cell: Cell, label: str) -> float | str:
+    """The paper's own number along ``label``, at which its printed values stand."""
+    entry = str(cell.key.get(label, ""))
     return float(entry) if re.fullmatch(NUMBER, entry) else entry
 
 
@@ -334,7 +346,7 @@ def maps(plan: Plan, record: Record) -> list[Map]:
             for name, at in names.items()
             if len(finite := (v := record.values(done, name))[np.isfinite(v)])
         }
-        title = ", ".join(result.cell.key.values())
+        title = _title(result.cell)
         first = next((t for t in plan.trials if t.trial_id in result.trial_ids), None)
         training = () if first is None else _training_points(first.config)
         counts = _tally(len(done) if values else 0, result, record)

@@ -255,7 +255,7 @@ def _bars(axis: Axes, panel: Panel, looks: Sequence[dict[str, Any]]) -> None:
         )  # fmt: skip
         places = [(categories.index(str(x)) + shift, reported) for x, reported in line.printed]
         _printed(axis, places, "#222222")
-    axis.set_xticks(range(len(categories)), categories)
+    axis.set_xticks(range(len(categories)), [c.replace(", for ", ",\nfor ") for c in categories])
     axis.grid(axis="x", visible=False)
 
 

@@ -202,27 +202,41 @@ def _bold(cells: list[TableCell], artifact: Artifact) -> list[TableCell]:
 
 
 def directions(cells: Sequence[TableCell], artifact: Artifact) -> str:
-    """How many pairs of competing cells come out in the order the paper prints them in."""
-    same = clearly_same = other = clearly_other = 0
+    """How many pairs of competing cells come out in the order the paper prints them in.
+
+    Places that show the same trials, since one stands for several of the paper, are one pair; it
+    says nothing where the paper prints it in both orders, and nothing of a trial against itself.
+    """
+    pairs: dict[Any, list[tuple[float, Sample, Sample]]] = defaultdict(list)
     for members in _groups(cells, artifact).values():
         known = [
-            (cells[i].reported, rival)
+            (cells[i].reported, rival, (cells[i].metric.key, cells[i].result.trial_ids))
             for i in members
             if (rival := _rival(cells[i])) is not None and _ranks(cells[i].reported)
         ]
-        for (printed_a, a), (printed_b, b) in combinations(known, 2):
+        for (printed_a, a, of_a), (printed_b, b, of_b) in combinations(known, 2):
             expected = printed_a.mean - printed_b.mean  # type: ignore[union-attr, operator]
-            if expected == 0:
+            if expected == 0 or of_a == of_b:
                 continue
-            agrees = expected * (a.mean - b.mean) > 0
-            clear = distinguishable(a, b) is True
-            same, clearly_same = same + agrees, clearly_same + (agrees and clear)
-            other, clearly_other = other + (not agrees), clearly_other + (not agrees and clear)
+            if of_b < of_a:
+                expected, a, b, of_a, of_b = -expected, b, a, of_b, of_a
+            pairs[of_a, of_b].append((expected, a, b))
+    same = clearly_same = other = clearly_other = 0
+    for places in pairs.values():
+        expected, a, b = places[0]
+        if any(another * expected < 0 for another, *_ in places):
+            continue
+        agrees = expected * (a.mean - b.mean) > 0
+        clear = distinguishable(a, b) is True
+        same, clearly_same = same + agrees, clearly_same + (agrees and clear)
+        other, clearly_other = other + (not agrees), clearly_other + (not agrees and clear)
     if same + other == 0:
         return ""
+    shared = any(len(places) > 1 for places in pairs.values())
     return (
         f"{same} of {same + other} pairs come out in the printed order ({clearly_same} "
         f"distinguishably), {other} do not ({clearly_other} distinguishably)"
+        + ("; places that show the same trials count once" if shared else "")
     )
 
 
