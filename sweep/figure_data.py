@@ -80,6 +80,7 @@ class Line:
         style: The entries that tell it from the other lines, for color and dash.
         reference: It lacks labels that the others have: what they are measured against.
         printed: (x, what the paper prints there).
+        trials: Ids of what it is made of.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Line:
     style: tuple[str, ...] = ()
     reference: bool = False
     printed: tuple[tuple[float | str, Reported], ...] = ()
+    trials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -239,6 +241,7 @@ def _of_table(made: Sequence[TableCell], x: str) -> Line:
         counts=Counts(tuple((cell.n, cell.asked) for cell in made), problems),
         points=tuple(Point(x, c.mean, c.std, c.n) for x, c in pairs if c.mean is not None),
         printed=tuple((x, c.reported) for x, c in beside if c.reported is not None),
+        trials=tuple(trial_id for cell in made for trial_id in cell.result.trial_ids),
     )
 
 
@@ -306,7 +309,8 @@ def _averaged(
             known = error if math.isfinite(error) else None
             points.append(Point(x, statistics.mean(values), std, len(values), known))
     used = sum(any(map(math.isfinite, curve.values())) for curve in curves)
-    return Line(name="", counts=_tally(used, result, record), points=tuple(points))
+    counts = _tally(used, result, record)
+    return Line(name="", counts=counts, points=tuple(points), trials=result.trial_ids)
 
 
 def _done(result: CellResult, record: Record) -> list[str]:

@@ -283,12 +283,24 @@ def _legend(figure: Figure, grid: list[list[Axes]], rows: Sequence[Sequence[Pane
 
 
 def _merged(shown: Sequence[Panel]) -> list[Counts]:
-    """Seeds of each line over all panels. Panels of another metric show the same trials again."""
-    by_metric: dict[str, list[list[Counts]]] = {}
+    """Seeds of each line over all panels.
+
+    Panels of another metric show the same trials again, and so do those of two data sets for which
+    one was run.
+    """
+    by_metric: dict[str, list[tuple[Line, ...]]] = {}
     for panel in shown:
-        by_metric.setdefault(panel.ylabel, []).append([line.counts for line in panel.lines])
-    sums = [[reduce(add, same) for same in zip(*all_, strict=True)] for all_ in by_metric.values()]
+        by_metric.setdefault(panel.ylabel, []).append(panel.lines)
+    sums = [
+        [reduce(add, _distinct(same).values()) for same in zip(*all_, strict=True)]
+        for all_ in by_metric.values()
+    ]
     return [reduce(or_, same) for same in zip(*sums, strict=True)]
+
+
+def _distinct(lines: Sequence[Line]) -> dict[Any, Counts]:
+    """Counts by what lines are made of; of those that wait for their trials nothing is known."""
+    return {line.trials or i: line.counts for i, line in enumerate(lines)}
 
 
 # -- maps ----------------------------------------------------------------------------------------

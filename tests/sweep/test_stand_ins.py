@@ -212,3 +212,21 @@ def test_a_run_is_named_after_what_it_trained():
     figure = search_spaces.apply(search_spaces.find("infomcr/figure4"), "smoke")
     first = plan(figure, "smoke", SELECTIONS["paper"], NOTHING).trials[0]
     assert first.name == "batch size=16, for 128 · seed 0"
+
+
+def test_a_legend_counts_trials_that_two_panels_show_once():
+    keys = [{"data": d, "method": m} for d in ("Cifar10", "Cifar100") for m in "ab"]
+    for fields, n in [([1, 2, 1, 2], "1 diverged"), ([1, 2, 3, 4], "2 diverged")]:
+        cells = tuple(
+            Cell(key, {"epochs": epochs}, ran=DIGITS)
+            for key, epochs in zip(keys, fields, strict=True)
+        )
+        planned = drawn(keys, [DIGITS] * 4, "epoch", panels=("data",))
+        artifact = planned.artifact.replace(cells=cells, stages=(Stage("train", seeds=2),))
+        planned = plan(artifact, "smoke", SELECTIONS["paper"], NOTHING)
+        runs = [
+            Run(t.trial_id, "diverged" if t.seed else "done", {}, {"test_error": [0.6, 0.5]})
+            for t in planned.trials
+        ]
+        (legend,) = figures.draw(planned, Record.from_runs(runs)).legends
+        assert [t.get_text() for t in legend.get_texts()] == [f"{m} (n = 1/2, {n})" for m in "ab"]
