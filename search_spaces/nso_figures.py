@@ -72,13 +72,11 @@ FIGURE2 = Artifact(
             "optimizer", "Adam (amsgrad), 1e-4, batch 256", "code; the paper prints epochs only"
         ),
     ),
-    measures=tuple(
+    measures=(
         Measure(
             "perturbation_gap",
-            {"sigma": sigma, "num_samples": FIGURE2_DRAWS, "parameters": "weights"},
-            label=f"perturbation_gap/{sigma}",
-        )
-        for sigma in FIGURE2_SIGMAS
+            {"sigma": FIGURE2_SIGMAS, "num_samples": FIGURE2_DRAWS, "parameters": "weights"},
+        ),
     ),
 )
 
@@ -195,6 +193,10 @@ FIGURE4 = Artifact(
         Choice("values, data set", "three of each grid; Indoor", "lost in the text; not named"),
         Choice("sigma", "0.01, its default", "not stated", "method.sigma"),
     ),
+    presets={
+        "small": adjusted(SMALL, substitute={"epochs": {20: 4, 40: 8, 60: 12, "*": 6}}),
+        "smoke": adjusted(SMOKE, substitute={"epochs": {20: 2, 40: 4, 60: 6, "*": 4}}),
+    },
 )
 
 # -- Figure 5: batch size (left), NSO with other regularisers (right; section 3.1.4) -------------

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from search_spaces.spec import Artifact, Fields, Measure, Preset, Stage
+from search_spaces.spec import Artifact, Fields, Key, Measure, Preset, Stage
 from trainables.errors import UsageError
 
 AS_PRINTED = Preset("paper", "as printed", comparable=True)
@@ -25,6 +25,16 @@ CARRIED: dict[str, dict[Any, Any]] = {
     "model.attention_dropout": {},
 }
 """Options that mean the same in a substituted part."""
+
+NAMED = {
+    "dataset": "data.source",
+    "confusion": "data.source.confusion",
+    "augmentation": "data.augmentation",
+    "model": "model",
+    "batch size": "batch_size",
+    "epochs": "epochs",
+}
+"""Label of a key -> the field that its entries name; ``value`` is of what ``varied`` says."""
 
 COMPUTED = {"spirals": "spirals", "matrix_sensing": "matrix_sensing"}
 RESNET20 = {"name": "resnet20"}
@@ -117,7 +127,6 @@ SMOKE = Preset(
         "fisher_spectrum": {"num_trials": 2, "num_samples": 20},
         "nso_code_trace": {"num_batches": 2, "num_samples": 5},
         "nso_code_lambda1": {"num_batches": 2, "max_products": 5},
-        "perturbation_gap": {"num_samples": 4, "num_probes": 4},
         "landscape_1d": {"points": 7},
     },
 )
@@ -180,13 +189,31 @@ class _Shrink:
         if artifact.blocked:
             return artifact
         # Cells and stages first: the base is silent where they have said what changes.
+        cells = [replace(cell, fields=self.fields(cell.fields)) for cell in artifact.cells]
+        stages = tuple(self.stage(stage) for stage in artifact.stages)
+        base = self.fields(artifact.base, everything=True)
         return artifact.replace(
-            cells=tuple(replace(cell, fields=self.fields(cell.fields)) for cell in artifact.cells),
-            stages=tuple(self.stage(stage) for stage in artifact.stages),
-            base=self.fields(artifact.base, everything=True),
+            title=artifact.title + self.stand_ins(),
+            cells=tuple(
+                replace(
+                    new, ran=_ran(old.key, {**artifact.base, **old.fields}, {**base, **new.fields})
+                )
+                for old, new in zip(artifact.cells, cells, strict=True)
+            ),
+            stages=stages,
+            base=base,
             measures=tuple(self.measure(measure) for measure in artifact.measures),
             notes=(*artifact.notes, *(f"{key}: {', '.join(v)}" for key, v in self.said.items())),
         )
+
+    def stand_ins(self) -> str:
+        """``; here on digits with vgg_tiny``: for a title, which names what the paper ran."""
+        ran = {
+            word: ", ".join(dict.fromkeys(change.split(ARROW)[1] for change in self.said[key]))
+            for word, key in (("on", "data.source"), ("with", "model"))
+            if key in self.said
+        }
+        return "; here " + " ".join(f"{w} {names}" for w, names in ran.items()) if ran else ""
 
     def fields(self, given: Fields, everything: bool = False) -> dict[str, Any]:
         """``given`` with substitutions and overrides; ``everything``: with those it lacks, too."""
@@ -247,9 +274,35 @@ class _Shrink:
 
     def note(self, key: str, old: Any, new: Any) -> None:
         if _bare(old) != _bare(new):
-            before, after = _shown(old), _shown(new)
-            change = f"{before} → {'smaller ' if before == after else ''}{after}"
-            self.said.setdefault(key, {})[change] = None
+            self.said.setdefault(key, {})[f"{_shown(old)}{ARROW}{_instead(old, new)}"] = None
+
+
+ARROW = " → "
+
+
+def _ran(key: Key, before: Fields, after: Fields) -> dict[str, str]:
+    """For the labels whose field is another ``after`` the preset: what is run there."""
+    found = {}
+    for label in key:
+        field = NAMED.get(key.get("varied", "") if label == "value" else label)
+        if field is not None:
+            old, new = _setting(before, field), _setting(after, field)
+            if _bare(old) != _bare(new):
+                found[label] = _instead(old, new)
+    return found
+
+
+def _setting(fields: Fields, path: str) -> Any:
+    """The value at a dotted path, an option of a part included; None: not given."""
+    if path in fields:
+        return fields[path]
+    part = fields.get(path.rpartition(".")[0])
+    return part.get(path.rpartition(".")[2]) if isinstance(part, Mapping) else None
+
+
+def _instead(old: Any, new: Any) -> str:
+    """``new`` in words; a part of the same name is a smaller one."""
+    return f"smaller {_shown(new)}" if _shown(old) == _shown(new) else _shown(new)
 
 
 def _bare(value: Any) -> Any:

@@ -91,6 +91,8 @@ class Metric:
 class Cell:
     """One place of a table: its labels, its settings, and what was printed there per `Metric.key`.
 
+    ``key`` holds the paper's labels, by which a cell is found; ``ran`` says for some of them what a
+    preset ran in their place, and `label` is what is shown.
     ``budget`` says what ``epochs`` of ERM stand for: so many ``epochs``, as many ``gradients``
     (a method whose step costs two gradient evaluations trains half as long), or as much ``time``
     (`Artifact.step_times`). A ``hidden`` cell is trained for a stage's or a ratio's sake and is
@@ -102,6 +104,12 @@ class Cell:
     reported: Mapping[str, Reported] = field(default_factory=dict)
     budget: Budget = "epochs"
     hidden: bool = False
+    ran: Key = field(default_factory=dict)
+
+    def label(self, name: str) -> str:
+        """What is shown under label ``name``: ``Cifar100``, or ``digits, for Cifar100``."""
+        entry = str(self.key.get(name, ""))
+        return f"{self.ran[name]}, for {entry}" if name in self.ran else entry
 
     def stand_in(self, why: str) -> Cell:
         """This cell where what is run stands in for what was printed: its numbers are shown only.

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from search_spaces.spec import Metric, Reported
+from search_spaces.spec import Cell, Metric, Reported
 from sweep.aggregate import NUMBER, CellResult, cells, parts
-from sweep.table_cells import TableCell, make
+from sweep.table_cells import TableCell, make, unit_of
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,12 +31,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Point:
-    """Mean ± sample std (None when n < 2) over n seeds, in the metric's unit, at one x."""
+    """Mean ± sample std (None when n < 2) over n seeds, in the metric's unit, at one x.
+
+    ``std_error``: of the estimate of a single network, where its measure gives one.
+    """
 
     x: float | str
     mean: float
     std: float | None
     n: int
+    std_error: float | None = None
+
+    @property
+    def band(self) -> float | None:
+        """Half the width of what is drawn around the mean."""
+        return self.std_error if self.std is None else self.std
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,7 @@ class Line:
         style: The entries that tell it from the other lines, for color and dash.
         reference: It lacks labels that the others have: what they are measured against.
         printed: (x, what the paper prints there).
+        trials: Ids of what it is made of.
     """
 
     name: str
@@ -80,6 +90,7 @@ class Line:
     style: tuple[str, ...] = ()
     reference: bool = False
     printed: tuple[tuple[float | str, Reported], ...] = ()
+    trials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,7 +167,7 @@ def _arranged(plan: Plan, results: Sequence[CellResult], read: Reader) -> list[l
         lines = [
             replace(panel.lines[0], name=panel.ylabel, style=(panel.ylabel,)) for (panel,) in rows
         ]
-        return [[Panel(", ".join(results[0].cell.key.values()), xlabel, "", tuple(lines))]]
+        return [[Panel(_title(results[0].cell), xlabel, "", tuple(lines))]]
     return rows
 
 
@@ -166,7 +177,7 @@ def _grouped(
     labels = tuple(labels)
     groups: dict[tuple[str, ...], list[CellResult]] = {}
     for result in results:
-        entries = tuple(str(result.cell.key.get(label, "")) for label in labels)
+        entries = tuple(result.cell.label(label) for label in labels)
         groups.setdefault(entries, []).append(result)
     return groups
 
@@ -197,7 +208,11 @@ def _lines(
 
 def _named(label: str, entry: str) -> str:
     """A number is called by its label, a word by itself."""
-    return f"{label} {entry}" if re.fullmatch(NUMBER, entry) else entry
+    return f"{label} {entry}" if re.fullmatch(rf"{NUMBER}(, for .+)?", entry) else entry
+
+
+def _title(cell: Cell) -> str:
+    return ", ".join(map(cell.label, cell.key))
 
 
 def _level(line: Line, metric: Metric) -> Line:
@@ -215,8 +230,8 @@ def _level(line: Line, metric: Metric) -> Line:
 
 
 def _of_table(made: Sequence[TableCell], x: str) -> Line:
-    at = [_x(str(cell.result.cell.key.get(x, ""))) for cell in made]
-    pairs = list(zip(at, made, strict=True))
+    pairs = [(_x(c.result.cell, x), c) for c in made]
+    beside = [(at if isinstance(at, str) else _number(c.result.cell, x), c) for at, c in pairs]
     problems: Counter[str] = Counter()
     for cell in made:
         for problem in cell.problems:
@@ -226,50 +241,77 @@ def _of_table(made: Sequence[TableCell], x: str) -> Line:
         name="",
         counts=Counts(tuple((cell.n, cell.asked) for cell in made), problems),
         points=tuple(Point(x, c.mean, c.std, c.n) for x, c in pairs if c.mean is not None),
-        printed=tuple((x, c.reported) for x, c in pairs if c.reported is not None),
+        printed=tuple((x, c.reported) for x, c in beside if c.reported is not None),
+        trials=tuple(trial_id for cell in made for trial_id in cell.result.trial_ids),
     )
 
 
-def _x(entry: str) -> float | str:
+def _x(cell: Cell, label: str) -> float | str:
+    """Where a cell stands along ``label``: at the number that was run, or under its words."""
+    entry = cell.ran.get(label, str(cell.key.get(label, "")))
+    return float(entry) if re.fullmatch(NUMBER, entry) else cell.label(label)
+
+
+def _number(cell: Cell, label: str) -> float | str:
+    """The paper's own number along ``label``, at which its printed values stand."""
+    entry = str(cell.key.get(label, ""))
     return float(entry) if re.fullmatch(NUMBER, entry) else entry
 
 
 def _history(metric: Metric, result: CellResult, record: Record) -> Line:
-    curves = []
-    for trial_id in _done(result, record):
-        curve = dict(record.curve(trial_id, metric.name))
-        if metric.minus:
-            other = dict(record.curve(trial_id, metric.minus))
-            curve = {x: value - other[x] for x, value in curve.items() if x in other}
-        curves.append({float(x): value for x, value in curve.items()})
-    return _averaged(metric, curves, result, record)
+    def read(name: str) -> list[dict[float, float]]:
+        return [
+            {float(x): value for x, value in record.curve(trial_id, name)}
+            for trial_id in _done(result, record)
+        ]
+
+    curves = read(metric.name)
+    if not metric.minus:
+        return _averaged(metric, curves, read(f"{metric.name}_std_error"), result, record)
+    gaps = [
+        {x: value - other[x] for x, value in curve.items() if x in other}
+        for curve, other in zip(curves, read(metric.minus), strict=True)
+    ]
+    return _averaged(metric, gaps, [], result, record)
 
 
 def _parts(metric: Metric, result: CellResult, record: Record) -> Line:
     names = {name: x for x, name in parts(metric, record.metric_names())}
-    curves = [
-        {
-            x: value
-            for name, x in names.items()
-            if (value := record.value(trial_id, name)) is not None
-        }
-        for trial_id in _done(result, record)
-    ]
-    return _averaged(metric, curves, result, record)
+
+    def read(suffix: str = "") -> list[dict[float, float]]:
+        return [
+            {
+                x: value
+                for name, x in names.items()
+                if (value := record.value(trial_id, name + suffix)) is not None
+            }
+            for trial_id in _done(result, record)
+        ]
+
+    return _averaged(metric, read(), read("_std_error"), result, record)
 
 
 def _averaged(
-    metric: Metric, curves: Sequence[Mapping[float, float]], result: CellResult, record: Record
+    metric: Metric,
+    curves: Sequence[Mapping[float, float]],
+    errors: Sequence[Mapping[float, float]],
+    result: CellResult,
+    record: Record,
 ) -> Line:
+    """The mean over ``curves``, one a trial; ``errors`` are the standard errors of their points."""
+    of_one = errors[0] if len(errors) == 1 else {}
     points = []
     for x in sorted({x for curve in curves for x in curve}):
         at = [curve[x] for curve in curves if x in curve and math.isfinite(curve[x])]
         values = [metric.display(value) for value in at]
         if values:
             std = statistics.stdev(values) if len(values) > 1 else None
-            points.append(Point(x, statistics.fmean(values), std, len(values)))
+            error = of_one.get(x, math.nan) * unit_of(metric)
+            known = error if math.isfinite(error) else None
+            points.append(Point(x, statistics.mean(values), std, len(values), known))
     used = sum(any(map(math.isfinite, curve.values())) for curve in curves)
-    return Line(name="", counts=_tally(used, result, record), points=tuple(points))
+    counts = _tally(used, result, record)
+    return Line(name="", counts=counts, points=tuple(points), trials=result.trial_ids)
 
 
 def _done(result: CellResult, record: Record) -> list[str]:
@@ -305,11 +347,11 @@ def maps(plan: Plan, record: Record) -> list[Map]:
     for result in (result for result in cells(plan, record) if not result.cell.hidden):
         done = _done(result, record)
         values = {
-            (float(at[1]), float(at[2])): float(finite.mean())
+            (float(at[1]), float(at[2])): statistics.mean(finite.tolist())
             for name, at in names.items()
             if len(finite := (v := record.values(done, name))[np.isfinite(v)])
         }
-        title = ", ".join(result.cell.key.values())
+        title = _title(result.cell)
         first = next((t for t in plan.trials if t.trial_id in result.trial_ids), None)
         training = () if first is None else _training_points(first.config)
         counts = _tally(len(done) if values else 0, result, record)

@@ -1,7 +1,8 @@
 """A paper's figure again, drawn from the record: lines, bars or maps, with spread and n.
 
 Lines and bars show the mean over seeds, bands and whiskers the sample standard deviation
-(n - 1); printed numbers are hollow markers. ``save`` writes PNG, SVG or PDF, the same bytes
+(n - 1), or the standard error of what is estimated on a single network; printed numbers are
+hollow markers. ``save`` writes PNG, SVG or PDF, the same bytes
 for the same record.
 """
 
@@ -80,13 +81,17 @@ def draw(plan: Plan, record: Record) -> Figure:
         raise UsageError(f"{artifact.id} is a table: `sweep table {artifact.id}` shows it")
     with mpl.rc_context(STYLE):
         if artifact.x == "boundary":
-            figure = _draw_maps(maps(plan, record))
+            figure, estimated = _draw_maps(maps(plan, record)), False
         else:
             rows = panels(plan, record)
             if not any(line.points for row in rows for panel in row for line in panel.lines):
                 raise UsageError(f"{artifact.id}: nothing to draw yet; `sweep run` it first")
+            points = [
+                p for row in rows for panel in row for line in panel.lines for p in line.points
+            ]
+            estimated = any(point.std is None and point.band is not None for point in points)
             figure = _draw_panels(rows)
-        _caption(figure, plan)
+        _caption(figure, plan, estimated)
     return figure
 
 
@@ -101,7 +106,7 @@ def _canvas(rows: int, columns: int, wider: float = 1.0) -> tuple[Figure, list[l
     return figure, [list(row) for row in grid]
 
 
-def _caption(figure: Figure, plan: Plan) -> None:
+def _caption(figure: Figure, plan: Plan, estimated: bool) -> None:
     from search_spaces import presets
 
     artifact, rule = plan.artifact, plan.selection.criterion(plan.artifact)
@@ -114,6 +119,8 @@ def _caption(figure: Figure, plan: Plan) -> None:
         f"Preset {plan.preset}, selection {plan.selection.name}{reading}. "
         "Mean ± sample std over n seeds."
     )
+    if estimated:
+        said += " Where n = 1: ± the standard error of the estimate on that network."
     other = [note for note in artifact.notes if note.startswith(("data.source:", "model:"))]
     if other:
         said += f" Not as in the paper: {'; '.join(other)}."
@@ -199,14 +206,14 @@ def _curve(axis: Axes, line: Line, look: dict[str, Any]) -> None:
     order = sorted(range(len(xs)), key=xs.__getitem__)
     xs, means = [xs[i] for i in order], [means[i] for i in order]
     low, high = (
-        [line.points[i].mean + sign * (line.points[i].std or 0.0) for i in order]
+        [line.points[i].mean + sign * (line.points[i].band or 0.0) for i in order]
         for sign in (-1, 1)
     )
     look = dict(look)
     if len(xs) > 15:
         look["marker"] = ""
     axis.plot(xs, means, markersize=3.5, label=f"{line.name} ({line.counts})", **look)
-    if any(point.std is not None for point in line.points):
+    if any(point.band is not None for point in line.points):
         axis.fill_between(xs, low, high, color=look["color"], alpha=0.15, linewidth=0)
     _printed(axis, [(float(x), reported) for x, reported in line.printed], look["color"])
 
@@ -249,7 +256,7 @@ def _bars(axis: Axes, panel: Panel, looks: Sequence[dict[str, Any]]) -> None:
         )  # fmt: skip
         places = [(categories.index(str(x)) + shift, reported) for x, reported in line.printed]
         _printed(axis, places, "#222222")
-    axis.set_xticks(range(len(categories)), categories)
+    axis.set_xticks(range(len(categories)), [c.replace(", for ", ",\nfor ") for c in categories])
     axis.grid(axis="x", visible=False)
 
 
@@ -277,12 +284,24 @@ def _legend(figure: Figure, grid: list[list[Axes]], rows: Sequence[Sequence[Pane
 
 
 def _merged(shown: Sequence[Panel]) -> list[Counts]:
-    """Seeds of each line over all panels. Panels of another metric show the same trials again."""
-    by_metric: dict[str, list[list[Counts]]] = {}
+    """Seeds of each line over all panels.
+
+    Panels of another metric show the same trials again, and so do those of two data sets for which
+    one was run.
+    """
+    by_metric: dict[str, list[tuple[Line, ...]]] = {}
     for panel in shown:
-        by_metric.setdefault(panel.ylabel, []).append([line.counts for line in panel.lines])
-    sums = [[reduce(add, same) for same in zip(*all_, strict=True)] for all_ in by_metric.values()]
+        by_metric.setdefault(panel.ylabel, []).append(panel.lines)
+    sums = [
+        [reduce(add, _distinct(same).values()) for same in zip(*all_, strict=True)]
+        for all_ in by_metric.values()
+    ]
     return [reduce(or_, same) for same in zip(*sums, strict=True)]
+
+
+def _distinct(lines: Sequence[Line]) -> dict[Any, Counts]:
+    """Counts by what lines are made of; of those that wait for their trials nothing is known."""
+    return {line.trials or i: line.counts for i, line in enumerate(lines)}
 
 
 # -- maps ----------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ def plan_as_dict(
                     {
                         "trial_id": trial.trial_id,
                         "cell": dict(trial.cell.key),
+                        "ran": dict(trial.cell.ran),
                         "seed": trial.seed,
                         "point": dict(trial.point),
                         "status": record.status(trial.trial_id),

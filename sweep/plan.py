@@ -52,8 +52,8 @@ class PlannedTrial:
     def name(self) -> str:
         """``sam · rho=0.1 · seed 1``: cell and grid point, numbers with their labels."""
         entries = [
-            f"{label}={entry}" if re.fullmatch(NUMBER, entry) else entry
-            for label, entry in self.cell.key.items()
+            f"{label}={entry}" if re.match(f"{NUMBER}(, for |$)", entry) else entry
+            for label, entry in ((label, self.cell.label(label)) for label in self.cell.key)
         ]
         point = [f"{name.rpartition('.')[2]}={value}" for name, value in self.point.items()]
         return " · ".join([*entries, *point, f"seed {self.seed}"])

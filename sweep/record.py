@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, Any, Literal
 
 from trainables.errors import UsageError
@@ -146,7 +147,7 @@ class Record:
         import numpy as np
 
         curves = [[value for _, value in self.curve(t, metric)] for t in trial_ids]
-        return np.array([sum(curve) / len(curve) if curve else np.nan for curve in curves])
+        return np.array([mean(curve) if curve else np.nan for curve in curves])
 
     @cached_property
     def _rows(self) -> dict[str, int]:

@@ -30,8 +30,9 @@ def json(table: Table) -> str:
         "column_labels": table.column_labels,
         "cells": [
             {
-                "row": dict(zip(table.row_labels, row, strict=True)),
-                "column": dict(zip(table.column_labels, column, strict=True)),
+                "row": _as_in_the_paper(table.row_labels, row, cell),
+                "column": _as_in_the_paper(table.column_labels, column, cell),
+                "ran": dict(cell.result.cell.ran),
                 **_fields(cell),
                 "reported": None if cell.reported is None else asdict(cell.reported),
                 "point": None if cell.result.point is None else dict(cell.result.point),
@@ -42,6 +43,15 @@ def json(table: Table) -> str:
         ],
     }
     return json_module.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _as_in_the_paper(
+    labels: tuple[str, ...], entries: tuple[str, ...], cell: TableCell
+) -> dict[str, str]:
+    """A row or column by the paper's labels, by which cells are found; ``ran`` says what ran."""
+    shown = dict(zip(labels, entries, strict=True))
+    ran = cell.result.cell.ran
+    return {label: cell.result.cell.key[label] if label in ran else shown[label] for label in shown}
 
 
 def csv(table: Table) -> str:

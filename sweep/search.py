@@ -73,10 +73,11 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
             and all(other.key.get(label) == cell.key.get(label) for label in match)
             and all(other.key != known.key for known in cells)
         ]
+    shown = " / ".join(map(cell.label, cell.key))
     name = "/".join(cell.key.values()).replace(" ", "_")  # MLflow's tag lists ids between spaces
     return artifact.replace(
         id=f"{artifact.id}:search:{name}",
-        title=f"{' / '.join(cell.key.values())}, the grid of stage {stage.name} and between",
+        title=f"{shown}, the grid of stage {stage.name} and between",
         cells=tuple(cells),
         every={},
         settings={},
@@ -119,7 +120,11 @@ def as_rows(
         metrics_down=False,
         base=first.config.model_dump(mode="json", exclude={"seed"}),
         cells=tuple(
-            Cell({**cell.key, **{axes[a]: str(v) for a, v in point.items()}}, dict(point))
+            Cell(
+                {**cell.key, **{axes[a]: str(v) for a, v in point.items()}},
+                dict(point),
+                ran=cell.ran,
+            )
             for point in points
         ),
         stages=(Stage("search", seeds=stage.seeds),),

@@ -85,7 +85,7 @@ def _in_units(artifact: Artifact, results: Sequence[CellResult]) -> list[TableCe
                 TableCell(
                     metric=metric,
                     mean=None if mean is None else unit.display(mean),
-                    std=None if std is None else std * _scale(unit),
+                    std=None if std is None else std * unit_of(unit),
                     result=result,
                     summary=summary,
                     problems=problems,
@@ -100,7 +100,8 @@ def _printed(cell: Cell, metric: Metric) -> Reported | None:
     return None if reported is None or reported.mean is None else reported
 
 
-def _scale(metric: Metric) -> float:
+def unit_of(metric: Metric) -> float:
+    """What a difference of 1 between recorded numbers is in the column's unit."""
     return abs(metric.display(1.0) - metric.display(0.0))
 
 
@@ -206,27 +207,41 @@ def _bold(cells: list[TableCell], artifact: Artifact) -> list[TableCell]:
 
 
 def directions(cells: Sequence[TableCell], artifact: Artifact) -> str:
-    """How many pairs of competing cells come out in the order the paper prints them in."""
-    same = clearly_same = other = clearly_other = 0
+    """How many pairs of competing cells come out in the order the paper prints them in.
+
+    Places that show the same trials, since one stands for several of the paper, are one pair; it
+    says nothing where the paper prints it in both orders, and nothing of a trial against itself.
+    """
+    pairs: dict[Any, list[tuple[float, Sample, Sample]]] = defaultdict(list)
     for members in _groups(cells, artifact).values():
         known = [
-            (cells[i].reported, rival)
+            (cells[i].reported, rival, (cells[i].metric.key, cells[i].result.trial_ids))
             for i in members
             if (rival := _rival(cells[i])) is not None and _ranks(cells[i].reported)
         ]
-        for (printed_a, a), (printed_b, b) in combinations(known, 2):
+        for (printed_a, a, of_a), (printed_b, b, of_b) in combinations(known, 2):
             expected = printed_a.mean - printed_b.mean  # type: ignore[union-attr, operator]
-            if expected == 0:
+            if expected == 0 or of_a == of_b:
                 continue
-            agrees = expected * (a.mean - b.mean) > 0
-            clear = distinguishable(a, b) is True
-            same, clearly_same = same + agrees, clearly_same + (agrees and clear)
-            other, clearly_other = other + (not agrees), clearly_other + (not agrees and clear)
+            if of_b < of_a:
+                expected, a, b, of_a, of_b = -expected, b, a, of_b, of_a
+            pairs[of_a, of_b].append((expected, a, b))
+    same = clearly_same = other = clearly_other = 0
+    for places in pairs.values():
+        expected, a, b = places[0]
+        if any(another * expected < 0 for another, *_ in places):
+            continue
+        agrees = expected * (a.mean - b.mean) > 0
+        clear = distinguishable(a, b) is True
+        same, clearly_same = same + agrees, clearly_same + (agrees and clear)
+        other, clearly_other = other + (not agrees), clearly_other + (not agrees and clear)
     if same + other == 0:
         return ""
+    shared = any(len(places) > 1 for places in pairs.values())
     return (
         f"{same} of {same + other} pairs come out in the printed order ({clearly_same} "
         f"distinguishably), {other} do not ({clearly_other} distinguishably)"
+        + ("; places that show the same trials count once" if shared else "")
     )
 
 
@@ -234,4 +249,4 @@ def _ranks(reported: Reported | None) -> bool:
     return reported is not None and reported.mean is not None and reported.comparable
 
 
-__all__ = ["TableCell", "competing_label", "directions", "make"]
+__all__ = ["TableCell", "competing_label", "directions", "make", "unit_of"]

@@ -115,7 +115,7 @@ def build(
     down, across = _labels(artifact, shown)
 
     def place(cell: TableCell, labels: Sequence[str], metric: bool) -> tuple[str, ...]:
-        entries = tuple(str(cell.result.cell.key.get(label, "")) for label in labels)
+        entries = tuple(cell.result.cell.label(label) for label in labels)
         name = (cell.metric.label,) if metric else ()
         return (name + entries if artifact.metrics_down else entries + name) or ("measured",)
 

@@ -328,6 +328,18 @@ def test_a_measure_every_other_epoch_and_at_the_end() -> None:
         Request("classification", every=-1)
 
 
+def test_a_measure_draws_the_same_under_every_label() -> None:
+    """A line through the weights is one line, whatever it is called."""
+    line = {"points": 3, "extent": 0.5}
+    requests = (
+        Request("landscape_1d", line, "one", samples=20),
+        Request("landscape_1d", line, "other", samples=20, every=1),
+    )
+    result = fit(NOISY, Execution(device="cpu", measures=requests))
+    for at in ("-0.500", "0.500"):
+        assert result.metrics[f"one/{at}"] == result.metrics[f"other/{at}"]
+
+
 def test_a_curve_asked_for_later_needs_the_training_again(tmp_path: Path) -> None:
     """The weights that were kept are those of the end, and a curve is of the epochs before."""
     storage = Storage(tmp_path)

@@ -60,7 +60,9 @@ def _measured(
         raise UsageError(f"measure {request.key!r}: the trial has no {request.split} images")
     batches = splits[request.split].head(request.samples, request.batch_size)
     generator = torch.Generator(batches.device)
-    generator.manual_seed(derive(seed, f"measure {request.key}"))
+    # By the measure's name: asked for twice, at another epoch or on another split, it draws the
+    # same directions and probes, so that its numbers differ by what they are of alone.
+    generator.manual_seed(derive(seed, f"measure {request.name}"))
     try:
         found = measure(
             request.name,

@@ -94,7 +94,7 @@ PLACES: dict[str, Callable[[Fact], Place]] = {
     "amp/figure7": labels("dataset", "method"),
     "amp/figure8": lambda f: (
         {"method": f["method"], "epsilon": str(f["epsilon"])},
-        {"train": "train_nll", "test": "test_nll"}[f["split"]],
+        {"train": "train_nll_curve", "test": "test_nll"}[f["split"]],
     ),
     "infomcr/table1": lambda f: (
         {"dataset": f["dataset"], "model": NETWORKS[f["model"]], **infomcr(f)},

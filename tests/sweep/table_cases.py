@@ -34,20 +34,27 @@ def table_of(
     reported: dict[tuple[str, ...], dict[str, Reported]] | None = None,
     hidden: tuple[tuple[str, ...], ...] = (),
     searched: tuple[int, int] = (1, 1),
+    trials: dict[tuple[str, ...], str] | None = None,
+    ran: dict[tuple[str, ...], dict[str, str]] | None = None,
     **fields: Any,
 ) -> Table:
-    """A table of cells named by their labels' entries; a bare summary is the test error's."""
+    """A table of cells named by their labels' entries; a bare summary is the test error's.
+
+    Each has a trial of its own, unless ``trials`` calls it otherwise.
+    """
     results = []
     for key, metrics in numbers.items():
         cell = Cell(
             dict(zip(labels, key, strict=True)),
             reported=(reported or {}).get(key, {}),
             hidden=key in hidden,
+            ran=(ran or {}).get(key, {}),
         )
         metrics = {"test_error": metrics} if isinstance(metrics, Summary) else metrics
         point = {"optimizer.lr": 0.1}
         done, points = searched
-        results.append(CellResult(cell, metrics, "train", point, points, done, ("trial-0",)))
+        own = ((trials or {}).get(key, "/".join(key)),)
+        results.append(CellResult(cell, metrics, "train", point, points, done, own))
     spec = {
         "id": "paper/table1",
         "title": "A title",

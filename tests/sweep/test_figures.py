@@ -31,6 +31,7 @@ class Trial:
     cell: Cell
     seed: int
     point: dict[str, Any]
+    awaits: frozenset[str] = frozenset()
 
     @property
     def config(self) -> TrialConfig:
@@ -318,6 +319,30 @@ def test_bands_are_one_std_wide():
     heights = [y for x, y in band.get_paths()[0].vertices if x == 1]
     seeds = [100 * value(0, seed, 1) for seed in range(3)]
     assert max(heights) - min(heights) == pytest.approx(2 * statistics.stdev(seeds), rel=1e-9)
+
+
+def test_the_band_of_a_single_network_is_the_error_of_its_estimate():
+    """By parts and by epochs, in the column's unit; of several networks it is their spread."""
+    gap = Metric("gap", "gap", scale=3.0)
+    for x, seeds in [("@sigma", 1), ("epoch", 1), ("@sigma", 2)]:
+        artifact = figure_of(METHODS[:1], x, metrics=(gap,), seeds=seeds)
+        runs = []
+        for seed in range(seeds):
+            at = {f"gap/{s}{tail}": v + seed for s in (1, 2) for tail, v in ERRORS.items()}
+            history = {f"gap{tail}": [v + seed] * 2 for tail, v in ERRORS.items()}
+            runs.append(Run(f"0/{seed}", "done", at, history))
+        plan, record = planned(artifact), Record.from_runs(runs)
+        ((panel,),) = panels(plan, record)
+        half = 3 * 0.25 if seeds == 1 else 3 * math.sqrt(0.5)
+        assert [p.band for p in panel.lines[0].points] == [pytest.approx(half, rel=CLOSE)] * 2
+        figure = figures.draw(plan, record)
+        heights = [y for _, y in figure.axes[0].collections[0].get_paths()[0].vertices]
+        assert max(heights) - min(heights) == pytest.approx(2 * half, rel=1e-9)
+        said = figure.get_supxlabel().replace("\n", " ")
+        assert ("± the standard error of the estimate" in said) == (seeds == 1)
+
+
+ERRORS = {"": 5.0, "_std_error": 0.25}
 
 
 @pytest.mark.parametrize("suffix", figures.SUFFIXES)

@@ -263,3 +263,57 @@ def test_two_numbers_in_one_place_are_an_error():
 def test_hidden_cells_are_not_shown():
     table = table_of({("erm",): THREE, ("pilot",): FOUR}, hidden=(("pilot",),))
     assert table.rows == (("erm",),)
+
+
+# -- what stands in for what the paper ran -----------------------------------------------------
+
+
+def directions_of(orders: dict[str, tuple[float, float]], shared: bool) -> str:
+    """Of methods a and b on each data set, printed as ``orders`` says, measured the same."""
+    numbers = {
+        (m, d): summary([0.010, 0.011, 0.012] if m == "a" else [0.020, 0.021, 0.022])
+        for d in orders
+        for m in "ab"
+    }
+    printed = {
+        (m, d): {"test_error": Reported(value)}
+        for d, pair in orders.items()
+        for m, value in zip("ab", pair, strict=True)
+    }
+    trials = {(m, d): f"{m} on digits" for m, d in numbers} if shared else None
+    return table_of(
+        numbers, ("method", "data"), columns=("data",), reported=printed, trials=trials
+    ).directions
+
+
+def test_places_of_the_same_trials_are_one_pair():
+    same = {"c10": (5.0, 6.0), "c100": (25.0, 26.0)}
+    apart = directions_of(same, shared=False)
+    assert apart.startswith("2 of 2 pairs come out in the printed order (2 distinguishably)")
+    assert "same trials" not in apart
+    once = directions_of(same, shared=True)
+    assert once.startswith("1 of 1 pairs come out in the printed order (1 distinguishably)")
+    assert once.endswith("; places that show the same trials count once")
+
+
+def test_a_pair_that_is_printed_in_both_orders_says_nothing():
+    both = {"c10": (5.0, 6.0), "c100": (26.0, 25.0)}
+    assert directions_of(both, shared=False).startswith("1 of 2")
+    assert directions_of(both, shared=True) == ""
+
+
+def test_a_pair_is_the_same_in_either_order_of_its_rows():
+    numbers = {(m, d): THREE if m == "b" else FOUR for m, d in ["ax", "bx", "by", "ay"]}
+    values = {"a": Reported(9.0), "b": Reported(8.0)}
+    printed = {(m, d): {"test_error": values[m]} for m, d in numbers}
+    trials = {(m, d): m for m, d in numbers}
+    table = table_of(numbers, ("method", "data"), reported=printed, trials=trials)
+    assert table.directions.startswith("1 of 1 pairs come out in the printed order")
+
+
+def test_a_trial_is_not_compared_with_itself():
+    printed = {("a",): {"test_error": Reported(1.0)}, ("b",): {"test_error": Reported(2.0)}}
+    trials = {("a",): "one", ("b",): "one"}
+    assert (
+        table_of({("a",): THREE, ("b",): THREE}, reported=printed, trials=trials).directions == ""
+    )

@@ -46,10 +46,14 @@ class Estimate:
 
     @classmethod
     def of(cls, samples: Tensor) -> Estimate:
-        """Mean and standard error of independent ``samples``, shape (n,), summed in float64."""
+        """Mean and standard error of independent ``samples``, shape (n,), summed in float64.
+
+        Both are taken of the differences from the first, so that equal samples have no error.
+        """
         samples = samples.detach().double()
-        error = samples.std(correction=1) / len(samples) ** 0.5 if len(samples) > 1 else torch.nan
-        return cls(float(samples.mean()), float(error))
+        apart = samples - samples[0]
+        error = apart.std(correction=1) / len(samples) ** 0.5 if len(samples) > 1 else torch.nan
+        return cls(float(samples[0] + apart.mean()), float(error))
 
     @classmethod
     def mean(cls, parts: Sequence[Estimate]) -> Estimate:

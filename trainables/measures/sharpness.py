@@ -6,7 +6,7 @@ ones are given to the network as arguments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -117,25 +117,27 @@ def _rises(
     loss_fn: LossFn,
     batches: Batches,
     generator: torch.Generator | None,
-    sigma: float,
+    sigmas: Sequence[float],
     num_samples: int,
     parameters: Which,
     antithetic: bool,
 ) -> Tensor:
-    """``L(w + U) - L(w)``, U ~ N(0, sigma²), or its mean with that of -U; (num_samples,)."""
+    """``L(w + sigma Z) - L(w)``, or its mean with that of -Z; (num_samples, sigmas), float64.
+
+    A row is one Z ~ N(0, I), scaled by each sigma: neighbors of a row differ by sigma alone.
+    """
     chosen = select(model, parameters)
     noise = torch.zeros_like(torch.cat([p.detach().reshape(-1) for p in chosen.values()]))
     before = mean_loss(model, loss_fn, batches)
-    scales = (sigma, -sigma) if antithetic else (sigma,)
-    rises = []
-    for _ in range(num_samples):
+    signs = (1, -1) if antithetic else (1,)
+    after = torch.empty(num_samples, len(sigmas), len(signs), dtype=torch.float64)
+    for row in after:
         draw(noise, "normal", generator)
-        after = [
-            mean_loss(model, loss_fn, batches, displaced(model, chosen, noise, scale))
-            for scale in scales
-        ]
-        rises.append(sum(after) / len(after) - before)
-    return torch.tensor(rises, dtype=torch.float64)
+        for at, sigma in zip(row, sigmas, strict=True):
+            for i, sign in enumerate(signs):
+                moved = displaced(model, chosen, noise, sign * sigma)
+                at[i] = mean_loss(model, loss_fn, batches, moved)
+    return after.mean(dim=2) - before
 
 
 @registry.register("average_sharpness")
@@ -150,9 +152,8 @@ def average_sharpness(
     parameters: Which = "all",
 ) -> Estimate:
     """``E L(w + U) - L(w)``, every entry of U ~ N(0, sigma²) (0.01: NSO's code)."""
-    return Estimate.of(
-        _rises(model, loss_fn, batches, generator, sigma, num_samples, parameters, False)
-    )
+    rises = _rises(model, loss_fn, batches, generator, [sigma], num_samples, parameters, False)
+    return Estimate.of(rises[:, 0])
 
 
 @registry.register("perturbation_gap")
@@ -162,19 +163,29 @@ def perturbation_gap(
     batches: Batches,
     *,
     generator: torch.Generator | None = None,
-    sigma: NonNegative = 0.01,
+    sigma: NonNegative | tuple[NonNegative, ...] = 0.01,
     num_samples: Count = 20,
     num_probes: Count = 100,
     parameters: Which = "weights",
 ) -> Result:
-    """NSO figure 2: the measured gap beside what the Hessian predicts.
+    """NSO figure 2: the measured gap beside what the Hessian predicts, at one sigma or several.
 
     Returns:
         ``E[(L(w + U) + L(w - U)) / 2] - L(w)`` under the measure's own name, from
         ``num_samples`` antithetic pairs of U ~ N(0, sigma²) (20, on weight matrices only:
-        NSO's code), and ``hessian``: sigma² / 2 Tr(H) over the same parameters.
+        NSO's code), and ``hessian``: sigma² / 2 Tr(H) over the same parameters. Of several sigmas
+        the parts are called ``SIGMA`` and ``SIGMA/hessian``; they share the draws U / sigma, and
+        Tr(H), which is one number of the network and is estimated once, from ``num_probes``
+        Rademacher probes.
     """
-    rises = _rises(model, loss_fn, batches, generator, sigma, num_samples, parameters, True)
+    sigmas = sigma if isinstance(sigma, tuple) else (sigma,)
+    rises = _rises(model, loss_fn, batches, generator, sigmas, num_samples, parameters, True)
     operator = HessianOperator(model, loss_fn, batches, parameters)
-    forms = probe(operator, num_probes, generator).forms
-    return {"": Estimate.of(rises), "hessian": Estimate.of(forms * (sigma**2 / 2))}
+    trace = Estimate.of(probe(operator, num_probes, generator).forms)
+    found: dict[str, Estimate] = {}
+    for at, rise in zip(sigmas, rises.unbind(dim=1), strict=True):
+        name = (str(at),) if isinstance(sigma, tuple) else ()
+        half = at**2 / 2
+        found["/".join(name)] = Estimate.of(rise)
+        found["/".join((*name, "hessian"))] = Estimate(half * trace.value, half * trace.std_error)
+    return found

@@ -1,6 +1,7 @@
 """Sharpness, lines and planes through the weights, distances."""
 
 import copy
+import itertools
 
 import torch
 from torch import nn
@@ -154,6 +155,33 @@ def gap_of_a_network():
     assert abs(gap["hessian"].value - want) < Z * gap["hessian"].std_error
     assert abs(gap[""].value - want) < Z * gap[""].std_error
     assert gap[""].std_error < want
+
+
+def gaps_over_sigma_share_draws_and_trace():
+    """½ sigma² z'Cz for the same z at every sigma, and sigma² / 2 times one estimate of Tr(H)."""
+    sigmas = (0.1, 0.2, 0.4)  # doubling is exact
+    model, loss, batches = quadratic([3.0, -1.0, 0.5, 2.0])
+    several = perturbation_gap(
+        model, loss, batches, generator=generator(), sigma=sigmas, num_samples=7, parameters="all"
+    )
+    assert list(several) == [f"{s}{part}" for s in sigmas for part in ("", "/hessian")]
+    for small, large in itertools.pairwise(sigmas):
+        one, four = several[f"{small}"], several[f"{large}"]
+        close(four.value, 4 * one.value)
+        close(four.std_error, 4 * one.std_error)
+    alone = perturbation_gap(
+        model, loss, batches, generator=generator(), sigma=0.2, num_samples=7, parameters="all"
+    )
+    assert alone == {"": several["0.2"], "hessian": several["0.2/hessian"]}
+
+    model, x, y = network("mlp")  # its Hessian is not diagonal: probes differ
+    several = perturbation_gap(
+        model, cross_entropy, uneven(x, y), generator=generator(), sigma=sigmas, num_probes=3
+    )
+    one, two, four = (several[f"{sigma}/hessian"] for sigma in sigmas)
+    assert one.std_error > 0
+    assert (four.value, four.std_error) == (4 * two.value, 4 * two.std_error)
+    assert (two.value, two.std_error) == (4 * one.value, 4 * one.std_error)
 
 
 def directions_are_filter_normalised():

@@ -145,16 +145,29 @@ MUTANTS = [
         ("clamp_min(1e-30)", "clamp_min(0.0)", "landscape.worst_case_as_sam"),
         ("after - before,", "before - after,", "landscape.worst_case_as_sam"),
         (
-            "(sigma, -sigma) if antithetic",
-            "(sigma, sigma) if antithetic",
+            "(1, -1) if antithetic",
+            "(1, 1) if antithetic",
             "landscape.gaps_of_a_quadratic",
         ),
         (
-            "sum(after) / len(after) - before",
-            "sum(after) / len(after)",
+            "after.mean(dim=2) - before",
+            "after.mean(dim=2)",
             "landscape.gaps_of_a_quadratic",
         ),
-        ("sigma**2 / 2)", "sigma / 2)", "landscape.gaps_of_a_quadratic"),
+        ("half = at**2 / 2", "half = at / 2", "landscape.gaps_of_a_quadratic"),
+        (  # noise of its own at every sigma
+            """            for i, sign in enumerate(signs):
+""",
+            """            draw(noise, "normal", generator)
+            for i, sign in enumerate(signs):
+""",
+            "landscape.gaps_over_sigma_share_draws_and_trace",
+        ),
+        (  # a trace of its own at every sigma
+            "half = at**2 / 2",
+            "half, trace = at**2 / 2, Estimate.of(probe(operator, num_probes, generator).forms)",
+            "landscape.gaps_over_sigma_share_draws_and_trace",
+        ),
         (
             "num_samples, parameters, False)",
             "num_samples, parameters, True)",

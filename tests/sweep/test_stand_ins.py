@@ -1,0 +1,232 @@
+"""Tables, figures and runs say what was run, and still find a cell by the paper's labels."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from table_cases import FOUR, THREE, table_of
+
+import search_spaces
+from search_spaces.spec import Artifact, Cell, Metric, Reported, Selection, Stage
+from sweep import figures
+from sweep.aggregate import SELECTIONS
+from sweep.estimate import estimate
+from sweep.figure_data import panels
+from sweep.inventory import plan_as_dict
+from sweep.plan import Plan, plan
+from sweep.record import Record, Run
+from sweep.search import chosen
+from sweep.tables import FORMATS, render
+
+DIGITS = {"data": "digits"}
+TWICE = {
+    (method, data): {"data": "digits"} for data in ("Cifar10", "Cifar100") for method in ("a", "b")
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("down", [True, False])
+def test_every_format_says_what_was_run_and_for_what(kind, down):
+    numbers = {key: THREE if key[0] == "a" else FOUR for key in TWICE}
+    layout = {"rows": ("method", "data")} if down else {"rows": ("method",), "columns": ("data",)}
+    trials = {key: key[0] for key in TWICE}
+    table = table_of(numbers, ("method", "data"), ran=TWICE, trials=trials, **layout)
+    text = render(table, kind)
+    if kind == "json":
+        place = "row" if down else "column"
+        for cell in json.loads(text)["cells"]:
+            assert cell[place]["data"] in ("Cifar10", "Cifar100")
+            assert cell["ran"] == DIGITS
+        return
+    assert "digits, for Cifar10" in text
+    assert "digits, for Cifar100" in text
+    assert text.count("Cifar") == text.count("for Cifar")
+
+
+def test_json_of_what_ran_as_printed_says_so():
+    table = table_of({("a",): THREE}, reported={("a",): {"test_error": Reported(1.0)}})
+    assert [cell["ran"] for cell in json.loads(render(table, "json"))["cells"]] == [{}]
+
+
+# -- figures -----------------------------------------------------------------------------------
+
+
+def drawn(keys: list[dict[str, str]], ran: list[dict[str, str]], x: str, **fields) -> Plan:
+    cells = tuple(Cell(k, {"seed": 0}, ran=r) for k, r in zip(keys, ran, strict=True))
+    artifact = Artifact(
+        "p/figure", "A figure", cells, (Stage("train", seeds=1),), (Metric("test_error", "error"),),
+        tuple(keys[0]), kind="figure", x=x, selection=Selection(), **fields,
+    )  # fmt: skip
+    distinct = [Cell(c.key, {"epochs": i + 1}, ran=c.ran) for i, c in enumerate(artifact.cells)]
+    return plan(artifact.replace(cells=tuple(distinct)), "smoke", SELECTIONS["paper"], NOTHING)
+
+
+NOTHING = Record.from_runs([])
+
+
+def finished(planned: Plan) -> Record:
+    numbers = {"test_error": 0.5}
+    return Record.from_runs(
+        Run(t.trial_id, "done", numbers, {"test_error": [0.6, 0.5]}) for t in planned.trials
+    )
+
+
+def test_panels_are_titled_by_what_was_run():
+    keys = [{"data": d, "method": m} for d in ("Cifar10", "Cifar100") for m in "ab"]
+    planned = drawn(keys, [DIGITS] * 4, "epoch", panels=("data",))
+    ((first, second),) = panels(planned, finished(planned))
+    assert (first.title, second.title) == ("digits, for Cifar10", "digits, for Cifar100")
+
+
+def test_lines_and_single_networks_are_called_by_what_was_run():
+    keys = [{"model": m, "size": s} for m, s in (("VGG16", "8"), ("ViT", "16"))]
+    ran = [{"model": "vgg_tiny", "size": "4"}, {"model": "vit_tiny", "size": "8"}]
+    planned = drawn(keys, ran, "epoch")
+    ((panel,),) = panels(planned, finished(planned))
+    assert [line.name for line in panel.lines] == [
+        "vgg_tiny, for VGG16, size 4, for 8",
+        "vit_tiny, for ViT, size 8, for 16",
+    ]
+
+
+def test_a_number_along_x_is_the_one_that_was_run():
+    keys = [{"batch size": b} for b in ("128", "256")]
+    planned = drawn(keys, [{"batch size": "16"}, {"batch size": "32"}], "batch size")
+    ((panel,),) = panels(planned, finished(planned))
+    assert [point.x for point in panel.lines[0].points] == [16, 32]
+    assert panel.categories == []
+
+
+def test_words_along_x_say_what_was_run():
+    planned = drawn([{"data": "SVHN"}, {"data": "Cifar10"}], [DIGITS] * 2, "data")
+    ((panel,),) = panels(planned, finished(planned))
+    assert panel.categories == ["digits, for SVHN", "digits, for Cifar10"]
+    axes = figures.draw(planned, finished(planned)).axes[0]
+    assert [t.get_text() for t in axes.get_xticklabels()] == [
+        "digits,\nfor SVHN",
+        "digits,\nfor Cifar10",
+    ]
+
+
+def test_printed_values_stand_at_the_papers_own_number():
+    planned = drawn([{"batch size": "128"}], [{"batch size": "16"}], "batch size")
+    cell = planned.artifact.cells[0]
+    printed = Cell(cell.key, cell.fields, {"test_error": Reported(0.4)}, ran=cell.ran)
+    planned = plan(
+        planned.artifact.replace(cells=(printed,)), "smoke", SELECTIONS["paper"], NOTHING
+    )
+    ((panel,),) = panels(planned, finished(planned))
+    assert [x for x, _ in panel.lines[0].printed] == [128]
+    assert [point.x for point in panel.lines[0].points] == [16]
+
+
+# -- presets -----------------------------------------------------------------------------------
+
+NAMED = {"dataset": "data.source", "model": "model"}
+RUNNABLE = [artifact for artifact in search_spaces.artifacts() if not artifact.blocked]
+
+
+def part(config: dict, path: str) -> str:
+    value = config
+    for step in path.split("."):
+        value = value[step]
+    return value["name"]
+
+
+@pytest.mark.parametrize("preset", ["paper", "small", "smoke"])
+@pytest.mark.parametrize("artifact", RUNNABLE, ids=[a.id for a in RUNNABLE])
+def test_labels_are_of_the_trials_that_run(artifact, preset):
+    """Against the configurations themselves: data set and network of every planned trial."""
+    planned = plan(search_spaces.apply(artifact, preset), preset, SELECTIONS["paper"], NOTHING)
+    as_printed = plan(artifact, "paper", SELECTIONS["paper"], NOTHING)
+    printed = {
+        tuple(t.cell.key.items()): t.config.model_dump(mode="json")
+        for stage in as_printed.stages
+        for t in (*stage.trials, *stage.expected)
+    }
+    for stage in planned.stages:
+        for trial in (*stage.trials, *stage.expected):
+            cell, config = trial.cell, trial.config.model_dump(mode="json")
+            before = printed[tuple(cell.key.items())]
+            for label, path in NAMED.items():
+                if label not in cell.key:
+                    continue
+                if part(config, path) != part(before, path):
+                    assert cell.label(label) == f"{part(config, path)}, for {cell.key[label]}"
+                elif label == "dataset":
+                    assert cell.label(label) == cell.key[label]
+            for path, word in (("data.source", "on"), ("model", "with")):
+                if part(config, path) != part(before, path):
+                    assert f" {word} " in planned.artifact.title
+                    assert part(config, path) in planned.artifact.title
+            if preset == "paper":
+                assert cell.ran == {}
+                assert planned.artifact.title == artifact.title
+
+
+def test_no_two_places_of_a_sweep_have_one_label():
+    table = search_spaces.apply(search_spaces.find("nrs/table1"), "smoke")
+    labels = [tuple(map(cell.label, cell.key)) for cell in table.cells]
+    assert len(set(labels)) == len(labels)
+    assert labels[0] == (
+        "vgg_tiny, for VGG16", "Baseline", "digits, for Cifar10", "none, for Basic"
+    )  # fmt: skip
+    assert table.title.endswith(
+        "on Cifar10 and Cifar100; here on digits with vgg_tiny, resnet18_tiny, wrn_tiny, "
+        "pyramidnet_tiny, vit_tiny"
+    )
+
+
+def test_numbers_that_a_preset_changes_are_labels_too():
+    for name, preset, shown in [
+        ("nso/figure5", "smoke", {"batch size": "16, for 8"}),
+        ("nso/figure4", "smoke", {"value": "0.001"}),
+        ("infomcr/figure2", "smoke", {"confusion": "0"}),
+    ]:
+        cell = search_spaces.apply(search_spaces.find(name), preset).cells[0]
+        assert {label: cell.label(label) for label in shown} == shown
+    epochs = search_spaces.apply(search_spaces.find("nso/figure4"), "smoke")
+    labels = {c.label("value"): c.fields.get("epochs") for c in epochs.cells}
+    assert {"2, for 20": 2, "4, for 40": 4, "6, for 60": 6}.items() <= labels.items()
+
+
+def test_cells_are_found_by_the_papers_labels():
+    """``--where``, and the cell of a planned trial in JSON."""
+    table = search_spaces.apply(search_spaces.find("nrs/table1"), "smoke")
+    where = {"method": "NRS", "model": "VGG16", "dataset": "Cifar100", "augmentation": "Basic"}
+    cell, _ = chosen(table, "smoke", where)
+    assert cell.key == where
+    assert cell.label("dataset") == "digits, for Cifar100"
+    planned = plan(table, "smoke", SELECTIONS["paper"], NOTHING)
+    tree = plan_as_dict(planned, NOTHING, estimate(planned, NOTHING, None))
+    first = json.loads(json.dumps(tree))["stages"][0]["trials"][0]
+    assert first["cell"]["dataset"] == "Cifar10"
+    assert first["ran"]["dataset"] == "digits"
+
+
+def test_a_run_is_named_after_what_it_trained():
+    table = search_spaces.apply(search_spaces.find("nrs/table1"), "smoke")
+    first = plan(table, "smoke", SELECTIONS["paper"], NOTHING).trials[0]
+    assert first.name.startswith("vgg_tiny, for VGG16 · Baseline · digits, for Cifar10 · ")
+    figure = search_spaces.apply(search_spaces.find("infomcr/figure4"), "smoke")
+    first = plan(figure, "smoke", SELECTIONS["paper"], NOTHING).trials[0]
+    assert first.name == "batch size=16, for 128 · seed 0"
+
+
+def test_a_legend_counts_trials_that_two_panels_show_once():
+    keys = [{"data": d, "method": m} for d in ("Cifar10", "Cifar100") for m in "ab"]
+    for fields, n in [([1, 2, 1, 2], "1 diverged"), ([1, 2, 3, 4], "2 diverged")]:
+        cells = tuple(
+            Cell(key, {"epochs": epochs}, ran=DIGITS)
+            for key, epochs in zip(keys, fields, strict=True)
+        )
+        planned = drawn(keys, [DIGITS] * 4, "epoch", panels=("data",))
+        artifact = planned.artifact.replace(cells=cells, stages=(Stage("train", seeds=2),))
+        planned = plan(artifact, "smoke", SELECTIONS["paper"], NOTHING)
+        runs = [
+            Run(t.trial_id, "diverged" if t.seed else "done", {}, {"test_error": [0.6, 0.5]})
+            for t in planned.trials
+        ]
+        (legend,) = figures.draw(planned, Record.from_runs(runs)).legends
+        assert [t.get_text() for t in legend.get_texts()] == [f"{m} (n = 1/2, {n})" for m in "ab"]
