@@ -169,6 +169,17 @@ def test_a_sweep_ends_with_its_failed_trials_and_how_many_wait(
     ]
 
 
+def test_a_failed_trial_that_nothing_waits_for_is_said_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trials = planned(TINY, "smoke").trials
+    runs = [Run(t.trial_id, "done", {"test_error": 0.5}) for t in trials[1:]]
+    record = Record.from_runs([*runs, Run(trials[0].trial_id, "failed", error="no memory")])
+    with pytest.raises(typer.Exit):
+        conclude(planned(TINY, "smoke", record), record)
+    assert "1 of 4 trials failed; `sweep status`" in capsys.readouterr().err
+
+
 def test_a_list_counts_distinct_trials() -> None:
     """Those of ERM at nine radii are one; two data sets of which digits are made are one, too."""
     import search_spaces

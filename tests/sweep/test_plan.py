@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import search_spaces
 from search_spaces.spec import Artifact, Cell, Measure, Metric, Selection, Stage
+from sweep import tables
 from sweep.aggregate import SELECTIONS, cells
 from sweep.plan import Plan, plan
 from sweep.record import Record, Run
@@ -242,6 +245,19 @@ def test_a_stage_waits_for_a_failed_trial_of_the_one_before() -> None:
     assert sam.waits == "waits for stage baseline, 1 failed"
     assert (sam.point, sam.metrics["test_error"].asked) == (None, 2)
     assert cells(planned(staged()), EMPTY)[1].waits == "waits for stage baseline"
+
+
+def test_a_table_says_why_a_cell_waits() -> None:
+    runs = [Run(t.trial_id, "done", {"test_error": 0.1}) for t in planned(staged()).trials]
+    record = Record.from_runs([*runs[:-1], Run(runs[-1].trial_id, "failed")])
+    found = planned(staged(), record)
+    preset = search_spaces.PRESETS["paper"]
+    table = tables.build(staged(), cells(found, record), preset, found.selection)
+    reason = "waits for stage baseline, 1 failed"
+    assert f"– (0/2, 2 not run, {reason})" in tables.render(table, "md")
+    (sam,) = [cell for row, _, cell in table.cells if row == ("sam",)]
+    assert not sam.bold
+    assert json.loads(tables.render(table, "json"))["cells"][1]["waits"] == reason
 
 
 def test_a_cell_names_the_first_stage_that_it_waits_for() -> None:
