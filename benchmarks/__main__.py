@@ -7,12 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-HELPERS = {"__main__", "nodes", "report", "stock"}
+HELPERS = {"__main__", "nodes", "process", "report", "stock"}
+DECIDES = {"step_times"}
+"""Not run with all others: what it saves decides how long trials train."""
 
 
 def main() -> None:
     folder = Path(__file__).parent
-    names = sorted({module.name for module in pkgutil.iter_modules([str(folder)])} - HELPERS)
+    names = sorted(
+        {module.name for module in pkgutil.iter_modules([str(folder)])} - HELPERS - DECIDES
+    )
     wanted = sys.argv[1:] or names
     for name in wanted:
         if name not in names:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import os
 import statistics
 import sys
 import time
@@ -24,26 +23,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-SETTINGS = {
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "4294967296",
-    "KINETO_LOG_LEVEL": "5",
-}
-"""Without the first two glibc returns large blocks to the system, and the step after a large one
-pays for their page faults: ratios are then wrong by 2. The last keeps torch's profiler quiet."""
+from benchmarks.process import settle
 
-if __name__ == "__main__" and sys.platform == "linux" and not SETTINGS.keys() <= os.environ.keys():
-    os.execve(sys.executable, [sys.executable, "-m", "benchmarks.methods", *sys.argv[1:]],
-              {**os.environ, **SETTINGS})  # fmt: skip
+if __name__ == "__main__":
+    settle("benchmarks.methods")
 
-import torch  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
-from torch.nn import functional  # noqa: E402
-from torch.overrides import TorchFunctionMode  # noqa: E402
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
-from benchmarks.report import publish  # noqa: E402
-from trainables import methods, models  # noqa: E402
-from trainables.methods.base import Method  # noqa: E402
+from benchmarks.report import publish
+from trainables import methods, models
+from trainables.methods.base import Method
 
 
 @dataclass(frozen=True)

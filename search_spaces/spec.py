@@ -24,6 +24,7 @@ from trainables.errors import UsageError
 Fields = Mapping[str, Any]
 Key = Mapping[str, str]
 Epoch = Literal["last", "best_test", "best_validation"]
+Budget = Literal["epochs", "gradients", "time"]
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,16 @@ class Metric:
 class Cell:
     """One place of a table: its labels, its settings, and what was printed there per `Metric.key`.
 
-    ``equal_gradients``: ``epochs`` is a budget of gradient evaluations, so a method
-    whose step costs two gradients trains half as long. A ``hidden`` cell is trained for
-    a stage's or a ratio's sake and is not shown.
+    ``budget`` says what ``epochs`` of ERM stand for: so many ``epochs``, as many ``gradients``
+    (a method whose step costs two gradient evaluations trains half as long), or as much ``time``
+    (`Artifact.step_times`). A ``hidden`` cell is trained for a stage's or a ratio's sake and is
+    not shown.
     """
 
     key: Key
     fields: Fields = field(default_factory=dict)
     reported: Mapping[str, Reported] = field(default_factory=dict)
-    equal_gradients: bool = False
+    budget: Budget = "epochs"
     hidden: bool = False
 
     def stand_in(self, why: str) -> Cell:
@@ -200,6 +202,38 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class StepTime:
+    """Time of a method's training step over that of ERM's, on average over a training.
+
+    Attributes:
+        method: Its name and options as they enter a trial's name.
+        ratio: The median; ``quartiles`` are the first and the third.
+    """
+
+    method: Fields
+    ratio: float
+    quartiles: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Measured step times of methods on one network (`benchmarks.step_times` makes them).
+
+    Attributes:
+        setting: All of a trial's configuration that they depend on, beside the method.
+        hardware, date, versions, how: Where, when, with what and how it was measured.
+        steps: One entry a method.
+    """
+
+    setting: Fields
+    hardware: str
+    date: str
+    versions: str
+    how: str
+    steps: tuple[StepTime, ...]
+
+
+@dataclass(frozen=True)
 class Artifact:
     """A table or a figure.
 
@@ -219,6 +253,8 @@ class Artifact:
         claims: What the paper's prose concludes where it says more than the numbers, in our words,
             with the section.
         measures: Quantities measured on the trained models (`trainables.measures`).
+        step_times: By which cells of budget ``time`` divide their epochs, a table a network. A
+            method that none of them has counts by the gradient evaluations it declares.
         x: For a figure: the key label on the x axis, or ``epoch`` (per-epoch histories), or
             ``@NAME``: recorded names ``<metric>@<number>``, the number being x, which is called
             NAME. Each metric is a y.
@@ -246,6 +282,7 @@ class Artifact:
     choices: tuple[Choice, ...] = ()
     claims: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
+    step_times: tuple[StepTimes, ...] = ()
     x: str = ""
     panels: tuple[str, ...] = ()
     metrics_down: bool = False

@@ -1,12 +1,13 @@
 """What a plan would still cost: device hours and disk.
 
-Trials of one network on one data set are taken to cost the same per gradient evaluation. That
-cost is read off their recorded relatives, or timed here on a few steps of the training itself.
+Trials of one network on one data set are taken to cost the same per gradient evaluation, or per
+step time over ERM's where the artifact has measured ones. That cost is read off their recorded
+relatives, or timed here on a few steps of the training itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from trainables.errors import FlatsweepError
 
 if TYPE_CHECKING:
+    from search_spaces.spec import StepTimes
     from sweep.plan import Plan, PlannedTrial
     from sweep.record import Record
 
@@ -30,7 +32,7 @@ class UntimedError(FlatsweepError):
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one gradient evaluation over an epoch's images.
+    """Of an epoch of ERM: one gradient evaluation over an epoch's images.
 
     Attributes:
         seconds: Wall time on the device that ran it.
@@ -100,10 +102,11 @@ def estimate(
     Args:
         time: Times a trial's network; raises `UntimedError` if it cannot.
     """
-    from sweep.plan import gradients_per_step
+    from sweep.budget import step_time
 
+    times = planned.artifact.step_times
     left = [*planned.missing(record), *planned.expected]
-    costs = _recorded(planned.trials, record)
+    costs = _recorded(planned.trials, record, times)
     said: list[str] = []
     for trial in left if time is not None else ():
         if _kind(trial) not in costs and time is not None:
@@ -113,7 +116,7 @@ def estimate(
                 if str(error) not in said:
                     said.append(str(error))
     known = [(trial, costs[_kind(trial)]) for trial in left if _kind(trial) in costs]
-    seconds = sum(t.config.epochs * gradients_per_step(t.config) * c.seconds for t, c in known)
+    seconds = sum(t.config.epochs * step_time(t.config, times) * c.seconds for t, c in known)
     weights = sum(PARAMETER_BYTES * cost.parameters for _, cost in known)
     return Estimate(
         device_hours=round(seconds / 3600, 4),
@@ -126,15 +129,17 @@ def estimate(
     )
 
 
-def _recorded(trials: Iterable[PlannedTrial], record: Record) -> dict[Kind, Cost]:
-    from sweep.plan import gradients_per_step
+def _recorded(
+    trials: Iterable[PlannedTrial], record: Record, times: Sequence[StepTimes]
+) -> dict[Kind, Cost]:
+    from sweep.budget import step_time
 
     found: dict[Kind, list[tuple[float, float]]] = {}
     for trial in trials:
         seconds = record.value(trial.trial_id, "training_seconds")
         epochs = record.value(trial.trial_id, "epochs_run")
         if seconds and epochs:
-            work = epochs * gradients_per_step(trial.config)
+            work = epochs * step_time(trial.config, times)
             parameters = record.value(trial.trial_id, "parameters") or 0.0
             found.setdefault(_kind(trial), []).append((seconds / work, parameters))
     return {

@@ -16,6 +16,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Measure, Selection, Stage
+from sweep import budget
 from sweep.aggregate import NUMBER, SelectionRule, winner
 from sweep.held_out import HeldOut
 from sweep.record import Record
@@ -24,9 +25,6 @@ from trainables.errors import UsageError
 
 OUTCOMES = ("done", "diverged")
 """How a trial may end so that it is not run again."""
-
-SIMULATED = 240
-"""Steps that stand for a training when a method's cost is averaged over it."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +174,11 @@ def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Reco
     for stage in artifact.stages:
         stages[stage.name] = _expand(artifact, stage, cells, stages, held_out, record)
         _refuse_blind(artifact, stage, stages[stage.name], selection)
+    every = [t for stage in stages.values() for t in (*stage.trials, *stage.expected)]
+    timed = [t.config for t in every if t.cell.budget == "time"]
+    found = budget.readings(timed, artifact.step_times)
+    new = tuple(choice for choice in found if choice not in artifact.choices)
+    artifact = artifact.replace(choices=artifact.choices + new)
     return Plan(artifact, preset, selection, cells, tuple(stages.values()))
 
 
@@ -224,7 +227,7 @@ def _expand(
         shown = artifact.last_stage(cell).name == stage.name
         for point in points:
             fields = {**artifact.base, **cell.fields, **stage.fields, **(taken or {})}
-            settled = _configure({**fields, **point}, cell)
+            settled = _configure({**fields, **point}, cell, artifact)
             settled = held_out.taken_from(settled, searched=len(points) > 1, shown=shown)
             for seed in range(stage.seeds):
                 config = settled.model_copy(update={"seed": seed})  # valid: no need to check again
@@ -258,35 +261,10 @@ def _refuse_blind(
             )
 
 
-def _configure(fields: Mapping[str, Any], cell: Cell) -> TrialConfig:
+def _configure(fields: Mapping[str, Any], cell: Cell, artifact: Artifact) -> TrialConfig:
     config = TrialConfig(**merge({}, fields))
-    if not cell.equal_gradients:
-        return config
-    epochs = max(1, round(config.epochs / gradients_per_step(config)))
-    return config.replace(epochs=epochs)
-
-
-def gradients_per_step(config: TrialConfig) -> float:
-    """Gradient evaluations one step of the trial's method costs, on average over the training.
-
-    A method may begin late or act every k-th step; a training of `SIMULATED` steps stands for
-    the real one. The drops of a plateau schedule cannot be foreseen and are left out.
-    """
-    from trainables import methods
-    from trainables.methods.base import Progress
-
-    method = methods.build(
-        config.method.name,
-        regularizers=[(r.name, r.options) for r in config.regularizers],
-        **config.method.options,
-    )
-    total = 0.0
-    for step in range(SIMULATED):
-        epoch = step * config.epochs / SIMULATED
-        drops = config.schedule.drops(epoch, config.epochs)
-        method.advance(Progress(step, SIMULATED, int(epoch), config.epochs, drops))
-        total += method.cost
-    return total / SIMULATED
+    epochs = budget.epochs(config, cell.budget, artifact.step_times)
+    return config if epochs == config.epochs else config.replace(epochs=epochs)
 
 
 def _parents(stage: Stage, cell: Cell, before: Mapping[str, PlannedStage]) -> list[PlannedTrial]:

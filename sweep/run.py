@@ -20,9 +20,10 @@ from typing import Any, Protocol
 from search_spaces import presets
 from search_spaces.spec import Artifact
 from sweep.aggregate import SelectionRule
+from sweep.budget import gradients_per_step
 from sweep.membership import Membership, as_tags
 from sweep.placement import Cluster, Patience, Request, free, present, reserved
-from sweep.plan import OUTCOMES, Plan, PlannedTrial, gradients_per_step, plan
+from sweep.plan import OUTCOMES, Plan, PlannedTrial, plan
 from sweep.record import Record
 from sweep.reporter import Reporter
 from sweep.session import address_of, session

@@ -52,6 +52,13 @@ def test_whatever_changes_numbers_changes_the_identity(change: dict[str, object]
     assert config.replace(**change).trial_id != config.trial_id
 
 
+def test_a_copy_with_another_seed_does_not_keep_the_name_of_the_original() -> None:
+    original = TrialConfig()
+    assert original.trial_id  # known, and kept, before it is copied
+    assert original.model_copy(update={"seed": 1}).trial_id == TrialConfig(seed=1).trial_id
+    assert original.trial_id == TrialConfig().trial_id
+
+
 def test_the_identity_is_the_same_in_every_process() -> None:
     code = "from trainables.config import TrialConfig; print(TrialConfig(method='amp').trial_id)"
     command = [sys.executable, "-c", code]

@@ -346,6 +346,13 @@ class TrialConfig(_Frozen):
         """``{"optimizer.lr": 0.1, ...}``: one entry a leaf, for tables and MLflow parameters."""
         return dict(_leaves(self._shown()))
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """pydantic's, which checks nothing; the name of the original is not copied."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("canonical", "trial_id"):
+            copied.__dict__.pop(name, None)
+        return copied
+
     def replace(self, **overrides: Any) -> TrialConfig:
         """A copy with dotted fields replaced: ``replace(**{"method.rho": 0.1, "seed": 1})``."""
         return TrialConfig(**merge(self.model_dump(mode="json"), overrides))

@@ -9,7 +9,8 @@ import pytest
 import torch
 from sweep_cases import TINY
 
-from search_spaces.spec import Artifact, Cell, Stage
+from search_spaces.spec import Artifact, Cell, Stage, StepTime, StepTimes
+from sweep import budget
 from sweep.aggregate import SELECTIONS
 from sweep.estimate import Cost, Estimate, UntimedError, estimate, timed_here
 from sweep.plan import Plan, PlannedTrial, plan
@@ -53,6 +54,18 @@ def test_hours_follow_from_recorded_trials_in_proportion_to_gradients(
     assert (found.from_trials, found.timed, found.unknown_trials) == (2, 0, 0)
     assert found.weight_megabytes == round(2 * 4 * 1000 / 1e6, 1)
     assert found.result_megabytes == 0.2
+
+
+def test_hours_follow_from_measured_step_times_where_the_artifact_has_them() -> None:
+    """SAM declares two gradients; its step was measured to take as long as 1.5 of ERM."""
+    one, *_ = (t.config for t in planned().trials if t.config.method.name == "sam")
+    step = StepTime(one.method.naming("methods"), 1.5, (1.4, 1.6))
+    timed = replace(TINY, step_times=(StepTimes(budget.setting(one), "", "", "", "", (step,)),))
+    found = estimate(planned(timed), EMPTY, lambda trial: Cost(10.0, 5))
+    assert found.device_hours == round((2 * 2 * 10 + 2 * 2 * 1.5 * 10) / 3600, 4)
+    trials = planned(timed).trials
+    record = Record.from_runs([done(t, 30.0) for t in trials if t.config.method.name == "sam"])
+    assert estimate(planned(timed, record), record).device_hours == round(2 * 20 / 3600, 4)
 
 
 def test_trials_that_wait_for_a_winner_are_counted() -> None:

@@ -148,15 +148,6 @@ def test_a_registered_name_becomes_a_cell() -> None:
     assert [c.key["method"] for c in planned(made).cells] == methods.names()
 
 
-def test_at_equal_gradients_a_method_that_costs_two_trains_half_as_long() -> None:
-    cells = tuple(
-        Cell({"method": name}, {"method": {"name": name}}, equal_gradients=True)
-        for name in ("erm", "sam")
-    )
-    trials = planned(artifact(cells=cells, base={"epochs": 10}, seeds=1)).trials
-    assert [t.config.epochs for t in trials] == [10, 5]
-
-
 def test_a_stage_waits_for_every_trial_of_the_one_before() -> None:
     first = planned(staged())
     assert [(s.name, len(s.trials), s.pending) for s in first.stages] == [
