@@ -67,8 +67,8 @@ def test_epochs_are_divided_by_what_a_step_costs_and_rounded(
 def test_the_parts_of_a_training_that_cost_the_same() -> None:
     assert budget.phases(trial("sam")) == {2.0: 1.0}
     assert budget.phases(trial(LATE)) == {1.0: 0.3, 2.0: 0.7}
-    normalized = trial("nso", model="resnet_tiny", batchnorm="separate")
-    assert budget.phases(normalized) == {2 + 1 / 3: 1.0}
+    separate = trial("nso", model="resnet_tiny", batchnorm="separate")
+    assert budget.phases(separate) == {2 + 1 / 3: 1.0}
     regularized = trial("sam", regularizers=[{"name": "adversarial"}])
     assert budget.phases(regularized) == {3.0: 1.0}
     dropped = trial("infomcr", **{"schedule.name": "step", "schedule.milestones": (0.25, 0.5)})
@@ -138,7 +138,9 @@ def test_a_network_is_looked_for_in_every_table() -> None:
 METHODS = "erm", "sam", "fa", "nrs"
 
 
-def planned(times: tuple[StepTimes, ...] = TIMES, kinds: tuple[Budget, ...] = ("time",)) -> Plan:
+def planned(
+    times: tuple[StepTimes, ...] = TIMES, kinds: tuple[Budget, ...] = ("time",), seeds: int = 1
+) -> Plan:
     made = Artifact(
         id="test/table",
         title="a table",
@@ -150,7 +152,7 @@ def planned(times: tuple[StepTimes, ...] = TIMES, kinds: tuple[Budget, ...] = ("
             for name in METHODS
             for kind in kinds
         ),
-        stages=(Stage("train", seeds=1),),
+        stages=(Stage("train", seeds=seeds),),
         step_times=times,
     )
     return plan(made, "paper", SELECTIONS["paper"], Record.from_runs([]))
@@ -167,6 +169,10 @@ def test_each_panel_of_a_table_holds_its_own_thing_equal() -> None:
         "time": [50, 31, 7, 25],
     }
     assert found.size == 1 + 3 + 3 + 2  # ERM is one trial in all panels, NRS one in two
+
+
+def test_each_seed_is_a_trial_of_its_own() -> None:
+    assert planned(seeds=3).size == 3 * len(METHODS)
 
 
 def test_a_table_says_where_its_step_times_are_from_and_which_methods_have_none() -> None:
