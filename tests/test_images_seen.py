@@ -185,9 +185,9 @@ def with_other(whole: Dataset, part: str, seed: int) -> Dataset:
 
 def weights_and_numbers(whole: Dataset, use: Any) -> tuple[dict[str, Tensor], dict[str, Any]]:
     use(whole)
-    trial = Trial(
-        config(seed=3, schedule={"name": "plateau"}, **{"data.validation": 0.2}), EXECUTION
-    )
+    plateau = {"name": "plateau", "patience": 1}
+    changes = {"seed": 3, "epochs": 4, "schedule": plateau, "data.validation": 0.2}
+    trial = Trial(config(**changes), EXECUTION)
     while not trial.finished:
         trial.run_epoch()
     return trial.model.state_dict(), trial.history

@@ -271,7 +271,7 @@ def test_the_noise_of_a_measure_is_of_its_label_and_the_seed() -> None:
         {"method": "infomcr", "schedule": {"name": "step", "milestones": [1]}},
         {"regularizers": ["mixup"]},
         {"optimizer": {"name": "adam", "lr": 0.01}},
-        {"model": "resnet_tiny", "batchnorm": "all"},
+        {"model": "resnet_tiny", "method": "sam", "batchnorm": "all"},
         AUGMENTED,
     ],
     ids=["nso", "infomcr", "mixup", "adam", "resnet", "augmentation"],
