@@ -113,7 +113,7 @@ class InfoMCR(Method):
         if self.progress is None:
             return True
         if self.start is not None:
-            return self.progress.step >= round(self.start * self.progress.steps, 9)  # not 72.00000000000001
+            return self.progress.step >= round(self.start * self.progress.steps, 9)
         return self.phases[min(self.progress.lr_drops, 2)] == "1"
 
     @property
