@@ -131,6 +131,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("for field in stage.inherit}", "for field in ()}"),
         ("budget.epochs(config, cell.budget, artifact.step_times)", "config.epochs"),
         ('if t.cell.budget == "time"]', "]"),
+        ("if choice not in artifact.choices", ""),
         ("held_out.taken_from(settled, searched=len(points) > 1, shown=shown)", "settled"),
         ('return status == "diverged"', "return False"),
         ("if trial.trial_id not in self._shown:", "if False:"),
