@@ -48,12 +48,14 @@ class Estimate:
     def of(cls, samples: Tensor) -> Estimate:
         """Mean and standard error of independent ``samples``, shape (n,), summed in float64.
 
-        Both are taken of the differences from the first, so that equal samples have no error.
+        Both are taken of the differences from the first, so that equal samples have no error. An
+        infinite sample makes the mean infinite.
         """
         samples = samples.detach().double()
-        apart = samples - samples[0]
+        origin = samples[0] if samples.isfinite().all() else samples.new_zeros(())
+        apart = samples - origin
         error = apart.std(correction=1) / len(samples) ** 0.5 if len(samples) > 1 else torch.nan
-        return cls(float(samples[0] + apart.mean()), float(error))
+        return cls(float(origin + apart.mean()), float(error))
 
     @classmethod
     def mean(cls, parts: Sequence[Estimate]) -> Estimate:

@@ -41,6 +41,9 @@ def random_models_are_refused():
     refuses("dropout '0' is active", check, dropped, batches)
     functional = _FunctionalDropout(model).eval()
     refuses("logits of batch 0 differ", check, functional, batches)
+    refuses(
+        "logits of batch 0 differ", measures.measure, "loss", functional, cross_entropy, batches
+    )
     refuses("at least one", check, model, [])
 
 
@@ -139,6 +142,7 @@ def options_are_checked():
 
 
 def results_are_flat():
+    assert measures.Estimate.of(torch.tensor([-torch.inf, 1.0])).value == -torch.inf
     result = {"": Estimate(1.0, 0.1), "part": 2.0, "other": Estimate(3.0, 0.3)}
     assert flatten("m", result) == {
         "m": 1.0,

@@ -355,7 +355,7 @@ MUTANTS: list[Mutant] = [
         ("min(self.progress.lr_drops, 2)", "min(self.progress.lr_drops, 1)"),
         ('== "1"', '== "0"'),
         ("self.progress is None", "False"),
-        (">= self.start", "> self.start"),
+        (">= round(self.start", "> round(self.start"),
     ),
     *of("infomcr", "infomcr:InfoMCR.evaluations", ("else 3.0", "else 2.0")),
     *of("infomcr", "infomcr:InfoMCR.splits", ("self.num_splits // self.workers", "self.num_splits")),
