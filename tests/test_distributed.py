@@ -122,7 +122,9 @@ SAME: dict[str, dict[str, Any]] = {
         "method": {"name": "nso", "sigma": 0.05}, "model": NORMED, "batchnorm": "separate",
         "workers": {"batchnorm": "sync"},
     },
-    "clean-plateau": {"schedule": {"name": "plateau", "patience": 1, "watch": "clean"}},
+    "clean-plateau": {
+        "schedule": {"name": "plateau", "patience": 1, "watch": "clean"}, "epochs": 4,
+    },
     "clipped": {"optimizer": {"lr": 0.05, "clip_norm": 0.5}, "method": "l2_sp"},
     "nso": {"method": {"name": "nso", "sigma": 0.05}},
     "amp": {"method": {"name": "amp", "epsilon": 0.1, "inner_steps": 2}},
