@@ -249,13 +249,13 @@ def test_a_split_of_its_own_moves_no_other_stream() -> None:
     assert images(one) != images(other)
 
 
-def test_the_noise_of_a_measure_is_of_its_label_and_the_seed() -> None:
+def test_the_noise_of_a_measure_is_of_its_name_and_the_seed() -> None:
     request = Request("hessian_trace", {"num_samples": 1})
     other_label = Request("hessian_trace", {"num_samples": 1}, label="again")
     trial = Trial(CONFIG, EXECUTION)
     first = trial.measure([request])["hessian_trace"]
     assert trial.measure([request])["hessian_trace"] == first
-    assert trial.measure([other_label])["again"] != first
+    assert trial.measure([other_label])["again"] == first  # common draws, whatever it is called
     stranger = Trial(CONFIG.replace(seed=1), EXECUTION)
     stranger.model.load_state_dict(trial.model.state_dict())
     assert stranger.measure([request])["hessian_trace"] != first

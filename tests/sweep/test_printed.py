@@ -67,8 +67,8 @@ def measured(artifact: Artifact) -> Table:
     """A complete table at preset paper, whatever the numbers: every seed of every cell is there."""
     number = summary([0.2, 0.3, 0.4])
     results = [
-        CellResult(cell, {m.key: number for m in artifact.metrics}, "s", {}, 1, 1, ("trial-0",))
-        for cell in artifact.cells
+        CellResult(cell, {m.key: number for m in artifact.metrics}, "s", {}, 1, 1, (f"trial-{i}",))
+        for i, cell in enumerate(artifact.cells)
     ]
     return build(artifact, results, AS_PRINTED, selection("paper"))
 
