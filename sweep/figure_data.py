@@ -4,7 +4,7 @@
 
 * a label of the cells' keys: the table's numbers, a point a cell;
 * ``epoch``: the metrics' histories, averaged over seeds epoch by epoch;
-* ``@``: metrics recorded as ``<metric>/<number>`` (`sweep.aggregate.parts`);
+* ``@``: metrics recorded as ``<metric>/<number>`` (`sweep.columns.parts`);
 * ``boundary``: a metric recorded as ``<metric>/<number>/<number>``: a map a cell.
 """
 
@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from search_spaces.spec import Cell, Metric, Reported
-from sweep.aggregate import NUMBER, CellResult, cells, parts
+from sweep.aggregate import CellResult, cells
+from sweep.columns import NUMBER, parts
 from sweep.table_cells import TableCell, make, unit_of
 from trainables.errors import UsageError
 

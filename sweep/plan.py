@@ -17,7 +17,8 @@ from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Measure, Selection, Stage
 from sweep import budget
-from sweep.aggregate import NUMBER, SelectionRule, winner
+from sweep.aggregate import SelectionRule, winner
+from sweep.columns import NUMBER
 from sweep.held_out import HeldOut
 from sweep.record import Record
 from trainables.config import TrialConfig, merge

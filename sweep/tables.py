@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Choice, Preset
-from sweep.aggregate import CellResult, SelectionRule, unfolded
+from sweep.aggregate import CellResult, SelectionRule
+from sweep.columns import unfolded
 from sweep.table_cells import TableCell, directions, make
 from trainables.errors import UsageError
 

@@ -19,15 +19,13 @@ from search_spaces.presets import find
 from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
 from sweep.aggregate import (
     SELECTIONS,
-    at_epoch,
     cells,
-    measured,
-    only_at_the_end,
     selection,
     summarize,
     winner,
 )
 from sweep.aggregate import statistics as grouped
+from sweep.columns import at_epoch, measured, only_at_the_end
 from sweep.plan import Plan, PlannedStage
 from sweep.record import Record, Run
 from sweep.tables import build

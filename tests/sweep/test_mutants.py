@@ -46,6 +46,11 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ('failed=statuses.count("failed")', "failed=0"),
         ('undefined=statuses.count("done") - n', "undefined=0"),
         ("[p for p in points if p.complete] or", ""),
+        ("self.points > 1 and self.searched", "self.searched"),
+        ("plan.artifact.last_stage(cell)", "plan.artifact.stages[0]"),
+        ("self.n == self.asked > 0", "self.n > 0"),
+    ],
+    "columns": [
         ('if epoch == "last" or', "if True or"),
         ("np.where(once, last, best)", "last"),
         ("np.where(once, last, best)", "best"),
@@ -54,9 +59,6 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("n in known and n not in TOTALS", "n in known"),
         ("metric.epoch or rule.epoch", "rule.epoch"),
         ("first - minus[0] if minus else first", "first"),
-        ("self.points > 1 and self.searched", "self.searched"),
-        ("plan.artifact.last_stage(cell)", "plan.artifact.stages[0]"),
-        ("self.n == self.asked > 0", "self.n > 0"),
     ],
     "selection": [
         ('last epoch", "validation_error"', 'last epoch", "test_error"'),
@@ -266,6 +268,7 @@ def run(module: ModuleType) -> None:
 
 ABOUT: dict[str, tuple[str, ...]] = {
     "aggregate": ("test_golden", "test_aggregate", "test_tables", "test_spreads"),
+    "columns": ("test_golden", "test_aggregate", "test_tables"),
     "selection": ("test_golden", "test_aggregate", "test_held_out"),
     "record": ("test_golden", "test_record"),
     "welch": ("test_golden", "test_welch"),

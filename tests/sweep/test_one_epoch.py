@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import search_spaces
-from sweep.aggregate import SELECTIONS, measured
+from sweep.aggregate import SELECTIONS
+from sweep.columns import measured
 from sweep.plan import plan
 from sweep.record import Record, Run
 from trainables.execution import Execution
