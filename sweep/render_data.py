@@ -21,6 +21,7 @@ def json(table: Table) -> str:
     tree = {
         **head,
         "held_out": table.held_out,
+        "switched_off": table.switched_off,
         "notes": table.notes,
         "claims": table.claims,
         "choices": [asdict(choice) for choice in table.choices],

@@ -66,6 +66,7 @@ def header(table: Table) -> list[tuple[str, str]]:
         ("preset", f"{table.preset}: {table.summary}"),
         ("selection", table.selection),
         ("held out", table.held_out),
+        ("switched off", table.switched_off),
         ("shrunk", "; ".join(table.notes)),
         ("comparison", comparison(table)),
         ("not compared", not_compared(table)),

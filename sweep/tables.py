@@ -37,6 +37,7 @@ class Table:
         comparable: Whether measured numbers may be compared with printed ones.
         selection: The rule's sentence; ``rule`` is its name, ``epoch`` where numbers are read.
         held_out: How many images are held out of training, and from which cells if not from all.
+        switched_off: Strengths of 0, and the cells that ran with them.
         choices: How the paper's ambiguities were read; ``notes``: what the preset shrank.
         claims: What the paper's prose concludes.
         directions: How many pairs come out in the printed order, in words.
@@ -54,6 +55,7 @@ class Table:
     selection: str
     epoch: str
     held_out: str
+    switched_off: str
     choices: tuple[Choice, ...]
     claims: tuple[str, ...]
     notes: tuple[str, ...]
@@ -100,11 +102,13 @@ def build(
     selection: SelectionRule,
     provenance: Mapping[str, str] | None = None,
     held_out: str = "",
+    switched_off: str = "",
 ) -> Table:
     """Arrange and compare ``results`` (`sweep.aggregate.cells`) as the artifact lays them out.
 
     Args:
         held_out: Of the plan (`sweep.held_out.sentence`); empty: not said.
+        switched_off: Likewise (`sweep.strengths.sentence`).
 
     Raises:
         ValueError: if the artifact puts two numbers in one place.
@@ -138,6 +142,7 @@ def build(
         selection=selection.sentence(artifact) + _exceptions(artifact, results),
         epoch=selection.criterion(artifact).epoch,
         held_out=held_out,
+        switched_off=switched_off,
         choices=artifact.choices,
         claims=artifact.claims,
         notes=artifact.notes,

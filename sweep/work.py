@@ -122,7 +122,7 @@ def run_missing(
 
 def build_table(planned: Plan, record: Record, tracker: Tracker) -> Table:
     from search_spaces import presets
-    from sweep import aggregate, held_out, tables
+    from sweep import aggregate, held_out, strengths, tables
 
     results = aggregate.cells(planned, record)
     return tables.build(
@@ -132,6 +132,7 @@ def build_table(planned: Plan, record: Record, tracker: Tracker) -> Table:
         selection=planned.selection,
         provenance=tracker.provenance(planned),
         held_out=held_out.sentence(planned),
+        switched_off=strengths.sentence(planned, results),
     )
 
 

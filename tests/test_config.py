@@ -27,6 +27,10 @@ def test_the_identity_does_not_depend_on_the_order_or_type_of_numbers() -> None:
     assert one.trial_id == two.trial_id
 
 
+ALWAYS = {"name": "infomcr", "start": 0.0}
+"""Regularized from the first step on, so that it sees sub-batches alone."""
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -83,7 +87,11 @@ def test_a_configuration_is_frozen() -> None:
         ({"batchnorm_parts": 256}, "batchnorm_parts = 256 exceeds batch_size = 128"),
         (
             {"batchnorm_parts": 4, "method": {"name": "nrs", "num_devices": 4}},
-            r"each of method\.num_devices = 4 parts of a batch has statistics of its own anyway",
+            "each of the 4 parts of a batch that method 'nrs' makes has statistics of its own",
+        ),
+        (
+            {"batchnorm_parts": 4, "model": "resnet_tiny", "method": ALWAYS},
+            "each of the 8 parts of a batch that method 'infomcr' makes has statistics of its own",
         ),
         ({"optimizer": {"lr": -1}}, r"optimizer\.lr = -1: input should be greater than 0"),
         ({"optimizer": {"lr": float("nan")}}, r"optimizer\.lr = nan: .*finite"),

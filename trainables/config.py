@@ -285,13 +285,15 @@ class TrialConfig(Options):
 
     @model_validator(mode="after")
     def _check_batchnorm_parts(self) -> Self:
-        parts, devices = self.batchnorm_parts, self.method.options.get("num_devices", 1)
+        parts = self.batchnorm_parts
         if parts > self.batch_size:
             raise UsageError(f"batchnorm_parts = {parts} exceeds batch_size = {self.batch_size}")
-        if parts > 1 and devices > 1 and (parts <= devices or parts % devices):
+        own = _rule(self).own_parts if parts > 1 else 1
+        if own > 1 and (parts <= own or parts % own):
             raise UsageError(
-                f"batchnorm_parts = {parts}: each of method.num_devices = {devices} parts of a "
-                "batch has statistics of its own anyway; a larger multiple of that is allowed"
+                f"batchnorm_parts = {parts}: each of the {own} parts of a batch that method "
+                f"{self.method.name!r} makes has statistics of its own anyway; a larger multiple "
+                f"of {own} is allowed"
             )
         return self
 
@@ -347,6 +349,12 @@ class TrialConfig(Options):
         for name in ("canonical", "trial_id"):
             copied.__dict__.pop(name, None)
         return copied
+
+    def switched_off(self) -> list[str]:
+        """``["epsilon of nrs"]``: strengths that are 0, so that what they scale is switched off."""
+        registry = _registry("methods")
+        parts = (self.method, *self.regularizers)
+        return [f"{o} of {p.name}" for p in parts for o in registry.off(p.name, p.options)]
 
     def flat(self) -> dict[str, Any]:
         """``{"optimizer.lr": 0.1, ...}``: one entry a leaf, for tables and MLflow parameters."""

@@ -16,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from trainables.models import Layers
+
+Mark = TypeVar("Mark")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class OfTrial:
 
     words: str
     met: Callable[[Any, Any], bool]
+
+
+@dataclass(frozen=True)
+class OffAtZero:
+    """Marks an option that is a strength: at 0 what it scales is switched off, on purpose."""
 
 
 def given(**values: Any) -> Needs:
@@ -80,10 +87,8 @@ def idle(schema: type[BaseModel], options: Any, trial: Any = None) -> list[str]:
 
 
 @cache
-def declared(
-    schema: type[BaseModel], kind: type[Needs] | type[OfTrial]
-) -> tuple[tuple[str, Needs | OfTrial], ...]:
-    """(option, need) of every need of this kind in ``schema``."""
+def declared(schema: type[BaseModel], kind: type[Mark]) -> tuple[tuple[str, Mark], ...]:
+    """(option, mark) of every mark of this kind in the annotations of ``schema``."""
     return tuple(
         (name, mark)
         for name, field in schema.model_fields.items()
@@ -128,6 +133,7 @@ __all__ = [
     "VECTORS",
     "Needs",
     "OfTrial",
+    "OffAtZero",
     "declared",
     "given",
     "idle",

@@ -31,7 +31,7 @@ from pydantic import (
 )
 
 from trainables.errors import UsageError
-from trainables.needs import OfTrial, declared, idle
+from trainables.needs import OffAtZero, OfTrial, declared, idle
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 
@@ -41,6 +41,8 @@ NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Index = Annotated[int, Field(ge=0)]
+Strength = Annotated[float, Field(ge=0), OffAtZero()]
+"""A strength of 0 is allowed, switches off what it scales, and is named in tables."""
 
 
 class Options(BaseModel):
@@ -136,6 +138,10 @@ class Registry(Generic[Part]):
         if need is not None and not need.met(values, trial):
             clauses.append(f"{self.kind} {name!r} would have no effect: it needs {need.words}")
         return clauses
+
+    def off(self, name: str, options: Mapping[str, Any]) -> list[str]:
+        """The strengths of part ``name`` that are 0 among these resolved options."""
+        return [o for o, _ in declared(self.schema(name), OffAtZero) if options[o] == 0]
 
     def naming(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """The resolved ``options`` that enter a trial's name: see ``added`` in `register`."""

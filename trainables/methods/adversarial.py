@@ -13,7 +13,7 @@ from trainables.errors import UsageError
 from trainables.methods import noise
 from trainables.methods.base import Regularizer, registry
 from trainables.methods.problem import Problem
-from trainables.registry import Count, NonNegative, Positive
+from trainables.registry import Count, NonNegative, Positive, Strength
 
 
 @registry.register("adversarial")
@@ -39,7 +39,7 @@ class Adversarial(Regularizer):
     def __init__(
         self,
         *,
-        epsilon: NonNegative = 1 / 255,
+        epsilon: Strength = 1 / 255,
         step: NonNegative = 1 / 255,
         num_steps: Count = 1,
         random_start: bool = True,

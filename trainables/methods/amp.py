@@ -13,7 +13,7 @@ from trainables.methods.problem import Problem
 from trainables.methods.sam import Shared
 from trainables.methods.weights import clip, global_norm
 from trainables.needs import SEVERAL_TENSORS
-from trainables.registry import Count, NonNegative, Positive
+from trainables.registry import Count, Positive, Strength
 
 TINY = 1e-12
 """Added to the norm of the perturbation before dividing by it, as in the authors' code."""
@@ -49,8 +49,8 @@ class AMP(Method):
     def __init__(
         self,
         *,
-        epsilon: NonNegative = 0.5,
-        inner_lr: NonNegative = 1.0,
+        epsilon: Strength = 0.5,
+        inner_lr: Strength = 1.0,
         inner_steps: Count = 1,
         norm: Annotated[Literal["global", "per_tensor"], SEVERAL_TENSORS] = "global",
         clip: Positive | None = None,
@@ -125,7 +125,7 @@ class RMP(Method):
     """
 
     def __init__(
-        self, *, epsilon: NonNegative = 0.1, reading: Literal["paper", "code"] = "paper"
+        self, *, epsilon: Strength = 0.1, reading: Literal["paper", "code"] = "paper"
     ) -> None:
         super().__init__()
         self.epsilon = epsilon

@@ -118,6 +118,12 @@ class Method:
         return self.evaluations
 
     @property
+    def own_parts(self) -> int:
+        """Parts of the batch that every pass of every step is of one of: each is normalized by
+        itself, whatever `batchnorm_parts` says."""
+        return 1
+
+    @property
     def clean_first(self) -> bool:
         """Whether the first pass of a step is of the whole batch at w, so that a ``separate`` one
         before it would only cost."""

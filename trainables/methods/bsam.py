@@ -13,7 +13,7 @@ from trainables.methods.problem import Problem
 from trainables.methods.sam import TINY, Noisy, Shared
 from trainables.methods.weights import global_norm
 from trainables.needs import given
-from trainables.registry import Fraction, NonNegative, Positive
+from trainables.registry import Fraction, NonNegative, Positive, Strength
 
 PUBLISHED = given(posterior="adaptive")
 
@@ -50,8 +50,8 @@ class BSAM(Noisy):
     def __init__(
         self,
         *,
-        rho: NonNegative = 0.05,
-        sigma: NonNegative = 0.01,
+        rho: Strength = 0.05,
+        sigma: Strength = 0.01,
         posterior: Literal["fixed", "adaptive"] = "fixed",
         code_faithful: bool = False,
         num_data: Annotated[Positive, PUBLISHED] = 50_000.0,

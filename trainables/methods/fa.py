@@ -14,7 +14,7 @@ from trainables.methods.problem import Problem
 from trainables.methods.sam import Shared
 from trainables.methods.weights import global_norm
 from trainables.needs import given
-from trainables.registry import Count, NonNegative, Positive
+from trainables.registry import Count, Positive, Strength
 
 
 @registry.register("fa")
@@ -55,7 +55,7 @@ class FA(Method):
     def __init__(
         self,
         *,
-        lam: NonNegative = 0.01,
+        lam: Strength = 0.01,
         num_probes: Count = 3,
         distribution: Literal["normal", "rademacher"] = "normal",
         every: Count = 1,

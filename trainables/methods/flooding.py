@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from trainables.methods.base import Regularizer, registry
-from trainables.registry import NonNegative
+from trainables.registry import Strength
 
 
 @registry.register("flooding")
@@ -18,7 +18,7 @@ class Flooding(Regularizer):
         level: b, in nats; 0.02 (AMP, Section 5.1). At 0: ERM.
     """
 
-    def __init__(self, *, level: NonNegative = 0.02) -> None:
+    def __init__(self, *, level: Strength = 0.02) -> None:
         self.level = level
 
     def loss(self, value: Tensor) -> Tensor:

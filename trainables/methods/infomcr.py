@@ -14,7 +14,7 @@ from trainables.methods import ghost
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem, portions
 from trainables.needs import BATCHNORM, DROPOUT, SEVERAL_IMAGES, Needs, OfTrial, given
-from trainables.registry import Count, Fraction, NonNegative
+from trainables.registry import Count, Fraction, Strength
 
 _DEVICES: Any = torch.backends
 _BACKENDS = (
@@ -90,8 +90,8 @@ class InfoMCR(Method):
     def __init__(
         self,
         *,
-        alpha: NonNegative = 1e-4,
-        beta: NonNegative = 10.0,
+        alpha: Strength = 1e-4,
+        beta: Strength = 10.0,
         num_splits: Annotated[Count, SEVERAL_IMAGES] = 8,
         phases: Annotated[Phases, given(start=None)] = "011",
         start: Fraction | None = None,
@@ -127,6 +127,11 @@ class InfoMCR(Method):
         if not self.active:
             return 1.0
         return 2.0 * self.num_splits + (self.statistics == "full_batch")
+
+    @property
+    def own_parts(self) -> int:
+        always = self.start == 0 or (self.start is None and self.phases == "111")
+        return self.num_splits if always and self.statistics == "sub_batch" else 1
 
     @property
     def clean_first(self) -> bool:

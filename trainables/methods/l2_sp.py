@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainables.methods.base import Regularizer, registry
 from trainables.methods.weights import trainable
 from trainables.needs import SEVERAL_TENSORS, VECTORS
-from trainables.registry import NonNegative
+from trainables.registry import NonNegative, Strength
 
 
 @registry.register("l2_sp")
@@ -34,7 +34,7 @@ class L2SP(Regularizer):
     def __init__(
         self,
         *,
-        lam: NonNegative = 1e-4,
+        lam: Strength = 1e-4,
         head_lam: Annotated[NonNegative | None, SEVERAL_TENSORS] = None,
         scope: Annotated[Literal["all", "weights"], VECTORS] = "all",
     ) -> None:

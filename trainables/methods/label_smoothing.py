@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import Tensor
 
 from trainables.methods.base import Regularizer, registry
 from trainables.methods.problem import probabilities
+from trainables.needs import OffAtZero
 from trainables.registry import Fraction
 
 
@@ -28,7 +29,7 @@ class LabelSmoothing(Regularizer):
     def __init__(
         self,
         *,
-        smoothing: Fraction = 0.2,
+        smoothing: Annotated[Fraction, OffAtZero()] = 0.2,
         convention: Literal["uniform", "others"] = "uniform",
     ) -> None:
         self.smoothing = smoothing

@@ -14,7 +14,7 @@ from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem, portions
 from trainables.methods.weights import global_norm
 from trainables.needs import DROPOUT, SEVERAL_IMAGES, SEVERAL_TENSORS, VECTORS, Needs, OfTrial
-from trainables.registry import Count, NonNegative
+from trainables.registry import Count, Strength
 
 Scale = Annotated[
     Literal["relative", "relative_per_tensor", "unit_then_scale", "literal", "gaussian_literal"],
@@ -73,6 +73,10 @@ class Neighborhood(Method):
     @property
     def passes(self) -> float:
         return self.evaluations * self.num_devices
+
+    @property
+    def own_parts(self) -> int:
+        return self.num_devices
 
     def parts(
         self, problem: Problem
@@ -140,7 +144,7 @@ class RPR(Neighborhood):
     def __init__(
         self,
         *,
-        epsilon: NonNegative = 0.1,
+        epsilon: Strength = 0.1,
         scale: Scale = "relative",
         ball: Ball = "uniform_in_ball",
         perturb: Perturbed = "all",
@@ -195,8 +199,8 @@ class NRS(Neighborhood):
     def __init__(
         self,
         *,
-        epsilon: NonNegative = 0.1,
-        alpha: NonNegative = 1.0,
+        epsilon: Strength = 0.1,
+        alpha: Strength = 1.0,
         scale: Scale = "relative",
         ball: Ball = "uniform_in_ball",
         perturb: Perturbed = "all",

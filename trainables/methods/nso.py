@@ -11,7 +11,7 @@ from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.noise import Distribution
 from trainables.methods.problem import Problem
-from trainables.registry import Count, Fraction, NonNegative
+from trainables.registry import Count, Fraction, Strength
 
 Schedule = Literal["none", "linear", "exp"]
 
@@ -116,7 +116,7 @@ class NSO(NoiseInjection):
     def __init__(
         self,
         *,
-        sigma: NonNegative = 0.01,
+        sigma: Strength = 0.01,
         num_perturbations: Count = 1,
         two_point: bool = True,
         distribution: Distribution = "normal",
@@ -150,7 +150,7 @@ class WPSGD(NoiseInjection):
     def __init__(
         self,
         *,
-        sigma: NonNegative = 0.01,
+        sigma: Strength = 0.01,
         num_perturbations: Count = 1,
         distribution: Distribution = "normal",
         lam: Fraction = 0.0,

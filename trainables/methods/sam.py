@@ -18,7 +18,7 @@ from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem
 from trainables.methods.weights import global_norm
 from trainables.needs import SEVERAL_WORKERS, given
-from trainables.registry import NonNegative
+from trainables.registry import NonNegative, Strength
 
 TINY = 1e-12
 """Added to a norm before dividing by it, as in Foret et al.'s and the NSO authors' code."""
@@ -76,7 +76,7 @@ class SAM(Ascent):
             along its own (``local``, m-sharpness).
     """
 
-    def __init__(self, *, rho: NonNegative = 0.05, perturbation: Shared = "global") -> None:
+    def __init__(self, *, rho: Strength = 0.05, perturbation: Shared = "global") -> None:
         super().__init__()
         self.rho = rho
         self.perturbation = perturbation
@@ -95,7 +95,7 @@ class USAM(Ascent):
         perturbation: See `SAM`.
     """
 
-    def __init__(self, *, rho: NonNegative = 0.01, perturbation: Shared = "global") -> None:
+    def __init__(self, *, rho: Strength = 0.01, perturbation: Shared = "global") -> None:
         super().__init__()
         self.rho = rho
         self.perturbation = perturbation
@@ -124,7 +124,7 @@ class ASAM(Ascent):
     def __init__(
         self,
         *,
-        rho: NonNegative = 0.1,
+        rho: Strength = 0.1,
         eta: NonNegative = 0.0,
         scaled: Literal["all", "weight"] = "all",
         perturbation: Shared = "global",
@@ -215,8 +215,8 @@ class RSAM(Noisy):
     def __init__(
         self,
         *,
-        rho: NonNegative = 0.05,
-        sigma: NonNegative = 0.01,
+        rho: Strength = 0.05,
+        sigma: Strength = 0.01,
         lam: Annotated[NonNegative, given(code_faithful=True)] = 1.0,
         code_faithful: bool = False,
         perturbation: Shared = "global",
