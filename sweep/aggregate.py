@@ -234,10 +234,13 @@ def _waits(
     trial = next((t for t in expected if t.stage == stage and t.cell.key == cell.key), None)
     if trial is None:
         return ""
-    # The first stage that has a trial counts, so that each step leads to an earlier one.
-    pending = {t.trial_id: t for t in reversed(expected)}
-    while before := next((pending[i] for i in trial.awaits if i in pending), None):
-        trial = before
+    # By the stages' order, not by ids alone: a trial may repeat one of those that it waits for.
+    while before := [
+        other
+        for other in expected
+        if other.stage == plan.artifact.stage(trial.stage).after and other.trial_id in trial.awaits
+    ]:
+        trial = before[0]
     failed = sum(record.status(trial_id) == "failed" for trial_id in trial.awaits)
     said = f"waits for stage {plan.artifact.stage(trial.stage).after}"
     return f"{said}, {failed} failed" if failed else said

@@ -1,8 +1,9 @@
-"""For all tests: one thread a process, and the Ray tests of a file in one process."""
+"""For all tests: one thread a process, the same random numbers, a file's Ray tests together."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -21,3 +22,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "ray_address" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """What a test draws without a seed of its own does not depend on the tests before it."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)

@@ -48,7 +48,7 @@ def test_nrs_at_zero_radius_has_no_divergence_with_the_same_masks_only():
         c.gradient_of(methods.build("nrs", dropout=dropout, **options))
         kl[dropout] = float(c.output.objective) - 2 * float(c.output.loss)
     assert abs(kl["same"]) < 1e-12
-    assert kl["independent"] > 1e-3
+    assert abs(kl["independent"]) > 1e-3  # two losses apart, and a divergence
 
 
 def test_masks_of_the_next_step_are_new():

@@ -272,6 +272,21 @@ def test_a_cell_names_the_first_stage_that_it_waits_for() -> None:
     assert cells(planned(chain, record), record)[1].waits == "waits for stage baseline, 6 failed"
 
 
+@pytest.mark.timeout(60)
+def test_a_cell_waits_though_its_trial_repeats_one_of_those_it_waits_for() -> None:
+    """The winner repeated with more seeds: its first seeds are trials of the search."""
+    made = artifact(
+        ["sam"],
+        stages=(
+            Stage("tune", grid={"method.rho": (0.05, 0.1)}, seeds=2),
+            Stage("final", seeds=3, after="tune", inherit=("method.rho",)),
+        ),
+    )
+    (waiting, *_) = planned(made).stages[1].expected
+    assert waiting.trial_id in waiting.awaits
+    assert cells(planned(made), EMPTY)[0].waits == "waits for stage tune"
+
+
 def test_each_stage_counts_the_trials_that_no_earlier_one_has() -> None:
     made = artifact(
         ["sam"],
