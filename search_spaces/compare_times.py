@@ -37,9 +37,9 @@ STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {
                 },
             },
             hardware="AMD EPYC, 2 cores, no GPU",
-            date="2026-11-25",
+            date="2026-11-26",
             versions="Python 3.11.7, torch 2.15.0",
-            how="CPU time, one thread, median of 25 rounds, load 11.4",
+            how="CPU time, one thread, median of 60 rounds, load 1.0",
             steps=(
                 StepTime(
                     method={
@@ -50,8 +50,8 @@ STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {
                         "random_start": True,
                         "std": [],
                     },
-                    ratio=1.68,
-                    quartiles=(1.58, 1.87),
+                    ratio=1.61,
+                    quartiles=(1.6, 1.63),
                 ),
                 StepTime(
                     method={
@@ -63,13 +63,13 @@ STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {
                         "clip": None,
                         "perturbation": "global",
                     },
-                    ratio=1.64,
-                    quartiles=(1.52, 1.81),
+                    ratio=1.66,
+                    quartiles=(1.64, 1.68),
                 ),
                 StepTime(
                     method={"name": "asam", "rho": 0.1, "eta": 0.0, "perturbation": "global"},
-                    ratio=1.73,
-                    quartiles=(1.62, 1.8),
+                    ratio=1.68,
+                    quartiles=(1.66, 1.71),
                 ),
                 StepTime(
                     method={
@@ -85,8 +85,8 @@ STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {
                         "damping": 0.0,
                         "perturbation": "global",
                     },
-                    ratio=1.85,
-                    quartiles=(1.78, 1.95),
+                    ratio=1.86,
+                    quartiles=(1.84, 1.88),
                 ),
                 StepTime(method={"name": "erm"}, ratio=1.0, quartiles=(1.0, 1.0)),
                 StepTime(
@@ -100,11 +100,11 @@ STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {
                         "step": 0.02,
                         "perturbation": "global",
                     },
-                    ratio=6.27,
-                    quartiles=(5.61, 6.73),
+                    ratio=7.58,
+                    quartiles=(7.31, 7.85),
                 ),
                 StepTime(
-                    method={"name": "flooding", "level": 0.02}, ratio=1.05, quartiles=(0.95, 1.18)
+                    method={"name": "flooding", "level": 0.02}, ratio=1.09, quartiles=(1.07, 1.1)
                 ),
                 StepTime(
                     method={
@@ -118,22 +118,22 @@ STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {
                         "split": "order",
                     },
                     ratio=1.68,
-                    quartiles=(1.48, 1.81),
+                    quartiles=(1.65, 1.71),
                 ),
                 StepTime(
                     method={"name": "l2_sp", "lam": 0.0001, "head_lam": None, "scope": "all"},
-                    ratio=1.43,
-                    quartiles=(1.36, 1.61),
+                    ratio=1.38,
+                    quartiles=(1.36, 1.41),
                 ),
                 StepTime(
                     method={"name": "label_smoothing", "smoothing": 0.2, "convention": "uniform"},
-                    ratio=1.17,
-                    quartiles=(1.09, 1.24),
+                    ratio=1.14,
+                    quartiles=(1.12, 1.15),
                 ),
                 StepTime(
                     method={"name": "mixup", "alpha": 1.0, "per": "batch"},
-                    ratio=1.38,
-                    quartiles=(1.33, 1.49),
+                    ratio=1.29,
+                    quartiles=(1.29, 1.3),
                 ),
                 StepTime(
                     method={
@@ -147,8 +147,8 @@ STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {
                         "loss": "as_printed",
                         "dropout": "same",
                     },
-                    ratio=2.3,
-                    quartiles=(2.18, 2.4),
+                    ratio=2.23,
+                    quartiles=(2.18, 2.28),
                 ),
                 StepTime(
                     method={
@@ -160,13 +160,13 @@ STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {
                         "lam": 0.0,
                         "sigma_schedule": "none",
                     },
-                    ratio=1.83,
-                    quartiles=(1.76, 1.92),
+                    ratio=1.84,
+                    quartiles=(1.8, 1.89),
                 ),
                 StepTime(
                     method={"name": "rmp", "epsilon": 0.1, "reading": "paper"},
-                    ratio=1.33,
-                    quartiles=(1.24, 1.45),
+                    ratio=1.31,
+                    quartiles=(1.3, 1.32),
                 ),
                 StepTime(
                     method={
@@ -177,8 +177,8 @@ STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {
                         "perturb": "all",
                         "num_devices": 1,
                     },
-                    ratio=1.44,
-                    quartiles=(1.36, 1.56),
+                    ratio=1.38,
+                    quartiles=(1.36, 1.41),
                 ),
                 StepTime(
                     method={
@@ -189,18 +189,18 @@ STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {
                         "code_faithful": False,
                         "perturbation": "global",
                     },
-                    ratio=1.86,
-                    quartiles=(1.78, 1.95),
+                    ratio=1.85,
+                    quartiles=(1.83, 1.88),
                 ),
                 StepTime(
                     method={"name": "sam", "rho": 0.05, "perturbation": "global"},
-                    ratio=1.65,
-                    quartiles=(1.52, 1.71),
+                    ratio=1.64,
+                    quartiles=(1.62, 1.67),
                 ),
                 StepTime(
                     method={"name": "usam", "rho": 0.01, "perturbation": "global"},
-                    ratio=1.55,
-                    quartiles=(1.43, 1.65),
+                    ratio=1.56,
+                    quartiles=(1.55, 1.58),
                 ),
                 StepTime(
                     method={
@@ -211,8 +211,8 @@ STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {
                         "lam": 0.0,
                         "sigma_schedule": "none",
                     },
-                    ratio=1.29,
-                    quartiles=(1.19, 1.35),
+                    ratio=1.24,
+                    quartiles=(1.22, 1.25),
                 ),
             ),
         ),
