@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import multiprocessing
-import pickle
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,60 +15,15 @@ from trainables import workers
 from trainables.config import TrialConfig
 from trainables.storage import Storage
 from trainables.stored import CHECKPOINT, RESULT
-from trainables.train import Execution, Trial
+from trainables.train import Trial
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from worker_process import main
+from worker_pair import BASE, EXECUTION, Pair, alone, compare, on_two
 
-EXECUTION = Execution(device="cpu")
-BASE: dict[str, Any] = {
-    "data": {"source": "digits", "subset": 256, "validation": 64, "split_seed": 0},
-    "model": {"name": "mlp", "widths": [16]},
-    "optimizer": {"lr": 0.05},
-    "epochs": 2,
-    "batch_size": 32,
-    "precision": "float64",
-    "seed": 3,
-}
 NORMED = {"name": "resnet_tiny"}
 
 STEPS = 2 * len(Trial(TrialConfig(**BASE), EXECUTION).batches)
-
-
-class Pair:
-    """Two worker processes that train one job after another."""
-
-    def __init__(self) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["trainables.train"])  # torch is imported once for all
-        self.folder = tempfile.TemporaryDirectory()
-        address = f"file://{self.folder.name}/meeting"
-        self.ends, self.processes = [], []
-        for rank in (0, 1):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=main, args=(address, rank, theirs), daemon=True)
-            process.start()
-            theirs.close()
-            self.ends.append(ours)
-            self.processes.append(process)
-
-    def run(self, fields: dict[str, Any], **job: Any) -> list[dict[str, Any]]:
-        """The answers of both workers; a dead one has none."""
-        for end in self.ends:
-            end.send({"config": fields, **job})
-        answers = []
-        for end in self.ends:
-            with contextlib.suppress(EOFError):
-                answers.append(pickle.loads(end.recv_bytes()))
-        return answers
-
-    def close(self) -> None:
-        for end, process in zip(self.ends, self.processes, strict=True):
-            end.close()
-            process.kill()
-            process.join()
-        self.folder.cleanup()
 
 
 @pytest.fixture(scope="module")
@@ -80,33 +31,6 @@ def pair() -> Iterator[Pair]:
     made = Pair()
     yield made
     made.close()
-
-
-def alone(fields: dict[str, Any]) -> Trial:
-    trial = Trial(TrialConfig(**fields), EXECUTION)
-    while not trial.finished:
-        trial.run_epoch()
-    return trial
-
-
-def compare(answers: list[dict[str, Any]], trial: Trial, tolerance: float) -> None:
-    """Weights and history of both workers are equal, and within ``tolerance`` of one's."""
-    assert [a.get("error") for a in answers] == [None, None]
-    first, second = answers
-    assert json.dumps(first["history"]) == json.dumps(second["history"])  # NaN equals NaN
-    for name, value in trial.model.state_dict().items():
-        assert torch.equal(first["weights"][name], second["weights"][name]), name
-        torch.testing.assert_close(
-            first["weights"][name],
-            value,
-            rtol=tolerance,
-            atol=tolerance,
-            msg=lambda m, n=name: f"{n}: {m}",
-        )
-    for name, curve in trial.history.items():
-        assert first["history"][name] == pytest.approx(
-            curve, rel=10 * tolerance, abs=10 * tolerance, nan_ok=True
-        )
 
 
 SAME: dict[str, dict[str, Any]] = {
@@ -148,11 +72,6 @@ SAME: dict[str, dict[str, Any]] = {
         "workers": {"batchnorm": "sync"}, "epochs": 1, "data": {**BASE["data"], "subset": 128},
     },
 }  # fmt: skip
-
-
-def on_two(changes: dict[str, Any]) -> dict[str, Any]:
-    fields = {**BASE, **changes}
-    return {**fields, "workers": {**changes.get("workers", {}), "count": 2}}
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -261,7 +180,7 @@ def test_methods_that_would_drift_are_refused(pair: Pair) -> None:
     """A method whose step would leave other weights on each worker has no local perturbation."""
     fields = on_two({"method": {"name": "bsam", "code_faithful": True}})
     assert [a.get("error") for a in pair.run(fields)] == [None, None]
-    with pytest.raises(ValueError, match="which several workers must share"):
+    with pytest.raises(ValueError, match="must be equal on all workers"):
         TrialConfig(**on_two({"method": {
             "name": "bsam", "code_faithful": True, "perturbation": "local"}}))  # fmt: skip
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainables import data, methods, models, workers
+from trainables import data, methods, models
 from trainables.config import TrialConfig
 from trainables.data import augment
 from trainables.data.loader import Batches
@@ -116,10 +116,7 @@ def _join(
     """What differs from one worker alone; see `trainables.group` and `methods.base.Method`."""
     method.workers, method.rank = group.size, group.rank
     method.reduce = group.mean_  # type: ignore[method-assign]
-    if workers.effective_devices(config) is not None:
-        method.num_devices //= group.size  # type: ignore[attr-defined]
-    if workers.own_noise(config):
-        method.local_generator = torch.Generator(device=device)
+    method.local_generator = torch.Generator(device=device)
     if config.workers.batchnorm == "sync":
         synchronize(model, group)
 

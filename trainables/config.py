@@ -275,12 +275,8 @@ class TrialConfig(Options):
 
     @model_validator(mode="after")
     def _check_workers(self) -> Self:
-        if self.workers.count > 1:
-            workers.refuse(self)
-            devices = workers.effective_devices(self)
-            if devices is not None:
-                method = {**self.method.model_dump(), "num_devices": devices}
-                object.__setattr__(self, "method", Component(**method))
+        if changed := workers.options(self):
+            object.__setattr__(self, "method", Component(**self.method.model_dump() | changed))
         return self
 
     @model_validator(mode="after")

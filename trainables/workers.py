@@ -1,14 +1,17 @@
 """Which trials come out the same on several workers, and which become another trial.
 
-Nearly everything is made of means over the batch, which workers form exactly.
-What is left: noise that belongs to a worker (dropout, mixup, a perturbation of
-its own), statistics of its own part of the batch (BatchNorm), and losses that
-are no means over samples (flooding).
+Nearly everything is made of means over the batch, which workers form exactly. What is left: noise
+that belongs to a worker (dropout, mixup, a perturbation of its own), statistics of its own part of
+the batch (BatchNorm), and losses that are no means over samples (flooding). What a method or
+regularizer does over workers it declares itself (``same_over_workers``, ``over_workers``); one that
+declares nothing makes another trial.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from trainables.errors import UsageError
 from trainables.needs import SEVERAL_WORKERS, OfTrial, declared
@@ -16,73 +19,84 @@ from trainables.needs import SEVERAL_WORKERS, OfTrial, declared
 if TYPE_CHECKING:
     from trainables.config import TrialConfig
 
-OF_DEVICES = ("nrs", "rpr")
-"""Methods with a perturbation for each device: W workers are W devices (Algorithm 1 of NRS)."""
 
-_OWN_NOISE = ("mixup", "adversarial")
-_NO_MEANS = ("flooding",)
+@dataclass(frozen=True)
+class Division:
+    """How a trial's batches are divided among its workers: each has a neighboring part of each.
+
+    Attributes:
+        workers: W.
+        batch_size: Of a whole batch; where ``drop_last`` is false the last of an epoch is smaller.
+        has_batchnorm: Whether the network has BatchNorm; true where it does not say.
+        sync_batchnorm: Whether BatchNorm's statistics are of the whole batch.
+    """
+
+    workers: int
+    batch_size: int
+    drop_last: bool = True
+    has_batchnorm: bool = False
+    sync_batchnorm: bool = False
+
+    @classmethod
+    def of(cls, trial: TrialConfig) -> Division:
+        layers = _layers(trial)
+        return cls(
+            workers=trial.workers.count,
+            batch_size=trial.batch_size,
+            drop_last=trial.drop_last,
+            has_batchnorm=layers is None or layers.batchnorm,
+            sync_batchnorm=trial.workers.batchnorm == "sync",
+        )
+
+    @property
+    def even(self) -> bool:
+        """Whether all workers have equally many samples of every batch."""
+        return self.whole(self.workers)
+
+    def whole(self, parts: int) -> bool:
+        """Whether every batch has ``parts`` equal parts, of which each worker has whole ones."""
+        counts = (self.batch_size % parts, parts % self.workers)
+        return self.drop_last and not any(counts)
+
+    def check_whole(self, option: str, parts: int) -> None:
+        """Raise UsageError where a method's parts of the batch cannot each stay whole on a worker.
+
+        Args:
+            option: The method's option that says how many ``parts`` there are.
+        """
+        if parts % self.workers:
+            raise UsageError(
+                f"method.{option} = {parts} is not a multiple of workers.count = {self.workers}; "
+                "each part of the batch stays whole on a worker"
+            )
+        if self.sync_batchnorm:
+            raise UsageError(
+                f"workers.batchnorm = 'sync' and method.{option} = {parts}: these parts of the "
+                "batch have statistics of their own; use 'local'"
+            )
 
 
-def effective_devices(config: TrialConfig) -> int | None:
-    """Devices M of NRS or RPR: at least one for each worker; None for other methods.
+def options(config: TrialConfig) -> dict[str, Any]:
+    """Options of the trial's method that several workers change, such as one device for each.
 
     Raises:
-        ValueError: M is not a multiple of the workers.
+        ValueError: what several workers cannot do together.
     """
-    if config.method.name not in OF_DEVICES:
-        return None
-    count = config.workers.count
-    devices = max(int(config.method.options["num_devices"]), count)
-    if devices % count:
-        raise UsageError(
-            f"trial: method.num_devices = {devices} is not a multiple of "
-            f"workers.count = {count}; each worker takes equally many"
-        )
-    return devices
-
-
-def refuse(config: TrialConfig) -> None:
-    """Raise ValueError for what several workers cannot do together."""
-    count, name, options = config.workers.count, config.method.name, config.method.options
+    count, parts = config.workers.count, config.batchnorm_parts
     if count == 1:
-        return
+        return {}
     if config.batch_size < count:
+        raise UsageError(f"batch_size = {config.batch_size} is less than workers.count = {count}")
+    if parts > 1 and (parts % count or config.workers.batchnorm == "sync"):
         raise UsageError(
-            f"trial: batch_size = {config.batch_size} is less than workers.count = {count}"
+            f"batchnorm_parts = {parts} over workers.count = {count} needs a multiple of that, and "
+            "workers.batchnorm = 'local'"
         )
-    if config.batchnorm_parts > 1 and (
-        config.batchnorm_parts % count or config.workers.batchnorm == "sync"
-    ):
-        raise UsageError(
-            f"trial: batchnorm_parts = {config.batchnorm_parts} over workers.count = {count} needs "
-            "a multiple of that, and workers.batchnorm = 'local'"
-        )
-    if name == "infomcr" and options["num_splits"] % count:
-        raise UsageError(
-            f"trial: method.num_splits = {options['num_splits']} is not a multiple of "
-            f"workers.count = {count}; sub-batches stay whole on a worker"
-        )
-    if config.workers.batchnorm == "sync" and name in (*OF_DEVICES, "infomcr"):
-        raise UsageError(
-            f"trial: workers.batchnorm = 'sync' and method {name!r}: its parts of a batch have "
-            "statistics of their own; use 'local'"
-        )
-    stateful = options.get("code_faithful") or options.get("posterior") == "adaptive"
-    if stateful and options.get("perturbation") == "local":
-        raise UsageError(
-            f"trial: method {name!r} with code_faithful or an adaptive posterior keeps state of "
-            "its perturbation, which several workers must share: perturbation = 'global'"
-        )
-
-
-def own_noise(config: TrialConfig) -> bool:
-    """Whether a worker draws from a generator of its own.
-
-    NRS and RPR alone do not: each worker takes, of the draws that one process would make for
-    its virtual devices, those of its own devices.
-    """
-    names = {config.method.name, *(r.name for r in config.regularizers)}
-    return config.method.name not in OF_DEVICES or bool(names & set(_OWN_NOISE))
+    division = Division.of(config)
+    changed: dict[str, Any] = {}
+    for part in _parts(config):
+        changed |= part.over_workers(division)
+    return changed
 
 
 def change_numbers(config: TrialConfig) -> bool:
@@ -92,33 +106,17 @@ def change_numbers(config: TrialConfig) -> bool:
     """
     if config.workers.count == 1:
         return False
-    name, options = config.method.name, config.method.options
-    names = {name, *(r.name for r in config.regularizers)}
-    if names & {*_OWN_NOISE, *_NO_MEANS} or options.get("perturbation") == "local":
-        return True
-    from trainables import models
-
-    layers = models.layers(config.model.name, config.model.options)
+    division, layers = Division.of(config), _layers(config)
     if layers is None or layers.dropout:
         return True
-    has_norm = layers.batchnorm
-    even = config.drop_last and config.batch_size % config.workers.count == 0
-    if config.batchnorm_parts > 1:  # each worker takes whole parts
-        local_norm = has_norm and not (even and config.batch_size % config.batchnorm_parts == 0)
-    else:
-        local_norm = has_norm and config.workers.batchnorm == "local"
-    if name in OF_DEVICES:
-        parts = max(int(options["num_devices"]), config.batchnorm_parts)
-        return not (even and config.batch_size % parts == 0)
-    if name == "infomcr":
-        whole = even and config.batch_size % int(options["num_splits"]) == 0
-        own_statistics = has_norm and options["statistics"] == "full_batch"
-        # Before its phase begins a step is plain, on the whole batch.
-        always = options["start"] == 0 or options["phases"] == "111"
-        return (
-            not whole or options["split"] == "random" or own_statistics or (has_norm and not always)
-        )
-    return local_norm or (name == "fa" and not even)
+    rule, *regularizers = _parts(config)
+    if not all(part.same_over_workers(division) for part in (rule, *regularizers)):
+        return True
+    if not division.has_batchnorm or division.sync_batchnorm:
+        return False
+    # Statistics of a worker's own samples are the same only if they are of parts that stay whole.
+    parts = max(config.batchnorm_parts, rule.own_parts)
+    return parts == 1 or not division.whole(parts)
 
 
 def alone(config: TrialConfig) -> TrialConfig:
@@ -134,4 +132,22 @@ def alone(config: TrialConfig) -> TrialConfig:
     return config.replace(workers=1, **shared)
 
 
-__all__ = ["alone", "change_numbers", "effective_devices", "own_noise", "refuse"]
+def _parts(config: TrialConfig) -> Iterable[Any]:
+    """The trial's method, and then its regularizers."""
+    from trainables import methods
+
+    rule = methods.build(
+        config.method.name,
+        regularizers=[(r.name, r.options) for r in config.regularizers],
+        **config.method.options,
+    )
+    return rule, *rule.regularizers
+
+
+def _layers(config: TrialConfig) -> Any:
+    from trainables import models
+
+    return models.layers(config.model.name, config.model.options)
+
+
+__all__ = ["Division", "alone", "change_numbers", "options"]

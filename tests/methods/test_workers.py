@@ -44,7 +44,8 @@ class Workers:
                     c.loss_fn,
                 )
                 method = build()
-                method.workers, method.reduce = self.count, self.reduce_of(rank)
+                method.workers, method.rank = self.count, rank
+                method.reduce = self.reduce_of(rank)
                 method.local_generator = generator(seeds[rank]) if seeds else None
                 results[rank] = own.gradient_of(method, seed=3)
             except Exception as error:
@@ -67,6 +68,7 @@ SHARED = [
     ("nso", {"sigma": 0.1, "num_perturbations": 2}), ("wp_sgd", {"sigma": 0.1}), ("rmp", {}),
     ("infomcr", {"alpha": 0.05, "num_splits": 4}), ("fa", {"lam": 0.5}),
     ("fa", {"lam": 0.5, "form": "difference", "step": 1e-3}),
+    ("nrs", {"num_devices": 2}), ("nrs", {"num_devices": 4}), ("rpr", {"num_devices": 4}),
 ]  # fmt: skip
 
 
@@ -101,7 +103,7 @@ def test_infomcr_never_reduces_sub_batch_gradients():
     assert workers.reductions == 0
 
 
-@pytest.mark.parametrize("name", ["nrs", "rpr", "mixup"])
+@pytest.mark.parametrize("name", ["mixup", "adversarial"])
 def test_each_worker_has_its_own_data_noise(name):
     """Two workers with generators of their own equal two single runs with those generators."""
     c = case("mlp")

@@ -14,6 +14,7 @@ from trainables.methods.sam import Shared
 from trainables.methods.weights import clip, global_norm
 from trainables.needs import SEVERAL_TENSORS
 from trainables.registry import Count, Positive, Strength
+from trainables.workers import Division
 
 TINY = 1e-12
 """Added to the norm of the perturbation before dividing by it, as in the authors' code."""
@@ -71,6 +72,9 @@ class AMP(Method):
     @property
     def clean_first(self) -> bool:
         return True
+
+    def same_over_workers(self, division: Division) -> bool:
+        return self.perturbation == "global"
 
     def step(self, problem: Problem) -> Output:
         loss, logits = problem.accumulate()
@@ -130,6 +134,9 @@ class RMP(Method):
         super().__init__()
         self.epsilon = epsilon
         self.reading = reading
+
+    def same_over_workers(self, division: Division) -> bool:
+        return True
 
     def step(self, problem: Problem) -> Output:
         flat, delta = self.scratch("noise", problem.params)

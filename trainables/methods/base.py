@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from trainables.methods.problem import Problem
 from trainables.methods.weights import Scratch
 from trainables.registry import Registry
+from trainables.workers import Division
 
 LossFn = Callable[[Tensor, Any], Tensor]
 
@@ -123,6 +124,23 @@ class Method:
         itself, whatever `batchnorm_parts` says."""
         return 1
 
+    def over_workers(self, division: Division) -> dict[str, Any]:
+        """The options that several workers change, such as one device for each.
+
+        Raises:
+            UsageError: what they cannot do together.
+        """
+        return {}
+
+    def same_over_workers(self, division: Division) -> bool:
+        """Whether W workers, each with its part of a batch, give the gradient of one process with
+        the whole batch, but for the order of sums; BatchNorm and dropout aside.
+
+        A rule made of means over the batch says True. One that says nothing makes another trial:
+        its name then tells the number of workers.
+        """
+        return False
+
     @property
     def clean_first(self) -> bool:
         """Whether the first pass of a step is of the whole batch at w, so that a ``separate`` one
@@ -192,6 +210,14 @@ class Regularizer:
 
     evaluations: float = 0.0
     """Gradient evaluations it adds to a step."""
+
+    def over_workers(self, division: Division) -> dict[str, Any]:
+        """Nothing; raises UsageError for what several workers cannot do together."""
+        return {}
+
+    def same_over_workers(self, division: Division) -> bool:
+        """As of `Method`."""
+        return False
 
     def begin(self, model: nn.Module) -> None:
         """Once, before training."""

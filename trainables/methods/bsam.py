@@ -14,6 +14,7 @@ from trainables.methods.sam import TINY, Noisy, Shared
 from trainables.methods.weights import global_norm
 from trainables.needs import given
 from trainables.registry import Fraction, NonNegative, Positive, Strength
+from trainables.workers import Division
 
 PUBLISHED = given(posterior="adaptive")
 
@@ -78,6 +79,16 @@ class BSAM(Noisy):
         self.perturbation = perturbation
         self.precision: list[Tensor] = []
         self.momentum: list[Tensor] = []
+
+    @property
+    def leaves_a_trace(self) -> bool:
+        return self.code_faithful or self.posterior == "adaptive"
+
+    def same_over_workers(self, division: Division) -> bool:
+        # Each worker keeps a momentum of its own gradients: their mean is that of the batch's
+        # gradients only as long as each counts the same in every step.
+        shared = self.perturbation == "global"
+        return shared and (self.posterior == "fixed" or division.even)
 
     def step(self, problem: Problem) -> Output:
         if self.posterior == "fixed":

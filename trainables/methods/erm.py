@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem
+from trainables.workers import Division
 
 
 @registry.register("erm")
@@ -12,6 +13,9 @@ class ERM(Method):
 
     @property
     def clean_first(self) -> bool:
+        return True
+
+    def same_over_workers(self, division: Division) -> bool:
         return True
 
     def step(self, problem: Problem) -> Output:

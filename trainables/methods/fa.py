@@ -15,6 +15,7 @@ from trainables.methods.sam import Shared
 from trainables.methods.weights import global_norm
 from trainables.needs import given
 from trainables.registry import Count, Positive, Strength
+from trainables.workers import Division
 
 
 @registry.register("fa")
@@ -99,6 +100,9 @@ class FA(Method):
     @property
     def clean_first(self) -> bool:
         return True
+
+    def same_over_workers(self, division: Division) -> bool:
+        return self.perturbation == "global" and division.even
 
     def step(self, problem: Problem) -> Output:
         if not self.active:

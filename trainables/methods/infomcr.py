@@ -15,6 +15,7 @@ from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem, portions
 from trainables.needs import BATCHNORM, DROPOUT, SEVERAL_IMAGES, Needs, OfTrial, given
 from trainables.registry import Count, Fraction, Strength
+from trainables.workers import Division
 
 _DEVICES: Any = torch.backends
 _BACKENDS = (
@@ -132,6 +133,16 @@ class InfoMCR(Method):
     def own_parts(self) -> int:
         always = self.start == 0 or (self.start is None and self.phases == "111")
         return self.num_splits if always and self.statistics == "sub_batch" else 1
+
+    def over_workers(self, division: Division) -> dict[str, Any]:
+        division.check_whole("num_splits", self.num_splits)
+        return {}
+
+    def same_over_workers(self, division: Division) -> bool:
+        if self.split == "random" or not division.whole(self.num_splits):
+            return False
+        # Where it normalizes the whole batch, in some steps or some passes, workers cannot.
+        return not division.has_batchnorm or self.own_parts > 1
 
     @property
     def clean_first(self) -> bool:

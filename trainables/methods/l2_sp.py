@@ -12,6 +12,7 @@ from trainables.methods.base import Regularizer, registry
 from trainables.methods.weights import trainable
 from trainables.needs import SEVERAL_TENSORS, VECTORS
 from trainables.registry import NonNegative, Strength
+from trainables.workers import Division
 
 
 @registry.register("l2_sp")
@@ -43,6 +44,9 @@ class L2SP(Regularizer):
         self.scope = scope
         self.start: list[Tensor] | None = None
         self._chosen: tuple[list[int], list[int]] | None = None
+
+    def same_over_workers(self, division: Division) -> bool:
+        return True
 
     def begin(self, model: nn.Module) -> None:
         self.start = [p.detach().clone() for p in trainable(model)]

@@ -10,6 +10,7 @@ from trainables.methods.base import Regularizer, registry
 from trainables.methods.problem import probabilities
 from trainables.needs import OffAtZero
 from trainables.registry import Fraction
+from trainables.workers import Division
 
 
 @registry.register("label_smoothing")
@@ -34,6 +35,9 @@ class LabelSmoothing(Regularizer):
     ) -> None:
         self.smoothing = smoothing
         self.convention = convention
+
+    def same_over_workers(self, division: Division) -> bool:
+        return True
 
     def targets(self, logits: Tensor, targets: Tensor) -> Tensor:
         classes = logits.shape[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from trainables.methods.problem import Problem, portions
 from trainables.methods.weights import global_norm
 from trainables.needs import DROPOUT, SEVERAL_IMAGES, SEVERAL_TENSORS, VECTORS, Needs, OfTrial
 from trainables.registry import Count, Strength
+from trainables.workers import Division
 
 Scale = Annotated[
     Literal["relative", "relative_per_tensor", "unit_then_scale", "literal", "gaussian_literal"],
@@ -60,8 +61,8 @@ class Neighborhood(Method):
 
     δ is constant in the gradient, ‖θ‖ included, so an objective (see `Output`) exists only
     where δ does not depend on θ. Each device has its own batch statistics, and running
-    statistics move by the mean over the devices. Over W workers each takes M / W of the devices
-    (the trainer sets ``num_devices`` to that).
+    statistics move by the mean over the devices. Over W workers each takes M / W of the devices,
+    and of one stream of draws those that one process would make for them.
     """
 
     epsilon: float
@@ -78,11 +79,25 @@ class Neighborhood(Method):
     def own_parts(self) -> int:
         return self.num_devices
 
+    @property
+    def own_devices(self) -> int:
+        """Of the M devices those of this worker."""
+        return max(1, self.num_devices // self.workers)
+
+    def over_workers(self, division: Division) -> dict[str, Any]:
+        """W workers are at least W devices (Algorithm 1 of NRS)."""
+        devices = max(self.num_devices, division.workers)
+        division.check_whole("num_devices", devices)
+        return {"num_devices": devices}
+
+    def same_over_workers(self, division: Division) -> bool:
+        return division.whole(self.num_devices)
+
     def parts(
         self, problem: Problem
     ) -> Iterator[tuple[slice | None, tuple[int, int] | None, float]]:
         """(index, share of the statistics, share of the batch) of each of this worker's devices."""
-        devices = min(self.num_devices, problem.size)
+        devices = min(self.own_devices, problem.size)
         self.skip(problem)
         if devices == 1:
             yield None, None, 1.0
@@ -91,10 +106,9 @@ class Neighborhood(Method):
             yield part, (i, devices), (part.stop - part.start) / problem.size
 
     def skip(self, problem: Problem) -> None:
-        """Leave the draws of the other workers' devices to them, where all draw from one stream."""
-        if self.local_generator is None:
-            for _ in range(self.rank * self.num_devices):
-                self.draw(problem)
+        """Leave the draws of the devices before this worker's to them: all draw from one stream."""
+        for _ in range(self.rank * self.own_devices):
+            self.draw(problem)
 
     def draw(self, problem: Problem) -> list[Tensor]:
         """A fresh δ, in the noise buffer."""
@@ -105,10 +119,10 @@ class Neighborhood(Method):
             "uniform_in_ball",
             "on_sphere",
         ):
-            noise.ball(flat, problem.local, surface=ball == "on_sphere")
+            noise.ball(flat, problem.generator, surface=ball == "on_sphere")
         else:  # what is normalized below needs the direction alone
             law = "symmetric" if ball == "per_coordinate_uniform" else "normal"
-            noise.draw(flat, law, problem.local)
+            noise.draw(flat, law, problem.generator)
         if self.perturb == "weights":
             for vector in (d for d in delta if d.dim() < 2):
                 vector.zero_()

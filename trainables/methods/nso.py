@@ -12,6 +12,7 @@ from trainables.methods.base import Method, Output, registry
 from trainables.methods.noise import Distribution
 from trainables.methods.problem import Problem
 from trainables.registry import Count, Fraction, Strength
+from trainables.workers import Division
 
 Schedule = Literal["none", "linear", "exp"]
 
@@ -62,6 +63,9 @@ class NoiseInjection(Method):
         if self.sigma_schedule == "linear":
             return self.sigma * part
         return math.exp((1 - part) * math.log(1e-5) + part * math.log(self.sigma))
+
+    def same_over_workers(self, division: Division) -> bool:
+        return True
 
     def step(self, problem: Problem) -> Output:
         first: tuple[Tensor, Tensor] | None = None

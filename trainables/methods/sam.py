@@ -8,17 +8,19 @@ grids of the NSO paper's tables are in its search space.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
 
+from trainables.errors import UsageError
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.problem import Problem
 from trainables.methods.weights import global_norm
 from trainables.needs import SEVERAL_WORKERS, given
 from trainables.registry import NonNegative, Strength
+from trainables.workers import Division
 
 TINY = 1e-12
 """Added to a norm before dividing by it, as in Foret et al.'s and the NSO authors' code."""
@@ -44,6 +46,9 @@ class Ascent(Method):
     @property
     def clean_first(self) -> bool:
         return True
+
+    def same_over_workers(self, division: Division) -> bool:
+        return self.perturbation == "global"
 
     def step(self, problem: Problem) -> Output:
         loss, logits = problem.accumulate()
@@ -169,6 +174,19 @@ class Noisy(Ascent):
     @property
     def clean_first(self) -> bool:
         return False
+
+    @property
+    def leaves_a_trace(self) -> bool:
+        """Whether a step's perturbation outlives it, in the weights or in a state."""
+        return self.code_faithful
+
+    def over_workers(self, division: Division) -> dict[str, Any]:
+        if self.leaves_a_trace and self.perturbation == "local":
+            raise UsageError(
+                "method.perturbation = 'local' with code_faithful or an adaptive posterior: what "
+                "outlives a step must be equal on all workers; use 'global'"
+            )
+        return {}
 
     def step(self, problem: Problem) -> Output:
         flat, shift = self.scratch("noise", problem.params)
