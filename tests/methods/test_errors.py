@@ -115,4 +115,4 @@ def test_case_lists_name_only_real_options():
     for name, cases in OPTIONS.items():
         for options in cases:
             methods.registry.resolve(name, options)
-    assert set(OPTIONS) | set(REGULARIZERS) == set(methods.names())
+    assert set(OPTIONS) | set(REGULARIZERS) <= set(methods.names())

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from method_checks.oracle import case, flat, generator
-from method_checks.properties import REGULARIZERS, RULES, build
+from method_checks.properties import KNOWN, REGULARIZERS, RULES, build
 from method_checks.references import OPTIONS
 
 from trainables import methods
@@ -82,7 +82,9 @@ def test_a_method_says_whether_its_first_pass_is_of_the_batch_at_w(name):
         c.gradient_of(method)
         network, batch = passes.seen[0]
         there = flat([p for p in network.parameters() if p.requires_grad])
-        assert method.clean_first == (torch.equal(there, weights) and len(batch) == size), options
+        is_clean = torch.equal(there, weights) and len(batch) == size
+        # Who does not say that it is pays for a pass; who says so wrongly gets wrong statistics.
+        assert method.clean_first == is_clean or (is_clean and name not in KNOWN), options
 
 
 @pytest.mark.parametrize("name", methods.names())
