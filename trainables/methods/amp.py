@@ -9,7 +9,7 @@ from torch import Tensor
 
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
-from trainables.methods.problem import Problem
+from trainables.methods.objective import Objective
 from trainables.methods.sam import Shared
 from trainables.methods.weights import clip, global_norm
 from trainables.needs import SEVERAL_TENSORS
@@ -76,29 +76,28 @@ class AMP(Method):
     def same_over_workers(self, division: Division) -> bool:
         return self.perturbation == "global"
 
-    def step(self, problem: Problem) -> Output:
-        loss, logits = problem.accumulate()
-        delta = self.inner_gradient(problem)
+    def step(self, objective: Objective) -> Output:
+        loss, logits = objective.accumulate()
+        delta = self.inner_gradient(objective)
         self.project(delta, self.inner_lr)
-        with problem.displaced() as at:
+        with objective.displaced() as at:
             at.move(delta)
             for _ in range(self.inner_steps - 1):
-                problem.accumulate()
-                torch._foreach_add_(delta, self.inner_gradient(problem), alpha=self.inner_lr)
+                objective.accumulate()
+                torch._foreach_add_(delta, self.inner_gradient(objective), alpha=self.inner_lr)
                 self.project(delta)
                 at.move(delta)
             del delta
-            problem.accumulate()
+            objective.accumulate()
         if self.clip is not None and self.perturbation == "global":  # the whole batch's is clipped
-            self.reduce(problem.held_gradient())
-            self.reduced = True
-        clip(problem.held_gradient(), self.clip)
+            objective.complete_gradient()
+        clip(objective.held_gradient(), self.clip)
         return Output(loss, logits, objective=None)
 
-    def inner_gradient(self, problem: Problem) -> list[Tensor]:
-        gradient = problem.take_gradient()
+    def inner_gradient(self, objective: Objective) -> list[Tensor]:
+        gradient = objective.take_gradient()
         if self.perturbation == "global":
-            self.reduce(gradient)
+            objective.mean_over_workers(gradient)
         clip(gradient, self.clip)
         return gradient
 
@@ -138,15 +137,15 @@ class RMP(Method):
     def same_over_workers(self, division: Division) -> bool:
         return True
 
-    def step(self, problem: Problem) -> Output:
-        flat, delta = self.scratch("noise", problem.params)
+    def step(self, objective: Objective) -> Output:
+        flat, delta = self.scratch("noise", objective.params)
         if self.reading == "paper":
-            noise.ball(flat, problem.generator)
+            noise.ball(flat, objective.generator)
             flat.mul_(self.epsilon)
         else:
-            noise.draw(flat, "symmetric", problem.generator)
+            noise.draw(flat, "symmetric", objective.generator)
             torch._foreach_mul_(delta, [(self.epsilon / d.numel()) ** 0.5 for d in delta])
-        with problem.displaced() as at:
+        with objective.displaced() as at:
             at.move(delta)
-            loss, logits = problem.accumulate()
+            loss, logits = objective.accumulate()
         return Output(loss, logits, objective=loss)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.methods.base import Regularizer, registry
+from trainables.methods.objective import Objective
 from trainables.methods.weights import trainable
 from trainables.needs import SEVERAL_TENSORS, VECTORS
 from trainables.registry import NonNegative, Strength
@@ -51,11 +52,11 @@ class L2SP(Regularizer):
     def begin(self, model: nn.Module) -> None:
         self.start = [p.detach().clone() for p in trainable(model)]
 
-    def batch(self, problem: Any, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:
+    def batch(self, objective: Objective, inputs: Any, targets: Any) -> tuple[Any, Any]:
         if self.start is None:
-            self.begin(problem.model)
+            self.begin(objective.model)
         if self._chosen is None:
-            self._chosen = self._choose(problem.model)
+            self._chosen = self._choose(objective.model)
         return inputs, targets
 
     def penalty(self, params: Sequence[Tensor]) -> Tensor | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from torch import Tensor
 
 from trainables.methods.base import Regularizer, registry
-from trainables.methods.problem import probabilities
+from trainables.methods.objective import probabilities
 from trainables.needs import OffAtZero
 from trainables.registry import Fraction
 from trainables.workers import Division

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
+from trainables.batch import one_tensor, take
 from trainables.errors import UsageError
 from trainables.methods.base import Regularizer, registry
-from trainables.methods.problem import Mixed, Problem
+from trainables.methods.objective import Mixed, Objective
 from trainables.needs import SEVERAL_IMAGES
 from trainables.registry import Positive
 
@@ -30,10 +30,11 @@ class Mixup(Regularizer):
         self.alpha = alpha
         self.per = per
 
-    def batch(self, problem: Problem, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:
+    def batch(self, objective: Objective, inputs: Any, targets: Any) -> tuple[Any, Any]:
         if isinstance(targets, Mixed):
             raise UsageError("regularizer 'mixup' is given twice; once is enough")
-        generator = problem.local
+        inputs = one_tensor(inputs, "regularizer 'mixup'")
+        generator = objective.local_generator
         home = inputs.device if generator is None else generator.device
         size = inputs.shape[0]
         order = torch.randperm(size, generator=generator, device=home).to(inputs.device)
@@ -43,4 +44,4 @@ class Mixup(Regularizer):
         gamma = torch._standard_gamma(shape.to(home), generator=generator)
         weight = (gamma[0] / gamma.sum(0)).to(inputs.device, inputs.dtype).expand(size)
         mixed = torch.lerp(inputs[order], inputs, weight.view(-1, *[1] * (inputs.dim() - 1)))
-        return mixed, Mixed(targets, targets[order], weight)
+        return mixed, Mixed(targets, take(targets, order), weight)

@@ -10,7 +10,7 @@ from torch import Tensor
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.noise import Distribution
-from trainables.methods.problem import Problem
+from trainables.methods.objective import Objective
 from trainables.registry import Count, Fraction, Strength
 from trainables.workers import Division
 
@@ -67,26 +67,26 @@ class NoiseInjection(Method):
     def same_over_workers(self, division: Division) -> bool:
         return True
 
-    def step(self, problem: Problem) -> Output:
+    def step(self, objective: Objective) -> Output:
         first: tuple[Tensor, Tensor] | None = None
-        objective: Tensor | float = 0.0
+        total: Tensor | float = 0.0
         if self.lam > 0:
-            first = problem.accumulate(self.lam)
-            objective = self.lam * first[0]
+            first = objective.accumulate(self.lam)
+            total = self.lam * first[0]
         if self.lam < 1:
             weight = (1 - self.lam) / self.noisy_passes
-            flat, shift = self.scratch("noise", problem.params)
-            with problem.displaced() as at:
+            flat, shift = self.scratch("noise", objective.params)
+            with objective.displaced() as at:
                 for _ in range(self.num_perturbations):
-                    noise.draw(flat, self.distribution, problem.generator)
+                    noise.draw(flat, self.distribution, objective.generator)
                     for sign in (1.0, -1.0) if self.two_point else (1.0,):
                         at.move(shift, sign * self.current_sigma)
-                        value, logits = problem.accumulate(weight)
-                        objective = objective + weight * value
+                        value, logits = objective.accumulate(weight)
+                        total = total + weight * value
                         first = first or (value, logits)
         assert first is not None
-        assert isinstance(objective, Tensor)
-        return Output(*first, objective=objective)
+        assert isinstance(total, Tensor)
+        return Output(*first, objective=total)
 
 
 @registry.register("nso")

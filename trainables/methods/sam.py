@@ -16,7 +16,7 @@ from torch import Tensor
 from trainables.errors import UsageError
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
-from trainables.methods.problem import Problem
+from trainables.methods.objective import Objective
 from trainables.methods.weights import global_norm
 from trainables.needs import SEVERAL_WORKERS, given
 from trainables.registry import NonNegative, Strength
@@ -50,19 +50,21 @@ class Ascent(Method):
     def same_over_workers(self, division: Division) -> bool:
         return self.perturbation == "global"
 
-    def step(self, problem: Problem) -> Output:
-        loss, logits = problem.accumulate()
-        ascent = self.share(problem.take_gradient())
-        with problem.displaced() as at:
+    def step(self, objective: Objective) -> Output:
+        loss, logits = objective.accumulate()
+        ascent = self.ascent(objective)
+        with objective.displaced() as at:
             self.scale(ascent, at.weights)
             at.move(ascent)
             del ascent
-            problem.accumulate()
+            objective.accumulate()
         return Output(loss, logits, objective=None)
 
-    def share(self, gradient: list[Tensor]) -> list[Tensor]:
+    def ascent(self, objective: Objective) -> list[Tensor]:
+        """The gradient to climb along, taken from ``p.grad``."""
+        gradient = objective.take_gradient()
         if self.perturbation == "global":
-            self.reduce(gradient)
+            objective.mean_over_workers(gradient)
         return gradient
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
@@ -140,10 +142,10 @@ class ASAM(Ascent):
         self.scaled = scaled
         self.perturbation = perturbation
 
-    def step(self, problem: Problem) -> Output:
-        names = (name for name, p in problem.model.named_parameters() if p.requires_grad)
+    def step(self, objective: Objective) -> Output:
+        names = (name for name, p in objective.model.named_parameters() if p.requires_grad)
         self.named = ["weight" in name for name in names]
-        return super().step(problem)
+        return super().step(objective)
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
         size = weights  # T is squared wherever it matters, so without eta its sign does not
@@ -188,17 +190,17 @@ class Noisy(Ascent):
             )
         return {}
 
-    def step(self, problem: Problem) -> Output:
-        flat, shift = self.scratch("noise", problem.params)
-        noise.draw(flat, "normal", problem.generator)
-        with problem.displaced() as at:
+    def step(self, objective: Objective) -> Output:
+        flat, shift = self.scratch("noise", objective.params)
+        noise.draw(flat, "normal", objective.generator)
+        with objective.displaced() as at:
             self.spread(flat, shift, at.weights)
             at.move(shift)
-            loss, logits = problem.accumulate()
-            ascent = self.share(problem.take_gradient())
-            self.climb(ascent, shift)
+            loss, logits = objective.accumulate()
+            ascent = self.ascent(objective)
+            self.climb(objective, ascent, shift)
             at.move(ascent)
-            problem.accumulate()
+            objective.accumulate()
         if self.code_faithful:
             torch._foreach_add_(at.weights, ascent)
         return Output(loss, logits, objective=None)
@@ -207,7 +209,7 @@ class Noisy(Ascent):
         """Give the standard normal noise its size, in place."""
         flat.mul_(self.sigma)
 
-    def climb(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
+    def climb(self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]) -> None:
         """Turn the gradient into e, in place."""
         raise NotImplementedError
 
@@ -253,7 +255,7 @@ class RSAM(Noisy):
                 if weight.dim() == 2:
                     part.mul_(torch.linalg.vector_norm(weight, dim=1, keepdim=True))
 
-    def climb(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
+    def climb(self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]) -> None:
         if self.code_faithful:
             steep = torch.stack(torch._foreach_norm(gradient))
             loud = torch.stack(torch._foreach_norm(shift))
