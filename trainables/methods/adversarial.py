@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from trainables.registry import Count, NonNegative, Positive, Strength
 
 
 @registry.register("adversarial")
+@dataclass(kw_only=True)
 class Adversarial(Regularizer):
     """x ← the adversarial example x' alone: there is no clean term.
 
@@ -36,20 +38,11 @@ class Adversarial(Regularizer):
             in units of the raw pixels, 1/255 being one gray level. Empty: normalized units.
     """
 
-    def __init__(
-        self,
-        *,
-        epsilon: Strength = 1 / 255,
-        step: NonNegative = 1 / 255,
-        num_steps: Count = 1,
-        random_start: bool = True,
-        std: tuple[Positive, ...] = (),
-    ) -> None:
-        self.epsilon = epsilon
-        self.step = step
-        self.num_steps = num_steps
-        self.random_start = random_start
-        self.std = std
+    epsilon: Strength = 1 / 255
+    step: NonNegative = 1 / 255
+    num_steps: Count = 1
+    random_start: bool = True
+    std: tuple[Positive, ...] = ()
 
     @property
     def evaluations(self) -> float:

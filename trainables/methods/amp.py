@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from trainables.methods.objective import Objective
 from trainables.methods.sam import Shared
 from trainables.methods.weights import clip, global_norm
 from trainables.needs import SEVERAL_TENSORS
-from trainables.registry import Count, Positive, Strength
+from trainables.registry import Count, Positive, Readings, Strength
 from trainables.workers import Division
 
 TINY = 1e-12
@@ -21,6 +22,7 @@ TINY = 1e-12
 
 
 @registry.register("amp")
+@dataclass(kw_only=True)
 class AMP(Method):
     """Descend from the worst weights within a ball: Algorithm 1.
 
@@ -44,26 +46,21 @@ class AMP(Method):
         perturbation: Workers sharing a batch climb along their mean gradient (``global``:
             Algorithm 1 for the whole batch) or each along its own (``local``).
 
-    The authors' code moves BatchNorm statistics with every pass (``batchnorm = "all"``).
+    The authors' code moves BatchNorm statistics with every pass: that is the trial's, not the
+    method's, so beside ``reading = "code"`` stands ``batchnorm = "all"``.
     """
 
-    def __init__(
-        self,
-        *,
-        epsilon: Strength = 0.5,
-        inner_lr: Strength = 1.0,
-        inner_steps: Count = 1,
-        norm: Annotated[Literal["global", "per_tensor"], SEVERAL_TENSORS] = "global",
-        clip: Positive | None = None,
-        perturbation: Shared = "global",
-    ) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.inner_lr = inner_lr
-        self.inner_steps = inner_steps
-        self.norm = norm
-        self.clip = clip
-        self.perturbation = perturbation
+    READINGS: ClassVar[Readings] = {
+        "text": {"norm": "global", "clip": None},
+        "code": {"norm": "per_tensor", "clip": 50.0},
+    }
+
+    epsilon: Strength = 0.5
+    inner_lr: Strength = 1.0
+    inner_steps: Count = 1
+    norm: Annotated[Literal["global", "per_tensor"], SEVERAL_TENSORS] = "global"
+    clip: Positive | None = None
+    perturbation: Shared = "global"
 
     @property
     def evaluations(self) -> float:
@@ -114,6 +111,7 @@ class AMP(Method):
 
 
 @registry.register("rmp")
+@dataclass(kw_only=True)
 class RMP(Method):
     """Random model perturbation, the baseline of AMP's Table 1: ∇L(w + delta), delta random.
 
@@ -127,12 +125,13 @@ class RMP(Method):
             √(ε/3) (0.18 at 0.1), not at most ε.
     """
 
-    def __init__(
-        self, *, epsilon: Strength = 0.1, reading: Literal["paper", "code"] = "paper"
-    ) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.reading = reading
+    READINGS: ClassVar[Readings] = {
+        "text": {"reading": "paper"},
+        "code": {"reading": "code"},
+    }
+
+    epsilon: Strength = 0.1
+    reading: Literal["paper", "code"] = "paper"
 
     def same_over_workers(self, division: Division) -> bool:
         return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -10,15 +11,16 @@ from torch import Tensor
 from trainables.errors import UsageError
 from trainables.methods.base import Output, registry
 from trainables.methods.objective import Objective
-from trainables.methods.sam import TINY, Noisy, Shared
+from trainables.methods.sam import TINY, Noisy
 from trainables.methods.weights import global_norm
 from trainables.needs import given
-from trainables.registry import Fraction, NonNegative, Positive, Strength
+from trainables.registry import Fraction, NonNegative, Positive, Readings
 
 PUBLISHED = given(posterior="adaptive")
 
 
 @registry.register("bsam")
+@dataclass(kw_only=True)
 class BSAM(Noisy):
     """Bayesian SAM: g = ∇L(w + U), then ∇L(w + e), the noise and e scaled by a posterior.
 
@@ -47,35 +49,23 @@ class BSAM(Noisy):
         perturbation: See `SAM`. With ``local``, each worker's g moves s, by their mean.
     """
 
-    def __init__(
-        self,
-        *,
-        rho: Strength = 0.05,
-        sigma: Strength = 0.01,
-        posterior: Literal["fixed", "adaptive"] = "fixed",
-        code_faithful: bool = False,
-        num_data: Annotated[Positive, PUBLISHED] = 50_000.0,
-        beta1: Annotated[Fraction, PUBLISHED] = 0.9,
-        beta2: Annotated[Fraction, PUBLISHED] = 0.999,
-        delta: Annotated[NonNegative, PUBLISHED] = 5e-4,
-        damping: Annotated[NonNegative, PUBLISHED] = 0.0,
-        perturbation: Shared = "global",
-    ) -> None:
-        super().__init__()
-        if posterior == "adaptive" and (code_faithful or sigma == 0):
+    READINGS: ClassVar[Readings] = {
+        "text": {"posterior": "adaptive", "code_faithful": False},
+        "code": {"posterior": "fixed", "code_faithful": True},
+    }
+
+    posterior: Literal["fixed", "adaptive"] = "fixed"
+    num_data: Annotated[Positive, PUBLISHED] = 50_000.0
+    beta1: Annotated[Fraction, PUBLISHED] = 0.9
+    beta2: Annotated[Fraction, PUBLISHED] = 0.999
+    delta: Annotated[NonNegative, PUBLISHED] = 5e-4
+    damping: Annotated[NonNegative, PUBLISHED] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.posterior == "adaptive" and (self.code_faithful or self.sigma == 0):
             raise UsageError(
                 "method 'bsam': posterior = 'adaptive' needs sigma > 0 and code_faithful = False"
             )
-        self.rho = rho
-        self.sigma = sigma
-        self.posterior = posterior
-        self.code_faithful = code_faithful
-        self.num_data = num_data
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.delta = delta
-        self.damping = damping
-        self.perturbation = perturbation
         self.precision: list[Tensor] = []
         self.momentum: list[Tensor] = []
 

@@ -53,6 +53,7 @@ class FA(Method):
             (``global``: H v_j is averaged over them, with the same v_j) or each its own.
     """
 
+    # Not a dataclass: its option `step` would be taken for the method of that name.
     def __init__(
         self,
         *,
@@ -64,7 +65,6 @@ class FA(Method):
         step: Annotated[Positive, given(form="difference")] = 0.02,
         perturbation: Shared = "global",
     ) -> None:
-        super().__init__()
         self.lam = lam
         self.num_probes = num_probes
         self.distribution = distribution

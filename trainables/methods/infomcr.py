@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from trainables.methods import ghost
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.needs import BATCHNORM, DROPOUT, SEVERAL_IMAGES, Needs, OfTrial, given
-from trainables.registry import Count, Fraction, Strength
+from trainables.registry import Count, Fraction, Readings, Strength
 from trainables.workers import Division
 
 _DEVICES: Any = torch.backends
@@ -57,6 +58,7 @@ OWN_STATISTICS = OfTrial(
 
 
 @registry.register("infomcr", needs=BEGINS)
+@dataclass(kw_only=True)
 class InfoMCR(Method):
     """Algorithm 1: G = ∇[L(B, w) + beta R(w)], the g_i held constant.
 
@@ -90,25 +92,18 @@ class InfoMCR(Method):
     With several workers, M counts the sub-batches of the whole batch; the g_i are never reduced.
     """
 
-    def __init__(
-        self,
-        *,
-        alpha: Strength = 1e-4,
-        beta: Strength = 10.0,
-        num_splits: Annotated[Count, SEVERAL_IMAGES] = 8,
-        phases: Annotated[Phases, given(start=None)] = "011",
-        start: Fraction | None = None,
-        statistics: Annotated[Literal["sub_batch", "full_batch"], OWN_STATISTICS] = "sub_batch",
-        split: Annotated[Literal["order", "random"], SUB_BATCHES] = "order",
-    ) -> None:
-        super().__init__()
-        self.alpha = alpha
-        self.beta = beta
-        self.num_splits = num_splits
-        self.phases = phases
-        self.start = start
-        self.statistics = statistics
-        self.split = split
+    READINGS: ClassVar[Readings] = {
+        "text": {"statistics": "sub_batch", "split": "random"},
+        "code": {"statistics": "full_batch", "split": "order"},
+    }
+
+    alpha: Strength = 1e-4
+    beta: Strength = 10.0
+    num_splits: Annotated[Count, SEVERAL_IMAGES] = 8
+    phases: Annotated[Phases, given(start=None)] = "011"
+    start: Fraction | None = None
+    statistics: Annotated[Literal["sub_batch", "full_batch"], OWN_STATISTICS] = "sub_batch"
+    split: Annotated[Literal["order", "random"], SUB_BATCHES] = "order"
 
     @property
     def active(self) -> bool:

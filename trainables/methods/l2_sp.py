@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
@@ -17,6 +18,7 @@ from trainables.workers import Division
 
 
 @registry.register("l2_sp")
+@dataclass(kw_only=True)
 class L2SP(Regularizer):
     """Loss ← loss + lam · ‖w - w⁰‖² over the body + head_lam · ‖w_head‖² over the head.
 
@@ -33,16 +35,11 @@ class L2SP(Regularizer):
         scope: ``all`` parameters, or ``weights``: tensors with two or more dimensions.
     """
 
-    def __init__(
-        self,
-        *,
-        lam: Strength = 1e-4,
-        head_lam: Annotated[NonNegative | None, SEVERAL_TENSORS] = None,
-        scope: Annotated[Literal["all", "weights"], VECTORS] = "all",
-    ) -> None:
-        self.lam = lam
-        self.head_lam = head_lam
-        self.scope = scope
+    lam: Strength = 1e-4
+    head_lam: Annotated[NonNegative | None, SEVERAL_TENSORS] = None
+    scope: Annotated[Literal["all", "weights"], VECTORS] = "all"
+
+    def __post_init__(self) -> None:
         self.start: list[Tensor] | None = None
         self._chosen: tuple[list[int], list[int]] | None = None
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
 
@@ -11,10 +12,11 @@ from trainables.errors import UsageError
 from trainables.methods.base import Regularizer, registry
 from trainables.methods.objective import Mixed, Objective
 from trainables.needs import SEVERAL_IMAGES
-from trainables.registry import Positive
+from trainables.registry import Positive, Readings
 
 
 @registry.register("mixup", needs=SEVERAL_IMAGES)
+@dataclass(kw_only=True)
 class Mixup(Regularizer):
     """x ← m x + (1 - m) x', and the same for the targets; x' a random pairing within the batch.
 
@@ -26,9 +28,13 @@ class Mixup(Regularizer):
             for each ``sample``, as in AMP's first code; AMP's Table 1 needs ``sample``.
     """
 
-    def __init__(self, *, alpha: Positive = 1.0, per: Literal["batch", "sample"] = "batch") -> None:
-        self.alpha = alpha
-        self.per = per
+    READINGS: ClassVar[Readings] = {
+        "text": {"per": "batch"},
+        "code": {"per": "sample"},
+    }
+
+    alpha: Positive = 1.0
+    per: Literal["batch", "sample"] = "batch"
 
     def batch(self, objective: Objective, inputs: Any, targets: Any) -> tuple[Any, Any]:
         if isinstance(targets, Mixed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
@@ -42,6 +43,7 @@ Devices = Annotated[Count, SEVERAL_IMAGES]
 _EXACT = ("unit_then_scale",)  # the only scale at which delta does not depend on the weights
 
 
+@dataclass(kw_only=True)
 class Neighborhood(Method):
     """A random point near the weights for each of M devices, each with its part of the batch.
 
@@ -66,11 +68,11 @@ class Neighborhood(Method):
     and of one stream of draws those that one process would make for them.
     """
 
-    epsilon: float
-    scale: Scale
-    ball: Ball
-    perturb: Perturbed
-    num_devices: int
+    epsilon: Strength = 0.1
+    scale: Scale = "relative"
+    ball: Ball = "uniform_in_ball"
+    perturb: Perturbed = "all"
+    num_devices: Devices = 1
 
     @property
     def passes(self) -> float:
@@ -156,22 +158,6 @@ class RPR(Neighborhood):
             paper's machine has 4; Table 1 needs 4.
     """
 
-    def __init__(
-        self,
-        *,
-        epsilon: Strength = 0.1,
-        scale: Scale = "relative",
-        ball: Ball = "uniform_in_ball",
-        perturb: Perturbed = "all",
-        num_devices: Devices = 1,
-    ) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.scale = scale
-        self.ball = ball
-        self.perturb = perturb
-        self.num_devices = num_devices
-
     def step(self, objective: Objective) -> Output:
         losses, logits = [], []
         for part, share, weight in self.parts(objective):
@@ -186,6 +172,7 @@ class RPR(Neighborhood):
 
 
 @registry.register("nrs")
+@dataclass(kw_only=True)
 class NRS(Neighborhood):
     """Neighborhood region smoothing: Algorithm 1 with eq. 3.
 
@@ -211,27 +198,9 @@ class NRS(Neighborhood):
             also penalizes dropout noise). The paper is silent.
     """
 
-    def __init__(
-        self,
-        *,
-        epsilon: Strength = 0.1,
-        alpha: Strength = 1.0,
-        scale: Scale = "relative",
-        ball: Ball = "uniform_in_ball",
-        perturb: Perturbed = "all",
-        num_devices: Devices = 1,
-        loss: Literal["as_printed", "averaged", "detached_target"] = "as_printed",
-        dropout: Annotated[Literal["same", "independent"], DROPOUT] = "same",
-    ) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.alpha = alpha
-        self.scale = scale
-        self.ball = ball
-        self.perturb = perturb
-        self.num_devices = num_devices
-        self.loss = loss
-        self.dropout = dropout
+    alpha: Strength = 1.0
+    loss: Literal["as_printed", "averaged", "detached_target"] = "as_printed"
+    dropout: Annotated[Literal["same", "independent"], DROPOUT] = "same"
 
     @property
     def clean_first(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor
@@ -17,6 +18,7 @@ from trainables.workers import Division
 Schedule = Literal["none", "linear", "exp"]
 
 
+@dataclass(kw_only=True)
 class NoiseInjection(Method):
     """The mean gradient of the loss at randomly displaced weights.
 
@@ -24,23 +26,13 @@ class NoiseInjection(Method):
     w ± U_j see the same batch. Two extra parameter-sized buffers: the copy of the weights and U.
     """
 
-    def __init__(
-        self,
-        *,
-        sigma: float,
-        num_perturbations: int,
-        two_point: bool,
-        distribution: Distribution,
-        lam: float,
-        sigma_schedule: Schedule,
-    ) -> None:
-        super().__init__()
-        self.sigma = sigma
-        self.num_perturbations = num_perturbations
-        self.two_point = two_point
-        self.distribution = distribution
-        self.lam = lam
-        self.sigma_schedule = sigma_schedule
+    two_point = False
+
+    sigma: Strength = 0.01
+    num_perturbations: Count = 1
+    distribution: Distribution = "normal"
+    lam: Fraction = 0.0
+    sigma_schedule: Schedule = "none"
 
     @property
     def noisy_passes(self) -> int:
@@ -90,6 +82,7 @@ class NoiseInjection(Method):
 
 
 @registry.register("nso")
+@dataclass(kw_only=True)
 class NSO(NoiseInjection):
     """Two-point noise injection: Algorithm 1.
 
@@ -106,7 +99,8 @@ class NSO(NoiseInjection):
         num_perturbations: Draws k; 1 in the main comparison (Table 3), 1 to 3 in the ablation.
         two_point: False drops the second point (then it is `WPSGD`).
         distribution: Law of the entries (Table 2), all of unit variance times σ. The authors'
-            binomial is not centered: Table 2's Binomial rows need ``binomial_uncentered``.
+            binomial is not centered: Table 2's Binomial rows need ``binomial_uncentered``. (The
+            default is neither of the two, so no ``reading`` chooses between them.)
         lam: Weight of the clean gradient: g ← lam ∇L(w) + (1 - lam) g; 0 in the authors' main
             scripts. (Some of their ablation scripts pass 1: plain training.)
         sigma_schedule: σ over the epochs (Remark 3.1; the ramps of the authors' code):
@@ -117,24 +111,7 @@ class NSO(NoiseInjection):
     and its training error, from a clean pass: ``batchnorm: separate``.
     """
 
-    def __init__(
-        self,
-        *,
-        sigma: Strength = 0.01,
-        num_perturbations: Count = 1,
-        two_point: bool = True,
-        distribution: Distribution = "normal",
-        lam: Fraction = 0.0,
-        sigma_schedule: Schedule = "none",
-    ) -> None:
-        super().__init__(
-            sigma=sigma,
-            num_perturbations=num_perturbations,
-            two_point=two_point,
-            distribution=distribution,
-            lam=lam,
-            sigma_schedule=sigma_schedule,
-        )
+    two_point: bool = True
 
 
 @registry.register("wp_sgd")
@@ -150,21 +127,3 @@ class WPSGD(NoiseInjection):
         lam: Weight of the clean gradient; see `NSO`.
         sigma_schedule: See `NSO`.
     """
-
-    def __init__(
-        self,
-        *,
-        sigma: Strength = 0.01,
-        num_perturbations: Count = 1,
-        distribution: Distribution = "normal",
-        lam: Fraction = 0.0,
-        sigma_schedule: Schedule = "none",
-    ) -> None:
-        super().__init__(
-            sigma=sigma,
-            num_perturbations=num_perturbations,
-            two_point=False,
-            distribution=distribution,
-            lam=lam,
-            sigma_schedule=sigma_schedule,
-        )

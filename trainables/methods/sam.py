@@ -8,7 +8,8 @@ grids of the NSO paper's tables are in its search space.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.weights import global_norm
 from trainables.needs import SEVERAL_WORKERS, given
-from trainables.registry import NonNegative, Strength
+from trainables.registry import NonNegative, Readings, Strength
 from trainables.workers import Division
 
 TINY = 1e-12
@@ -29,6 +30,7 @@ Shared = Annotated[Literal["global", "local"], SEVERAL_WORKERS]
 """Data-parallel reading: the ascent gradient is the mean over the workers, or each worker's own."""
 
 
+@dataclass(kw_only=True)
 class Ascent(Method):
     """∇L(w + e), e from a first gradient. Subclasses say what e is.
 
@@ -36,8 +38,8 @@ class Ascent(Method):
     first gradient becomes e in place and is freed once it is added.
     """
 
-    rho: float
-    perturbation: Shared
+    rho: Strength
+    perturbation: Shared = "global"
 
     @property
     def evaluations(self) -> float:
@@ -73,6 +75,7 @@ class Ascent(Method):
 
 
 @registry.register("sam")
+@dataclass(kw_only=True)
 class SAM(Ascent):
     """e = rho · g / ‖g‖₂, one norm over all parameters (Foret et al. 2021, eq. 2).
 
@@ -83,16 +86,14 @@ class SAM(Ascent):
             along its own (``local``, m-sharpness).
     """
 
-    def __init__(self, *, rho: Strength = 0.05, perturbation: Shared = "global") -> None:
-        super().__init__()
-        self.rho = rho
-        self.perturbation = perturbation
+    rho: Strength = 0.05
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
         torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + TINY))
 
 
 @registry.register("usam")
+@dataclass(kw_only=True)
 class USAM(Ascent):
     """e = rho · g: SAM without the norm (Agarwala and Dauphin 2023).
 
@@ -102,16 +103,14 @@ class USAM(Ascent):
         perturbation: See `SAM`.
     """
 
-    def __init__(self, *, rho: Strength = 0.01, perturbation: Shared = "global") -> None:
-        super().__init__()
-        self.rho = rho
-        self.perturbation = perturbation
+    rho: Strength = 0.01
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
         torch._foreach_mul_(gradient, self.rho)
 
 
 @registry.register("asam", added={"scaled": "all"})
+@dataclass(kw_only=True)
 class ASAM(Ascent):
     """e = rho · T² g / ‖T g‖₂, T diagonal with |w| + eta (Kwon et al. 2021, eq. 8).
 
@@ -128,19 +127,14 @@ class ASAM(Ascent):
         perturbation: See `SAM`.
     """
 
-    def __init__(
-        self,
-        *,
-        rho: Strength = 0.1,
-        eta: NonNegative = 0.0,
-        scaled: Literal["all", "weight"] = "all",
-        perturbation: Shared = "global",
-    ) -> None:
-        super().__init__()
-        self.rho = rho
-        self.eta = eta
-        self.scaled = scaled
-        self.perturbation = perturbation
+    READINGS: ClassVar[Readings] = {
+        "text": {"scaled": "weight", "eta": 0.01},
+        "code": {"scaled": "all", "eta": 0.0},
+    }
+
+    rho: Strength = 0.1
+    eta: NonNegative = 0.0
+    scaled: Literal["all", "weight"] = "all"
 
     def step(self, objective: Objective) -> Output:
         names = (name for name, p in objective.model.named_parameters() if p.requires_grad)
@@ -161,6 +155,7 @@ class ASAM(Ascent):
         torch._foreach_mul_(gradient, factor)
 
 
+@dataclass(kw_only=True)
 class Noisy(Ascent):
     """An ascent direction taken at noisy weights: g = ∇L(w + U), then ∇L(w + e).
 
@@ -170,8 +165,9 @@ class Noisy(Ascent):
     Then, and only then, a step leaves other weights than it found.
     """
 
-    sigma: float
-    code_faithful: bool
+    rho: Strength = 0.05
+    sigma: Strength = 0.01
+    code_faithful: bool = False
 
     @property
     def clean_first(self) -> bool:
@@ -215,6 +211,7 @@ class Noisy(Ascent):
 
 
 @registry.register("rsam")
+@dataclass(kw_only=True)
 class RSAM(Noisy):
     """Random SAM (Liu et al. 2022): g = ∇L(w + U), U ~ N(0, σ²); e = rho · g / ‖g‖₂.
 
@@ -232,21 +229,12 @@ class RSAM(Noisy):
         perturbation: See `SAM`.
     """
 
-    def __init__(
-        self,
-        *,
-        rho: Strength = 0.05,
-        sigma: Strength = 0.01,
-        lam: Annotated[NonNegative, given(code_faithful=True)] = 1.0,
-        code_faithful: bool = False,
-        perturbation: Shared = "global",
-    ) -> None:
-        super().__init__()
-        self.rho = rho
-        self.sigma = sigma
-        self.lam = lam
-        self.code_faithful = code_faithful
-        self.perturbation = perturbation
+    READINGS: ClassVar[Readings] = {
+        "text": {"code_faithful": False},
+        "code": {"code_faithful": True},
+    }
+
+    lam: Annotated[NonNegative, given(code_faithful=True)] = 1.0
 
     def spread(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
         flat.mul_(self.sigma)
