@@ -35,6 +35,7 @@ class Parts:
         batches: The training batches, shuffled and augmented.
         splits: Every split in order and without augmentation: evaluated and measured on.
         initial: The weights training starts from.
+        local_generator: Of the noise that the method draws for this worker alone; None: none.
         source: What the data is called, and its fingerprint where it has one.
     """
 
@@ -43,6 +44,7 @@ class Parts:
     model: nn.Module
     initial: dict[str, Tensor]
     method: methods.Method
+    local_generator: torch.Generator | None
     loss_fn: Callable[[Tensor, Tensor], Tensor]
     optimizer: torch.optim.Optimizer
     learning_rate: LearningRate
@@ -82,11 +84,10 @@ def assemble(config: TrialConfig, execution: Execution, group: Group) -> Parts:
         config.method.name,
         regularizers=[(r.name, r.options) for r in config.regularizers],
         batchnorm=config.batchnorm,
-        batchnorm_parts=max(1, config.batchnorm_parts // group.size),
+        batchnorm_parts=config.batchnorm_parts,
         **config.method.options,
     )
-    if group.size > 1:
-        _join(group, config, model, method, device)
+    local_generator = _join(group, config, model, method, device) if group.size > 1 else None
     initial = {name: value.clone() for name, value in model.state_dict().items()}
     method.begin(model)
     optimizer = build_optimizer(model, config.optimizer)
@@ -99,6 +100,7 @@ def assemble(config: TrialConfig, execution: Execution, group: Group) -> Parts:
         model=model,
         initial=initial,
         method=method,
+        local_generator=local_generator,
         loss_fn=LOSSES[config.loss],
         optimizer=optimizer,
         learning_rate=learning_rate,
@@ -112,13 +114,16 @@ def _join(
     model: nn.Module,
     method: methods.Method,
     device: torch.device,
-) -> None:
-    """What differs from one worker alone; see `trainables.group` and `methods.base.Method`."""
-    method.workers, method.rank = group.size, group.rank
-    method.reduce = group.mean_  # type: ignore[method-assign]
-    method.local_generator = torch.Generator(device=device)
+) -> torch.Generator:
+    """What differs from one worker alone; returns the source of this worker's own noise.
+
+    See `trainables.group` and `methods.objective.Composition`.
+    """
+    own = torch.Generator(device=device)
+    method.compose(group=group, local_generator=own)
     if config.workers.batchnorm == "sync":
         synchronize(model, group)
+    return own
 
 
 def _in_order(

@@ -45,8 +45,15 @@ ADDED: dict[str, Any] = {"batchnorm_parts": 1, "schedule.watch": "running"}
 what was done before: with it the field is left out of a trial's name (see `Registry.register`)."""
 
 
+READABLE = {"data.source": "data", "model": "models", "method": "methods"}
+"""Fields that hold a part, by dotted name, each with the package that has its registry."""
+
+
 class Component(BaseModel):
-    """A registered part and its options, written flat: ``{"name": "amp", "epsilon": 0.5}``."""
+    """A registered part and its options, written flat: ``{"name": "amp", "epsilon": 0.5}``.
+
+    ``reading`` may stand for several of them (`trainables.registry.Readings`); it is not kept.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -357,8 +364,18 @@ class TrialConfig(Options):
         return dict(_leaves(self._shown()))
 
     def replace(self, **overrides: Any) -> TrialConfig:
-        """A copy with dotted fields replaced: ``replace(**{"method.rho": 0.1, "seed": 1})``."""
-        return TrialConfig(**merge(self.model_dump(mode="json"), overrides))
+        """A copy with dotted fields replaced: ``replace(**{"method.rho": 0.1, "seed": 1})``.
+
+        A ``reading`` of a part replaces the options that it stands for.
+        """
+        fields = self.model_dump(mode="json")
+        for path, package in READABLE.items():
+            if f"{path}.reading" in overrides:
+                part = reduce(lambda node, key: node[key], path.split("."), fields)
+                for values in _registry(package).readings(part["name"]).values():
+                    for option in values:
+                        part.pop(option, None)
+        return TrialConfig(**merge(fields, overrides))
 
 
 def _regularizer(given: Component) -> Component:

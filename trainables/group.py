@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from trainables.batch import batch_size, take
 from trainables.errors import FlatsweepError
 
 
@@ -43,9 +44,9 @@ class Group:
     whole = 0
     reductions = 0
 
-    def shard(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """This worker's part of a whole batch."""
-        self.own = self.whole = len(targets)
+    def shard(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
+        """This worker's part of a whole batch (see `trainables.batch`)."""
+        self.own = self.whole = batch_size(inputs)
         return inputs, targets
 
     def mean_(self, tensors: list[Tensor]) -> None:
@@ -96,17 +97,17 @@ class Workers(Group):
         self._weight = 1.0
         self._buffers: dict[Any, tuple[Tensor, list[Tensor]]] = {}
 
-    def shard(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def shard(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
         """Contiguous: worker r of W takes samples [n r / W, n (r + 1) / W) of n.
 
         Of fewer samples than workers some get none; they compute the first one, with weight 0.
         """
-        self.whole = len(targets)
+        self.whole = batch_size(inputs)
         start, stop = (self.whole * (self.rank + i) // self.size for i in (0, 1))
         self.own = stop - start
         self._weight = self.own * self.size / self.whole
         mine = slice(start, stop) if self.own else slice(0, 1)
-        return inputs[mine], targets[mine]
+        return take(inputs, mine), take(targets, mine)
 
     def mean_(self, tensors: list[Tensor]) -> None:
         self.reductions += 1

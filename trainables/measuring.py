@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from trainables.config import Request
 from trainables.data.loader import Batches
 from trainables.errors import UsageError
-from trainables.measures import measure
+from trainables.measures import Target, measure
 from trainables.measures.base import LossFn
 from trainables.seeding import derive
 
@@ -64,15 +64,8 @@ def _measured(
     # same directions and probes, so that its numbers differ by what they are of alone.
     generator.manual_seed(derive(seed, f"measure {request.name}"))
     try:
-        found = measure(
-            request.name,
-            model,
-            loss_fn,
-            list(batches),
-            generator=generator,
-            initial=initial,
-            **request.options,
-        )
+        target = Target(model, loss_fn, list(batches), generator, initial)
+        found = measure(request.name, target, **request.options)
     except UsageError as error:
         raise UsageError(f"measure {request.key!r}: {error}") from error
     return {request.key + name.removeprefix(request.name): value for name, value in found.items()}

@@ -2,13 +2,15 @@
 
 A part is a class or a function. Its keyword-only parameters *are* its options:
 their annotations say what is allowed, their defaults complete a configuration,
-so that a part is written, validated, hashed and documented in one place.
+so that a part is written, validated, hashed and documented in one place. A class
+is a keyword-only dataclass, or has a keyword-only ``__init__``.
 
     methods = Registry("method")
 
     @methods.register("sam")
+    @dataclass(kw_only=True)
     class SAM(Method):
-        def __init__(self, *, rho: Positive = 0.05): ...
+        rho: Positive = 0.05
 
     methods.build("sam", rho=0.1)
     methods.build("sma")  # ValueError: unknown method 'sma' (did you mean 'sam'?); known: ...
@@ -16,6 +18,7 @@ so that a part is written, validated, hashed and documented in one place.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
@@ -43,6 +46,11 @@ Count = Annotated[int, Field(ge=1)]
 Index = Annotated[int, Field(ge=0)]
 Strength = Annotated[float, Field(ge=0), OffAtZero()]
 """A strength of 0 is allowed, switches off what it scales, and is named in tables."""
+
+
+Readings = Mapping[str, Mapping[str, Any]]
+"""``{"text": {...}, "code": {...}}``: what a part's paper says and what its authors' code does, as
+values of its options, declared as the part's ``READINGS``."""
 
 
 class Options(BaseModel):
@@ -107,13 +115,44 @@ class Registry(Generic[Part]):
         except (KeyError, TypeError):
             raise UsageError(unknown(self.kind, name, self.names())) from None
 
+    def readings(self, name: str) -> Readings:
+        """The ``text`` and ``code`` of part ``name``, where these differ; else nothing."""
+        return getattr(self.get(name), "READINGS", {})
+
+    def read(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """``options`` with the values that their ``reading`` stands for in its place.
+
+        An option given beside it wins.
+
+        Raises:
+            ValueError: part ``name`` has no such reading.
+        """
+        others = {option: value for option, value in options.items() if option != "reading"}
+        if len(others) == len(options):
+            return others
+        reading, readings = options["reading"], self.readings(name)
+        if isinstance(reading, str) and reading in readings:
+            return {**readings[reading], **others}
+        if "reading" in self.schema(name).model_fields:  # an option of its own, as RMP has
+            return dict(options)
+        if readings:
+            allowed = " and ".join(map(repr, readings))
+            raise UsageError(f"{self.kind} {name!r}: reading = {reading!r}: allowed are {allowed}")
+        having = [known for known in self.names() if self.readings(known)]
+        raise UsageError(
+            f"{self.kind} {name!r} has one reading, so reading = {reading!r} would have no effect; "
+            f"with two: {', '.join(having) or 'none'}"
+        )
+
     def resolve(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Every option of part ``name``: those given, validated, and the defaults of the others.
+
+        A ``reading`` among those given is what it stands for (`read`).
 
         Raises:
             ValueError: naming the part, the option, its value and what is allowed.
         """
-        schema = self.schema(name)
+        schema, options = self.schema(name), self.read(name, options)
         for option in options:
             if option not in schema.model_fields:
                 what = f"option of {self.kind} {name!r}"
@@ -168,14 +207,30 @@ class Registry(Generic[Part]):
 
 
 def _schema_of(part: Callable[..., Any], given: frozenset[str]) -> type[Options]:
-    target = part.__init__ if inspect.isclass(part) else part
-    hints = get_type_hints(target, include_extras=True)
+    parameters = inspect.signature(part).parameters
+    hints = get_type_hints(_annotated(part, parameters), include_extras=True)
     fields: dict[str, Any] = {}
-    for parameter in inspect.signature(part).parameters.values():
+    for parameter in parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.name not in given:
             default = ... if parameter.default is parameter.empty else parameter.default
+            if inspect.isfunction(
+                default
+            ):  # in a dataclass the later of the two definitions counts
+                raise UsageError(
+                    f"option {parameter.name!r} of {part.__name__} has the name of a method of its "
+                    "class; give one of them another"
+                )
             fields[parameter.name] = (hints.get(parameter.name, Any), default)
     return create_model(f"{part.__name__}Options", __base__=Options, **fields)
+
+
+def _annotated(part: Callable[..., Any], parameters: Iterable[str]) -> Callable[..., Any]:
+    """What bears the annotations of the ``parameters``: a dataclass itself (its fields may be
+    inherited from another module, in which they have a meaning), else a class's ``__init__``."""
+    if not inspect.isclass(part):
+        return part
+    fields = {f.name for f in dataclasses.fields(part)} if dataclasses.is_dataclass(part) else set()
+    return part if fields.issuperset(parameters) else part.__init__
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> str:

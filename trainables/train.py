@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,7 @@ class Trial:
             self.batches, self.splits = parts.batches, parts.splits
             self.model, self.initial = parts.model, parts.initial
             self.method, self.loss_fn = parts.method, parts.loss_fn
+            self.local_noise = parts.local_generator
             self.optimizer, self.learning_rate = parts.optimizer, parts.learning_rate
             self.source = parts.source
             self._resume()
@@ -115,7 +117,7 @@ class Trial:
             inputs, targets = self.group.shard(inputs, targets)
             out = self._step(step, inputs, targets, noise)
             loss_sum += out.loss.to(torch.float64) * self.group.own
-            if targets.ndim == 1 and out.logits.ndim == 2:
+            if isinstance(targets, Tensor) and targets.ndim == 1 and out.logits.ndim == 2:
                 wrong += (out.logits.argmax(1) != targets)[: self.group.own].sum()
             seen += self.group.whole
         # The one synchronization of the epoch: float() waits for the device.
@@ -164,14 +166,13 @@ class Trial:
             ]
         )
 
-    def _step(self, step: int, inputs: Tensor, targets: Tensor, noise: torch.Generator) -> Output:
+    def _step(self, step: int, inputs: Any, targets: Any, noise: torch.Generator) -> Output:
         config = self.config
         noise.manual_seed(derive(config.seed, "method", step))
         worker = (self.group.rank,) if self.group.rank else ()
         reseed(self.device, derive(config.seed, "dropout", step, *worker))
-        if self.method.local_generator is not None:
-            self.method.local_generator.manual_seed(derive(config.seed, "worker", step, *worker))
-        self.method.reduced = False
+        if self.local_noise is not None:
+            self.local_noise.manual_seed(derive(config.seed, "worker", step, *worker))
         self.method.advance(
             Progress(
                 step=step,
@@ -185,8 +186,6 @@ class Trial:
         low_precision = config.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
             out = self.method.gradient(self.model, self.loss_fn, inputs, targets, generator=noise)
-        if not self.method.reduced:
-            self.group.mean_([p.grad for p in self.model.parameters() if p.grad is not None])
         if config.optimizer.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip_norm)
         self.optimizer.step()

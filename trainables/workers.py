@@ -141,7 +141,7 @@ def _parts(config: TrialConfig) -> Iterable[Any]:
         regularizers=[(r.name, r.options) for r in config.regularizers],
         **config.method.options,
     )
-    return rule, *rule.regularizers
+    return rule, *rule.composition.regularizers
 
 
 def _layers(config: TrialConfig) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from trainables import measures
+from trainables.measures.base import Target
 
 NETWORKS = {
     "training mode": nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Linear(5, 3)),
@@ -29,17 +29,14 @@ def direct(name: str) -> list[Any]:
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("name", measures.names())
 def test_every_measure_refuses_a_model_in_training_mode(name: str, network: str) -> None:
-    model = NETWORKS[network]
+    target = Target(NETWORKS[network], functional.cross_entropy, BATCHES)
     with pytest.raises(ValueError, match=network):
-        measures.measure(name, model, functional.cross_entropy, BATCHES)
+        measures.measure(name, target)
     for function in direct(name):
-        known = inspect.signature(function).parameters
-        given = {"loss_fn": functional.cross_entropy, "batches": BATCHES}
-        arguments = {key: value for key, value in given.items() if key in known}
         with pytest.raises(ValueError, match=network):
-            function(model, **arguments)
+            function(target)
         with pytest.raises(ValueError, match=network):
-            function(model=model, **arguments)
+            function(target=target)
 
 
 @pytest.mark.parametrize("option", ["inner_lr", "steps"])
@@ -48,8 +45,10 @@ def test_an_option_of_the_rule_that_is_not_taken_is_refused(option: str) -> None
     model = nn.Sequential(nn.Linear(4, 3)).eval()
     with pytest.raises(ValueError, match=f"{option} = 3.* needs rule = 'amp'"):
         measures.measure(
-            "worst_case_sharpness", model, functional.cross_entropy, BATCHES, **{option: 3}
+            "worst_case_sharpness", Target(model, functional.cross_entropy, BATCHES), **{option: 3}
         )
-    plain = measures.worst_case_sharpness(model, functional.cross_entropy, BATCHES)
-    given = measures.worst_case_sharpness(model, functional.cross_entropy, BATCHES, **{option: 3})
+    plain = measures.worst_case_sharpness(Target(model, functional.cross_entropy, BATCHES))
+    given = measures.worst_case_sharpness(
+        Target(model, functional.cross_entropy, BATCHES), **{option: 3}
+    )
     assert plain == given

@@ -6,8 +6,8 @@ from method_checks.oracle import Case, case, close
 from torch import nn
 
 from trainables import methods
+from trainables.group import Group
 from trainables.methods import ghost
-from trainables.methods.problem import Problem
 
 
 def both(c: Case, monkeypatch, **options):
@@ -103,8 +103,7 @@ def test_ghost_declines_what_it_cannot_do(make):
     torch.manual_seed(0)
     c.model = make()
     method = methods.build("infomcr", num_splits=2, alpha=0.05)
-    problem = Problem(method, c.model, c.loss_fn, c.inputs, c.targets, None)
-    assert not ghost.applies(problem, 2)
+    assert not ghost.applies(c.objective_of(method), 2)
 
 
 def test_ghost_declines_layers_and_losses():
@@ -113,7 +112,7 @@ def test_ghost_declines_layers_and_losses():
     def applies(model, batch=8, **options):
         method = methods.build("infomcr", num_splits=2, **options)
         c = Case(model, plain.inputs[:batch], plain.targets[:batch])
-        return ghost.applies(Problem(method, c.model, c.loss_fn, c.inputs, c.targets, None), 2)
+        return ghost.applies(c.objective_of(method), 2)
 
     assert applies(plain.model)
     assert applies(plain.model, regularizers=["label_smoothing", "mixup"])
@@ -139,8 +138,9 @@ def test_layers_are_themselves_again():
 
 
 def test_workers_must_divide_the_splits():
-    method = methods.build("infomcr", num_splits=8)
-    method.workers = 3
+    three = Group()
+    three.size = 3
+    method = methods.build("infomcr", num_splits=8).compose(group=three)
     with pytest.raises(ValueError, match="num_splits = 8 is not a multiple of the 3 workers"):
         case("mlp").gradient_of(method)
 

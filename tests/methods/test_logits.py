@@ -4,12 +4,11 @@ import copy
 
 import pytest
 import torch
-from method_checks.oracle import case, flat, generator
+from method_checks.oracle import case, flat
 from method_checks.properties import KNOWN, REGULARIZERS, RULES, build
 from method_checks.references import OPTIONS
 
 from trainables import methods
-from trainables.methods.problem import Problem
 
 NETWORKS = ("mlp", "conv")  # of linear layers alone, where InfoMCR takes a path of its own; others
 
@@ -49,7 +48,7 @@ def cases():
 
 def regularized(method, c):
     """The batch as the method's regularizers make it, in its order."""
-    return Problem(method, c.model, c.loss_fn, c.inputs, c.targets, generator(0)).inputs
+    return c.objective_of(method).inputs
 
 
 @pytest.mark.parametrize("network", NETWORKS)

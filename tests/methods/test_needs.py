@@ -65,8 +65,7 @@ def _trained(name, items):
     part = methods.registry.get(name)(**options)
     method = part
     if name in REGULARIZERS:
-        method = methods.build("erm")
-        method.regularizers = (part,)
+        method = methods.build("erm").compose(regularizers=(part,))
     model, draws = network(), generator(1)
     inputs = torch.randn(6, 1, 3, 3, dtype=torch.float64, generator=draws)
     targets = torch.randint(3, (6,), generator=draws)

@@ -1,4 +1,4 @@
-"""Workers that share a batch: with `reduce`, two of them do what one does with the whole batch."""
+"""Workers that share a batch: two of them do what one does with the whole batch."""
 
 import copy
 import threading
@@ -8,10 +8,21 @@ import torch
 from method_checks.oracle import Case, case, close, flat, generator
 
 from trainables import methods
+from trainables.group import Group
+
+
+class Worker(Group):
+    """One of several threads in lockstep."""
+
+    def __init__(self, threads, rank: int):
+        self.threads, self.rank, self.size = threads, rank, threads.count
+
+    def mean_(self, tensors):
+        self.threads.mean(self.rank, tensors)
 
 
 class Workers:
-    """Threads in lockstep; ``reduce`` is the mean over them."""
+    """Threads in lockstep, and the mean over them."""
 
     def __init__(self, count: int):
         self.count = count
@@ -19,21 +30,19 @@ class Workers:
         self.slots: list = [None] * count
         self.reductions = 0
 
-    def reduce_of(self, rank: int):
-        def reduce(tensors):
-            self.slots[rank] = [t.detach().clone() for t in tensors]
-            self.barrier.wait(30)
-            means = [torch.stack(parts).mean(0) for parts in zip(*self.slots, strict=True)]
-            self.reductions += rank == 0
-            self.barrier.wait(30)
-            for tensor, mean in zip(tensors, means, strict=True):
-                tensor.copy_(mean)
-
-        return reduce
+    def mean(self, rank: int, tensors) -> None:
+        self.slots[rank] = [t.detach().clone() for t in tensors]
+        self.barrier.wait(30)
+        means = [torch.stack(parts).mean(0) for parts in zip(*self.slots, strict=True)]
+        self.reductions += rank == 0
+        self.barrier.wait(30)
+        for tensor, mean in zip(tensors, means, strict=True):
+            tensor.copy_(mean)
 
     def gradient(self, c: Case, build, seeds=None):
-        """The mean of the workers' gradients, each on its own part of the batch."""
+        """The gradient that every worker has, each on its own part of the batch."""
         results, errors = [None] * self.count, []
+        self.methods = [None] * self.count
 
         def work(rank: int) -> None:
             try:
@@ -43,11 +52,11 @@ class Workers:
                     c.targets.chunk(self.count)[rank],
                     c.loss_fn,
                 )
-                method = build()
-                method.workers, method.rank = self.count, rank
-                method.reduce = self.reduce_of(rank)
-                method.local_generator = generator(seeds[rank]) if seeds else None
-                results[rank] = own.gradient_of(method, seed=3)
+                self.methods[rank] = build().compose(
+                    group=Worker(self, rank),
+                    local_generator=generator(seeds[rank]) if seeds else None,
+                )
+                results[rank] = own.gradient_of(self.methods[rank], seed=3)
             except Exception as error:
                 errors.append(error)
                 self.barrier.abort()
@@ -57,7 +66,8 @@ class Workers:
         [t.join(60) for t in threads]
         if errors:
             raise errors[0]
-        return torch.stack(results).mean(0)
+        assert all(torch.equal(result, results[0]) for result in results)
+        return results[0]
 
 
 SHARED = [
@@ -82,12 +92,12 @@ def test_two_workers_do_what_one_does(name, options):
 
 @pytest.mark.parametrize("name", ["sam", "usam", "asam", "rsam", "bsam", "amp", "fa"])
 def test_local_perturbations_are_another_method(name):
-    """Each worker climbs its own way and nothing is averaged on the way."""
+    """Each worker climbs its own way and only the gradient that it ends with is averaged."""
     c, workers = case("mlp"), Workers(2)
     options = {"lam": 0.5} if name == "fa" else {}
     build = lambda: methods.build(name, perturbation="local", **options)  # noqa: E731
     together = workers.gradient(c, build)
-    assert workers.reductions == 0
+    assert workers.reductions == 1
     parts = [
         Case(c.model, x, y).gradient_of(build(), seed=3)
         for x, y in zip(c.inputs.chunk(2), c.targets.chunk(2), strict=True)
@@ -100,7 +110,29 @@ def test_local_perturbations_are_another_method(name):
 def test_infomcr_never_reduces_sub_batch_gradients():
     workers = Workers(2)
     workers.gradient(case("mlp"), lambda: methods.build("infomcr"))
-    assert workers.reductions == 0
+    assert workers.reductions == 1
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_a_gradient_is_averaged_once(clip):
+    """Also where AMP clips that of the whole batch."""
+    c, workers = case("mlp"), Workers(2)
+    build = lambda: methods.build("amp", clip=clip)  # noqa: E731
+    together = workers.gradient(c, build)
+    assert workers.reductions == 2  # the ascent gradient, and the one it ends with
+    close(together, c.gradient_of(build(), seed=3), 1e-11)
+
+
+def test_the_state_of_the_published_bsam_is_the_same_on_all_workers():
+    """One of them writes the checkpoint that all continue from."""
+    c, workers = case("mlp"), Workers(2)
+    build = lambda: methods.build("bsam", posterior="adaptive", sigma=0.1)  # noqa: E731
+    together = workers.gradient(c, build)
+    alone = build()
+    close(together, c.gradient_of(alone, seed=3), 1e-11)
+    for method in workers.methods:
+        for key, tensor in alone.state_dict().items():
+            close(method.state_dict()[key], tensor, 1e-11)
 
 
 @pytest.mark.parametrize("name", ["mixup", "adversarial"])

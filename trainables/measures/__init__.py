@@ -7,7 +7,15 @@ for by name; adding a file adds its measures.
 import importlib
 import pkgutil
 
-from trainables.measures.base import Batches, Estimate, LossFn, flatten, measure, registry
+from trainables.measures.base import (
+    Batches,
+    Estimate,
+    LossFn,
+    Target,
+    flatten,
+    measure,
+    registry,
+)
 from trainables.measures.classification import (
     brier_score,
     expected_calibration_error,
@@ -47,6 +55,7 @@ __all__ = [
     "Estimate",
     "HessianOperator",
     "LossFn",
+    "Target",
     "average_sharpness",
     "brier_score",
     "distance",

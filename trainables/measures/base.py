@@ -1,20 +1,19 @@
-"""What every measure is: a function of a trained model, a loss and some batches.
+"""What every measure is: a function of a `Target`, a trained model with a loss and some batches.
 
     @registry.register("hessian_trace")
-    def hessian_trace(model, loss_fn, batches, *, generator, num_samples: Count = 100): ...
+    def hessian_trace(target: Target, *, num_samples: Count = 100) -> Estimate: ...
 
-Keyword-only parameters other than ``generator`` and ``initial`` are options, checked as those
-of any part (`trainables.registry`). `measure` is the way in for a trial or the
-command line: by name, guarded, with a flat dictionary of floats as the result.
+Keyword-only parameters are options, checked as those of any part (`trainables.registry`).
+`measure` is the way in for a trial or the command line: by name, guarded, with a flat dictionary
+of floats as the result.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 import torch
@@ -29,6 +28,25 @@ Batches = Sequence[tuple[Tensor, Tensor]]
 
 LossFn = Callable[[Tensor, Tensor], Tensor]
 """``loss_fn(logits, targets)``: 0-d, the *mean* over the batch."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is measured.
+
+    Attributes:
+        model: In evaluation mode.
+        loss_fn: ``loss_fn(logits, targets)``, 0-d, the mean over the batch.
+        batches: What the model is measured on.
+        generator: Of all randomness of an estimator, on the model's device; None: torch's own.
+        initial: The weights training started from, for the measures that need them.
+    """
+
+    model: nn.Module
+    loss_fn: LossFn
+    batches: Batches
+    generator: torch.Generator | None = None
+    initial: nn.Module | Mapping[str, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,9 +94,9 @@ def of_evaluation(measure: Function) -> Function:
     measure is another function, of the batch as a whole and different with every pass."""
 
     @functools.wraps(measure)
-    def refusing(model: nn.Module, *arguments: Any, **options: Any) -> Any:
-        refuse_training_mode(model)
-        return measure(model, *arguments, **options)
+    def refusing(target: Target, **options: Any) -> Any:
+        refuse_training_mode(target.model)
+        return measure(target, **options)
 
     return cast("Function", refusing)
 
@@ -97,24 +115,14 @@ class Measures(Registry[Any]):
         return register
 
 
-registry = Measures("measure", given=("generator", "initial"))
+registry = Measures("measure")
 
 
-def measure(
-    name: str,
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
-    generator: torch.Generator | None = None,
-    initial: nn.Module | Mapping[str, Tensor] | None = None,
-    **options: Any,
-) -> dict[str, float]:
-    """Measure ``name`` on ``model`` and return it flat.
+def measure(name: str, target: Target, **options: Any) -> dict[str, float]:
+    """Measure ``name`` and return it flat.
 
     Args:
-        generator: Of all randomness of the estimator, on the model's device;
-            None: a fresh one, seeded with 0.
-        initial: The weights training started from, for the measures that need them.
+        target: Without a ``generator`` it gets a fresh one, seeded with 0.
         options: Of the measure; the defaults complete them.
 
     Returns:
@@ -127,13 +135,11 @@ def measure(
             which two passes do not agree (see `trainables.measures.guard`).
     """
     options = registry.resolve(name, options)
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    generator = generator or torch.Generator(device).manual_seed(0)
-    function = registry.get(name)
-    if "initial" in inspect.signature(function).parameters:
-        options["initial"] = initial
-    with guarded(model, batches):
-        result = function(model, loss_fn, batches, generator=generator, **options)
+    if target.generator is None:
+        device = next((p.device for p in target.model.parameters()), torch.device("cpu"))
+        target = replace(target, generator=torch.Generator(device).manual_seed(0))
+    with guarded(target.model, target.batches):
+        result = registry.get(name)(target, **options)
     return flatten(name, result)
 
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from trainables.errors import UsageError
-from trainables.measures.base import Batches, LossFn, registry
+from trainables.measures.base import Target, registry
 from trainables.registry import Count, Positive
 
 
 @registry.register("decision_boundary")
 def decision_boundary(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     points: Count = 31,
     margin: Positive = 1.1,
 ) -> dict[str, float]:
@@ -28,7 +24,7 @@ def decision_boundary(
     Raises:
         ValueError: if inputs do not have two features, or there are more than two classes.
     """
-    inputs = torch.cat([inputs.flatten(1) for inputs, _ in batches])
+    inputs = torch.cat([inputs.flatten(1) for inputs, _ in target.batches])
     if inputs.shape[1] != 2:
         raise UsageError(
             f"decision_boundary needs inputs of two features, not {inputs.shape[1]}: "
@@ -38,7 +34,7 @@ def decision_boundary(
     axis = torch.linspace(-extent, extent, points, device=inputs.device, dtype=inputs.dtype)
     grid = torch.cartesian_prod(axis, axis)
     with torch.no_grad():
-        logits = model(grid)
+        logits = target.model(grid)
     if logits.shape[1] != 2:
         raise UsageError(f"decision_boundary needs two classes, not {logits.shape[1]}")
     inside = logits.double().softmax(dim=1)[:, 1].tolist()

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from trainables.measures.base import Batches, LossFn, registry
+from trainables.measures.base import Target, registry
 from trainables.registry import Count, Fraction
 
 
@@ -127,26 +127,20 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple
 
 @registry.register("classification")
 def classification(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     bins: Count = 15,
 ) -> dict[str, float]:
     """``error error_top5 nll ece brier`` of the model on the batches (see `summary`)."""
-    return summary(*predict(model, batches), bins=bins)
+    return summary(*predict(target.model, target.batches), bins=bins)
 
 
 @registry.register("smoothed_nll")
 def smoothed_nll(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     smoothing: Fraction = 0.2,
     convention: Convention = "k_minus_1",
 ) -> float:
     """The smoothed test loss of AMP's label-smoothing rows (see `smoothed_loss`)."""
-    return float(smoothed_loss(*predict(model, batches), smoothing, convention))
+    return float(smoothed_loss(*predict(target.model, target.batches), smoothing, convention))

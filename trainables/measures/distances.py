@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.errors import UsageError
-from trainables.measures.base import Batches, LossFn, registry
+from trainables.measures.base import Target, registry
 from trainables.measures.parameters import Which, select
 
 Weights = nn.Module | Mapping[str, Tensor]
@@ -42,21 +42,17 @@ def distance(one: nn.Module, other: Weights, parameters: Which = "all") -> dict[
 
 @registry.register("distance_from_initialization")
 def distance_from_initialization(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
-    initial: Weights | None = None,
     parameters: Which = "all",
 ) -> dict[str, float]:
-    """`distance` from the weights that training started from, given as ``initial``.
+    """`distance` from the weights that training started from, the target's ``initial``.
 
     Raises:
-        ValueError: if ``initial`` is not given.
+        ValueError: if it has none.
     """
-    if initial is None:
+    if target.initial is None:
         raise UsageError(
-            "distance_from_initialization needs the initial weights: measure(..., initial=state)"
+            "distance_from_initialization needs the initial weights: Target(..., initial=state)"
         )
-    return distance(model, initial, parameters)
+    return distance(target.model, target.initial, parameters)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.errors import UsageError
-from trainables.measures.base import Batches, Estimate, LossFn, of_evaluation, registry
+from trainables.measures.base import Batches, Estimate, Target, registry
 from trainables.measures.gram import gram
 from trainables.registry import Count, Positive
 
@@ -65,15 +65,13 @@ def _minus_one_hot(p: Tensor, targets: Tensor) -> Tensor:
     return others.scatter(1, targets[:, None], -others.sum(dim=1, keepdim=True))
 
 
-@of_evaluation
+@registry.register("fisher_log_det")
 def fisher_log_det(
-    model: nn.Module,
-    batches: Batches,
-    num_samples: int = SAMPLES,
-    num_trials: int = TRIALS,
-    generator: torch.Generator | None = None,
+    target: Target,
     *,
-    logit_scale: float | None = None,
+    num_samples: Count = SAMPLES,
+    num_trials: Count = TRIALS,
+    logit_scale: Positive | None = None,
     half: bool = False,
     subsets: Subsets = "random",
 ) -> Estimate:
@@ -86,8 +84,8 @@ def fisher_log_det(
         ValueError: if ``batches`` have fewer samples than the subsets need.
     """
     values = [
-        _log_det(*fisher_gram(model, inputs, targets, logit_scale))
-        for inputs, targets in _subsets(batches, num_samples, num_trials, subsets, generator)
+        _log_det(*fisher_gram(target.model, inputs, targets, logit_scale))
+        for inputs, targets in _subsets(target, num_samples, num_trials, subsets)
     ]
     return Estimate.of(torch.stack(values) * (0.5 if half else 1.0))
 
@@ -97,39 +95,10 @@ def _log_det(g: Tensor, log_r: Tensor) -> Tensor:
     return torch.where(sign > 0, value + 2 * log_r.sum(), -torch.inf)
 
 
-@registry.register("fisher_log_det")
-def _fisher_log_det(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
-    *,
-    generator: torch.Generator | None = None,
-    num_samples: Count = SAMPLES,
-    num_trials: Count = TRIALS,
-    logit_scale: Positive | None = None,
-    half: bool = False,
-    subsets: Subsets = "random",
-) -> Estimate:
-    """`fisher_log_det` as a measure."""
-    return fisher_log_det(
-        model,
-        batches,
-        num_samples,
-        num_trials,
-        generator,
-        logit_scale=logit_scale,
-        half=half,
-        subsets=subsets,
-    )
-
-
 @registry.register("fisher_spectrum")
 def fisher_spectrum(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     num_samples: Count = SAMPLES,
     num_trials: Count = TRIALS,
     logit_scale: Positive | None = None,
@@ -144,8 +113,8 @@ def fisher_spectrum(
         true Hessian are in `trainables.measures.subset_hessian`.
     """
     rows = []
-    for inputs, targets in _subsets(batches, num_samples, num_trials, subsets, generator):
-        g, log_r = fisher_gram(model, inputs, targets, logit_scale)
+    for inputs, targets in _subsets(target, num_samples, num_trials, subsets):
+        g, log_r = fisher_gram(target.model, inputs, targets, logit_scale)
         r = log_r.exp()
         eigenvalues = torch.linalg.eigvalsh(r[:, None] * g * r) / num_samples
         squares = eigenvalues.square().sum()
@@ -157,21 +126,15 @@ def fisher_spectrum(
 
 @registry.register("fisher_frobenius")
 def fisher_frobenius(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     num_samples: Count = SAMPLES,
     num_trials: Count = TRIALS,
     subsets: Subsets = "random",
 ) -> Estimate:
     """Mean of ‖xi / N'‖_F², InfoMCR's squared Frobenius norm (see `fisher_spectrum`)."""
     every = fisher_spectrum(
-        model,
-        loss_fn,
-        batches,
-        generator=generator,
+        target,
         num_samples=num_samples,
         num_trials=num_trials,
         subsets=subsets,
@@ -181,21 +144,15 @@ def fisher_frobenius(
 
 @registry.register("fisher_spectral_radius")
 def fisher_spectral_radius(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     num_samples: Count = SAMPLES,
     num_trials: Count = TRIALS,
     subsets: Subsets = "random",
 ) -> Estimate:
     """Mean of lambda_max(xi) / N', InfoMCR's spectral radius (see `fisher_spectrum`)."""
     every = fisher_spectrum(
-        model,
-        loss_fn,
-        batches,
-        generator=generator,
+        target,
         num_samples=num_samples,
         num_trials=num_trials,
         subsets=subsets,
@@ -204,14 +161,10 @@ def fisher_spectral_radius(
 
 
 def _subsets(
-    batches: Batches,
-    size: int,
-    trials: int,
-    how: Subsets,
-    generator: torch.Generator | None,
+    target: Target, size: int, trials: int, how: Subsets
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """``trials`` pairs (inputs, targets) of ``size`` samples."""
-    counts = [len(targets) for _, targets in batches]
+    counts = [len(targets) for _, targets in target.batches]
     total = sum(counts)
     needed = size if how == "random" else size * trials
     if total < needed:
@@ -220,13 +173,14 @@ def _subsets(
             "lower num_samples or num_trials, or give more data"
         )
     ends = torch.tensor(counts).cumsum(0)
+    generator = target.generator
     device = generator.device if generator is not None else "cpu"
     for trial in range(trials):
         if how == "random":
             index = torch.randperm(total, generator=generator, device=device)[:size].cpu()
         else:
             index = torch.arange(trial * size, (trial + 1) * size)
-        yield _pick(batches, index.sort().values, ends)
+        yield _pick(target.batches, index.sort().values, ends)
 
 
 def _pick(batches: Batches, index: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from trainables.measures.base import Batches, LossFn, registry
+from trainables.measures.base import Target, registry
 
 PIECE = 2**26
 """Entries of the Jacobians held at once."""
@@ -34,25 +34,19 @@ def jacobian_norms(model: nn.Module, inputs: Tensor) -> Tensor:
 
 
 @registry.register("robustness")
-def robustness(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
-    *,
-    generator: torch.Generator | None = None,
-) -> float:
+def robustness(target: Target) -> float:
     """Mean over all samples of `jacobian_norms` (Sokolic et al. 2017, as InfoMCR section 7.1).
 
     x is what the model is given: the normalised image. The output is the softmax, since
     InfoMCR's f_w maps to the probability simplex (section 3).
     """
     total, samples = 0.0, 0
-    for inputs, targets in batches:
+    for inputs, targets in target.batches:
         classes = 1
         with torch.no_grad():
-            classes = model(inputs[:1]).shape[1]
+            classes = target.model(inputs[:1]).shape[1]
         step = max(1, PIECE // (classes * inputs[0].numel()))
         for part in inputs.split(step):
-            total += float(jacobian_norms(model, part).sum())
+            total += float(jacobian_norms(target.model, part).sum())
         samples += len(targets)
     return total / samples

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from trainables.measures.base import Batches, LossFn, registry
+from trainables.measures.base import Target, registry
 from trainables.measures.parameters import displaced, select, split
 from trainables.measures.sharpness import mean_loss
 from trainables.methods.noise import draw
@@ -37,35 +37,20 @@ def random_direction(
     return direction
 
 
-def line(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
-    direction: Tensor,
-    positions: Sequence[float],
-) -> Tensor:
+def line(target: Target, direction: Tensor, positions: Sequence[float]) -> Tensor:
     """L(w + a d) for each a of ``positions``, float64."""
-    chosen = select(model)
-    losses = [
-        mean_loss(model, loss_fn, batches, displaced(model, chosen, direction, a))
-        for a in positions
-    ]
+    chosen = select(target.model)
+    losses = [mean_loss(target, displaced(target.model, chosen, direction, a)) for a in positions]
     return torch.tensor(losses, dtype=torch.float64)
 
 
-def plane(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
-    directions: tuple[Tensor, Tensor],
-    positions: Sequence[float],
-) -> Tensor:
+def plane(target: Target, directions: tuple[Tensor, Tensor], positions: Sequence[float]) -> Tensor:
     """L(w + a d_1 + b d_2), row by row in a, column by column in b; (points, points), float64."""
     first, second = directions
-    chosen = select(model)
+    chosen = select(target.model)
     losses = [
         [
-            mean_loss(model, loss_fn, batches, displaced(model, chosen, a * first + b * second))
+            mean_loss(target, displaced(target.model, chosen, a * first + b * second))
             for b in positions
         ]
         for a in positions
@@ -81,11 +66,8 @@ def positions(extent: float, points: int) -> list[float]:
 
 @registry.register("landscape_1d")
 def landscape_1d(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     extent: Positive = 1.0,
     points: Count = 21,
     one_dimensional: bool = False,
@@ -95,27 +77,24 @@ def landscape_1d(
     AMP prints neither range nor step; its poster has -1.5 to 1.5 for the plane.
     """
     at = positions(extent, points)
-    direction = random_direction(model, generator, one_dimensional)
-    losses = line(model, loss_fn, batches, direction, at).tolist()
+    direction = random_direction(target.model, target.generator, one_dimensional)
+    losses = line(target, direction, at).tolist()
     return {f"{a:.3f}": value for a, value in zip(at, losses, strict=True)}
 
 
 @registry.register("landscape_2d")
 def landscape_2d(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     extent: Positive = 1.0,
     points: Count = 11,
     one_dimensional: bool = False,
 ) -> dict[str, float]:
     """L on a plane: results are named ``a/b`` after their position."""
     at = positions(extent, points)
-    first = random_direction(model, generator, one_dimensional)
-    second = random_direction(model, generator, one_dimensional)
-    losses = plane(model, loss_fn, batches, (first, second), at).tolist()
+    first = random_direction(target.model, target.generator, one_dimensional)
+    second = random_direction(target.model, target.generator, one_dimensional)
+    losses = plane(target, (first, second), at).tolist()
     return {
         f"{a:.3f}/{b:.3f}": value
         for a, row in zip(at, losses, strict=True)

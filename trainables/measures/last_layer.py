@@ -11,10 +11,10 @@ product with V costs two matrix products on stored features, no network pass.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainables.errors import UsageError
-from trainables.measures.base import Batches, LossFn, registry
+from trainables.measures.base import LossFn, Target, registry
 from trainables.measures.parameters import last_linear
 from trainables.measures.spectrum import TOLERANCE, extreme_eigenvalues
 from trainables.methods.noise import draw
@@ -49,28 +49,26 @@ class LastLayerHessian:
 
 
 @torch.no_grad()
-def last_layer_hessian(
-    model: nn.Module, loss_fn: LossFn, batches: Batches, bias: bool = True
-) -> LastLayerHessian:
-    """One pass over ``batches`` that keeps what the last linear layer is given.
+def last_layer_hessian(target: Target, bias: bool = True) -> LastLayerHessian:
+    """One pass over the batches that keeps what the last linear layer is given.
 
     Raises:
         ValueError: if the model's output is not that layer's, or the loss is not cross-entropy
             (label smoothing does no harm: it does not enter the Hessian).
     """
-    name, layer = last_linear(model)
+    name, layer = last_linear(target.model)
     seen: list[tuple[Tensor, Tensor]] = []
     hook = layer.register_forward_hook(lambda _, inputs, output: seen.append((inputs[0], output)))
     logits = []
     try:
-        for inputs, targets in batches:
-            logits.append(model(inputs))
+        for inputs, targets in target.batches:
+            logits.append(target.model(inputs))
             if len(seen) != len(logits) or not torch.equal(seen[-1][1], logits[-1]):
                 raise UsageError(
                     f"the model's output is not that of its last linear layer {name!r}"
                 )
             if len(logits) == 1:
-                _require_cross_entropy(loss_fn, logits[0], targets)
+                _require_cross_entropy(target.loss_fn, logits[0], targets)
     finally:
         hook.remove()
     return LastLayerHessian(
@@ -100,11 +98,8 @@ def _require_cross_entropy(loss_fn: LossFn, logits: Tensor, targets: Tensor) -> 
 
 @registry.register("last_layer_eigenvalue")
 def last_layer_eigenvalue(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     bias: bool = True,
     tolerance: Positive = TOLERANCE,
 ) -> dict[str, float]:
@@ -115,11 +110,15 @@ def last_layer_eigenvalue(
         lambda_max(E[diag(p) - p p']) * lambda_max(E[h h']), as in Botev et al. 2017, whom NRS
         cites. NRS says neither which it prints nor whether the bias is in the block.
     """
-    block = last_layer_hessian(model, loss_fn, batches, bias)
+    block = last_layer_hessian(target, bias)
     start = block.features.new_empty(block.size)
-    draw(start, "normal", generator)
+    draw(start, "normal", target.generator)
     exact = extreme_eigenvalues(
-        block.__matmul__, start, tolerance=tolerance, max_products=block.size, generator=generator
+        block.__matmul__,
+        start,
+        tolerance=tolerance,
+        max_products=block.size,
+        generator=target.generator,
     )
     outputs, features = (torch.linalg.eigvalsh(f)[-1] for f in block.kronecker_factors())
     return {"": exact.largest[0], "kronecker": float(outputs * features)}

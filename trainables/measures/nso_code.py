@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from trainables.measures.base import Batches, Estimate, LossFn, Result, registry
+from trainables.measures.base import Estimate, Result, Target, registry
 from trainables.measures.hessian import HessianOperator
 from trainables.measures.parameters import last_linear, split
 from trainables.methods.noise import draw
@@ -34,29 +34,24 @@ def convolutions_and_head(model: nn.Module) -> tuple[str, ...]:
     return (*names, f"{last_linear(model)[0]}.weight".lstrip("."))
 
 
-def _operators(
-    model: nn.Module, loss_fn: LossFn, batches: Batches, batch_size: int, num_batches: int
-) -> Iterator[HessianOperator]:
+def _operators(target: Target, batch_size: int, num_batches: int) -> Iterator[HessianOperator]:
     """The Hessians of the first ``num_batches`` batches of ``batch_size`` samples."""
-    names = convolutions_and_head(model)
+    names = convolutions_and_head(target.model)
     pieces: list[tuple[Tensor, Tensor]] = []
-    for batch in batches:
+    for batch in target.batches:
         if sum(len(y) for _, y in pieces) >= batch_size * num_batches:
             break
         pieces.append(batch)
     inputs, targets = (torch.cat(tensors) for tensors in zip(*pieces, strict=True))
     cut = zip(inputs.split(batch_size), targets.split(batch_size), strict=True)
     for batch in itertools.islice(cut, num_batches):
-        yield HessianOperator(model, loss_fn, [batch], names)
+        yield HessianOperator(target.model, target.loss_fn, [batch], names)
 
 
 @registry.register("nso_code_trace")
 def nso_code_trace(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     batch_size: Count = 16,
     num_batches: Count = 63,
     num_samples: Count = 100,
@@ -73,8 +68,8 @@ def nso_code_trace(
         of the largest trace of the layer in any batch, which its bound uses.
     """
     traces, variances, layers = [], [], []
-    for operator in _operators(model, loss_fn, batches, batch_size, num_batches):
-        draws = _hutchinson(operator, generator, num_samples, tolerance)
+    for operator in _operators(target, batch_size, num_batches):
+        draws = _hutchinson(operator, target.generator, num_samples, tolerance)
         totals = draws.sum(dim=1)
         traces.append(float(totals.mean()))
         variances.append(float(totals.var() / len(totals)) if len(totals) > 1 else float("nan"))
@@ -101,11 +96,8 @@ def _hutchinson(
 
 @registry.register("nso_code_lambda1")
 def nso_code_lambda1(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     batch_size: Count = 16,
     num_batches: Count = 63,
     max_products: Count = 100,
@@ -118,9 +110,9 @@ def nso_code_lambda1(
     of nothing unless L = 1. All defaults are the code's.
     """
     values = []
-    for operator in _operators(model, loss_fn, batches, batch_size, num_batches):
+    for operator in _operators(target, batch_size, num_batches):
         v = operator.vector()
-        draw(v, "normal", generator)
+        draw(v, "normal", target.generator)
         value: float | None = None
         for _ in range(max_products):
             for layer in _layers(operator, v):

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from trainables.errors import UsageError
-from trainables.measures.base import Batches, LossFn, registry
+from trainables.measures.base import Target, registry
 from trainables.models.factorization import Factorization
 from trainables.registry import Count, Index
 
 
 @registry.register("recovery_distance")
 def recovery_distance(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     size: Count = 100,
     rank: Count = 5,
     measurements: Count = 2500,
@@ -32,13 +28,13 @@ def recovery_distance(
     """
     from trainables import data
 
-    if not isinstance(model, Factorization) or len(model.weight) != size:
+    if not isinstance(target.model, Factorization) or len(target.model.weight) != size:
         raise UsageError(
-            f"recovery_distance needs model 'factorization' of a {size} x {size} matrix"
+            f"recovery_distance needs target.model 'factorization' of a {size} x {size} matrix"
         )
     source = data.load("matrix_sensing", size=size, rank=rank, measurements=measurements, draw=draw)
     solution = source.extra["solution"]
-    weight = model.weight.detach().double().cpu()
+    weight = target.model.weight.detach().double().cpu()
     gap = torch.linalg.norm(weight @ weight.T - solution)
     return {
         "": float(gap),

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
-from trainables.measures.base import Batches, Estimate, LossFn, Result, registry
+from trainables.measures.base import Estimate, Result, Target, registry
 from trainables.measures.hessian import HessianOperator
 from trainables.measures.parameters import Which, displaced, select, split
 from trainables.measures.trace import probe
@@ -23,35 +23,27 @@ from trainables.registry import Count, NonNegative, Positive
 
 
 @torch.no_grad()
-def mean_loss(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
-    values: Mapping[str, Tensor] | None = None,
-) -> float:
+def mean_loss(target: Target, values: Mapping[str, Tensor] | None = None) -> float:
     """L, summed in float64; with ``values`` for the parameters of those names, if given."""
     total, samples = torch.zeros((), dtype=torch.float64), 0
-    for inputs, targets in batches:
-        logits = functional_call(model, dict(values or {}), (inputs,))
-        total = total.to(logits.device) + loss_fn(logits, targets).double() * len(targets)
+    for inputs, targets in target.batches:
+        logits = functional_call(target.model, dict(values or {}), (inputs,))
+        total = total.to(logits.device) + target.loss_fn(logits, targets).double() * len(targets)
         samples += len(targets)
     return float(total) / samples
 
 
 def mean_gradient(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
-    values: Mapping[str, Tensor],
-    chosen: Mapping[str, Tensor],
+    target: Target, values: Mapping[str, Tensor], chosen: Mapping[str, Tensor]
 ) -> Tensor:
     """Gradient of L at ``values`` in the parameters named in ``chosen``, flat."""
     leaves = {name: values[name].detach().requires_grad_() for name in chosen}
-    samples = sum(len(targets) for _, targets in batches)
+    samples = sum(len(targets) for _, targets in target.batches)
     out = torch.cat([leaf.detach().reshape(-1) for leaf in leaves.values()]).zero_()
-    for inputs, targets in batches:
+    for inputs, targets in target.batches:
         with torch.enable_grad():
-            loss = loss_fn(functional_call(model, {**values, **leaves}, (inputs,)), targets)
+            logits = functional_call(target.model, {**values, **leaves}, (inputs,))
+            loss = target.loss_fn(logits, targets)
             gradient = torch.autograd.grad(
                 loss, list(leaves.values()), allow_unused=True, materialize_grads=True
             )
@@ -61,24 +53,15 @@ def mean_gradient(
 
 
 @registry.register("loss")
-def loss(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
-    *,
-    generator: torch.Generator | None = None,
-) -> float:
+def loss(target: Target) -> float:
     """L itself, nats for cross-entropy."""
-    return mean_loss(model, loss_fn, batches)
+    return mean_loss(target)
 
 
 @registry.register("worst_case_sharpness")
 def worst_case_sharpness(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     rule: Literal["sam", "amp"] = "sam",
     radius: Positive = 0.05,
     inner_lr: Annotated[Positive, given(rule="amp")] = 1.0,
@@ -96,27 +79,24 @@ def worst_case_sharpness(
     Returns:
         The rise under the measure's own name, and ``distance``: ‖d‖ over all parameters.
     """
-    chosen = select(model, parameters)
-    values = {name: p.detach() for name, p in model.named_parameters()}
+    chosen = select(target.model, parameters)
+    values = {name: p.detach() for name, p in target.model.named_parameters()}
     d = torch.zeros_like(torch.cat([p.detach().reshape(-1) for p in chosen.values()]))
     for _ in range(1 if rule == "sam" else steps):
-        moved = displaced(model, chosen, d)
-        gradient = mean_gradient(model, loss_fn, batches, moved, chosen)
+        moved = displaced(target.model, chosen, d)
+        gradient = mean_gradient(target, moved, chosen)
         d.add_(gradient, alpha=1.0 if rule == "sam" else inner_lr)
         for part in [d] if scope == "global" else split(d, chosen.values()):
             norm = torch.linalg.vector_norm(part)
             shrink = radius / norm.clamp_min(1e-30)
             part.mul_(shrink if rule == "sam" else shrink.clamp_max(1.0))
-    before = mean_loss(model, loss_fn, batches, values)
-    after = mean_loss(model, loss_fn, batches, displaced(model, chosen, d))
+    before = mean_loss(target, values)
+    after = mean_loss(target, displaced(target.model, chosen, d))
     return {"": after - before, "distance": float(torch.linalg.vector_norm(d))}
 
 
 def _rises(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
-    generator: torch.Generator | None,
+    target: Target,
     sigmas: Sequence[float],
     num_samples: int,
     parameters: Which,
@@ -126,43 +106,37 @@ def _rises(
 
     A row is one Z ~ N(0, I), scaled by each sigma: neighbors of a row differ by sigma alone.
     """
-    chosen = select(model, parameters)
+    chosen = select(target.model, parameters)
     noise = torch.zeros_like(torch.cat([p.detach().reshape(-1) for p in chosen.values()]))
-    before = mean_loss(model, loss_fn, batches)
+    before = mean_loss(target)
     signs = (1, -1) if antithetic else (1,)
     after = torch.empty(num_samples, len(sigmas), len(signs), dtype=torch.float64)
     for row in after:
-        draw(noise, "normal", generator)
+        draw(noise, "normal", target.generator)
         for at, sigma in zip(row, sigmas, strict=True):
             for i, sign in enumerate(signs):
-                moved = displaced(model, chosen, noise, sign * sigma)
-                at[i] = mean_loss(model, loss_fn, batches, moved)
+                moved = displaced(target.model, chosen, noise, sign * sigma)
+                at[i] = mean_loss(target, moved)
     return after.mean(dim=2) - before
 
 
 @registry.register("average_sharpness")
 def average_sharpness(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     sigma: NonNegative = 0.01,
     num_samples: Count = 20,
     parameters: Which = "all",
 ) -> Estimate:
     """``E L(w + U) - L(w)``, every entry of U ~ N(0, sigma²) (0.01: NSO's code)."""
-    rises = _rises(model, loss_fn, batches, generator, [sigma], num_samples, parameters, False)
+    rises = _rises(target, [sigma], num_samples, parameters, False)
     return Estimate.of(rises[:, 0])
 
 
 @registry.register("perturbation_gap")
 def perturbation_gap(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     sigma: NonNegative | tuple[NonNegative, ...] = 0.01,
     num_samples: Count = 20,
     num_probes: Count = 100,
@@ -179,9 +153,9 @@ def perturbation_gap(
         Rademacher probes.
     """
     sigmas = sigma if isinstance(sigma, tuple) else (sigma,)
-    rises = _rises(model, loss_fn, batches, generator, sigmas, num_samples, parameters, True)
-    operator = HessianOperator(model, loss_fn, batches, parameters)
-    trace = Estimate.of(probe(operator, num_probes, generator).forms)
+    rises = _rises(target, sigmas, num_samples, parameters, True)
+    operator = HessianOperator(target.model, target.loss_fn, target.batches, parameters)
+    trace = Estimate.of(probe(operator, num_probes, target.generator).forms)
     found: dict[str, Estimate] = {}
     for at, rise in zip(sigmas, rises.unbind(dim=1), strict=True):
         name = (str(at),) if isinstance(sigma, tuple) else ()

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainables.errors import UsageError
-from trainables.measures.base import Batches, LossFn, Result, registry
+from trainables.measures.base import Result, Target, registry
 from trainables.measures.hessian import HessianOperator
 from trainables.measures.parameters import Which
 from trainables.methods.noise import draw
@@ -121,10 +121,7 @@ def _bound(ritz: Tensor, residual: Tensor, index: int) -> float:
 
 
 def hessian_spectrum(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
-    generator: torch.Generator | None = None,
+    target: Target,
     *,
     largest: int = 1,
     smallest: int = 0,
@@ -133,21 +130,18 @@ def hessian_spectrum(
     max_products: int = MAX_PRODUCTS,
 ) -> Spectrum:
     """The ends of the spectrum of the Hessian of the mean loss over all samples."""
-    operator = HessianOperator(model, loss_fn, batches, parameters)
+    operator = HessianOperator(target.model, target.loss_fn, target.batches, parameters)
     start = operator.vector()
-    draw(start, "normal", generator)
+    draw(start, "normal", target.generator)
     return extreme_eigenvalues(
-        operator.__matmul__, start, largest, smallest, tolerance, max_products, generator
+        operator.__matmul__, start, largest, smallest, tolerance, max_products, target.generator
     )
 
 
 @registry.register("hessian_lambda_max")
 def hessian_lambda_max(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     parameters: Which = "all",
     tolerance: Positive = TOLERANCE,
     max_products: Count = MAX_PRODUCTS,
@@ -158,10 +152,7 @@ def hessian_lambda_max(
     for the bound that was reached.
     """
     return hessian_spectrum(
-        model,
-        loss_fn,
-        batches,
-        generator,
+        target,
         parameters=parameters,
         tolerance=tolerance,
         max_products=max_products,
@@ -170,11 +161,8 @@ def hessian_lambda_max(
 
 @registry.register("hessian_eigenvalues")
 def hessian_eigenvalues(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     largest: Index = 5,
     smallest: Index = 1,
     parameters: Which = "all",
@@ -183,10 +171,7 @@ def hessian_eigenvalues(
 ) -> Result:
     """``largest_1 largest_2 ... smallest_1 ...``, ``error`` (bound on each) and ``products``."""
     spectrum = hessian_spectrum(
-        model,
-        loss_fn,
-        batches,
-        generator,
+        target,
         largest=largest,
         smallest=smallest,
         parameters=parameters,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
-from trainables.measures.base import Batches, Estimate, LossFn, registry
+from trainables.measures.base import Estimate, Target, registry
 from trainables.measures.fisher import Subsets, _subsets
 from trainables.measures.hessian import HessianOperator
 from trainables.measures.spectrum import TOLERANCE, extreme_eigenvalues
@@ -16,11 +15,8 @@ from trainables.registry import Count, Positive
 
 @registry.register("subset_hessian")
 def subset_hessian(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     num_samples: Count = 100,
     num_trials: Count = 10,
     num_probes: Count = 10,
@@ -34,12 +30,14 @@ def subset_hessian(
         ``spectral_radius``: the largest |eigenvalue|, by Lanczos.
     """
     squares, radii = [], []
-    for batch in _subsets(batches, num_samples, num_trials, subsets, generator):
-        operator = HessianOperator(model, loss_fn, [batch])
-        squares.append(probe(operator, num_probes, generator).squares.mean())
+    for batch in _subsets(target, num_samples, num_trials, subsets):
+        operator = HessianOperator(target.model, target.loss_fn, [batch])
+        squares.append(probe(operator, num_probes, target.generator).squares.mean())
         start = operator.vector()
-        draw(start, "normal", generator)
-        ends = extreme_eigenvalues(operator.__matmul__, start, 1, 1, tolerance, generator=generator)
+        draw(start, "normal", target.generator)
+        ends = extreme_eigenvalues(
+            operator.__matmul__, start, 1, 1, tolerance, generator=target.generator
+        )
         radii.append(max(abs(ends.largest[0]), abs(ends.smallest[0])))
     return {
         "frobenius_squared": Estimate.of(torch.stack(squares)),

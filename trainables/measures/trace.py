@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from trainables.measures.base import Batches, Estimate, LossFn, registry
+from trainables.measures.base import Estimate, Target, registry
 from trainables.measures.hessian import HessianOperator
 from trainables.measures.parameters import Which
 from trainables.methods.noise import draw
@@ -49,11 +49,8 @@ def probe(
 
 @registry.register("hessian_trace")
 def hessian_trace(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     num_samples: Count = 100,
     parameters: Which = "all",
     probes: Probe = "rademacher",
@@ -63,17 +60,14 @@ def hessian_trace(
     100 probes are the most NSO's code draws for a batch. What its tables print is another
     number, see `trainables.measures.nso_code`.
     """
-    operator = HessianOperator(model, loss_fn, batches, parameters)
-    return Estimate.of(probe(operator, num_samples, generator, probes).forms)
+    operator = HessianOperator(target.model, target.loss_fn, target.batches, parameters)
+    return Estimate.of(probe(operator, num_samples, target.generator, probes).forms)
 
 
 @registry.register("hessian_trace_of_square")
 def hessian_trace_of_square(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     num_samples: Count = 100,
     parameters: Which = "all",
     probes: Probe = "rademacher",
@@ -85,31 +79,26 @@ def hessian_trace_of_square(
     loss, each with ``num_samples`` probes of its own, as FA's code averages it. That is more than
     Tr(H²) of all samples together, since the squares of the batches' noise do not cancel.
     """
-    parts = [[batch] for batch in batches] if per_batch else [batches]
+    parts = [[batch] for batch in target.batches] if per_batch else [target.batches]
+    operators = (HessianOperator(target.model, target.loss_fn, part, parameters) for part in parts)
     estimates = [
-        Estimate.of(probe(operator, num_samples, generator, probes).squares)
-        for operator in (HessianOperator(model, loss_fn, part, parameters) for part in parts)
+        Estimate.of(probe(operator, num_samples, target.generator, probes).squares)
+        for operator in operators
     ]
     return Estimate.mean(estimates)
 
 
 @registry.register("hessian_frobenius")
 def hessian_frobenius(
-    model: nn.Module,
-    loss_fn: LossFn,
-    batches: Batches,
+    target: Target,
     *,
-    generator: torch.Generator | None = None,
     num_samples: Count = 100,
     parameters: Which = "all",
     probes: Probe = "rademacher",
 ) -> Estimate:
     """‖H‖_F, the root of `hessian_trace_of_square`; its error to first order (delta method)."""
     square = hessian_trace_of_square(
-        model,
-        loss_fn,
-        batches,
-        generator=generator,
+        target,
         num_samples=num_samples,
         parameters=parameters,
         probes=probes,

@@ -68,9 +68,9 @@ def build(
     extra = [_regularizer(given) for given in regularizers]
     if isinstance(part, Regularizer):
         part, extra = registry.build("erm"), [part, *extra]
-    part.regularizers = tuple(extra)
-    part.batchnorm, part.batchnorm_parts = batchnorm, batchnorm_parts
-    return part
+    return part.compose(
+        regularizers=tuple(extra), batchnorm=batchnorm, batchnorm_parts=batchnorm_parts
+    )
 
 
 def _regularizer(given: str | tuple[str, Mapping[str, Any]] | Mapping[str, Any]) -> Regularizer:

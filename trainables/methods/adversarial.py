@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from trainables.errors import UsageError
+from trainables.batch import one_tensor
 from trainables.methods import noise
 from trainables.methods.base import Regularizer, registry
-from trainables.methods.problem import Problem
+from trainables.methods.objective import Objective
 from trainables.registry import Count, NonNegative, Positive, Strength
 
 
 @registry.register("adversarial")
+@dataclass(kw_only=True)
 class Adversarial(Regularizer):
     """x ← the adversarial example x' alone: there is no clean term.
 
@@ -36,25 +38,18 @@ class Adversarial(Regularizer):
             in units of the raw pixels, 1/255 being one gray level. Empty: normalized units.
     """
 
-    def __init__(
-        self,
-        *,
-        epsilon: Strength = 1 / 255,
-        step: NonNegative = 1 / 255,
-        num_steps: Count = 1,
-        random_start: bool = True,
-        std: tuple[Positive, ...] = (),
-    ) -> None:
-        self.epsilon = epsilon
-        self.step = step
-        self.num_steps = num_steps
-        self.random_start = random_start
-        self.std = std
-        self.evaluations = float(num_steps)
+    epsilon: Strength = 1 / 255
+    step: NonNegative = 1 / 255
+    num_steps: Count = 1
+    random_start: bool = True
+    std: tuple[Positive, ...] = ()
 
-    def batch(self, problem: Problem, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:
-        if not inputs.is_floating_point():
-            raise UsageError("regularizer 'adversarial' needs floating-point inputs")
+    @property
+    def evaluations(self) -> float:
+        return float(self.num_steps)
+
+    def batch(self, objective: Objective, inputs: Any, targets: Any) -> tuple[Any, Any]:
+        inputs = one_tensor(inputs, "regularizer 'adversarial'")
         unit: Tensor | float = 1.0
         if self.std:
             per_channel = torch.tensor(self.std, device=inputs.device, dtype=inputs.dtype)
@@ -63,13 +58,13 @@ class Adversarial(Regularizer):
         attacked = inputs
         if self.random_start:
             start = torch.empty_like(inputs, memory_format=torch.contiguous_format)
-            noise.draw(start, "symmetric", problem.local)
+            noise.draw(start, "symmetric", objective.local_generator)
             attacked = inputs + self.epsilon * unit * start
-        with evaluation_mode(problem.model):
+        with evaluation_mode(objective.model):
             for _ in range(self.num_steps):
                 attacked = attacked.detach().requires_grad_()
-                logits = problem.model(attacked)
-                loss = problem.loss_fn(logits, problem.dense_targets(logits, given=targets))
+                logits = objective.model(attacked)
+                loss = objective.loss_fn(logits, objective.dense_targets(logits, given=targets))
                 (slope,) = torch.autograd.grad(loss, attacked)
                 moved = attacked.detach() + self.step * unit * slope.sign()
                 attacked = torch.clamp(moved, low, high)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
-from trainables.methods.problem import Problem
+from trainables.methods.objective import Objective
 from trainables.methods.sam import Shared
 from trainables.methods.weights import clip, global_norm
 from trainables.needs import SEVERAL_TENSORS
-from trainables.registry import Count, Positive, Strength
+from trainables.registry import Count, Positive, Readings, Strength
 from trainables.workers import Division
 
 TINY = 1e-12
@@ -21,6 +22,7 @@ TINY = 1e-12
 
 
 @registry.register("amp")
+@dataclass(kw_only=True)
 class AMP(Method):
     """Descend from the worst weights within a ball: Algorithm 1.
 
@@ -44,26 +46,21 @@ class AMP(Method):
         perturbation: Workers sharing a batch climb along their mean gradient (``global``:
             Algorithm 1 for the whole batch) or each along its own (``local``).
 
-    The authors' code moves BatchNorm statistics with every pass (``batchnorm = "all"``).
+    The authors' code moves BatchNorm statistics with every pass: that is the trial's, not the
+    method's, so beside ``reading = "code"`` stands ``batchnorm = "all"``.
     """
 
-    def __init__(
-        self,
-        *,
-        epsilon: Strength = 0.5,
-        inner_lr: Strength = 1.0,
-        inner_steps: Count = 1,
-        norm: Annotated[Literal["global", "per_tensor"], SEVERAL_TENSORS] = "global",
-        clip: Positive | None = None,
-        perturbation: Shared = "global",
-    ) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.inner_lr = inner_lr
-        self.inner_steps = inner_steps
-        self.norm = norm
-        self.clip = clip
-        self.perturbation = perturbation
+    READINGS: ClassVar[Readings] = {
+        "text": {"norm": "global", "clip": None},
+        "code": {"norm": "per_tensor", "clip": 50.0},
+    }
+
+    epsilon: Strength = 0.5
+    inner_lr: Strength = 1.0
+    inner_steps: Count = 1
+    norm: Annotated[Literal["global", "per_tensor"], SEVERAL_TENSORS] = "global"
+    clip: Positive | None = None
+    perturbation: Shared = "global"
 
     @property
     def evaluations(self) -> float:
@@ -76,29 +73,28 @@ class AMP(Method):
     def same_over_workers(self, division: Division) -> bool:
         return self.perturbation == "global"
 
-    def step(self, problem: Problem) -> Output:
-        loss, logits = problem.accumulate()
-        delta = self.inner_gradient(problem)
+    def step(self, objective: Objective) -> Output:
+        loss, logits = objective.accumulate()
+        delta = self.inner_gradient(objective)
         self.project(delta, self.inner_lr)
-        with problem.displaced() as at:
+        with objective.displaced() as at:
             at.move(delta)
             for _ in range(self.inner_steps - 1):
-                problem.accumulate()
-                torch._foreach_add_(delta, self.inner_gradient(problem), alpha=self.inner_lr)
+                objective.accumulate()
+                torch._foreach_add_(delta, self.inner_gradient(objective), alpha=self.inner_lr)
                 self.project(delta)
                 at.move(delta)
             del delta
-            problem.accumulate()
+            objective.accumulate()
         if self.clip is not None and self.perturbation == "global":  # the whole batch's is clipped
-            self.reduce(problem.held_gradient())
-            self.reduced = True
-        clip(problem.held_gradient(), self.clip)
+            objective.complete_gradient()
+        clip(objective.held_gradient(), self.clip)
         return Output(loss, logits, objective=None)
 
-    def inner_gradient(self, problem: Problem) -> list[Tensor]:
-        gradient = problem.take_gradient()
+    def inner_gradient(self, objective: Objective) -> list[Tensor]:
+        gradient = objective.take_gradient()
         if self.perturbation == "global":
-            self.reduce(gradient)
+            objective.mean_over_workers(gradient)
         clip(gradient, self.clip)
         return gradient
 
@@ -115,6 +111,7 @@ class AMP(Method):
 
 
 @registry.register("rmp")
+@dataclass(kw_only=True)
 class RMP(Method):
     """Random model perturbation, the baseline of AMP's Table 1: ∇L(w + delta), delta random.
 
@@ -128,25 +125,26 @@ class RMP(Method):
             √(ε/3) (0.18 at 0.1), not at most ε.
     """
 
-    def __init__(
-        self, *, epsilon: Strength = 0.1, reading: Literal["paper", "code"] = "paper"
-    ) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.reading = reading
+    READINGS: ClassVar[Readings] = {
+        "text": {"reading": "paper"},
+        "code": {"reading": "code"},
+    }
+
+    epsilon: Strength = 0.1
+    reading: Literal["paper", "code"] = "paper"
 
     def same_over_workers(self, division: Division) -> bool:
         return True
 
-    def step(self, problem: Problem) -> Output:
-        flat, delta = self.scratch("noise", problem.params)
+    def step(self, objective: Objective) -> Output:
+        flat, delta = self.scratch("noise", objective.params)
         if self.reading == "paper":
-            noise.ball(flat, problem.generator)
+            noise.ball(flat, objective.generator)
             flat.mul_(self.epsilon)
         else:
-            noise.draw(flat, "symmetric", problem.generator)
+            noise.draw(flat, "symmetric", objective.generator)
             torch._foreach_mul_(delta, [(self.epsilon / d.numel()) ** 0.5 for d in delta])
-        with problem.displaced() as at:
+        with objective.displaced() as at:
             at.move(delta)
-            loss, logits = problem.accumulate()
+            loss, logits = objective.accumulate()
         return Output(loss, logits, objective=loss)

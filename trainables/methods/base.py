@@ -1,28 +1,31 @@
-"""What a training method is: a rule that turns a batch into a gradient, and what composes with it.
+"""What a training method is: a rule that turns a batch into a gradient.
 
 A `Method` leaves its gradient in ``p.grad`` and the weights as they were; the
 optimizer is torch's own. A `Regularizer` changes the batch, its targets or its
 loss, and works with every rule, because a rule only sees the regularized loss
-(`problem.Problem`).
+(`objective.Objective`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from trainables.methods.problem import Problem
+from trainables.methods.objective import (
+    PLAIN,
+    BatchNorm,
+    Composition,
+    LossFn,
+    Objective,
+    Regularizer,
+)
 from trainables.methods.weights import Scratch
 from trainables.registry import Registry
 from trainables.workers import Division
-
-LossFn = Callable[[Tensor, Any], Tensor]
-
-BatchNorm = Literal["clean", "all", "separate"]
 
 FORWARD = 1 / 3
 """A forward pass in gradient evaluations: going backward is twice its work."""
@@ -68,45 +71,30 @@ class Method:
     """An update rule. Subclasses take keyword-only hyper-parameters and define `step`.
 
     Attributes:
-        regularizers: What the loss is composed with; set by ``methods.build``.
-        batchnorm: Running statistics move once a step, with the clean pass where the rule has one
-            and with its first pass otherwise (``clean``); with ``all`` passes; or with a forward
-            pass at w of their own before the step (``separate``), whose loss and logits are then
-            the output's.
-        batchnorm_parts: Neighboring parts of a batch, each normalized by statistics of its own;
-            the running ones move by the mean over the parts.
+        composition: What the loss is composed with, and who shares the batch; see `compose`.
         progress: The last one told to `advance`; None before the first, when every phase
             counts as active.
-        workers, rank: Number of workers that share a batch, each with its own part of it, and
-            which of them this is.
-        reduce: Mean over the workers, in place, of a list of tensors; the identity for one
-            worker. Only inner quantities are reduced with it; the caller reduces ``p.grad``,
-            unless ``reduced`` says that the step has (because something followed).
-        local_generator: For noise that belongs to a worker's own data (mixup, adversarial
-            examples, NRS and RPR: one perturbation a device); None takes the ``generator`` given,
-            which is equal on all workers, so that all draw the same weight noise.
     """
 
-    regularizers: tuple[Regularizer, ...] = ()
-    batchnorm: BatchNorm = "clean"
-    batchnorm_parts: int = 1
+    composition: Composition = PLAIN
     progress: Progress | None = None
-    workers: int = 1
-    rank: int = 0
-    reduced: bool = False
-    local_generator: torch.Generator | None = None
 
-    def __init__(self) -> None:
-        self.scratch = Scratch()
+    def compose(self, **parts: Any) -> Self:
+        """This rule, with these fields of its `Composition` replaced."""
+        self.composition = replace(self.composition, **parts)
+        return self
 
-    def reduce(self, tensors: list[Tensor]) -> None:
-        """Replaced by the data-parallel trainer."""
+    @cached_property
+    def scratch(self) -> Scratch:
+        """Parameter-sized buffers that are kept from step to step."""
+        return Scratch()
 
     @property
     def cost(self) -> float:
         """Gradient evaluations (forward and backward on the whole batch) of the coming step."""
-        separate = FORWARD if self.batchnorm == "separate" else 0.0
-        return self.evaluations + sum(r.evaluations for r in self.regularizers) + separate
+        separate = FORWARD if self.composition.batchnorm == "separate" else 0.0
+        regularizers = sum(r.evaluations for r in self.composition.regularizers)
+        return self.evaluations + regularizers + separate
 
     @property
     def evaluations(self) -> float:
@@ -149,7 +137,7 @@ class Method:
 
     def begin(self, model: nn.Module) -> None:
         """Once, before training."""
-        for regularizer in self.regularizers:
+        for regularizer in self.composition.regularizers:
             regularizer.begin(model)
 
     def advance(self, progress: Progress) -> None:
@@ -160,32 +148,36 @@ class Method:
         self,
         model: nn.Module,
         loss_fn: LossFn,
-        inputs: Tensor,
-        targets: Tensor,
+        inputs: Any,
+        targets: Any,
         *,
         generator: torch.Generator | None,
     ) -> Output:
         """Leave the method's gradient in ``p.grad`` of every trainable parameter ``p``.
 
+        It is the gradient of the whole batch on each of the workers that share one.
+
         Args:
             model: Its parameters are the same, bit for bit, when this returns or raises.
             loss_fn: ``loss_fn(logits, targets)``, 0-d, the mean over the batch.
-            inputs, targets: One batch on the model's device.
+            inputs, targets: One batch (or this worker's part of it) on the model's device. What
+                the model is called with: a tensor, a dict, a pair, ... (`trainables.batch`).
             generator: Source of all noise, on the CPU or on the model's device.
         """
-        problem = Problem(self, model, loss_fn, inputs, targets, generator)
-        for parameter in problem.params:
+        objective = Objective(
+            model, loss_fn, inputs, targets, generator, self.composition, self.scratch
+        )
+        for parameter in objective.params:
             parameter.grad = None
-        seen = problem.clean_pass() if self.batchnorm == "separate" else None
-        output = self.step(problem)
+        separate = self.composition.batchnorm == "separate"
+        seen = objective.clean_pass() if separate else None
+        output = self.step(objective)
+        objective.complete_gradient()
         if seen is not None:
             output = replace(output, loss=seen[0], logits=seen[1])
-        for parameter in problem.params:  # the loss may not depend on all of them
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
         return output
 
-    def step(self, problem: Problem) -> Output:
+    def step(self, objective: Objective) -> Output:
         """The algorithm box of the paper."""
         raise NotImplementedError
 
@@ -193,53 +185,27 @@ class Method:
         """Tensors that a resumed run needs; empty for most methods."""
         return {
             f"regularizers.{index}.{key}": value
-            for index, regularizer in enumerate(self.regularizers)
+            for index, regularizer in enumerate(self.composition.regularizers)
             for key, value in regularizer.state_dict().items()
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        for index, regularizer in enumerate(self.regularizers):
+        for index, regularizer in enumerate(self.composition.regularizers):
             prefix = f"regularizers.{index}."
             regularizer.load_state_dict(
                 {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
             )
 
 
-class Regularizer:
-    """A change of the batch, its targets or its loss. Subclasses override what they change."""
-
-    evaluations: float = 0.0
-    """Gradient evaluations it adds to a step."""
-
-    def over_workers(self, division: Division) -> dict[str, Any]:
-        """Nothing; raises UsageError for what several workers cannot do together."""
-        return {}
-
-    def same_over_workers(self, division: Division) -> bool:
-        """As of `Method`."""
-        return False
-
-    def begin(self, model: nn.Module) -> None:
-        """Once, before training."""
-
-    def batch(self, problem: Problem, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:
-        """New inputs and targets, once a step."""
-        return inputs, targets
-
-    def targets(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """New targets (class indices or probabilities), for each forward pass."""
-        return targets
-
-    def loss(self, value: Tensor) -> Tensor:
-        """New loss of a forward pass."""
-        return value
-
-    def penalty(self, params: Sequence[Tensor]) -> Tensor | None:
-        """0-d term added to the loss: a function of the weights where they now are."""
-        return None
-
-    def state_dict(self) -> dict[str, Tensor]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Inverse of `state_dict`."""
+__all__ = [
+    "FORWARD",
+    "BatchNorm",
+    "Composition",
+    "LossFn",
+    "Method",
+    "Objective",
+    "Output",
+    "Progress",
+    "Regularizer",
+    "registry",
+]

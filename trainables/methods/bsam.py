@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from trainables.errors import UsageError
 from trainables.methods.base import Output, registry
-from trainables.methods.problem import Problem
-from trainables.methods.sam import TINY, Noisy, Shared
+from trainables.methods.objective import Objective
+from trainables.methods.sam import TINY, Noisy
 from trainables.methods.weights import global_norm
 from trainables.needs import given
-from trainables.registry import Fraction, NonNegative, Positive, Strength
-from trainables.workers import Division
+from trainables.registry import Fraction, NonNegative, Positive, Readings
 
 PUBLISHED = given(posterior="adaptive")
 
 
 @registry.register("bsam")
+@dataclass(kw_only=True)
 class BSAM(Noisy):
     """Bayesian SAM: g = ∇L(w + U), then ∇L(w + e), the noise and e scaled by a posterior.
 
@@ -48,35 +49,23 @@ class BSAM(Noisy):
         perturbation: See `SAM`. With ``local``, each worker's g moves s, by their mean.
     """
 
-    def __init__(
-        self,
-        *,
-        rho: Strength = 0.05,
-        sigma: Strength = 0.01,
-        posterior: Literal["fixed", "adaptive"] = "fixed",
-        code_faithful: bool = False,
-        num_data: Annotated[Positive, PUBLISHED] = 50_000.0,
-        beta1: Annotated[Fraction, PUBLISHED] = 0.9,
-        beta2: Annotated[Fraction, PUBLISHED] = 0.999,
-        delta: Annotated[NonNegative, PUBLISHED] = 5e-4,
-        damping: Annotated[NonNegative, PUBLISHED] = 0.0,
-        perturbation: Shared = "global",
-    ) -> None:
-        super().__init__()
-        if posterior == "adaptive" and (code_faithful or sigma == 0):
+    READINGS: ClassVar[Readings] = {
+        "text": {"posterior": "adaptive", "code_faithful": False},
+        "code": {"posterior": "fixed", "code_faithful": True},
+    }
+
+    posterior: Literal["fixed", "adaptive"] = "fixed"
+    num_data: Annotated[Positive, PUBLISHED] = 50_000.0
+    beta1: Annotated[Fraction, PUBLISHED] = 0.9
+    beta2: Annotated[Fraction, PUBLISHED] = 0.999
+    delta: Annotated[NonNegative, PUBLISHED] = 5e-4
+    damping: Annotated[NonNegative, PUBLISHED] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.posterior == "adaptive" and (self.code_faithful or self.sigma == 0):
             raise UsageError(
                 "method 'bsam': posterior = 'adaptive' needs sigma > 0 and code_faithful = False"
             )
-        self.rho = rho
-        self.sigma = sigma
-        self.posterior = posterior
-        self.code_faithful = code_faithful
-        self.num_data = num_data
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.delta = delta
-        self.damping = damping
-        self.perturbation = perturbation
         self.precision: list[Tensor] = []
         self.momentum: list[Tensor] = []
 
@@ -84,22 +73,17 @@ class BSAM(Noisy):
     def leaves_a_trace(self) -> bool:
         return self.code_faithful or self.posterior == "adaptive"
 
-    def same_over_workers(self, division: Division) -> bool:
-        # Each worker keeps a momentum of its own gradients: their mean is that of the batch's
-        # gradients only as long as each counts the same in every step.
-        shared = self.perturbation == "global"
-        return shared and (self.posterior == "fixed" or division.even)
-
-    def step(self, problem: Problem) -> Output:
+    def step(self, objective: Objective) -> Output:
         if self.posterior == "fixed":
-            return super().step(problem)
+            return super().step(objective)
         if not self.precision:
             start = 1.0 / (self.num_data * self.sigma**2)
-            self.precision = [torch.full_like(p, start).detach() for p in problem.params]
-            self.momentum = [torch.zeros_like(p).detach() for p in problem.params]
-        output = super().step(problem)
-        gradient = problem.held_gradient()
-        torch._foreach_add_(gradient, [p.detach() for p in problem.params], alpha=self.delta)
+            self.precision = [torch.full_like(p, start).detach() for p in objective.params]
+            self.momentum = [torch.zeros_like(p).detach() for p in objective.params]
+        output = super().step(objective)
+        objective.complete_gradient()  # the momentum is of the whole batch, the same everywhere
+        gradient = objective.held_gradient()
+        torch._foreach_add_(gradient, [p.detach() for p in objective.params], alpha=self.delta)
         torch._foreach_lerp_(self.momentum, gradient, 1 - self.beta1)
         torch._foreach_copy_(gradient, self.momentum)
         torch._foreach_div_(gradient, self.precision)
@@ -115,7 +99,7 @@ class BSAM(Noisy):
         torch._foreach_sqrt_(deviation)
         torch._foreach_div_(shift, deviation)
 
-    def climb(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
+    def climb(self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]) -> None:
         if self.posterior == "fixed":
             torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + TINY))
             return
@@ -123,7 +107,7 @@ class BSAM(Noisy):
         torch._foreach_mul_(self.growth, torch._foreach_abs(gradient))
         torch._foreach_add_(self.growth, self.delta + self.damping)
         if self.perturbation == "local":
-            self.reduce(self.growth)
+            objective.mean_over_workers(self.growth)
         torch._foreach_div_(gradient, self.precision)
         torch._foreach_mul_(gradient, self.rho)
 

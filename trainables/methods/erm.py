@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trainables.methods.base import Method, Output, registry
-from trainables.methods.problem import Problem
+from trainables.methods.objective import Objective
 from trainables.workers import Division
 
 
@@ -18,6 +18,6 @@ class ERM(Method):
     def same_over_workers(self, division: Division) -> bool:
         return True
 
-    def step(self, problem: Problem) -> Output:
-        loss, logits = problem.accumulate()
+    def step(self, objective: Objective) -> Output:
+        loss, logits = objective.accumulate()
         return Output(loss, logits, objective=loss)

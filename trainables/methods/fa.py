@@ -9,8 +9,8 @@ from torch import Tensor
 
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
+from trainables.methods.objective import Objective
 from trainables.methods.primitive import exact_norms, refuse_kinks, refuse_wrong_thirds
-from trainables.methods.problem import Problem
 from trainables.methods.sam import Shared
 from trainables.methods.weights import global_norm
 from trainables.needs import given
@@ -53,6 +53,7 @@ class FA(Method):
             (``global``: H v_j is averaged over them, with the same v_j) or each its own.
     """
 
+    # Not a dataclass: its option `step` would be taken for the method of that name.
     def __init__(
         self,
         *,
@@ -64,7 +65,6 @@ class FA(Method):
         step: Annotated[Positive, given(form="difference")] = 0.02,
         perturbation: Shared = "global",
     ) -> None:
-        super().__init__()
         self.lam = lam
         self.num_probes = num_probes
         self.distribution = distribution
@@ -104,37 +104,37 @@ class FA(Method):
     def same_over_workers(self, division: Division) -> bool:
         return self.perturbation == "global" and division.even
 
-    def step(self, problem: Problem) -> Output:
+    def step(self, objective: Objective) -> Output:
         if not self.active:
-            loss, logits = problem.accumulate()
+            loss, logits = objective.accumulate()
             return Output(loss, logits, objective=loss)
         if self.form == "difference":
-            return self.by_differences(problem)
-        return self.by_autograd(problem)
+            return self.by_differences(objective)
+        return self.by_autograd(objective)
 
-    def by_autograd(self, problem: Problem) -> Output:
-        with exact_norms(problem.model) as model:
-            problem.model = model
-            loss, logits = problem.evaluate()
+    def by_autograd(self, objective: Objective) -> Output:
+        with exact_norms(objective.model) as model:
+            objective.model = model
+            loss, logits = objective.evaluate()
         refuse_wrong_thirds(loss)
         slope = torch.autograd.grad(
-            loss, problem.params, create_graph=True, allow_unused=True, materialize_grads=True
+            loss, objective.params, create_graph=True, allow_unused=True, materialize_grads=True
         )
         curved = [i for i, g in enumerate(slope) if g.requires_grad]  # the others have H v = 0
         outputs, seeds = [loss], [torch.ones_like(loss)]
-        objective = loss.detach()
-        weight = self.weight(problem)
+        penalized = loss.detach()
+        weight = self.weight(objective)
         for _ in range(self.num_probes if curved else 0):
-            flat, probe = self.scratch("noise", problem.params)
-            noise.draw(flat, self.distribution, problem.generator)
+            flat, probe = self.scratch("noise", objective.params)
+            noise.draw(flat, self.distribution, objective.generator)
             v = torch._foreach_clone([probe[i] for i in curved])
             products = torch.autograd.grad(
-                [slope[i] for i in curved], problem.params, v,
+                [slope[i] for i in curved], objective.params, v,
                 create_graph=True, allow_unused=True, materialize_grads=True,
             )  # fmt: skip
             held = list(torch._foreach_clone([h.detach() for h in products]))
-            self.share(held)
-            objective = objective + weight * global_norm(held).square()
+            self.share(objective, held)
+            penalized = penalized + weight * global_norm(held).square()
             # The gradient of ‖h‖² is that of <h, 2 h held constant>.
             torch._foreach_mul_(held, 2 * weight)
             for h, seed in zip(products, held, strict=True):
@@ -142,31 +142,31 @@ class FA(Method):
                     outputs.append(h)
                     seeds.append(seed)
         gradient = torch.autograd.grad(
-            outputs, problem.params, seeds, allow_unused=True, materialize_grads=True
+            outputs, objective.params, seeds, allow_unused=True, materialize_grads=True
         )
-        problem.set_gradient(list(gradient))
-        return Output(loss.detach(), logits.detach(), objective)
+        objective.set_gradient(list(gradient))
+        return Output(loss.detach(), logits.detach(), objective=penalized)
 
-    def by_differences(self, problem: Problem) -> Output:
-        loss, logits = problem.evaluate()
+    def by_differences(self, objective: Objective) -> Output:
+        loss, logits = objective.evaluate()
         refuse_kinks(loss)
-        clean = problem.gradient(loss)
+        clean = objective.gradient(loss)
         total = list(torch._foreach_clone(clean))
-        weight = self.weight(problem)
-        flat, v = self.scratch("noise", problem.params)
-        with problem.displaced() as at:
+        weight = self.weight(objective)
+        flat, v = self.scratch("noise", objective.params)
+        with objective.displaced() as at:
 
             def slope() -> list[Tensor]:
-                return problem.gradient(problem.evaluate()[0])
+                return objective.gradient(objective.evaluate()[0])
 
             for _ in range(self.num_probes):
-                noise.draw(flat, self.distribution, problem.generator)
+                noise.draw(flat, self.distribution, objective.generator)
                 size_v = torch.linalg.vector_norm(flat)
                 flat.mul_(self.length / size_v)  # a v
                 at.move(v)
                 along_v = slope()
                 h = list(torch._foreach_sub(along_v, clean))  # a h
-                self.share(h)
+                self.share(objective, h)
                 size_h = global_norm(h).clamp(min=1e-30)
                 torch._foreach_mul_(h, self.length / size_h)  # b h
                 at.move(h)
@@ -181,14 +181,14 @@ class FA(Method):
                 scale = 2 * weight * size_v.square() * size_h / self.length**3
                 torch._foreach_mul_(third, scale)
                 torch._foreach_add_(total, third)
-        problem.set_gradient(total)
+        objective.set_gradient(total)
         return Output(loss.detach(), logits.detach(), objective=None)
 
-    def weight(self, problem: Problem) -> float:
+    def weight(self, objective: Objective) -> float:
         """lam / (B P), B the size of the batch that the Hessian is of."""
-        workers = self.workers if self.perturbation == "global" else 1
-        return self.lam / (problem.size * workers * self.num_probes)
+        workers = objective.workers if self.perturbation == "global" else 1
+        return self.lam / (objective.size * workers * self.num_probes)
 
-    def share(self, product: list[Tensor]) -> None:
+    def share(self, objective: Objective, product: list[Tensor]) -> None:
         if self.perturbation == "global":
-            self.reduce(product)
+            objective.mean_over_workers(product)

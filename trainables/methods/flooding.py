@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
 from trainables.methods.base import Regularizer, registry
@@ -9,6 +11,7 @@ from trainables.registry import Strength
 
 
 @registry.register("flooding")
+@dataclass(kw_only=True)
 class Flooding(Regularizer):
     """Loss J ← |J - b| + b: below the level b, the loss of the batch is pushed up.
 
@@ -18,8 +21,7 @@ class Flooding(Regularizer):
         level: b, in nats; 0.02 (AMP, Section 5.1). At 0: ERM.
     """
 
-    def __init__(self, *, level: Strength = 0.02) -> None:
-        self.level = level
+    level: Strength = 0.02
 
     def loss(self, value: Tensor) -> Tensor:
         return (value - self.level).abs() + self.level

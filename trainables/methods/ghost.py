@@ -23,8 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.batch import take, tensors
 from trainables.methods.base import Regularizer
-from trainables.methods.problem import Problem
+from trainables.methods.objective import Objective
 
 _SAMPLEWISE = (
     nn.Linear, nn.Identity, nn.Flatten, nn.Unflatten, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU,
@@ -48,16 +49,17 @@ class Layer:
     calls: int = 0
 
 
-def applies(problem: Problem, count: int) -> bool:
+def applies(objective: Objective, count: int) -> bool:
     """Whether the identity above holds: linear layers only, equal sub-batches, plain loss.
 
     A container with a ``forward`` of its own could mix samples; that is measured once for each
     model, by comparing a sub-batch's logits with those of the whole batch.
     """
-    model = problem.model
-    if problem.size % count or not problem.inputs.is_floating_point():
+    model = objective.model
+    floating = all(t.is_floating_point() for t in tensors(objective.inputs))
+    if objective.size % count or not floating:
         return False
-    for regularizer in problem.method.regularizers:  # these are not means over samples
+    for regularizer in objective.composition.regularizers:  # these are not means over samples
         kind = type(regularizer)
         if kind.penalty is not Regularizer.penalty or kind.loss is not Regularizer.loss:
             return False
@@ -76,19 +78,19 @@ def applies(problem: Problem, count: int) -> bool:
     ):
         return False  # a weight shared between layers
     if model not in _independent:
-        _independent[model] = _samples_do_not_interact(problem, count)
+        _independent[model] = _samples_do_not_interact(objective, count)
     return _independent[model]
 
 
-def gradient(problem: Problem, count: int, alpha: float, beta: float) -> tuple[Tensor, Tensor]:
+def gradient(objective: Objective, count: int, alpha: float, beta: float) -> tuple[Tensor, Tensor]:
     """Set InfoMCR's gradient; returns the clean (loss, logits), detached."""
-    layers = [Layer(m) for m in problem.model.modules() if isinstance(m, nn.Linear)]
+    layers = [Layer(m) for m in objective.model.modules() if isinstance(m, nn.Linear)]
     with _recording(layers):
-        loss, logits = problem.evaluate()
+        loss, logits = objective.evaluate()
     for layer, slope in zip(layers, _slopes(loss, [layer.z for layer in layers]), strict=True):
         layer.d = slope
     with _displaced(layers, count, alpha):
-        moved, _ = problem.evaluate()
+        moved, _ = objective.evaluate()
     slopes = _slopes(moved, [layer.moved_z for layer in layers])
     # (1 + beta) ∇L(B, w) - beta · mean_i ∇L(B_i, w - alpha g_i)
     for layer, slope in zip(layers, slopes, strict=True):
@@ -167,14 +169,14 @@ def _displaced(layers: list[Layer], count: int, alpha: float) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _samples_do_not_interact(problem: Problem, count: int) -> bool:
-    layers = [Layer(m) for m in problem.model.modules() if isinstance(m, nn.Linear)]
+def _samples_do_not_interact(objective: Objective, count: int) -> bool:
+    layers = [Layer(m) for m in objective.model.modules() if isinstance(m, nn.Linear)]
     with _recording(layers):
-        whole = problem.model(problem.inputs)
+        whole = objective.model(objective.inputs)
     if any(la.calls != 1 or la.a is None or la.a.dim() != 2 for la in layers):
         return False
-    if any(la.a.shape[0] != problem.size for la in layers if la.a is not None):
+    if any(la.a.shape[0] != objective.size for la in layers if la.a is not None):
         return False
-    part = problem.model(problem.inputs[: problem.size // count])
+    part = objective.model(take(objective.inputs, slice(objective.size // count)))
     scale = whole.abs().max()
     return bool((whole[: len(part)] - part).abs().max() <= 1e-4 * scale)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
+from trainables.batch import portions
 from trainables.errors import UsageError
 from trainables.methods import ghost
 from trainables.methods.base import Method, Output, registry
-from trainables.methods.problem import Problem, portions
+from trainables.methods.objective import Objective
 from trainables.needs import BATCHNORM, DROPOUT, SEVERAL_IMAGES, Needs, OfTrial, given
-from trainables.registry import Count, Fraction, Strength
+from trainables.registry import Count, Fraction, Readings, Strength
 from trainables.workers import Division
 
 _DEVICES: Any = torch.backends
@@ -55,6 +58,7 @@ OWN_STATISTICS = OfTrial(
 
 
 @registry.register("infomcr", needs=BEGINS)
+@dataclass(kw_only=True)
 class InfoMCR(Method):
     """Algorithm 1: G = ∇[L(B, w) + beta R(w)], the g_i held constant.
 
@@ -88,25 +92,18 @@ class InfoMCR(Method):
     With several workers, M counts the sub-batches of the whole batch; the g_i are never reduced.
     """
 
-    def __init__(
-        self,
-        *,
-        alpha: Strength = 1e-4,
-        beta: Strength = 10.0,
-        num_splits: Annotated[Count, SEVERAL_IMAGES] = 8,
-        phases: Annotated[Phases, given(start=None)] = "011",
-        start: Fraction | None = None,
-        statistics: Annotated[Literal["sub_batch", "full_batch"], OWN_STATISTICS] = "sub_batch",
-        split: Annotated[Literal["order", "random"], SUB_BATCHES] = "order",
-    ) -> None:
-        super().__init__()
-        self.alpha = alpha
-        self.beta = beta
-        self.num_splits = num_splits
-        self.phases = phases
-        self.start = start
-        self.statistics = statistics
-        self.split = split
+    READINGS: ClassVar[Readings] = {
+        "text": {"statistics": "sub_batch", "split": "random"},
+        "code": {"statistics": "full_batch", "split": "order"},
+    }
+
+    alpha: Strength = 1e-4
+    beta: Strength = 10.0
+    num_splits: Annotated[Count, SEVERAL_IMAGES] = 8
+    phases: Annotated[Phases, given(start=None)] = "011"
+    start: Fraction | None = None
+    statistics: Annotated[Literal["sub_batch", "full_batch"], OWN_STATISTICS] = "sub_batch"
+    split: Annotated[Literal["order", "random"], SUB_BATCHES] = "order"
 
     @property
     def active(self) -> bool:
@@ -148,44 +145,44 @@ class InfoMCR(Method):
     def clean_first(self) -> bool:
         return self.statistics == "full_batch" or self.num_splits == 1
 
-    def step(self, problem: Problem) -> Output:
+    def step(self, objective: Objective) -> Output:
         if not self.active:
-            loss, logits = problem.accumulate()
+            loss, logits = objective.accumulate()
             return Output(loss, logits, objective=loss)
-        places = problem.shuffle() if self.split == "random" else None
-        with full_precision(problem):
-            count = self.splits(problem)
-            if self.statistics == "sub_batch" and ghost.applies(problem, count):
-                loss, logits = ghost.gradient(problem, count, self.alpha, self.beta)
+        places = objective.shuffle() if self.split == "random" else None
+        with full_precision(objective):
+            count = self.splits(objective)
+            if self.statistics == "sub_batch" and ghost.applies(objective, count):
+                loss, logits = ghost.gradient(objective, count, self.alpha, self.beta)
             else:
-                loss, logits = self.loop(problem, count)
+                loss, logits = self.loop(objective, count)
         return Output(loss, logits if places is None else logits[places], objective=None)
 
-    def splits(self, problem: Problem) -> int:
-        if self.num_splits % self.workers:
+    def splits(self, objective: Objective) -> int:
+        if self.num_splits % objective.workers:
             raise UsageError(
                 f"method 'infomcr': num_splits = {self.num_splits} is not a multiple of the "
-                f"{self.workers} workers that share a batch"
+                f"{objective.workers} workers that share a batch"
             )
-        return min(self.num_splits // self.workers, problem.size)
+        return min(self.num_splits // objective.workers, objective.size)
 
-    def loop(self, problem: Problem, count: int) -> tuple[Tensor, Tensor]:
+    def loop(self, objective: Objective, count: int) -> tuple[Tensor, Tensor]:
         """Sub-batch by sub-batch: 2M passes, and one over the whole batch if statistics ask."""
         full = self.statistics == "full_batch"
         total: list[Tensor] | None = None
         losses, scores = [], []
         if full:
-            whole, whole_logits = problem.evaluate()
-            total = problem.gradient(whole)
+            whole, whole_logits = objective.evaluate()
+            total = objective.gradient(whole)
             losses.append(whole.detach())
             scores.append(whole_logits.detach())
-        for i, part in enumerate(portions(problem.size, count)):
-            share = (part.stop - part.start) / problem.size
-            value, logits = problem.evaluate(part, (i, count))
-            at_w = problem.gradient(value)
-            with problem.displaced() as at:
+        for i, part in enumerate(portions(objective.size, count)):
+            share = (part.stop - part.start) / objective.size
+            value, logits = objective.evaluate(part, (i, count))
+            at_w = objective.gradient(value)
+            with objective.displaced() as at:
                 at.move(at_w, -self.alpha)
-                moved = problem.gradient(problem.evaluate(part)[0])
+                moved = objective.gradient(objective.evaluate(part)[0])
             weight = self.beta / count + (0.0 if full else share)
             torch._foreach_mul_(at_w, weight)
             torch._foreach_add_(at_w, moved, alpha=-self.beta / count)
@@ -197,24 +194,30 @@ class InfoMCR(Method):
                 losses.append(share * value.detach())
                 scores.append(logits.detach())
         assert total is not None
-        problem.set_gradient(total)
+        objective.set_gradient(total)
         return torch.stack(losses).sum(), torch.cat(scores)
 
 
 @contextmanager
-def full_precision(problem: Problem) -> Iterator[None]:
+def full_precision(objective: Objective) -> Iterator[None]:
     """No autocast, no TF32 or bfloat16 products.
 
     The difference, alpha H g, would drown in their 8 to 11 significant bits.
     """
-    if problem.inputs.is_floating_point():
-        problem.inputs = problem.inputs.to(problem.params[0].dtype)
+    objective.inputs = in_precision(objective.inputs, objective.params[0].dtype)
     before = [backend.fp32_precision for backend in _BACKENDS]
     for backend in _BACKENDS:
         backend.fp32_precision = "ieee"
     try:
-        with torch.autocast(problem.inputs.device.type, enabled=False):
+        with torch.autocast(objective.device.type, enabled=False):
             yield
     finally:
         for backend, precision in zip(_BACKENDS, before, strict=True):
             backend.fp32_precision = precision
+
+
+def in_precision(inputs: Any, dtype: torch.dtype) -> Any:
+    """``inputs`` with their floating-point tensors in ``dtype``."""
+    return pytree.tree_map_only(
+        Tensor, lambda t: t.to(dtype) if t.is_floating_point() else t, inputs
+    )

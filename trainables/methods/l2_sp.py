@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from trainables.methods.base import Regularizer, registry
+from trainables.methods.objective import Objective
 from trainables.methods.weights import trainable
 from trainables.needs import SEVERAL_TENSORS, VECTORS
 from trainables.registry import NonNegative, Strength
@@ -16,6 +18,7 @@ from trainables.workers import Division
 
 
 @registry.register("l2_sp")
+@dataclass(kw_only=True)
 class L2SP(Regularizer):
     """Loss ← loss + lam · ‖w - w⁰‖² over the body + head_lam · ‖w_head‖² over the head.
 
@@ -32,16 +35,11 @@ class L2SP(Regularizer):
         scope: ``all`` parameters, or ``weights``: tensors with two or more dimensions.
     """
 
-    def __init__(
-        self,
-        *,
-        lam: Strength = 1e-4,
-        head_lam: Annotated[NonNegative | None, SEVERAL_TENSORS] = None,
-        scope: Annotated[Literal["all", "weights"], VECTORS] = "all",
-    ) -> None:
-        self.lam = lam
-        self.head_lam = head_lam
-        self.scope = scope
+    lam: Strength = 1e-4
+    head_lam: Annotated[NonNegative | None, SEVERAL_TENSORS] = None
+    scope: Annotated[Literal["all", "weights"], VECTORS] = "all"
+
+    def __post_init__(self) -> None:
         self.start: list[Tensor] | None = None
         self._chosen: tuple[list[int], list[int]] | None = None
 
@@ -51,11 +49,11 @@ class L2SP(Regularizer):
     def begin(self, model: nn.Module) -> None:
         self.start = [p.detach().clone() for p in trainable(model)]
 
-    def batch(self, problem: Any, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:
+    def batch(self, objective: Objective, inputs: Any, targets: Any) -> tuple[Any, Any]:
         if self.start is None:
-            self.begin(problem.model)
+            self.begin(objective.model)
         if self._chosen is None:
-            self._chosen = self._choose(problem.model)
+            self._chosen = self._choose(objective.model)
         return inputs, targets
 
     def penalty(self, params: Sequence[Tensor]) -> Tensor | None:

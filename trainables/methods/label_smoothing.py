@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from torch import Tensor
 
 from trainables.methods.base import Regularizer, registry
-from trainables.methods.problem import probabilities
+from trainables.methods.objective import probabilities
 from trainables.needs import OffAtZero
 from trainables.registry import Fraction
 from trainables.workers import Division
 
 
 @registry.register("label_smoothing")
+@dataclass(kw_only=True)
 class LabelSmoothing(Regularizer):
     """Targets q ← (1 - s) q + s r, r a uniform distribution over the K classes or the others.
 
@@ -27,14 +29,8 @@ class LabelSmoothing(Regularizer):
     Targets are class indices or probabilities (mixed targets); it has no meaning for regression.
     """
 
-    def __init__(
-        self,
-        *,
-        smoothing: Annotated[Fraction, OffAtZero()] = 0.2,
-        convention: Literal["uniform", "others"] = "uniform",
-    ) -> None:
-        self.smoothing = smoothing
-        self.convention = convention
+    smoothing: Annotated[Fraction, OffAtZero()] = 0.2
+    convention: Literal["uniform", "others"] = "uniform"
 
     def same_over_workers(self, division: Division) -> bool:
         return True

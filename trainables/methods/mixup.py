@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor
 
+from trainables.batch import one_tensor, take
 from trainables.errors import UsageError
 from trainables.methods.base import Regularizer, registry
-from trainables.methods.problem import Mixed, Problem
+from trainables.methods.objective import Mixed, Objective
 from trainables.needs import SEVERAL_IMAGES
-from trainables.registry import Positive
+from trainables.registry import Positive, Readings
 
 
 @registry.register("mixup", needs=SEVERAL_IMAGES)
+@dataclass(kw_only=True)
 class Mixup(Regularizer):
     """x ← m x + (1 - m) x', and the same for the targets; x' a random pairing within the batch.
 
@@ -26,14 +28,19 @@ class Mixup(Regularizer):
             for each ``sample``, as in AMP's first code; AMP's Table 1 needs ``sample``.
     """
 
-    def __init__(self, *, alpha: Positive = 1.0, per: Literal["batch", "sample"] = "batch") -> None:
-        self.alpha = alpha
-        self.per = per
+    READINGS: ClassVar[Readings] = {
+        "text": {"per": "batch"},
+        "code": {"per": "sample"},
+    }
 
-    def batch(self, problem: Problem, inputs: Tensor, targets: Any) -> tuple[Tensor, Any]:
+    alpha: Positive = 1.0
+    per: Literal["batch", "sample"] = "batch"
+
+    def batch(self, objective: Objective, inputs: Any, targets: Any) -> tuple[Any, Any]:
         if isinstance(targets, Mixed):
             raise UsageError("regularizer 'mixup' is given twice; once is enough")
-        generator = problem.local
+        inputs = one_tensor(inputs, "regularizer 'mixup'")
+        generator = objective.local_generator
         home = inputs.device if generator is None else generator.device
         size = inputs.shape[0]
         order = torch.randperm(size, generator=generator, device=home).to(inputs.device)
@@ -43,4 +50,4 @@ class Mixup(Regularizer):
         gamma = torch._standard_gamma(shape.to(home), generator=generator)
         weight = (gamma[0] / gamma.sum(0)).to(inputs.device, inputs.dtype).expand(size)
         mixed = torch.lerp(inputs[order], inputs, weight.view(-1, *[1] * (inputs.dim() - 1)))
-        return mixed, Mixed(targets, targets[order], weight)
+        return mixed, Mixed(targets, take(targets, order), weight)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trainables.batch import portions
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
-from trainables.methods.problem import Problem, portions
+from trainables.methods.objective import Objective
 from trainables.methods.weights import global_norm
 from trainables.needs import DROPOUT, SEVERAL_IMAGES, SEVERAL_TENSORS, VECTORS, Needs, OfTrial
 from trainables.registry import Count, Strength
@@ -41,6 +43,7 @@ Devices = Annotated[Count, SEVERAL_IMAGES]
 _EXACT = ("unit_then_scale",)  # the only scale at which delta does not depend on the weights
 
 
+@dataclass(kw_only=True)
 class Neighborhood(Method):
     """A random point near the weights for each of M devices, each with its part of the batch.
 
@@ -65,11 +68,11 @@ class Neighborhood(Method):
     and of one stream of draws those that one process would make for them.
     """
 
-    epsilon: float
-    scale: Scale
-    ball: Ball
-    perturb: Perturbed
-    num_devices: int
+    epsilon: Strength = 0.1
+    scale: Scale = "relative"
+    ball: Ball = "uniform_in_ball"
+    perturb: Perturbed = "all"
+    num_devices: Devices = 1
 
     @property
     def passes(self) -> float:
@@ -79,10 +82,9 @@ class Neighborhood(Method):
     def own_parts(self) -> int:
         return self.num_devices
 
-    @property
-    def own_devices(self) -> int:
+    def own_devices(self, objective: Objective) -> int:
         """Of the M devices those of this worker."""
-        return max(1, self.num_devices // self.workers)
+        return max(1, self.num_devices // objective.workers)
 
     def over_workers(self, division: Division) -> dict[str, Any]:
         """W workers are at least W devices (Algorithm 1 of NRS)."""
@@ -94,35 +96,36 @@ class Neighborhood(Method):
         return division.whole(self.num_devices)
 
     def parts(
-        self, problem: Problem
+        self, objective: Objective
     ) -> Iterator[tuple[slice | None, tuple[int, int] | None, float]]:
         """(index, share of the statistics, share of the batch) of each of this worker's devices."""
-        devices = min(self.own_devices, problem.size)
-        self.skip(problem)
+        own = self.own_devices(objective)
+        self.skip(objective, own)
+        devices = min(own, objective.size)
         if devices == 1:
             yield None, None, 1.0
             return
-        for i, part in enumerate(portions(problem.size, devices)):
-            yield part, (i, devices), (part.stop - part.start) / problem.size
+        for i, part in enumerate(portions(objective.size, devices)):
+            yield part, (i, devices), (part.stop - part.start) / objective.size
 
-    def skip(self, problem: Problem) -> None:
+    def skip(self, objective: Objective, own: int) -> None:
         """Leave the draws of the devices before this worker's to them: all draw from one stream."""
-        for _ in range(self.rank * self.own_devices):
-            self.draw(problem)
+        for _ in range(objective.rank * own):
+            self.draw(objective)
 
-    def draw(self, problem: Problem) -> list[Tensor]:
+    def draw(self, objective: Objective) -> list[Tensor]:
         """A fresh δ, in the noise buffer."""
-        flat, delta = self.scratch("noise", problem.params)
-        weights = [p.data for p in problem.params]
+        flat, delta = self.scratch("noise", objective.params)
+        weights = [p.data for p in objective.params]
         ball = "gaussian" if self.scale == "gaussian_literal" else self.ball
         if self.scale in ("literal", "gaussian_literal") and ball in (
             "uniform_in_ball",
             "on_sphere",
         ):
-            noise.ball(flat, problem.generator, surface=ball == "on_sphere")
+            noise.ball(flat, objective.generator, surface=ball == "on_sphere")
         else:  # what is normalized below needs the direction alone
             law = "symmetric" if ball == "per_coordinate_uniform" else "normal"
-            noise.draw(flat, law, problem.generator)
+            noise.draw(flat, law, objective.generator)
         if self.perturb == "weights":
             for vector in (d for d in delta if d.dim() < 2):
                 vector.zero_()
@@ -155,28 +158,12 @@ class RPR(Neighborhood):
             paper's machine has 4; Table 1 needs 4.
     """
 
-    def __init__(
-        self,
-        *,
-        epsilon: Strength = 0.1,
-        scale: Scale = "relative",
-        ball: Ball = "uniform_in_ball",
-        perturb: Perturbed = "all",
-        num_devices: Devices = 1,
-    ) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.scale = scale
-        self.ball = ball
-        self.perturb = perturb
-        self.num_devices = num_devices
-
-    def step(self, problem: Problem) -> Output:
+    def step(self, objective: Objective) -> Output:
         losses, logits = [], []
-        for part, share, weight in self.parts(problem):
-            with problem.displaced() as at:
-                at.move(self.draw(problem))
-                value, scores = problem.evaluate(part, share)
+        for part, share, weight in self.parts(objective):
+            with objective.displaced() as at:
+                at.move(self.draw(objective))
+                value, scores = objective.evaluate(part, share)
                 (weight * value).backward()
             losses.append(weight * value.detach())
             logits.append(scores.detach())
@@ -185,6 +172,7 @@ class RPR(Neighborhood):
 
 
 @registry.register("nrs")
+@dataclass(kw_only=True)
 class NRS(Neighborhood):
     """Neighborhood region smoothing: Algorithm 1 with eq. 3.
 
@@ -210,27 +198,9 @@ class NRS(Neighborhood):
             also penalizes dropout noise). The paper is silent.
     """
 
-    def __init__(
-        self,
-        *,
-        epsilon: Strength = 0.1,
-        alpha: Strength = 1.0,
-        scale: Scale = "relative",
-        ball: Ball = "uniform_in_ball",
-        perturb: Perturbed = "all",
-        num_devices: Devices = 1,
-        loss: Literal["as_printed", "averaged", "detached_target"] = "as_printed",
-        dropout: Annotated[Literal["same", "independent"], DROPOUT] = "same",
-    ) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.alpha = alpha
-        self.scale = scale
-        self.ball = ball
-        self.perturb = perturb
-        self.num_devices = num_devices
-        self.loss = loss
-        self.dropout = dropout
+    alpha: Strength = 1.0
+    loss: Literal["as_printed", "averaged", "detached_target"] = "as_printed"
+    dropout: Annotated[Literal["same", "independent"], DROPOUT] = "same"
 
     @property
     def clean_first(self) -> bool:
@@ -240,34 +210,34 @@ class NRS(Neighborhood):
     def evaluations(self) -> float:
         return 2.0
 
-    def step(self, problem: Problem) -> Output:
+    def step(self, objective: Objective) -> Output:
         losses, logits, totals = [], [], []
-        for part, share, weight in self.parts(problem):
-            loss, scores, total = self.device(problem, part, share, weight)
+        for part, share, weight in self.parts(objective):
+            loss, scores, total = self.device(objective, part, share, weight)
             losses.append(loss)
             logits.append(scores)
             totals.append(total)
         exact = self.scale in _EXACT and self.loss != "detached_target"
-        objective = torch.stack(totals).sum() if exact else None
-        return Output(torch.stack(losses).sum(), torch.cat(logits), objective)
+        summed = torch.stack(totals).sum() if exact else None
+        return Output(torch.stack(losses).sum(), torch.cat(logits), objective=summed)
 
     def device(
-        self, problem: Problem, part: slice | None, share: tuple[int, int] | None, weight: float
+        self, objective: Objective, part: slice | None, share: tuple[int, int] | None, weight: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         """One device's gradient, added with its weight; (clean loss, clean logits, L_i)."""
-        delta = self.draw(problem)
-        masks = problem.dropout_state()
-        clean = problem.forward(part, share)
-        clean_penalty = problem.penalty()
-        with problem.displaced() as at:
+        delta = self.draw(objective)
+        masks = objective.dropout_state()
+        clean = objective.forward(part, share)
+        clean_penalty = objective.penalty()
+        with objective.displaced() as at:
             at.move(delta)
             if self.dropout == "same":
-                problem.rewind_dropout(masks)
-            noisy = problem.forward(part)
-            noisy_penalty = problem.penalty()
+                objective.rewind_dropout(masks)
+            noisy = objective.forward(part)
+            noisy_penalty = objective.penalty()
 
             p, q = (z.detach().requires_grad_() for z in (clean, noisy))
-            loss, other = problem.data_loss(p, part), problem.data_loss(q, part)
+            loss, other = objective.data_loss(p, part), objective.data_loss(q, part)
             share_of_ce = 0.5 if self.loss == "averaged" else 1.0
             total = share_of_ce * (loss + other) + self.alpha * self.divergence(p, q)
             slope_p, slope_q = torch.autograd.grad(weight * total, (p, q))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor
@@ -10,13 +11,14 @@ from torch import Tensor
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.noise import Distribution
-from trainables.methods.problem import Problem
+from trainables.methods.objective import Objective
 from trainables.registry import Count, Fraction, Strength
 from trainables.workers import Division
 
 Schedule = Literal["none", "linear", "exp"]
 
 
+@dataclass(kw_only=True)
 class NoiseInjection(Method):
     """The mean gradient of the loss at randomly displaced weights.
 
@@ -24,23 +26,13 @@ class NoiseInjection(Method):
     w ± U_j see the same batch. Two extra parameter-sized buffers: the copy of the weights and U.
     """
 
-    def __init__(
-        self,
-        *,
-        sigma: float,
-        num_perturbations: int,
-        two_point: bool,
-        distribution: Distribution,
-        lam: float,
-        sigma_schedule: Schedule,
-    ) -> None:
-        super().__init__()
-        self.sigma = sigma
-        self.num_perturbations = num_perturbations
-        self.two_point = two_point
-        self.distribution = distribution
-        self.lam = lam
-        self.sigma_schedule = sigma_schedule
+    two_point = False
+
+    sigma: Strength = 0.01
+    num_perturbations: Count = 1
+    distribution: Distribution = "normal"
+    lam: Fraction = 0.0
+    sigma_schedule: Schedule = "none"
 
     @property
     def noisy_passes(self) -> int:
@@ -67,29 +59,30 @@ class NoiseInjection(Method):
     def same_over_workers(self, division: Division) -> bool:
         return True
 
-    def step(self, problem: Problem) -> Output:
+    def step(self, objective: Objective) -> Output:
         first: tuple[Tensor, Tensor] | None = None
-        objective: Tensor | float = 0.0
+        total: Tensor | float = 0.0
         if self.lam > 0:
-            first = problem.accumulate(self.lam)
-            objective = self.lam * first[0]
+            first = objective.accumulate(self.lam)
+            total = self.lam * first[0]
         if self.lam < 1:
             weight = (1 - self.lam) / self.noisy_passes
-            flat, shift = self.scratch("noise", problem.params)
-            with problem.displaced() as at:
+            flat, shift = self.scratch("noise", objective.params)
+            with objective.displaced() as at:
                 for _ in range(self.num_perturbations):
-                    noise.draw(flat, self.distribution, problem.generator)
+                    noise.draw(flat, self.distribution, objective.generator)
                     for sign in (1.0, -1.0) if self.two_point else (1.0,):
                         at.move(shift, sign * self.current_sigma)
-                        value, logits = problem.accumulate(weight)
-                        objective = objective + weight * value
+                        value, logits = objective.accumulate(weight)
+                        total = total + weight * value
                         first = first or (value, logits)
         assert first is not None
-        assert isinstance(objective, Tensor)
-        return Output(*first, objective=objective)
+        assert isinstance(total, Tensor)
+        return Output(*first, objective=total)
 
 
 @registry.register("nso")
+@dataclass(kw_only=True)
 class NSO(NoiseInjection):
     """Two-point noise injection: Algorithm 1.
 
@@ -106,7 +99,8 @@ class NSO(NoiseInjection):
         num_perturbations: Draws k; 1 in the main comparison (Table 3), 1 to 3 in the ablation.
         two_point: False drops the second point (then it is `WPSGD`).
         distribution: Law of the entries (Table 2), all of unit variance times σ. The authors'
-            binomial is not centered: Table 2's Binomial rows need ``binomial_uncentered``.
+            binomial is not centered: Table 2's Binomial rows need ``binomial_uncentered``. (The
+            default is neither of the two, so no ``reading`` chooses between them.)
         lam: Weight of the clean gradient: g ← lam ∇L(w) + (1 - lam) g; 0 in the authors' main
             scripts. (Some of their ablation scripts pass 1: plain training.)
         sigma_schedule: σ over the epochs (Remark 3.1; the ramps of the authors' code):
@@ -117,24 +111,7 @@ class NSO(NoiseInjection):
     and its training error, from a clean pass: ``batchnorm: separate``.
     """
 
-    def __init__(
-        self,
-        *,
-        sigma: Strength = 0.01,
-        num_perturbations: Count = 1,
-        two_point: bool = True,
-        distribution: Distribution = "normal",
-        lam: Fraction = 0.0,
-        sigma_schedule: Schedule = "none",
-    ) -> None:
-        super().__init__(
-            sigma=sigma,
-            num_perturbations=num_perturbations,
-            two_point=two_point,
-            distribution=distribution,
-            lam=lam,
-            sigma_schedule=sigma_schedule,
-        )
+    two_point: bool = True
 
 
 @registry.register("wp_sgd")
@@ -150,21 +127,3 @@ class WPSGD(NoiseInjection):
         lam: Weight of the clean gradient; see `NSO`.
         sigma_schedule: See `NSO`.
     """
-
-    def __init__(
-        self,
-        *,
-        sigma: Strength = 0.01,
-        num_perturbations: Count = 1,
-        distribution: Distribution = "normal",
-        lam: Fraction = 0.0,
-        sigma_schedule: Schedule = "none",
-    ) -> None:
-        super().__init__(
-            sigma=sigma,
-            num_perturbations=num_perturbations,
-            two_point=False,
-            distribution=distribution,
-            lam=lam,
-            sigma_schedule=sigma_schedule,
-        )

@@ -8,7 +8,8 @@ grids of the NSO paper's tables are in its search space.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -16,10 +17,10 @@ from torch import Tensor
 from trainables.errors import UsageError
 from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
-from trainables.methods.problem import Problem
+from trainables.methods.objective import Objective
 from trainables.methods.weights import global_norm
 from trainables.needs import SEVERAL_WORKERS, given
-from trainables.registry import NonNegative, Strength
+from trainables.registry import NonNegative, Readings, Strength
 from trainables.workers import Division
 
 TINY = 1e-12
@@ -29,6 +30,7 @@ Shared = Annotated[Literal["global", "local"], SEVERAL_WORKERS]
 """Data-parallel reading: the ascent gradient is the mean over the workers, or each worker's own."""
 
 
+@dataclass(kw_only=True)
 class Ascent(Method):
     """∇L(w + e), e from a first gradient. Subclasses say what e is.
 
@@ -36,8 +38,8 @@ class Ascent(Method):
     first gradient becomes e in place and is freed once it is added.
     """
 
-    rho: float
-    perturbation: Shared
+    rho: Strength
+    perturbation: Shared = "global"
 
     @property
     def evaluations(self) -> float:
@@ -50,19 +52,21 @@ class Ascent(Method):
     def same_over_workers(self, division: Division) -> bool:
         return self.perturbation == "global"
 
-    def step(self, problem: Problem) -> Output:
-        loss, logits = problem.accumulate()
-        ascent = self.share(problem.take_gradient())
-        with problem.displaced() as at:
+    def step(self, objective: Objective) -> Output:
+        loss, logits = objective.accumulate()
+        ascent = self.ascent(objective)
+        with objective.displaced() as at:
             self.scale(ascent, at.weights)
             at.move(ascent)
             del ascent
-            problem.accumulate()
+            objective.accumulate()
         return Output(loss, logits, objective=None)
 
-    def share(self, gradient: list[Tensor]) -> list[Tensor]:
+    def ascent(self, objective: Objective) -> list[Tensor]:
+        """The gradient to climb along, taken from ``p.grad``."""
+        gradient = objective.take_gradient()
         if self.perturbation == "global":
-            self.reduce(gradient)
+            objective.mean_over_workers(gradient)
         return gradient
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
@@ -71,6 +75,7 @@ class Ascent(Method):
 
 
 @registry.register("sam")
+@dataclass(kw_only=True)
 class SAM(Ascent):
     """e = rho · g / ‖g‖₂, one norm over all parameters (Foret et al. 2021, eq. 2).
 
@@ -81,16 +86,14 @@ class SAM(Ascent):
             along its own (``local``, m-sharpness).
     """
 
-    def __init__(self, *, rho: Strength = 0.05, perturbation: Shared = "global") -> None:
-        super().__init__()
-        self.rho = rho
-        self.perturbation = perturbation
+    rho: Strength = 0.05
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
         torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + TINY))
 
 
 @registry.register("usam")
+@dataclass(kw_only=True)
 class USAM(Ascent):
     """e = rho · g: SAM without the norm (Agarwala and Dauphin 2023).
 
@@ -100,16 +103,14 @@ class USAM(Ascent):
         perturbation: See `SAM`.
     """
 
-    def __init__(self, *, rho: Strength = 0.01, perturbation: Shared = "global") -> None:
-        super().__init__()
-        self.rho = rho
-        self.perturbation = perturbation
+    rho: Strength = 0.01
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
         torch._foreach_mul_(gradient, self.rho)
 
 
 @registry.register("asam", added={"scaled": "all"})
+@dataclass(kw_only=True)
 class ASAM(Ascent):
     """e = rho · T² g / ‖T g‖₂, T diagonal with |w| + eta (Kwon et al. 2021, eq. 8).
 
@@ -126,24 +127,19 @@ class ASAM(Ascent):
         perturbation: See `SAM`.
     """
 
-    def __init__(
-        self,
-        *,
-        rho: Strength = 0.1,
-        eta: NonNegative = 0.0,
-        scaled: Literal["all", "weight"] = "all",
-        perturbation: Shared = "global",
-    ) -> None:
-        super().__init__()
-        self.rho = rho
-        self.eta = eta
-        self.scaled = scaled
-        self.perturbation = perturbation
+    READINGS: ClassVar[Readings] = {
+        "text": {"scaled": "weight", "eta": 0.01},
+        "code": {"scaled": "all", "eta": 0.0},
+    }
 
-    def step(self, problem: Problem) -> Output:
-        names = (name for name, p in problem.model.named_parameters() if p.requires_grad)
+    rho: Strength = 0.1
+    eta: NonNegative = 0.0
+    scaled: Literal["all", "weight"] = "all"
+
+    def step(self, objective: Objective) -> Output:
+        names = (name for name, p in objective.model.named_parameters() if p.requires_grad)
         self.named = ["weight" in name for name in names]
-        return super().step(problem)
+        return super().step(objective)
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
         size = weights  # T is squared wherever it matters, so without eta its sign does not
@@ -159,6 +155,7 @@ class ASAM(Ascent):
         torch._foreach_mul_(gradient, factor)
 
 
+@dataclass(kw_only=True)
 class Noisy(Ascent):
     """An ascent direction taken at noisy weights: g = ∇L(w + U), then ∇L(w + e).
 
@@ -168,8 +165,9 @@ class Noisy(Ascent):
     Then, and only then, a step leaves other weights than it found.
     """
 
-    sigma: float
-    code_faithful: bool
+    rho: Strength = 0.05
+    sigma: Strength = 0.01
+    code_faithful: bool = False
 
     @property
     def clean_first(self) -> bool:
@@ -188,17 +186,17 @@ class Noisy(Ascent):
             )
         return {}
 
-    def step(self, problem: Problem) -> Output:
-        flat, shift = self.scratch("noise", problem.params)
-        noise.draw(flat, "normal", problem.generator)
-        with problem.displaced() as at:
+    def step(self, objective: Objective) -> Output:
+        flat, shift = self.scratch("noise", objective.params)
+        noise.draw(flat, "normal", objective.generator)
+        with objective.displaced() as at:
             self.spread(flat, shift, at.weights)
             at.move(shift)
-            loss, logits = problem.accumulate()
-            ascent = self.share(problem.take_gradient())
-            self.climb(ascent, shift)
+            loss, logits = objective.accumulate()
+            ascent = self.ascent(objective)
+            self.climb(objective, ascent, shift)
             at.move(ascent)
-            problem.accumulate()
+            objective.accumulate()
         if self.code_faithful:
             torch._foreach_add_(at.weights, ascent)
         return Output(loss, logits, objective=None)
@@ -207,12 +205,13 @@ class Noisy(Ascent):
         """Give the standard normal noise its size, in place."""
         flat.mul_(self.sigma)
 
-    def climb(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
+    def climb(self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]) -> None:
         """Turn the gradient into e, in place."""
         raise NotImplementedError
 
 
 @registry.register("rsam")
+@dataclass(kw_only=True)
 class RSAM(Noisy):
     """Random SAM (Liu et al. 2022): g = ∇L(w + U), U ~ N(0, σ²); e = rho · g / ‖g‖₂.
 
@@ -230,21 +229,12 @@ class RSAM(Noisy):
         perturbation: See `SAM`.
     """
 
-    def __init__(
-        self,
-        *,
-        rho: Strength = 0.05,
-        sigma: Strength = 0.01,
-        lam: Annotated[NonNegative, given(code_faithful=True)] = 1.0,
-        code_faithful: bool = False,
-        perturbation: Shared = "global",
-    ) -> None:
-        super().__init__()
-        self.rho = rho
-        self.sigma = sigma
-        self.lam = lam
-        self.code_faithful = code_faithful
-        self.perturbation = perturbation
+    READINGS: ClassVar[Readings] = {
+        "text": {"code_faithful": False},
+        "code": {"code_faithful": True},
+    }
+
+    lam: Annotated[NonNegative, given(code_faithful=True)] = 1.0
 
     def spread(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
         flat.mul_(self.sigma)
@@ -253,7 +243,7 @@ class RSAM(Noisy):
                 if weight.dim() == 2:
                     part.mul_(torch.linalg.vector_norm(weight, dim=1, keepdim=True))
 
-    def climb(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
+    def climb(self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]) -> None:
         if self.code_faithful:
             steep = torch.stack(torch._foreach_norm(gradient))
             loud = torch.stack(torch._foreach_norm(shift))

@@ -19,6 +19,7 @@ from measure_checks.networks import (
     uneven,
 )
 from trainables.measures import trace as trace_module
+from trainables.measures.base import Target
 from trainables.measures.hessian import HessianOperator
 from trainables.measures.last_layer import last_layer_eigenvalue, last_layer_hessian
 from trainables.measures.second_derivatives import cheap
@@ -194,17 +195,19 @@ def hutchinson_finds_the_trace():
             assert abs(probes.forms.std() / variance**0.5 - 1) < 0.38, (name, law)
             error = probes.squares.std() / n**0.5
             assert abs(probes.squares.mean() - square) < Z * error, (name, law)
-        options = {"num_samples": 100, "generator": generator(2), "probes": "rademacher"}
+        options = {"num_samples": 100, "probes": "rademacher"}
         want = probe(operator, 100, generator(2))
-        got = hessian_trace(model, cross_entropy, uneven(x, y), **options)
+
+        def target(model=model, x=x, y=y):
+            return Target(model, cross_entropy, uneven(x, y), generator(2))
+
+        got = hessian_trace(target(), **options)
         close(got.value, want.forms.mean())
         close(got.std_error, want.forms.std() / 10)
-        options["generator"] = generator(2)
-        got = hessian_trace_of_square(model, cross_entropy, uneven(x, y), **options)
+        got = hessian_trace_of_square(target(), **options)
         close(got.value, want.squares.mean())
         close(got.std_error, want.squares.std() / 10)
-        options["generator"] = generator(2)
-        root = hessian_frobenius(model, cross_entropy, uneven(x, y), **options)
+        root = hessian_frobenius(target(), **options)
         close(root.value**2, got.value)
         close(2 * root.value * root.std_error, got.std_error)
 
@@ -215,7 +218,7 @@ def squares_of_every_batch_are_averaged():
     batches = uneven(x, y)
     options = {"num_samples": 400, "probes": "normal"}
     got = hessian_trace_of_square(
-        model, cross_entropy, batches, per_batch=True, generator=generator(3), **options
+        Target(model, cross_entropy, batches, generator=generator(3)), per_batch=True, **options
     )
     g = generator(3)
     each = [
@@ -231,13 +234,15 @@ def squares_of_every_batch_are_averaged():
 
 def hutchinson_is_exact_on_diagonals():
     model, loss, batches = quadratic([3.0, -1.0, 0.5])
-    got = hessian_trace(model, loss, batches, num_samples=7)
+    got = hessian_trace(Target(model, loss, batches), num_samples=7)
     close(got.value, 2.5)
     assert got.std_error < 1e-14
-    assert hessian_trace(model, loss, batches, num_samples=7, probes="normal").std_error > 0.1
-    close(hessian_trace_of_square(model, loss, batches, num_samples=2).value, 10.25)
-    close(hessian_frobenius(model, loss, batches, num_samples=2).value, 10.25**0.5)
-    one = hessian_trace(model, loss, batches, num_samples=1)
+    assert (
+        hessian_trace(Target(model, loss, batches), num_samples=7, probes="normal").std_error > 0.1
+    )
+    close(hessian_trace_of_square(Target(model, loss, batches), num_samples=2).value, 10.25)
+    close(hessian_frobenius(Target(model, loss, batches), num_samples=2).value, 10.25**0.5)
+    one = hessian_trace(Target(model, loss, batches), num_samples=1)
     assert one.value == 2.5
     assert one.std_error != one.std_error  # nothing is known of the error of one sample
 
@@ -245,22 +250,22 @@ def hutchinson_is_exact_on_diagonals():
 def lanczos_on_known_spectra():
     """Negative, equal and zero eigenvalues; largest means largest, not largest in size."""
     model, loss, batches = quadratic([-5.0, 2.0, 2.0, 1.0, 0.0, -1.0, 2.0])
-    close(hessian_lambda_max(model, loss, batches, tolerance=1e-9), 2.0)
-    spectrum = hessian_spectrum(model, loss, batches, largest=4, smallest=3, tolerance=1e-9)
+    close(hessian_lambda_max(Target(model, loss, batches), tolerance=1e-9), 2.0)
+    spectrum = hessian_spectrum(Target(model, loss, batches), largest=4, smallest=3, tolerance=1e-9)
     close(spectrum.largest, [2.0, 2.0, 2.0, 1.0])
     close(spectrum.smallest, [-5.0, -1.0, 0.0])
     assert spectrum.products <= 7
-    named = hessian_eigenvalues(model, loss, batches, largest=1, smallest=1, tolerance=1e-9)
+    named = hessian_eigenvalues(Target(model, loss, batches), largest=1, smallest=1, tolerance=1e-9)
     close([named["largest_1"], named["smallest_1"]], [2.0, -5.0])
     assert named.keys() == {"largest_1", "smallest_1", "error", "products"}
-    refuses("8 eigenvalues of a 7 x 7", hessian_spectrum, model, loss, batches, largest=8)
-    close(hessian_lambda_max(*quadratic([-3.0])), -3.0)
+    refuses("8 eigenvalues of a 7 x 7", hessian_spectrum, Target(model, loss, batches), largest=8)
+    close(hessian_lambda_max(Target(*quadratic([-3.0]))), -3.0)
     # Linear regression: H = 2 X'X / N. X = [diag(s); 0] has the eigenvalues 2 s² / N.
     s = torch.arange(1.0, 9.0, dtype=torch.float64)
     x = torch.cat([torch.diag(s), torch.zeros(2, 8, dtype=torch.float64)])
     linear = nn.Linear(8, 1, bias=False).double().eval()
     data = uneven(x, torch.randn(10, dtype=torch.float64), (3, 7))
-    spectrum = hessian_spectrum(linear, squared, data, largest=8, tolerance=1e-12)
+    spectrum = hessian_spectrum(Target(linear, squared, data), largest=8, tolerance=1e-12)
     close(spectrum.largest, 2 * s.square().flip(0) / 10)
 
 
@@ -292,7 +297,7 @@ def eigenvalues_of_networks():
         model, x, y = network(name)
         truth = torch.linalg.eigvalsh(dense_hessian(model, cross_entropy, x, y))
         found = hessian_spectrum(
-            model, cross_entropy, uneven(x, y), largest=3, smallest=2, tolerance=1e-9
+            Target(model, cross_entropy, uneven(x, y)), largest=3, smallest=2, tolerance=1e-9
         )
         close(found.largest, truth.flip(0)[:3], 1e-8)
         close(found.smallest, truth[:2], 1e-8)
@@ -305,25 +310,28 @@ def last_layer_is_its_hessian_block():
         for bias in (True, False):
             names = [f"{head}.weight"] + [f"{head}.bias"] * bias
             truth = dense_hessian(model, smoothed, x, y, names)
-            block = last_layer_hessian(model, smoothed, uneven(x, y), bias)
+            block = last_layer_hessian(Target(model, smoothed, uneven(x, y)), bias)
             # V is [W b] row by row, the dense block has W before b: compare spectra and forms.
             matrix = torch.stack([block @ row for row in torch.eye(block.size, dtype=x.dtype)])
             close(torch.linalg.eigvalsh(matrix), torch.linalg.eigvalsh(truth))
             if not bias:
                 close(matrix, truth)
-            got = last_layer_eigenvalue(model, smoothed, uneven(x, y), bias=bias, tolerance=1e-10)
+            got = last_layer_eigenvalue(
+                Target(model, smoothed, uneven(x, y)), bias=bias, tolerance=1e-10
+            )
             close(got[""], torch.linalg.eigvalsh(truth)[-1])
             a, b = block.kronecker_factors()
             close(got["kronecker"], torch.linalg.eigvalsh(torch.kron(a, b))[-1])
-    one = last_layer_hessian(model, cross_entropy, [(x[:1], y[:1])], bias=False)
+    one = last_layer_hessian(Target(model, cross_entropy, [(x[:1], y[:1])]), bias=False)
     close(
         torch.kron(*one.kronecker_factors()),
         dense_hessian(model, cross_entropy, x[:1], y[:1], ["7.weight"]),
     )
-    truth = last_layer_hessian(model, cross_entropy, [(x, y)], bias=False)
+    truth = last_layer_hessian(Target(model, cross_entropy, [(x, y)]), bias=False)
     p, h = model(x).softmax(1), model[:7](x)
     close(truth.kronecker_factors()[0], sum(torch.diag(q) - torch.outer(q, q) for q in p) / 12)
     close(truth.kronecker_factors()[1], sum(torch.outer(v, v) for v in h) / 12)
-    refuses("cross-entropy", last_layer_eigenvalue, model, lambda z, _: z.square().mean(), [(x, y)])
+    squares = Target(model, lambda z, _: z.square().mean(), [(x, y)])
+    refuses("cross-entropy", last_layer_eigenvalue, squares)
     scaled = nn.Sequential(model, nn.Softplus()).eval()
-    refuses("'0.7'", last_layer_eigenvalue, scaled, cross_entropy, [(x, y)])
+    refuses("'0.7'", last_layer_eigenvalue, Target(scaled, cross_entropy, [(x, y)]))

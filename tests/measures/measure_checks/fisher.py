@@ -18,8 +18,8 @@ from measure_checks.networks import (
 )
 from trainables import models
 from trainables.measures import gram as gram_module
+from trainables.measures.base import Target
 from trainables.measures.fisher import (
-    _fisher_log_det,
     fisher_frobenius,
     fisher_gram,
     fisher_log_det,
@@ -127,7 +127,7 @@ def gram_of_certain_samples():
 
 def log_det_is_that_of_singular_values():
     model, x, y = network("conv")
-    batches = uneven(x, y)
+    target = Target(model, cross_entropy, uneven(x, y))
     for scale in (None, 0.04):
         want = []
         for trial in range(3):
@@ -136,16 +136,17 @@ def log_det_is_that_of_singular_values():
         want = torch.stack(want)
         for half in (False, True):
             got = fisher_log_det(
-                model, batches, 4, 3, logit_scale=scale, half=half, subsets="consecutive"
-            )
+                target, num_samples=4, num_trials=3,
+                logit_scale=scale, half=half, subsets="consecutive",
+            )  # fmt: skip
             close(got.value, want.mean() / (1 + half), 1e-8)
             close(got.std_error, want.std() / 3**0.5 / (1 + half), 1e-7)
-    refuses(
-        "need 16 samples, there are 12", fisher_log_det, model, batches, 4, 4, subsets="consecutive"
-    )
-    refuses("need 13 samples", fisher_log_det, model, batches, 13, 1)
-    twice = [(torch.cat([x[:1], x[:1]]), torch.cat([y[:1], y[:1]]))]
-    assert fisher_log_det(model, twice, 2, 1).value < -30  # dependent rows: -inf but for rounding
+    options = {"num_samples": 4, "num_trials": 4, "subsets": "consecutive"}
+    refuses("need 16 samples, there are 12", fisher_log_det, target, **options)
+    refuses("need 13 samples", fisher_log_det, target, num_samples=13, num_trials=1)
+    twice = Target(model, cross_entropy, [(torch.cat([x[:1], x[:1]]), torch.cat([y[:1], y[:1]]))])
+    # dependent rows: -inf but for rounding
+    assert fisher_log_det(twice, num_samples=2, num_trials=1).value < -30
 
 
 def subsets_are_random_and_without_repetition():
@@ -155,7 +156,8 @@ def subsets_are_random_and_without_repetition():
     """
     model, x, y = network("mlp")
     small = uneven(x[:4], y[:4], (1, 3))
-    whole = fisher_log_det(model, small, 4, 2, generator())
+    target = Target(model, cross_entropy, small, generator())
+    whole = fisher_log_det(target, num_samples=4, num_trials=2)
     close(
         whole.value, 2 * torch.linalg.svdvals(dense_jacobian(model, x[:4], y[:4])).log().sum(), 1e-8
     )
@@ -167,9 +169,9 @@ def subsets_are_random_and_without_repetition():
             2 * torch.linalg.svdvals(dense_jacobian(model, x[keep], y[keep])).log().sum()
         )
     counts = torch.zeros(4)
-    g = generator(1)
+    target = Target(model, cross_entropy, small, generator(1))
     for _ in range(400):
-        value = fisher_log_det(model, small, 3, 1, g).value
+        value = fisher_log_det(target, num_samples=3, num_trials=1).value
         match = [i for i, v in enumerate(left_out) if abs(v - value) < 1e-6]
         assert len(match) == 1
         counts[match[0]] += 1
@@ -187,7 +189,7 @@ def rivals_from_the_gram_matrix():
         squares.append(fisher.square().sum())
         radii.append(torch.linalg.eigvalsh(fisher)[-1])
         dets.append(torch.logdet(j @ j.T))
-    got = fisher_spectrum(model, cross_entropy, batches, **options)
+    got = fisher_spectrum(Target(model, cross_entropy, batches), **options)
     for name, want in (
         ("frobenius_squared", squares),
         ("spectral_radius", radii),
@@ -196,16 +198,20 @@ def rivals_from_the_gram_matrix():
         want = torch.stack(want)
         close(got[name].value, want.mean(), what=name)
         close(got[name].std_error, want.std() / 2**0.5, 1e-7, what=name)
-    assert fisher_frobenius(model, cross_entropy, batches, **options) == got["frobenius_squared"]
     assert (
-        fisher_spectral_radius(model, cross_entropy, batches, **options) == got["spectral_radius"]
+        fisher_frobenius(Target(model, cross_entropy, batches), **options)
+        == got["frobenius_squared"]
     )
-    assert _fisher_log_det(model, cross_entropy, batches, **options) == got["log_det"]
-    halved = _fisher_log_det(model, cross_entropy, batches, half=True, **options)
+    assert (
+        fisher_spectral_radius(Target(model, cross_entropy, batches), **options)
+        == got["spectral_radius"]
+    )
+    assert fisher_log_det(Target(model, cross_entropy, batches), **options) == got["log_det"]
+    halved = fisher_log_det(Target(model, cross_entropy, batches), half=True, **options)
     close(halved.value * 2, got["log_det"].value)
     scaled = {"logit_scale": 0.04, **options}
-    a = fisher_spectrum(model, cross_entropy, batches, **scaled)["log_det"]
-    assert a == _fisher_log_det(model, cross_entropy, batches, **scaled)
+    a = fisher_spectrum(Target(model, cross_entropy, batches), **scaled)["log_det"]
+    assert a == fisher_log_det(Target(model, cross_entropy, batches), **scaled)
 
 
 def rivals_from_the_hessian():
@@ -222,10 +228,7 @@ def rivals_from_the_hessian():
         radii.append(torch.linalg.eigvalsh(h).abs().max())
         noise.append(2 * (h @ h).square().sum() / 400)
     got = subset_hessian(
-        model,
-        cross_entropy,
-        uneven(x, y),
-        generator=generator(),
+        Target(model, cross_entropy, uneven(x, y), generator=generator()),
         num_samples=6,
         num_trials=2,
         num_probes=400,
@@ -247,6 +250,6 @@ def robustness_is_the_softmax_jacobian():
                 lambda z, model=model: model(z[None])[0].softmax(0), image
             )
             norms.append(torch.linalg.matrix_norm(j.flatten(1), ord=2) ** 2)
-        got = robustness(model, cross_entropy, uneven(x, y))
+        got = robustness(Target(model, cross_entropy, uneven(x, y)))
         close(got, torch.stack(norms).mean(), what=name)
         assert all(p.grad is None for p in model.parameters())

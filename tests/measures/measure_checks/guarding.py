@@ -5,7 +5,7 @@ from torch import nn
 
 from measure_checks.networks import close, cross_entropy, generator, network, refuses, uneven
 from trainables import measures
-from trainables.measures.base import Estimate, flatten
+from trainables.measures.base import Estimate, Target, flatten
 from trainables.measures.guard import check, guarded
 
 
@@ -34,16 +34,15 @@ def random_models_are_refused():
     check(model, batches)
     model[1].train()
     refuses("training mode (module '1'): call model.eval()", check, model, batches)
-    refuses("training mode", measures.measure, "loss", model, cross_entropy, batches)
+    refuses("training mode", measures.measure, "loss", Target(model, cross_entropy, batches))
     dropped = nn.Sequential(nn.Dropout(0.5), model.eval()).eval()
     check(dropped, batches)
     dropped[0].train()
     refuses("dropout '0' is active", check, dropped, batches)
     functional = _FunctionalDropout(model).eval()
     refuses("logits of batch 0 differ", check, functional, batches)
-    refuses(
-        "logits of batch 0 differ", measures.measure, "loss", functional, cross_entropy, batches
-    )
+    target = Target(functional, cross_entropy, batches)
+    refuses("logits of batch 0 differ", measures.measure, "loss", target)
     refuses("at least one", check, model, [])
 
 
@@ -110,7 +109,9 @@ def every_measure_can_be_asked_for():
     for name in set(measures.names()) - SPECIAL:
         options = {k: v for key, o in SMALL.items() if name.startswith(key) for k, v in o.items()}
         runs = [
-            measures.measure(name, model, cross_entropy, uneven(x, y), initial=model, **options)
+            measures.measure(
+                name, Target(model, cross_entropy, uneven(x, y), initial=model), **options
+            )
             for _ in range(2)
         ]
         assert runs[0]
@@ -126,19 +127,21 @@ def generators_are_used():
     model, x, y = network("mlp")
     batches = uneven(x, y)
     for given, seed in ((generator(3), 3), (None, 0)):
-        got = measures.measure("hessian_trace", model, cross_entropy, batches, given)
-        want = measures.hessian_trace(model, cross_entropy, batches, generator=generator(seed))
+        got = measures.measure("hessian_trace", Target(model, cross_entropy, batches, given))
+        want = measures.hessian_trace(
+            Target(model, cross_entropy, batches, generator=generator(seed))
+        )
         assert got["hessian_trace"] == want.value
         assert got["hessian_trace_std_error"] == want.std_error
 
 
 def options_are_checked():
     model, x, y = network("mlp")
-    args = (model, cross_entropy, uneven(x, y))
-    refuses("did you mean 'hessian_trace'", measures.measure, "hesian_trace", *args)
-    refuses("unknown option of measure", measures.measure, "hessian_trace", *args, probe=3)
-    refuses("num_samples = 0", measures.measure, "hessian_trace", *args, num_samples=0)
-    refuses("unknown layer 'x'", measures.measure, "hessian_trace", *args, parameters="x")
+    target = Target(model, cross_entropy, uneven(x, y))
+    refuses("did you mean 'hessian_trace'", measures.measure, "hesian_trace", target)
+    refuses("unknown option of measure", measures.measure, "hessian_trace", target, probe=3)
+    refuses("num_samples = 0", measures.measure, "hessian_trace", target, num_samples=0)
+    refuses("unknown layer 'x'", measures.measure, "hessian_trace", target, parameters="x")
 
 
 def results_are_flat():

@@ -18,6 +18,7 @@ from measure_checks.networks import (
     uneven,
 )
 from trainables.measures import distance, measure
+from trainables.measures.base import Target
 from trainables.measures.landscape import (
     landscape_1d,
     landscape_2d,
@@ -60,18 +61,18 @@ def worst_case_as_sam():
         model, x, y = network(name)
         g = _gradient(model, x, y)
         before = _flat(model)
-        got = worst_case_sharpness(model, cross_entropy, uneven(x, y), radius=0.3)
+        got = worst_case_sharpness(Target(model, cross_entropy, uneven(x, y)), radius=0.3)
         close(got[""], _rise(model, 0.3 * g / g.norm(), x, y))
         close(got["distance"], 0.3)
         sizes = [p.numel() for p in model.parameters()]
         d = torch.cat([0.3 * part / part.norm() for part in g.split(sizes)])
         got = worst_case_sharpness(
-            model, cross_entropy, uneven(x, y), radius=0.3, scope="tensor", steps=3
+            Target(model, cross_entropy, uneven(x, y)), radius=0.3, scope="tensor", steps=3
         )
         close(got[""], _rise(model, d, x, y))
         close(got["distance"], 0.3 * len(sizes) ** 0.5)
         assert torch.equal(before, _flat(model))
-    flat = worst_case_sharpness(*quadratic([0.0, 0.0]))
+    flat = worst_case_sharpness(Target(*quadratic([0.0, 0.0])))
     assert flat == {"": 0.0, "distance": 0.0}
 
 
@@ -87,9 +88,7 @@ def worst_case_as_amp():
                 parts = [d] if scope == "global" else d.split(sizes)
                 d = torch.cat([p * min(1.0, radius / float(p.norm())) for p in parts])
             got = worst_case_sharpness(
-                model,
-                cross_entropy,
-                uneven(x, y),
+                Target(model, cross_entropy, uneven(x, y)),
                 rule="amp",
                 radius=radius,
                 inner_lr=0.7,
@@ -103,16 +102,18 @@ def worst_case_as_amp():
 def small_gradients_reach_the_ball():
     """‖g‖ = 0.01 and radius 0.5: SAM's step is as long as the radius, AMP's as inner_lr allows."""
     model, loss, batches = quadratic([0.01, 0.0])
-    got = worst_case_sharpness(model, loss, batches, radius=0.5)
+    got = worst_case_sharpness(Target(model, loss, batches), radius=0.5)
     close(got["distance"], 0.5)
     close(got[""], 0.005 * (1.5**2 - 1))
-    got = worst_case_sharpness(model, loss, batches, rule="amp", radius=0.5, inner_lr=2.0)
+    got = worst_case_sharpness(Target(model, loss, batches), rule="amp", radius=0.5, inner_lr=2.0)
     close(got["distance"], 0.02)
 
 
 def worst_case_over_a_layer():
     model, x, y = network("conv")
-    got = worst_case_sharpness(model, cross_entropy, uneven(x, y), parameters="3", radius=0.2)
+    got = worst_case_sharpness(
+        Target(model, cross_entropy, uneven(x, y)), parameters="3", radius=0.2
+    )
     g = _gradient(model, x, y)
     keep = torch.cat(
         [torch.full((p.numel(),), n.startswith("3.")) for n, p in model.named_parameters()]
@@ -129,14 +130,17 @@ def gaps_of_a_quadratic():
     want, even = sigma**2 / 2 * c.sum(), sigma**4 / 2 * c.square().sum()
     odd = sigma**2 * (c * model.w.detach()).square().sum()
     gap = perturbation_gap(
-        model, loss, batches, generator=generator(), sigma=sigma, num_samples=n, parameters="all"
+        Target(model, loss, batches, generator=generator()),
+        sigma=sigma,
+        num_samples=n,
+        parameters="all",
     )
     assert abs(gap[""].value - want) < Z * (even / n) ** 0.5
     # Kurtosis of the pairs is below 15: their sample deviation is within 5 sqrt(14 / 4n) = 47 %.
     assert abs(gap[""].std_error / (even / n) ** 0.5 - 1) < 0.47
     close(gap["hessian"].value, want)
     rise = average_sharpness(
-        model, loss, batches, generator=generator(), sigma=sigma, num_samples=n
+        Target(model, loss, batches, generator=generator()), sigma=sigma, num_samples=n
     )
     assert abs(rise.value - want) < Z * ((even + odd) / n) ** 0.5
     assert abs(rise.std_error / ((even + odd) / n) ** 0.5 - 1) < 0.47
@@ -149,7 +153,9 @@ def gap_of_a_network():
     names = ["0.weight", "2.weight"]
     trace = dense_hessian(model, cross_entropy, x, y, names).trace()
     gap = perturbation_gap(
-        model, cross_entropy, uneven(x, y), generator=generator(), sigma=0.01, num_samples=200
+        Target(model, cross_entropy, uneven(x, y), generator=generator()),
+        sigma=0.01,
+        num_samples=200,
     )
     want = 0.01**2 / 2 * trace
     assert abs(gap["hessian"].value - want) < Z * gap["hessian"].std_error
@@ -162,7 +168,10 @@ def gaps_over_sigma_share_draws_and_trace():
     sigmas = (0.1, 0.2, 0.4)  # doubling is exact
     model, loss, batches = quadratic([3.0, -1.0, 0.5, 2.0])
     several = perturbation_gap(
-        model, loss, batches, generator=generator(), sigma=sigmas, num_samples=7, parameters="all"
+        Target(model, loss, batches, generator=generator()),
+        sigma=sigmas,
+        num_samples=7,
+        parameters="all",
     )
     assert list(several) == [f"{s}{part}" for s in sigmas for part in ("", "/hessian")]
     for small, large in itertools.pairwise(sigmas):
@@ -170,13 +179,18 @@ def gaps_over_sigma_share_draws_and_trace():
         close(four.value, 4 * one.value)
         close(four.std_error, 4 * one.std_error)
     alone = perturbation_gap(
-        model, loss, batches, generator=generator(), sigma=0.2, num_samples=7, parameters="all"
+        Target(model, loss, batches, generator=generator()),
+        sigma=0.2,
+        num_samples=7,
+        parameters="all",
     )
     assert alone == {"": several["0.2"], "hessian": several["0.2/hessian"]}
 
     model, x, y = network("mlp")  # its Hessian is not diagonal: probes differ
     several = perturbation_gap(
-        model, cross_entropy, uneven(x, y), generator=generator(), sigma=sigmas, num_probes=3
+        Target(model, cross_entropy, uneven(x, y), generator=generator()),
+        sigma=sigmas,
+        num_probes=3,
     )
     one, two, four = (several[f"{sigma}/hessian"] for sigma in sigmas)
     assert one.std_error > 0
@@ -212,17 +226,17 @@ def lines_and_planes():
     with torch.no_grad():
         truth = [cross_entropy(_moved(model, s * a)(x), y) for s in at]
         grid = [[cross_entropy(_moved(model, s * a + t * b)(x), y) for t in at] for s in at]
-    close(line(model, cross_entropy, batches, a, at), truth)
-    close(plane(model, cross_entropy, batches, (a, b), at), grid)
+    close(line(Target(model, cross_entropy, batches), a, at), truth)
+    close(plane(Target(model, cross_entropy, batches), (a, b), at), grid)
     named = landscape_1d(
-        model, cross_entropy, batches, generator=generator(0), extent=0.6, points=5
+        Target(model, cross_entropy, batches, generator=generator(0)), extent=0.6, points=5
     )
     assert list(named) == ["-0.600", "-0.300", "0.000", "0.300", "0.600"]
     close(list(named.values()), truth)
     g = generator(7)
     pair = (random_direction(model, g), random_direction(model, g))
-    named = landscape_2d(model, cross_entropy, batches, generator=generator(7), points=3)
-    want = plane(model, cross_entropy, batches, pair, [-1.0, 0.0, 1.0])
+    named = landscape_2d(Target(model, cross_entropy, batches, generator=generator(7)), points=3)
+    want = plane(Target(model, cross_entropy, batches), pair, [-1.0, 0.0, 1.0])
     close(list(named.values()), want.flatten())
     assert list(named)[1] == "-1.000/0.000"
 
@@ -242,7 +256,7 @@ def distances_by_hand():
             close(got[key], value, what=key)
     close(distance(model, other, "2")[""], 3**0.5)
     flat = measure(
-        "distance_from_initialization", model, cross_entropy, uneven(x, y), initial=other
+        "distance_from_initialization", Target(model, cross_entropy, uneven(x, y), initial=other)
     )
     close(flat["distance_from_initialization"], want[""])
     assert "distance_from_initialization/cosine" in flat
@@ -251,7 +265,5 @@ def distances_by_hand():
         "needs the initial weights",
         measure,
         "distance_from_initialization",
-        model,
-        cross_entropy,
-        uneven(x, y),
+        Target(model, cross_entropy, uneven(x, y)),
     )

@@ -8,8 +8,12 @@ MUTANTS = [
         ("correction=1", "correction=0", "guarding.results_are_flat"),
         ("/ len(samples) ** 0.5", "", "guarding.results_are_flat"),
         ("if part else name", "if True else name", "guarding.results_are_flat"),
-        ("with guarded(model, batches):", "if True:", "guarding.random_models_are_refused"),
-        ("generator = generator or", "generator =", "guarding.generators_are_used"),
+        (
+            "with guarded(target.model, target.batches):",
+            "if True:",
+            "guarding.random_models_are_refused",
+        ),
+        ("target.generator is None", "True", "guarding.generators_are_used"),
     ),
     *of(
         "classification",
@@ -134,8 +138,8 @@ MUTANTS = [
         ("square.value**0.5", "square.value", "curvature.hutchinson_is_exact_on_diagonals"),
         ("/ (2 * root)", "/ root", "curvature.hutchinson_finds_the_trace"),
         (
-            "[[batch] for batch in batches] if per_batch else [batches]",
-            "[batches]",
+            "[[batch] for batch in target.batches] if per_batch else [target.batches]",
+            "[target.batches]",
             "curvature.squares_of_every_batch_are_averaged",
         ),
     ),
@@ -201,7 +205,7 @@ MUTANTS = [
         ),
         ("h.T @ h / len(h)", "h.T @ h", "curvature.last_layer_is_its_hessian_block"),
         (
-            "_require_cross_entropy(loss_fn, logits[0], targets)",
+            "_require_cross_entropy(target.loss_fn, logits[0], targets)",
             "pass",
             "curvature.last_layer_is_its_hessian_block",
         ),

@@ -96,15 +96,11 @@ MUTANTS = [
         ("eigenvalues.square().sum()", "eigenvalues.sum()", "fisher.rivals_from_the_gram_matrix"),
         ("eigenvalues[-1]]", "eigenvalues[0]]", "fisher.rivals_from_the_gram_matrix"),
         (
-            "logit_scale=logit_scale,\n        half=half",
-            "half=half",
+            "_log_det(*fisher_gram(target.model, inputs, targets, logit_scale))",
+            "_log_det(*fisher_gram(target.model, inputs, targets, None))",
             "fisher.rivals_from_the_gram_matrix",
         ),
-        (
-            "        half=half,\n        subsets",
-            "        subsets",
-            "fisher.rivals_from_the_gram_matrix",
-        ),
+        ("(0.5 if half else 1.0)", "1.0", "fisher.rivals_from_the_gram_matrix"),
     ),
     *of(
         "subset_hessian",
@@ -141,7 +137,11 @@ MUTANTS = [
             "landscape.small_gradients_reach_the_ball",
         ),
         ("else inner_lr)", "else 1.0)", "landscape.worst_case_as_amp"),
-        ("moved = displaced(model, chosen, d)", "moved = values", "landscape.worst_case_as_amp"),
+        (
+            "moved = displaced(target.model, chosen, d)",
+            "moved = values",
+            "landscape.worst_case_as_amp",
+        ),
         ("clamp_min(1e-30)", "clamp_min(0.0)", "landscape.worst_case_as_sam"),
         ("after - before,", "before - after,", "landscape.worst_case_as_sam"),
         (
@@ -158,14 +158,15 @@ MUTANTS = [
         (  # noise of its own at every sigma
             """            for i, sign in enumerate(signs):
 """,
-            """            draw(noise, "normal", generator)
+            """            draw(noise, "normal", target.generator)
             for i, sign in enumerate(signs):
 """,
             "landscape.gaps_over_sigma_share_draws_and_trace",
         ),
         (  # a trace of its own at every sigma
             "half = at**2 / 2",
-            "half, trace = at**2 / 2, Estimate.of(probe(operator, num_probes, generator).forms)",
+            "half = at**2 / 2\n        "
+            "trace = Estimate.of(probe(operator, num_probes, target.generator).forms)",
             "landscape.gaps_over_sigma_share_draws_and_trace",
         ),
         (
@@ -174,8 +175,8 @@ MUTANTS = [
             "landscape.gaps_of_a_quadratic",
         ),
         (
-            'draw(noise, "normal", generator)',
-            'draw(noise, "symmetric", generator)',
+            'draw(noise, "normal", target.generator)',
+            'draw(noise, "symmetric", target.generator)',
             "landscape.gaps_of_a_quadratic",
         ),
     ),
@@ -194,13 +195,13 @@ MUTANTS = [
             "landscape.lines_and_planes",
         ),
         (
-            "displaced(model, chosen, direction, a)",
-            "displaced(model, chosen, direction, a * a)",
+            "displaced(target.model, chosen, direction, a)",
+            "displaced(target.model, chosen, direction, a * a)",
             "landscape.lines_and_planes",
         ),
         ("half = (points - 1) / 2", "half = points / 2", "landscape.lines_and_planes"),
         (
-            "    second = random_direction(model, generator, one_dimensional)",
+            "    second = random_direction(target.model, target.generator, one_dimensional)",
             "    second = first",
             "landscape.lines_and_planes",
         ),

@@ -14,6 +14,7 @@ from measure_checks.networks import (
     squared,
     uneven,
 )
+from trainables.measures.base import Target
 from trainables.measures.nso_code import convolutions_and_head, nso_code_lambda1, nso_code_trace
 
 
@@ -35,13 +36,17 @@ def trace_is_a_mean_over_small_batches():
     options = {"batch_size": 5, "num_samples": 100, "tolerance": 1e-300}
     for most in (3, 2):
         got = nso_code_trace(
-            model, cross_entropy, uneven(x, y), generator=generator(), num_batches=most, **options
+            Target(model, cross_entropy, uneven(x, y), generator=generator()),
+            num_batches=most,
+            **options,
         )
         want = sum(traces[:most]) / most
         assert 0 < got[""].std_error < 0.2 * abs(want) + 1
         assert abs(got[""].value - want) < Z * got[""].std_error
     # Every layer's largest trace: with one batch it is the trace itself.
-    one = nso_code_trace(model, cross_entropy, [(x, y)], generator=generator(), batch_size=12)
+    one = nso_code_trace(
+        Target(model, cross_entropy, [(x, y)], generator=generator()), batch_size=12
+    )
     close(one["sum_of_max"], one[""].value)
 
 
@@ -54,10 +59,7 @@ def error_is_the_spread_over_seeds():
     assert names == ("2.weight",)
     runs = [
         nso_code_trace(
-            model,
-            cross_entropy,
-            uneven(x, y),
-            generator=generator(s),
+            Target(model, cross_entropy, uneven(x, y), generator=generator(s)),
             batch_size=4,
             num_samples=16,
             tolerance=1e-300,
@@ -75,10 +77,10 @@ def trace_stops_early():
     x = torch.diag(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
     y = torch.zeros(3, dtype=torch.float64)
     g = generator()
-    got = nso_code_trace(model, squared, [(x, y)], generator=g, batch_size=3)
+    got = nso_code_trace(Target(model, squared, [(x, y)], generator=g), batch_size=3)
     close(got[""].value, 2 * 14 / 3)
     one_by_one = {"batch_size": 1, "num_batches": 2}
-    got = nso_code_trace(model, squared, [(x, y)], generator=generator(), **one_by_one)
+    got = nso_code_trace(Target(model, squared, [(x, y)], generator=generator()), **one_by_one)
     close(got[""].value, 2 * (1 + 4) / 2)
     two = generator()
     for _ in range(2):
@@ -100,10 +102,7 @@ def lambda_is_layer_by_layer():
             value, v = v @ h @ v, h @ v
         want.append(value)
     got = nso_code_lambda1(
-        model,
-        cross_entropy,
-        uneven(x, y),
-        generator=generator(5),
+        Target(model, cross_entropy, uneven(x, y), generator=generator(5)),
         batch_size=6,
         max_products=40,
         tolerance=1e-300,
@@ -112,5 +111,7 @@ def lambda_is_layer_by_layer():
     linear, x, y = network("linear")
     linear[1].bias.requires_grad_(False)
     top = torch.linalg.eigvalsh(dense_hessian(linear, cross_entropy, x, y, ["1.weight"]))[-1]
-    got = nso_code_lambda1(linear, cross_entropy, [(x, y)], batch_size=12, max_products=2000)
+    got = nso_code_lambda1(
+        Target(linear, cross_entropy, [(x, y)]), batch_size=12, max_products=2000
+    )
     close(got, top, 1e-4)

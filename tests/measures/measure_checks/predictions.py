@@ -7,6 +7,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from measure_checks.networks import close, cross_entropy, network, refuses, uneven
 from trainables import measures
+from trainables.measures.base import Target
 from trainables.measures.classification import (
     brier_score,
     expected_calibration_error,
@@ -100,12 +101,15 @@ def smoothed_loss_reaches_its_floor():
 def measured_over_uneven_batches():
     model, x, y = network("mlp")
     logits = model(x).detach()
-    got = measures.measure("classification", model, cross_entropy, uneven(x, y), bins=4)
+    got = measures.measure("classification", Target(model, cross_entropy, uneven(x, y)), bins=4)
     want = summary(logits, y, 4)
     assert got.keys() == {f"classification/{key}" for key in want}
     close(list(got.values()), list(want.values()))
-    got = measures.measure("smoothed_nll", model, cross_entropy, uneven(x, y), smoothing=0.4)
+    got = measures.measure(
+        "smoothed_nll", Target(model, cross_entropy, uneven(x, y)), smoothing=0.4
+    )
     close(got["smoothed_nll"], smoothed_loss(logits, y, 0.4))
-    got = measures.measure("loss", model, cross_entropy, uneven(x, y))
+    got = measures.measure("loss", Target(model, cross_entropy, uneven(x, y)))
     close(got["loss"], cross_entropy(logits, y))
-    refuses("bins = 0", measures.measure, "classification", model, cross_entropy, [], bins=0)
+    nothing = Target(model, cross_entropy, [])
+    refuses("bins = 0", measures.measure, "classification", nothing, bins=0)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.methods.base import Objective
+
 
 class Interleaved(nn.Module):
     """A container with a forward of its own; its samples do not interact."""
@@ -79,6 +81,12 @@ class Case:
             self.model, self.loss_fn, self.inputs, self.targets, generator=generator(seed)
         )
         return flat([p.grad for p in self.params])
+
+    def objective_of(self, method, seed=0) -> Objective:
+        """What a step of the method sees."""
+        return Objective(
+            self.model, self.loss_fn, self.inputs, self.targets, generator(seed), method.composition
+        )
 
 
 def case(name: str, batch: int = 8, seed: int = 0, dtype=torch.float64) -> Case:
