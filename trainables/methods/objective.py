@@ -263,6 +263,7 @@ class Objective:
         self._whole = False
         value, logits = self.evaluate()
         (value if weight == 1.0 else weight * value).backward()
+        self._fill_with_zeros()
         return value.detach(), logits.detach()
 
     def gradient(self, value: Tensor) -> list[Tensor]:
@@ -301,11 +302,15 @@ class Objective:
         """
         if self._whole:
             return
+        self._fill_with_zeros()
+        self.mean_over_workers(self.held_gradient())
+        self._whole = True
+
+    def _fill_with_zeros(self) -> None:
+        """The gradient of parameters on which the loss does not depend."""
         for p in self.params:
             if p.grad is None:
                 p.grad = torch.zeros_like(p)
-        self.mean_over_workers(self.held_gradient())
-        self._whole = True
 
     def displaced(self) -> Displacement:
         return Displacement(self.params, self.scratch)

@@ -1,0 +1,197 @@
+"""README's recipe for a method of one's own: three of them, a file each, in a copy of the project.
+
+One without hyper-parameters, one with a state, one that draws noise and takes two passes. All that
+is promised of them holds: a row in the comparison, a validated configuration, a name that tells the
+number of workers, and the tests of all methods, which find them by themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAD = """from __future__ import annotations
+from dataclasses import dataclass, field
+import torch
+from torch import Tensor
+from trainables.methods.base import Method, Output, registry
+from trainables.registry import Fraction, Strength
+"""
+NORMALIZED = '''
+@registry.register("normalized")
+class Normalized(Method):
+    """g / ‖g‖."""
+
+    def step(self, objective) -> Output:
+        loss, logits = objective.accumulate()
+        size = torch.stack([p.grad.square().sum() for p in objective.params]).sum().sqrt()
+        for p in objective.params:
+            p.grad /= size
+        return Output(loss, logits, objective=None)
+'''
+AVERAGED = '''
+@registry.register("averaged")
+class Averaged(Method):
+    """m ← beta m + (1 - beta) g."""
+
+    def __init__(self, *, beta: Fraction = 0.9) -> None:
+        super().__init__()
+        self.beta = beta
+        self.mean: list[Tensor] = []
+
+    def step(self, objective) -> Output:
+        loss, logits = objective.accumulate()
+        self.mean = self.mean or [torch.zeros_like(p) for p in objective.params]
+        for m, p in zip(self.mean, objective.params):
+            m.lerp_(p.grad, 1 - self.beta)
+            p.grad.copy_(m)
+        return Output(loss, logits, objective=None)
+'''
+STATE = """
+    def state_dict(self) -> dict[str, Tensor]:
+        return super().state_dict() | {f"mean.{i}": m for i, m in enumerate(self.mean)}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        super().load_state_dict(state)
+        count = sum(key.startswith("mean.") for key in state)
+        self.mean = [state[f"mean.{i}"].clone() for i in range(count)]
+"""
+SHAKEN = '''
+@registry.register("shaken")
+@dataclass(kw_only=True)
+class Shaken(Method):
+    """(∇L(w) + ∇L(w + u)) / 2, u ~ N(0, sigma²)."""
+
+    sigma: Strength = 0.05
+
+    @property
+    def evaluations(self) -> float:
+        return 2.0
+
+    def same_over_workers(self, division) -> bool:
+        return True
+
+    def step(self, objective) -> Output:
+        loss, logits = objective.accumulate(0.5)
+        shift = [
+            self.sigma * torch.randn(p.shape, generator=objective.generator, dtype=p.dtype)
+            for p in objective.params
+        ]
+        with objective.displaced() as at:
+            at.move(shift)
+            objective.accumulate(0.5)
+        return Output(loss, logits, objective=None)
+'''
+LEFT_OUT = (".git", ".venv", "results", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with a file for each of the three."""
+    folder = tmp_path_factory.mktemp("recipe") / "project"
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    methods = folder / "trainables" / "methods"
+    (methods / "normalized.py").write_text(HEAD + NORMALIZED)
+    (methods / "averaged.py").write_text(HEAD + AVERAGED + STATE)
+    (methods / "shaken.py").write_text(HEAD + SHAKEN)
+    return folder
+
+
+def python(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(project), "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+
+
+def run_tests(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    names = "normalized or averaged or shaken"
+    return python(
+        project, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *arguments, "-k", names
+    )
+
+
+def test_the_tests_of_methods_find_them_and_pass(project: Path) -> None:
+    found = run_tests(project, "tests/methods", "tests/test_same_over_workers.py", "-rA")
+    assert found.returncode == 0, found.stdout[-3000:]
+    for name in ("normalized", "averaged", "shaken"):
+        assert (
+            f"PASSED tests/methods/test_properties.py::test_property[cost_counts_passes-{name}]"
+            in (found.stdout)
+        )
+
+
+@pytest.mark.slow
+def test_the_whole_suite_collects(project: Path) -> None:
+    found = run_tests(project, "tests", "--collect-only")
+    assert found.returncode == 0, found.stdout[-3000:]
+
+
+def test_a_state_that_is_not_saved_is_found(project: Path) -> None:
+    path = project / "trainables" / "methods" / "averaged.py"
+    path.write_text(HEAD + AVERAGED)
+    try:
+        found = run_tests(project, "tests/methods/test_properties.py")
+    finally:
+        path.write_text(HEAD + AVERAGED + STATE)
+    assert found.returncode == 1
+    assert "state_survives_a_restart-averaged" in found.stdout
+
+
+def test_they_have_rows_and_validated_configurations(project: Path) -> None:
+    found = asked(project, """
+import json
+from search_spaces import apply, find
+from sweep.plan import plan
+from sweep.record import Record
+from sweep.selection import selection
+from trainables.config import TrialConfig
+artifact = apply(find("compare/methods"), "smoke")
+made = plan(artifact, "smoke", selection("paper"), Record.from_runs([]))
+rows = {trial.cell.key["method"] for trial in made.trials}
+def name(method, workers):
+    return TrialConfig(method=method, workers=workers).trial_id
+try:
+    TrialConfig(method={"name": "shaken", "sigma": -1})
+except ValueError as error:
+    refused = str(error)
+print(json.dumps({
+    "rows": sorted(rows & {"normalized", "averaged", "shaken"}),
+    "same": {m: name(m, 1) == name(m, 4) for m in ("normalized", "averaged", "shaken")},
+    "refused": refused,
+}))
+""")  # fmt: skip
+    assert found["rows"] == ["averaged", "normalized", "shaken"]
+    assert found["same"] == {"normalized": False, "averaged": False, "shaken": True}
+    assert "sigma = -1" in found["refused"]
+
+
+def asked(project: Path, program: str) -> dict[str, Any]:
+    done = python(project, "-c", program)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_trials_of_them_are_trained(project: Path) -> None:
+    found = asked(project, """
+import json
+from trainables.config import TrialConfig
+from trainables.train import fit
+print(json.dumps({
+    name: fit(TrialConfig(method=name, epochs=1, data={"subset": 256})).status
+    for name in ("normalized", "averaged", "shaken")
+}))
+""")  # fmt: skip
+    assert found == dict.fromkeys(("normalized", "averaged", "shaken"), "done")
