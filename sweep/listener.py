@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
+
+from trainables.job import Job, Report
+from trainables.tune import JOB, REPORT
 
 if TYPE_CHECKING:
     from sweep.reporter import Reporter
@@ -32,21 +34,21 @@ class Listener(tune.Callback):
             patience.look(any(trial.status == "RUNNING" for trial in trials))
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        _reporters[self._number].started(_identity(trial))
+        _reporters[self._number].started(_trial_id(trial))
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        _reporters[self._number].heard(result)
+        _reporters[self._number].heard(Report.from_json(result[REPORT]))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         died = "its process died more often than it may be restarted (out of memory?)"
-        _reporters[self._number].failed(_identity(trial), died)
+        _reporters[self._number].failed(_trial_id(trial), died)
 
     def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
         del _reporters[self._number]
 
 
-def _identity(trial: Any) -> str:
+def _trial_id(trial: Any) -> str:
     """Our id of one of Tune's trials, which has another of its own."""
-    return str(json.loads(trial.config["trial"])["trial_id"])
+    return Job.from_json(trial.config[JOB]).trial_id

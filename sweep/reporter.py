@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
-from trainables.stored import read_result
+from trainables.stored import read_result, trial_folder
 
 if TYPE_CHECKING:
     from sweep.placement import Patience
     from sweep.plan import PlannedTrial
     from sweep.run import Tags, Watcher
     from sweep.tracking import Tracker
+    from trainables.job import Report
     from trainables.storage import Storage
 
 
@@ -59,15 +60,15 @@ class Reporter:
         if trial is not None:
             self._watcher.running(trial, 0, trial.config.epochs)
 
-    def heard(self, report: Mapping[str, Any]) -> None:
-        """A report of `trainables.tune.TrialTrainable`."""
-        trial = self.unfinished.get(report.get("identity", ""))
+    def heard(self, report: Report) -> None:
+        """What a trial reports."""
+        trial = self.unfinished.get(report.trial_id)
         if trial is None:
             return
-        if "outcome" not in report:
-            self._watcher.running(trial, report["epoch"], report["epochs"])
-        elif report["outcome"] == "failed":
-            self.failed(trial.trial_id, report["error"])
+        if not report.ended:
+            self._watcher.running(trial, report.epoch, report.epochs)
+        elif report.outcome == "failed":
+            self.failed(trial.trial_id, report.error)
         else:
             del self.unfinished[trial.trial_id]
             self._ends.append(self._thread.submit(self._finished, trial))
@@ -83,7 +84,7 @@ class Reporter:
         self._watcher.finished(trial, f"failed: {error}", None)
 
     def _finished(self, trial: PlannedTrial) -> None:
-        result = read_result(self._storage.below(f"trials/{trial.trial_id}"))
+        result = read_result(trial_folder(self._storage, trial.trial_id))
         if result is None:
             raise FileNotFoundError(f"trial {trial.trial_id} reported an end but left no result")
         self._guarded(self._tracker.track, trial, result, self._tags.of(trial))

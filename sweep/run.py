@@ -9,12 +9,11 @@ winners, the next one is planned.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from search_spaces import presets
@@ -29,9 +28,10 @@ from sweep.reporter import Reporter
 from sweep.session import address_of, session
 from sweep.tracking import Tracker, outdated_words
 from trainables.errors import FlatsweepError
+from trainables.job import Job
 from trainables.result import TrialResult
 from trainables.storage import Storage
-from trainables.stored import RESULT, read_result
+from trainables.stored import RESULT, read_result, trial_folder, trials_with
 
 RETRIES = 2
 """How often a trial whose process died is started again (from its checkpoint)."""
@@ -200,11 +200,11 @@ def _in_storage(
     planned: Plan, missing: Sequence[PlannedTrial], storage: Storage
 ) -> list[tuple[PlannedTrial, TrialResult]]:
     """Finished trials that the record does not know yet: the driver died before it tracked them."""
-    stored = set(storage.names(f"trials/*/{RESULT}")) if missing else set()
+    stored = trials_with(storage, RESULT) if missing else set()
     found = []
     for trial in missing:
-        if f"trials/{trial.trial_id}/{RESULT}" in stored:
-            folder = storage.below(f"trials/{trial.trial_id}")
+        if trial.trial_id in stored:
+            folder = trial_folder(storage, trial.trial_id)
             result = read_result(folder, planned.requests(trial))
             if result is not None:
                 found.append((trial, result))
@@ -229,21 +229,13 @@ def _tune(
     from ray import tune
 
     from sweep.listener import Listener
-    from trainables.tune import TrialTrainable, reservation
+    from trainables.tune import JOB, TrialTrainable, reservation
 
     # What Tune would print of a failure is in the reporter's one sentence.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     longest_first = sorted(todo, key=_expected_cost, reverse=True)
-    space = {
-        "trial": tune.grid_search([_as_option(planned, trial) for trial in longest_first]),
-        "storage": Storage(settings.storage).root,
-        "execution": {
-            "shared_device": 0 < (settings.gpus or 0.0) < 1,
-            "train_samples": presets.of(planned.artifact, planned.preset).train_samples,
-            **settings.execution,
-        },
-        "worker": {"cpus": settings.cpus, "gpus": settings.gpus or 0.0},
-    }
+    jobs = [_job(planned, trial, settings) for trial in longest_first]
+    space = {JOB: tune.grid_search([job.to_json() for job in jobs])}
     scratch = tempfile.mkdtemp(prefix="flatsweep-")
     try:
         tune.Tuner(
@@ -263,14 +255,19 @@ def _tune(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _as_option(planned: Plan, trial: PlannedTrial) -> str:
-    """Text, so that Tune sees one value and not a tree of settings to search in."""
-    return json.dumps(
-        {
-            "trial_id": trial.trial_id,
-            "config": trial.config.model_dump(mode="json"),
-            "measures": [asdict(request) for request in planned.requests(trial)],
-        }
+def _job(planned: Plan, trial: PlannedTrial, settings: Settings) -> Job:
+    gpus = settings.gpus or 0.0
+    return Job.of(
+        trial.config,
+        measures=tuple(planned.requests(trial)),
+        storage=Storage(settings.storage).root,
+        execution={
+            "shared_device": 0 < gpus < 1,
+            "train_samples": presets.of(planned.artifact, planned.preset).train_samples,
+            **settings.execution,
+        },
+        cpus=settings.cpus,
+        gpus=gpus,
     )
 
 

@@ -83,8 +83,14 @@ except SystemExit as end:
     assert loaded(code) == set()
 
 
-def test_training_needs_neither_ray_nor_mlflow() -> None:
-    assert not loaded("import trainables.train") & {"ray", "mlflow", "pandas", "sklearn"}
+@pytest.mark.parametrize("code", ["import trainables.train", "from trainables import fit"])
+def test_training_needs_neither_ray_nor_mlflow(code: str) -> None:
+    assert not loaded(code) & {"ray", "mlflow", "pandas", "sklearn"}
+
+
+@pytest.mark.parametrize("code", ["import trainables", "import trainables.job"])
+def test_the_package_and_what_travels_to_a_trial_are_light(code: str) -> None:
+    assert loaded(code) == set()
 
 
 def test_every_file_fits_in_a_head() -> None:
