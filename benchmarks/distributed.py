@@ -62,7 +62,7 @@ def startup(rounds: int) -> list[dict[str, Any]]:
     """Wall seconds of the first trial, and the median of the later ones."""
     from ray import tune
 
-    from sweep.session import local
+    from sweep.ray_executor.session import local
     from trainables.config import TrialConfig
     from trainables.job import Job
     from trainables.tune import JOB, TrialTrainable, reservation

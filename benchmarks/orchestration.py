@@ -29,6 +29,7 @@ from benchmarks.stock import tuned
 from search_spaces.spec import Artifact, Cell, Metric, Stage
 from sweep.aggregate import SELECTIONS
 from sweep.plan import Plan, PlannedTrial
+from sweep.ray_executor import RayExecutor
 from sweep.run import Settings, run
 from sweep.tracking import Tracker, default_uri
 from trainables.job import Job, Report
@@ -85,10 +86,8 @@ def swept(artifact: Artifact, folder: Path, trainable: type | None = None) -> Cl
     clock = Clock()
     storage = str(folder)
     tracker = Tracker(default_uri(storage))
-    run(
-        artifact, "smoke", SELECTIONS["paper"], tracker, Settings(storage), clock,
-        trainable=trainable,
-    )  # fmt: skip
+    by = RayExecutor(trainable=trainable)
+    run(artifact, "smoke", SELECTIONS["paper"], tracker, Settings(storage), clock, by)
     return clock
 
 

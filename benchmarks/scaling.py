@@ -25,6 +25,7 @@ from benchmarks.report import publish
 from benchmarks.stock import tuned
 from sweep.aggregate import SELECTIONS
 from sweep.plan import PlannedTrial
+from sweep.ray_executor import RayExecutor
 from sweep.run import Settings, run
 from sweep.tracking import Tracker, default_uri
 from trainables.job import Job, Report
@@ -68,12 +69,10 @@ class Span(Clock):
 def ours(address: str, trials: int, seconds: float, folder: Path) -> float:
     """Wall seconds of a sweep of this package, with its record."""
     span, storage = Span(), str(folder / "ours")
-    settings = Settings(storage, address, gpus=0, execution={"seconds": seconds})
+    settings = Settings(storage, {"seconds": seconds})
     tracker = Tracker(default_uri(storage))
-    run(
-        nothing(trials), "smoke", SELECTIONS["paper"], tracker, settings, span,
-        trainable=Sleeper,
-    )  # fmt: skip
+    by = RayExecutor(address, gpus=0, trainable=Sleeper)
+    run(nothing(trials), "smoke", SELECTIONS["paper"], tracker, settings, span, by)
     return span.seconds
 
 

@@ -1,4 +1,4 @@
-"""What Ray Tune's loop hears of its trials, carried into the record and onto the screen."""
+"""What an executor hears of its trials, carried into the record and onto the screen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 from trainables.stored import read_result, trial_folder
 
 if TYPE_CHECKING:
-    from sweep.placement import Patience
     from sweep.plan import PlannedTrial
     from sweep.run import Tags, Watcher
     from sweep.tracking import Tracker
@@ -21,12 +20,11 @@ class Reporter:
     """Reads results from storage, tracks and shows them.
 
     It does so in one thread of its own: a slow tracking store keeps no free slot waiting for
-    Tune to give it the next trial. Leaving the ``with`` block waits until all is written.
+    its next trial. Leaving the ``with`` block waits until all is written.
 
     Attributes:
         unfinished: The trials that no end was heard of, by id.
         error: The last thing the tracking store raised.
-        patience: Says what trials wait for, if they wait.
     """
 
     def __init__(
@@ -36,11 +34,9 @@ class Reporter:
         tracker: Tracker,
         tags: Tags,
         watcher: Watcher,
-        patience: Patience | None = None,
     ) -> None:
         self.unfinished = {trial.trial_id: trial for trial in todo}
         self.error: Exception | None = None
-        self.patience = patience
         self._storage, self._tracker, self._tags = storage, tracker, tags
         self._watcher = watcher
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")

@@ -53,8 +53,17 @@ def test_search_spaces_import_only_the_configuration_of_a_trial() -> None:
 def test_ray_is_imported_by_two_files_of_a_trial_and_mlflow_by_one_of_the_sweep() -> None:
     found = {path for path in imports("trainables", "ray") if "/ray_private/" not in path}
     assert found <= {"trainables/tune.py", "trainables/distributed.py"}
+    assert {path.rpartition("/")[0] for path in imports("sweep", "ray")} == {"sweep/ray_executor"}
     assert imports("trainables", "mlflow") == set()
     assert imports("sweep", "mlflow") == {"sweep/tracking.py"}
+
+
+def test_executors_are_known_where_they_are_chosen_and_nowhere_else() -> None:
+    """A sweep is given one."""
+    for one in ("sweep.ray_executor", "sweep.serial_executor"):
+        folder = one.replace(".", "/")
+        users = {path for path in imports("sweep", one) if not path.startswith(folder)}
+        assert users == {"sweep/executor.py"}
 
 
 def loaded(code: str) -> set[str]:
