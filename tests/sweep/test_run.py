@@ -94,7 +94,7 @@ def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(tmp_path: Pat
     plan, record, witness = sweep(broken, tmp_path)
     missing = plan.missing(record)
     assert [t.cell.key["method"] for t in missing] == ["broken"]
-    assert witness.outcomes[missing[0].trial_id].startswith("failed: UsageError: ")
+    assert witness.outcomes[missing[0].trial_id].startswith("failed: DataError: ")
     assert record.status(missing[0].trial_id) == "failed"
     _, _, again = sweep(broken, tmp_path)
     assert again.waves == [1]
