@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from benchmarks.report import publish
-from sweep.session import local
+from sweep.ray_executor.session import local
 from trainables.data import augment
 from trainables.data.base import Images
 from trainables.data.loader import Batches

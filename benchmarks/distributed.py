@@ -14,7 +14,6 @@ interleaved step by step. To reach: 1.15 times DDP. Nothing else should run on t
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import statistics
@@ -43,7 +42,7 @@ def stock(option: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         TorchTrainer(
             stock_worker,
-            train_loop_config={"trial": option["trial"]},
+            train_loop_config={"job": option["job"]},
             scaling_config=train.ScalingConfig(num_workers=2, resources_per_worker={"CPU": 1}),
             run_config=train.RunConfig(name="stock", storage_path=scratch),
         ).fit()
@@ -51,11 +50,11 @@ def stock(option: dict[str, Any]) -> None:
 
 
 def stock_worker(settings: dict[str, Any]) -> None:
-    from trainables.config import TrialConfig
     from trainables.group import Workers
+    from trainables.job import Job
     from trainables.train import Execution, fit
 
-    config = TrialConfig(**json.loads(settings["trial"])["config"])
+    config = Job.from_json(settings["job"]).checked_config()
     fit(config, Execution(device="cpu"), group=Workers("cpu"))
 
 
@@ -63,9 +62,10 @@ def startup(rounds: int) -> list[dict[str, Any]]:
     """Wall seconds of the first trial, and the median of the later ones."""
     from ray import tune
 
-    from sweep.session import local
+    from sweep.ray_executor.session import local
     from trainables.config import TrialConfig
-    from trainables.tune import TrialTrainable, reservation
+    from trainables.job import Job
+    from trainables.tune import JOB, TrialTrainable, reservation
 
     class Ear(tune.Callback):
         def on_trial_complete(
@@ -73,9 +73,9 @@ def startup(rounds: int) -> list[dict[str, Any]]:
         ) -> None:
             ENDS.append(time.perf_counter())
 
-    def option(seed: int) -> str:
-        fields = TrialConfig(**TRIAL, seed=seed, workers=2).model_dump(mode="json")
-        return json.dumps({"trial_id": str(seed), "config": fields, "measures": []})
+    def job(seed: int, storage: str) -> str:
+        config = TrialConfig(**TRIAL, seed=seed, workers=2)
+        return Job.of(config, storage=storage, execution={"device": "cpu"}).to_json()
 
     rows = []
     os.environ.update(ENVIRONMENT | ONE_THREAD)
@@ -90,10 +90,9 @@ def startup(rounds: int) -> list[dict[str, Any]]:
             tune.Tuner(
                 trainable,
                 param_space={
-                    "trial": tune.grid_search([option(seed) for seed in range(trials)]),
-                    "storage": f"{scratch}/storage",
-                    "execution": {"device": "cpu"},
-                    "worker": {"cpus": 1, "gpus": 0},
+                    JOB: tune.grid_search(
+                        [job(seed, f"{scratch}/storage") for seed in range(trials)]
+                    )
                 },
                 tune_config=tune.TuneConfig(max_concurrent_trials=1, reuse_actors=True),
                 run_config=tune.RunConfig(

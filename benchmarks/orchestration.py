@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,11 @@ from benchmarks.stock import tuned
 from search_spaces.spec import Artifact, Cell, Metric, Stage
 from sweep.aggregate import SELECTIONS
 from sweep.plan import Plan, PlannedTrial
+from sweep.ray_executor import RayExecutor
 from sweep.run import Settings, run
 from sweep.tracking import Tracker, default_uri
-from trainables.config import TrialConfig
+from trainables.job import Job, Report
 from trainables.result import TrialResult
-from trainables.storage import Storage
 from trainables.stored import write_result
 from trainables.tune import TrialTrainable
 
@@ -41,14 +41,13 @@ from trainables.tune import TrialTrainable
 class Nothing(TrialTrainable):
     """A trial that is over at once, but leaves a result as every trial does."""
 
-    def _advance(self, asked: dict[str, Any]) -> dict[str, Any]:
-        config = TrialConfig(**asked["config"])
-        storage = Storage(self._config["storage"]).below(f"trials/{config.trial_id}")
+    def reports(self, job: Job) -> Iterator[Report]:
+        config = job.checked_config()
         metrics = {"test_error": 0.5, "epochs_run": 1.0, "training_seconds": 0.0}
         fields = config.model_dump(mode="json")
         result = TrialResult(config.trial_id, "done", fields, metrics, {"test_error": [0.5]})
-        write_result(storage, result)
-        return self._final({"identity": config.trial_id, "outcome": "done"})
+        write_result(job.folder, result)
+        yield Report(job.trial_id, outcome="done")
 
 
 class Clock:
@@ -87,10 +86,8 @@ def swept(artifact: Artifact, folder: Path, trainable: type | None = None) -> Cl
     clock = Clock()
     storage = str(folder)
     tracker = Tracker(default_uri(storage))
-    run(
-        artifact, "smoke", SELECTIONS["paper"], tracker, Settings(storage), clock,
-        trainable=trainable,
-    )  # fmt: skip
+    by = RayExecutor(trainable=trainable)
+    run(artifact, "smoke", SELECTIONS["paper"], tracker, Settings(storage), clock, by)
     return clock
 
 

@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from benchmarks.report import publish
 from benchmarks.stock import tuned
 from sweep.aggregate import SELECTIONS
 from sweep.plan import PlannedTrial
+from sweep.ray_executor import RayExecutor
 from sweep.run import Settings, run
 from sweep.tracking import Tracker, default_uri
+from trainables.job import Job, Report
 from trainables.result import TrialResult
-from trainables.storage import Storage
 from trainables.stored import write_result
 from trainables.tune import TrialTrainable
 
@@ -37,13 +39,12 @@ TUNE = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": "
 class Sleeper(TrialTrainable):
     """A trial of which only the time is left; it leaves a result as every trial does."""
 
-    def _advance(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def reports(self, job: Job) -> Iterator[Report]:
         began = time.time()
-        time.sleep(self._config["execution"]["seconds"])
-        name = asked["trial_id"]
-        storage = Storage(self._config["storage"]).below(f"trials/{name}")
-        write_result(storage, TrialResult(name, "done", asked["config"], {"began": began}, {}))
-        return self._final({"identity": name, "outcome": "done"})
+        time.sleep(job.execution["seconds"])
+        result = TrialResult(job.trial_id, "done", dict(job.config), {"began": began}, {})
+        write_result(job.folder, result)
+        yield Report(job.trial_id, outcome="done")
 
 
 class Span(Clock):
@@ -68,12 +69,10 @@ class Span(Clock):
 def ours(address: str, trials: int, seconds: float, folder: Path) -> float:
     """Wall seconds of a sweep of this package, with its record."""
     span, storage = Span(), str(folder / "ours")
-    settings = Settings(storage, address, gpus=0, execution={"seconds": seconds})
+    settings = Settings(storage, {"seconds": seconds})
     tracker = Tracker(default_uri(storage))
-    run(
-        nothing(trials), "smoke", SELECTIONS["paper"], tracker, settings, span,
-        trainable=Sleeper,
-    )  # fmt: skip
+    by = RayExecutor(address, gpus=0, trainable=Sleeper)
+    run(nothing(trials), "smoke", SELECTIONS["paper"], tracker, settings, span, by)
     return span.seconds
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep.session import local, session
+from sweep.ray_executor.session import local, session
 
 if TYPE_CHECKING:
     from ray.tune import ResultGrid

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from sweep.data_commands import app as data_app
+from sweep.executor import executor
 from sweep.selection import listed
 from sweep.work import (
     conclude,
@@ -45,6 +46,13 @@ class Output(StrEnum):
     json = "json"
 
 
+class ExecutorName(StrEnum):
+    """Who runs trials."""
+
+    ray = "ray"
+    serial = "serial"
+
+
 class TableFormat(StrEnum):
     """Of rendered tables."""
 
@@ -73,6 +81,12 @@ TrackingUri = Annotated[
 ]
 Address = Annotated[
     str | None, typer.Option("--address", help="Ray cluster to join [default: a local one].")
+]
+By = Annotated[
+    ExecutorName,
+    typer.Option(
+        "--executor", help="ray, or serial: one trial at a time in this process, for a debugger."
+    ),
 ]
 Workers = Annotated[
     str,
@@ -146,6 +160,7 @@ def run(
     storage: StorageUri = "results",
     tracking_uri: TrackingUri = None,
     address: Address = None,
+    by: By = ExecutorName.ray,
     data: DataDir = None,
     workers: Workers = "1",
     cpus: Cpus = 1,
@@ -156,7 +171,7 @@ def run(
     """Run what is missing. Safe to stop and to repeat: nothing finished is run again."""
     planned, record, _ = run_missing(
         find_artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,
-        address, data, cpus, gpus, concurrency, keep_weights,
+        executor(by, address, cpus, gpus, concurrency), data, keep_weights,
     )  # fmt: skip
     conclude(planned, record)
 
@@ -186,6 +201,7 @@ def reproduce(
     storage: StorageUri = "results",
     tracking_uri: TrackingUri = None,
     address: Address = None,
+    by: By = ExecutorName.ray,
     data: DataDir = None,
     workers: Workers = "1",
     cpus: Cpus = 1,
@@ -197,7 +213,7 @@ def reproduce(
     """Run what is missing, then print the table."""
     planned, record, tracker = run_missing(
         find_artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,
-        address, data, cpus, gpus, concurrency, keep_weights,
+        executor(by, address, cpus, gpus, concurrency), data, keep_weights,
     )  # fmt: skip
     show_table(planned, record, tracker, format.value)
     conclude(planned, record)
@@ -219,6 +235,7 @@ def search(
     storage: StorageUri = "results",
     tracking_uri: TrackingUri = None,
     address: Address = None,
+    by: By = ExecutorName.ray,
     data: DataDir = None,
     workers: Workers = "1",
     cpus: Cpus = 1,
@@ -241,7 +258,7 @@ def search(
     runner = partial(by_proposals, where=row, proposals=points, at_once=at_once)
     planned, record, tracker = run_missing(
         find_artifact(artifact, preset, workers), preset, selection, storage, tracking_uri,
-        address, data, cpus, gpus, concurrency, keep_weights, runner,
+        executor(by, address, cpus, gpus, concurrency), data, keep_weights, runner,
     )  # fmt: skip
     show_table(planned, record, tracker, format.value)
     conclude(planned, record)
@@ -279,6 +296,7 @@ def measure(
     storage: StorageUri = "results",
     tracking_uri: TrackingUri = None,
     address: Address = None,
+    by: By = ExecutorName.ray,
     data: DataDir = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="Of the measure: num_samples=50.")
@@ -296,7 +314,9 @@ def measure(
     if not retrain:
         planned, record, _ = plan_artifact(measured, preset, selection, storage, tracking_uri)
         remeasure.check_weights(planned, record, storage)
-    done, record, _ = run_missing(measured, preset, selection, storage, tracking_uri, address, data)
+    done, record, _ = run_missing(
+        measured, preset, selection, storage, tracking_uri, executor(by, address), data
+    )
     conclude(done, record)
 
 

@@ -89,7 +89,12 @@ def _torch() -> Iterator[Finding]:
 def _ray() -> Iterator[Finding]:
     import os
 
-    yield Finding("ray", "ok", f"{metadata.version('ray')}, {os.cpu_count()} CPUs on this machine")
+    try:
+        version = metadata.version("ray")
+    except metadata.PackageNotFoundError:
+        yield Finding("ray", "note", "not installed", "sweeps run with --executor serial")
+        return
+    yield Finding("ray", "ok", f"{version}, {os.cpu_count()} CPUs on this machine")
     address = os.environ.get("RAY_ADDRESS")
     if address:
         yield Finding("ray", "note", f"RAY_ADDRESS={address}", "sweeps join that cluster")

@@ -109,31 +109,6 @@ class Cluster:
         return f"waiting for room: a trial needs {request}, {have}{grow}"
 
 
-def present() -> Cluster:
-    """The cluster that this process has joined."""
-    import ray
-
-    from trainables.ray_private.start import largest
-
-    return Cluster([node["Resources"] for node in ray.nodes() if node["Alive"]], largest())
-
-
-def free() -> dict[str, float]:
-    """Resources that nobody holds now."""
-    import ray
-
-    return dict(ray.available_resources())
-
-
-def reserved(request: Request) -> bool:
-    """Whether a trial's resources are held: then it is starting, not waiting."""
-    import ray
-
-    wanted = [request.bundle] * request.workers
-    groups = ray.util.placement_group_table().values()
-    return any(g["state"] == "CREATED" and list(g["bundles"].values()) == wanted for g in groups)
-
-
 class Patience:
     """Says now and then what trials wait for, while none of them runs."""
 
@@ -157,4 +132,4 @@ class Patience:
             self._due = now + (self._again if sentence is not None else self._first)
 
 
-__all__ = ["Cluster", "Patience", "Request", "ResourceError", "free", "present", "reserved"]
+__all__ = ["Cluster", "Patience", "Request", "ResourceError"]

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from trainables.result import TrialResult
 
 
-def watcher() -> Watcher:
-    """The live bar on a terminal, lines elsewhere; both on standard error."""
-    return _Bar() if sys.stderr.isatty() else _Lines()
+def watcher(live: bool = True) -> Watcher:
+    """The live bar on a terminal, lines elsewhere; both on standard error.
+
+    Args:
+        live: Whether nobody else writes to the terminal: a debugger's prompt would be drawn over.
+    """
+    return _Bar() if live and sys.stderr.isatty() else _Lines()
 
 
 class _Lines:

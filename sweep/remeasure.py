@@ -44,11 +44,10 @@ def check_weights(planned: Plan, record: Record, storage: str) -> None:
         ValueError: if a trial to be measured is not finished or kept no weights; with the mend.
     """
     from trainables.storage import Storage
-    from trainables.stored import WEIGHTS
+    from trainables.stored import WEIGHTS, trials_with
 
-    kept = set(Storage(storage).names(f"trials/*/{WEIGHTS}"))
-    todo = planned.missing(record)
-    bare = [trial for trial in todo if f"trials/{trial.trial_id}/{WEIGHTS}" not in kept]
+    kept = trials_with(Storage(storage), WEIGHTS)
+    bare = [trial for trial in planned.missing(record) if trial.trial_id not in kept]
     if bare:
         raise UsageError(
             f"{len(bare)} of {len(planned.trials)} trials have no kept weights to measure on; "

@@ -1,18 +1,18 @@
-"""What Ray Tune's loop hears of its trials, carried into the record and onto the screen."""
+"""What an executor hears of its trials, carried into the record and onto the screen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
-from trainables.stored import read_result
+from trainables.stored import read_result, trial_folder
 
 if TYPE_CHECKING:
-    from sweep.placement import Patience
     from sweep.plan import PlannedTrial
     from sweep.run import Tags, Watcher
     from sweep.tracking import Tracker
+    from trainables.job import Report
     from trainables.storage import Storage
 
 
@@ -20,12 +20,11 @@ class Reporter:
     """Reads results from storage, tracks and shows them.
 
     It does so in one thread of its own: a slow tracking store keeps no free slot waiting for
-    Tune to give it the next trial. Leaving the ``with`` block waits until all is written.
+    its next trial. Leaving the ``with`` block waits until all is written.
 
     Attributes:
         unfinished: The trials that no end was heard of, by id.
         error: The last thing the tracking store raised.
-        patience: Says what trials wait for, if they wait.
     """
 
     def __init__(
@@ -35,11 +34,9 @@ class Reporter:
         tracker: Tracker,
         tags: Tags,
         watcher: Watcher,
-        patience: Patience | None = None,
     ) -> None:
         self.unfinished = {trial.trial_id: trial for trial in todo}
         self.error: Exception | None = None
-        self.patience = patience
         self._storage, self._tracker, self._tags = storage, tracker, tags
         self._watcher = watcher
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
@@ -59,15 +56,15 @@ class Reporter:
         if trial is not None:
             self._watcher.running(trial, 0, trial.config.epochs)
 
-    def heard(self, report: Mapping[str, Any]) -> None:
-        """A report of `trainables.tune.TrialTrainable`."""
-        trial = self.unfinished.get(report.get("identity", ""))
+    def heard(self, report: Report) -> None:
+        """What a trial reports."""
+        trial = self.unfinished.get(report.trial_id)
         if trial is None:
             return
-        if "outcome" not in report:
-            self._watcher.running(trial, report["epoch"], report["epochs"])
-        elif report["outcome"] == "failed":
-            self.failed(trial.trial_id, report["error"])
+        if not report.ended:
+            self._watcher.running(trial, report.epoch, report.epochs)
+        elif report.outcome == "failed":
+            self.failed(trial.trial_id, report.error)
         else:
             del self.unfinished[trial.trial_id]
             self._ends.append(self._thread.submit(self._finished, trial))
@@ -83,7 +80,7 @@ class Reporter:
         self._watcher.finished(trial, f"failed: {error}", None)
 
     def _finished(self, trial: PlannedTrial) -> None:
-        result = read_result(self._storage.below(f"trials/{trial.trial_id}"))
+        result = read_result(trial_folder(self._storage, trial.trial_id))
         if result is None:
             raise FileNotFoundError(f"trial {trial.trial_id} reported an end but left no result")
         self._guarded(self._tracker.track, trial, result, self._tags.of(trial))

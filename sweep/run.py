@@ -1,4 +1,4 @@
-"""A plan, run: what is missing goes through Ray Tune, what finishes goes into the record.
+"""A plan, run: what is missing goes to an executor, what finishes goes into the record.
 
 The same command again continues: results are in storage before they are
 reported and in MLflow right after, and both are looked at before anything
@@ -9,32 +9,27 @@ winners, the next one is planned.
 from __future__ import annotations
 
 import contextlib
-import json
-import logging
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from search_spaces import presets
 from search_spaces.spec import Artifact
 from sweep.aggregate import SelectionRule
 from sweep.budget import gradients_per_step
 from sweep.membership import Membership, as_tags
-from sweep.placement import Cluster, Patience, Request, free, present, reserved
 from sweep.plan import OUTCOMES, Plan, PlannedTrial, plan
 from sweep.record import Record
 from sweep.reporter import Reporter
-from sweep.session import address_of, session
 from sweep.tracking import Tracker, outdated_words
 from trainables.errors import FlatsweepError
+from trainables.job import Job
 from trainables.result import TrialResult
 from trainables.storage import Storage
-from trainables.stored import RESULT, read_result
+from trainables.stored import RESULT, read_result, trial_folder, trials_with
 
-RETRIES = 2
-"""How often a trial whose process died is started again (from its checkpoint)."""
+if TYPE_CHECKING:
+    from sweep.executor import Executor
 
 
 class StoppedError(FlatsweepError):
@@ -43,22 +38,14 @@ class StoppedError(FlatsweepError):
 
 @dataclass(frozen=True)
 class Settings:
-    """Where and how a sweep runs; nothing here changes a trial's numbers.
+    """How a sweep's trials are run, by whatever executor; nothing here changes their numbers.
 
     Attributes:
         storage: Folder or URI of results, checkpoints and weights.
-        address: Ray cluster to join; None starts a local one.
-        cpus, gpus: Of each trial, or of each of its workers; fractions share a device.
-            No ``gpus`` said: one where the cluster has any, else none.
-        concurrency: Most trials at once; None: as many as fit.
         execution: Further options of `trainables.train.Execution`.
     """
 
     storage: str = "results"
-    address: str | None = None
-    cpus: float = 1
-    gpus: float | None = None
-    concurrency: int | None = None
     execution: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -79,16 +66,15 @@ def run(
     tracker: Tracker,
     settings: Settings,
     watcher: Watcher,
+    executor: Executor,
     render: Callable[[Plan, Record], Mapping[str, str]] | None = None,
-    trainable: type | None = None,
     grow: Callable[[Plan, Record], Artifact | None] | None = None,
 ) -> tuple[Plan, Record]:
     """Run every trial of ``artifact`` that the record lacks.
 
     Args:
+        executor: Runs the trials; it is started when there is one to run.
         render: Gives the files (name -> text) that are attached to the sweep's MLflow run.
-        trainable: Instead of `trainables.tune.TrialTrainable` (benchmarks measure with one that
-            does nothing).
         grow: Asked when nothing is left to run: the artifact with more to run, or None.
 
     Returns:
@@ -97,19 +83,20 @@ def run(
         among it and others wait until then.
 
     Raises:
-        ResourceError, trainables.storage.StorageError, sweep.tracking.TrackingError: before any
-            trial starts.
+        UsageError, sweep.placement.ResourceError, trainables.storage.StorageError,
+            sweep.tracking.TrackingError: before any trial starts.
     """
     storage = Storage(settings.storage)
     storage.check_writable()
     attempted: set[tuple[str, frozenset[str]]] = set()
     with contextlib.ExitStack() as stack:
-        parent = ""
-        cluster: Cluster | None = None
+        parent, started = "", False
         while True:
             record = tracker.record()
             planned = plan(artifact, preset, selection, record)
             missing = planned.missing(record)
+            for trial in missing:
+                executor.refuse(trial.config)
             found = _in_storage(planned, missing, storage)
             if (found or missing) and not parent:
                 if outdated := tracker.outdated(artifact.id, preset):
@@ -131,20 +118,19 @@ def run(
                 if parent:
                     tracker.finish_sweep(parent, render(planned, record) if render else {})
                 return planned, record
-            if cluster is None:
-                _check_data(todo, settings)
-                cluster = stack.enter_context(session(settings.address, watcher.said))
-                if settings.gpus is None:
-                    settings = replace(settings, gpus=1.0 if cluster.total("GPU") else 0.0)
-            requests = [_request(trial, settings) for trial in todo]
-            for request in set(requests):
-                cluster.check(request)
+            if not started:
+                if executor.here:
+                    _check_data(todo, settings)
+                stack.enter_context(executor.start(watcher.said))
+                started = True
+            # Longest first, so that no slot waits for one late long trial.
+            todo.sort(key=_expected_cost, reverse=True)
+            jobs = [_job(planned, trial, settings) for trial in todo]
+            slots = executor.slots(jobs)
             attempted |= {_asked(planned, trial) for trial in todo}
-            slots = max(cluster.slots(request, settings.concurrency) for request in set(requests))
             watcher.wave(planned, todo, slots, len(planned.trials) - len(missing))
-            patience = _patience(cluster, requests[0], watcher)
-            with Reporter(todo, storage, tracker, tags, watcher, patience) as reporter:
-                _tune(planned, todo, settings, slots, reporter, trainable)
+            with Reporter(todo, storage, tracker, tags, watcher) as reporter:
+                executor.run(jobs, reporter)
             if reporter.error is not None:
                 raise reporter.error
             if reporter.unfinished:
@@ -187,8 +173,6 @@ def _check_data(todo: Sequence[PlannedTrial], settings: Settings) -> None:
     Raises:
         trainables.data.DataError: a data set is missing or damaged.
     """
-    if address_of(settings.address):
-        return
     from trainables import data
 
     sources = [trial.config.data.source for trial in todo]
@@ -200,11 +184,11 @@ def _in_storage(
     planned: Plan, missing: Sequence[PlannedTrial], storage: Storage
 ) -> list[tuple[PlannedTrial, TrialResult]]:
     """Finished trials that the record does not know yet: the driver died before it tracked them."""
-    stored = set(storage.names(f"trials/*/{RESULT}")) if missing else set()
+    stored = trials_with(storage, RESULT) if missing else set()
     found = []
     for trial in missing:
-        if f"trials/{trial.trial_id}/{RESULT}" in stored:
-            folder = storage.below(f"trials/{trial.trial_id}")
+        if trial.trial_id in stored:
+            folder = trial_folder(storage, trial.trial_id)
             result = read_result(folder, planned.requests(trial))
             if result is not None:
                 found.append((trial, result))
@@ -218,79 +202,17 @@ def _join(planned: Plan, record: Record, tracker: Tracker, tags: Tags) -> None:
             tracker.join(trial, tags.of(trial))
 
 
-def _tune(
-    planned: Plan,
-    todo: Sequence[PlannedTrial],
-    settings: Settings,
-    slots: int,
-    reporter: Reporter,
-    trainable: type | None,
-) -> None:
-    from ray import tune
-
-    from sweep.listener import Listener
-    from trainables.tune import TrialTrainable, reservation
-
-    # What Tune would print of a failure is in the reporter's one sentence.
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    longest_first = sorted(todo, key=_expected_cost, reverse=True)
-    space = {
-        "trial": tune.grid_search([_as_option(planned, trial) for trial in longest_first]),
-        "storage": Storage(settings.storage).root,
-        "execution": {
-            "shared_device": 0 < (settings.gpus or 0.0) < 1,
+def _job(planned: Plan, trial: PlannedTrial, settings: Settings) -> Job:
+    return Job.of(
+        trial.config,
+        measures=tuple(planned.requests(trial)),
+        storage=Storage(settings.storage).root,
+        execution={
             "train_samples": presets.of(planned.artifact, planned.preset).train_samples,
             **settings.execution,
         },
-        "worker": {"cpus": settings.cpus, "gpus": settings.gpus or 0.0},
-    }
-    scratch = tempfile.mkdtemp(prefix="flatsweep-")
-    try:
-        tune.Tuner(
-            tune.with_resources(trainable or TrialTrainable, reservation),
-            param_space=space,
-            tune_config=tune.TuneConfig(max_concurrent_trials=slots, reuse_actors=True),
-            run_config=tune.RunConfig(
-                name="trials",
-                storage_path=scratch,
-                callbacks=[Listener(reporter)],
-                failure_config=tune.FailureConfig(max_failures=RETRIES),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                verbose=0,
-            ),
-        ).fit()
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _as_option(planned: Plan, trial: PlannedTrial) -> str:
-    """Text, so that Tune sees one value and not a tree of settings to search in."""
-    return json.dumps(
-        {
-            "trial_id": trial.trial_id,
-            "config": trial.config.model_dump(mode="json"),
-            "measures": [asdict(request) for request in planned.requests(trial)],
-        }
     )
 
 
-def _request(trial: PlannedTrial, settings: Settings) -> Request:
-    return Request(trial.config.workers.count, settings.cpus, settings.gpus or 0.0)
-
-
-def _patience(cluster: Cluster, request: Request, watcher: Watcher) -> Patience:
-    """What a sweep says when its trials get no room: others hold it, or nodes are still coming."""
-
-    def sentence() -> str | None:
-        now, unheld = present(), free()
-        idle = all(0 < now.total(kind) <= unheld.get(kind, 0.0) for kind in request.bundle)
-        if reserved(request) or (idle and now.room(request)):
-            return None  # it is starting, not waiting
-        return replace(cluster, nodes=now.nodes).waiting(request, unheld)
-
-    return Patience(sentence, watcher.said)
-
-
 def _expected_cost(trial: PlannedTrial) -> float:
-    """Longest first, so that no slot waits for one late long trial."""
     return trial.config.epochs * gradients_per_step(trial.config)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
 from sweep import aggregate
 from sweep.aggregate import SelectionRule, Summary
+from sweep.executor import Executor
 from sweep.plan import Plan, every_cell
 from sweep.proposals import Axis, Point, propose
 from sweep.record import Record
@@ -162,6 +163,7 @@ def search(
     tracker: Tracker,
     settings: Settings,
     watcher: Watcher,
+    executor: Executor,
     render: Callable[[Plan, Record], Mapping[str, str]] | None = None,
     *,
     where: Mapping[str, str],
@@ -225,4 +227,4 @@ def search(
             watcher.said(f"{waiting} further points wait for the trials that failed")
         return as_rows(first, shown, points, rule, waiting)
 
-    return run(narrow, preset, selection, tracker, settings, watcher, render, grow=grow)
+    return run(narrow, preset, selection, tracker, settings, watcher, executor, render, grow=grow)

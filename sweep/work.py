@@ -16,6 +16,7 @@ from trainables.masking import mask
 
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact
+    from sweep.executor import Executor
     from sweep.plan import Plan
     from sweep.record import Record
     from sweep.tables import Table
@@ -83,11 +84,8 @@ def run_missing(
     selection: str,
     storage: str,
     tracking_uri: str | None,
-    address: str | None,
+    executor: Executor,
     data: Path | None,
-    cpus: float = 1,
-    gpus: float | None = None,
-    concurrency: int | None = None,
     keep_weights: str = "none",
     runner: Callable[..., tuple[Plan, Record]] | None = None,
 ) -> tuple[Plan, Record, Tracker]:
@@ -104,7 +102,6 @@ def run_missing(
     execution: dict[str, Any] = {"keep_weights": keep_weights}
     if data is not None:
         execution["data_dir"] = str(data.expanduser().resolve())
-    settings = Settings(storage, address, cpus, gpus, concurrency, execution)
     tracker = connect(storage, tracking_uri)
 
     def attachments(planned: Plan, record: Record) -> dict[str, str]:
@@ -113,10 +110,11 @@ def run_missing(
         table = build_table(planned, tracker.with_curves(planned, record), tracker)
         return {f"table.{suffix}": tables.render(table, suffix) for suffix in ("md", "html")}
 
-    with contextlib.closing(progress.watcher()) as watcher:
+    with contextlib.closing(progress.watcher(live=not executor.in_process)) as watcher:
         planned, record = runner(
-            artifact, preset, rule, tracker, settings, watcher, render=attachments
-        )
+            artifact, preset, rule, tracker, Settings(storage, execution), watcher, executor,
+            render=attachments,
+        )  # fmt: skip
     return planned, tracker.with_curves(planned, record), tracker
 
 

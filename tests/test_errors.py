@@ -15,6 +15,7 @@ from trainables.errors import REPORT, FlatsweepError, UsageError
 
 ROOT = Path(__file__).parents[1]
 FAULTS = {
+    ("trainables/__init__.py", "AttributeError"),
     ("sweep/reporter.py", "FileNotFoundError"),
     ("trainables/data/store.py", "ValueError"),
     ("trainables/models/variants.py", "TypeError"),

@@ -53,8 +53,17 @@ def test_search_spaces_import_only_the_configuration_of_a_trial() -> None:
 def test_ray_is_imported_by_two_files_of_a_trial_and_mlflow_by_one_of_the_sweep() -> None:
     found = {path for path in imports("trainables", "ray") if "/ray_private/" not in path}
     assert found <= {"trainables/tune.py", "trainables/distributed.py"}
+    assert {path.rpartition("/")[0] for path in imports("sweep", "ray")} == {"sweep/ray_executor"}
     assert imports("trainables", "mlflow") == set()
     assert imports("sweep", "mlflow") == {"sweep/tracking.py"}
+
+
+def test_executors_are_known_where_they_are_chosen_and_nowhere_else() -> None:
+    """A sweep is given one."""
+    for one in ("sweep.ray_executor", "sweep.serial_executor"):
+        folder = one.replace(".", "/")
+        users = {path for path in imports("sweep", one) if not path.startswith(folder)}
+        assert users == {"sweep/executor.py"}
 
 
 def loaded(code: str) -> set[str]:
@@ -83,8 +92,14 @@ except SystemExit as end:
     assert loaded(code) == set()
 
 
-def test_training_needs_neither_ray_nor_mlflow() -> None:
-    assert not loaded("import trainables.train") & {"ray", "mlflow", "pandas", "sklearn"}
+@pytest.mark.parametrize("code", ["import trainables.train", "from trainables import fit"])
+def test_training_needs_neither_ray_nor_mlflow(code: str) -> None:
+    assert not loaded(code) & {"ray", "mlflow", "pandas", "sklearn"}
+
+
+@pytest.mark.parametrize("code", ["import trainables", "import trainables.job"])
+def test_the_package_and_what_travels_to_a_trial_are_light(code: str) -> None:
+    assert loaded(code) == set()
 
 
 def test_every_file_fits_in_a_head() -> None:

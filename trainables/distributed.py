@@ -22,14 +22,14 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import ray
 from ray import train
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
+from trainables.job import Job, Report, run_job
 from trainables.ports import LOOPBACK, talk_inside
 from trainables.ray_private.train import (
     AcceleratorSetupCallback,
@@ -43,10 +43,7 @@ from trainables.ray_private.train import (
     join_process_group,
     set_rank_variables,
 )
-from trainables.tune import WorkersLostError, execution_of, failure
-
-if TYPE_CHECKING:
-    from trainables.train import Trial
+from trainables.tune import WorkersLostError
 
 QUIET = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # trials have checkpoints of their own
@@ -109,39 +106,39 @@ class Crew:
         except BaseException as error:  # the thread's last words, read by `hear`
             self._error = error
 
-    def start(self, job: Mapping[str, Any]) -> None:
-        """Give the workers a trial: its configuration, execution options and storage."""
+    def start(self, job: Job) -> None:
+        """Give the workers a trial."""
         self.busy = True
-        self._ask("post", dict(job))
+        self._latest = Report(job.trial_id, epochs=job.config["epochs"])
+        self._ask("post", job)
 
-    def hear(self, seconds: float) -> dict[str, Any]:
-        """The latest report, after at most ``seconds``; empty if there is none.
+    def hear(self, seconds: float) -> Report:
+        """The latest report on the trial, after at most ``seconds``.
 
-        After a report with an ``outcome`` the crew is free again. But if a trial failed in some
-        workers only, it stays ``busy``: the others may wait for them for ever.
+        After one that ends it the crew is free again. But if the trial failed in some workers only,
+        it stays ``busy``: the others may wait for them for ever.
 
         Raises:
             WorkersLostError: the workers are gone.
         """
         reports = self._reports(seconds)
-        failures = [report for report in reports if report.get("outcome") == "failed"]
+        failures = [report for report in reports if report.outcome == "failed"]
         deadline = time.monotonic() + TOGETHER
         while failures and len(failures) < self._workers and time.monotonic() < deadline:
             failures += self._reports(deadline - time.monotonic())
         if failures:
             self.busy = len(failures) < self._workers
             return failures[0]
-        merged: dict[str, Any] = {}
-        for report in reports:
-            merged |= report
-        self.busy = "outcome" not in merged
-        return merged
+        if reports:
+            self._latest = reports[-1]
+        self.busy = not self._latest.ended
+        return self._latest
 
-    def _reports(self, seconds: float) -> list[dict[str, Any]]:
-        reports: list[dict[str, Any]] = self._ask("hear", max(0.0, seconds))
+    def _reports(self, seconds: float) -> list[Report]:
+        reports: list[Report] = self._ask("hear", max(0.0, seconds))
         for report in reports:
-            if report.get("lost"):
-                raise WorkersLostError(report["error"])
+            if report.lost:
+                raise WorkersLostError(report.error)
         if not reports and not self._thread.is_alive():
             raise WorkersLostError(f"the workers of the trial are gone ({_reason(self._error)})")
         return reports
@@ -210,29 +207,29 @@ class _Controller(TrainController):
     worker_group_cls = _WorkerGroup
 
     def __init__(self, **arguments: Any) -> None:
-        self._jobs: list[dict[str, Any] | None] = []
-        self._reports: list[dict[str, Any]] = []
+        self._jobs: list[Job | None] = []
+        self._reports: list[Report] = []
         self._news = asyncio.Event()
         super().__init__(**arguments)
 
-    async def post(self, job: dict[str, Any] | None) -> None:
+    async def post(self, job: Job | None) -> None:
         """A trial for the workers; None: there is no more."""
         self._jobs.append(job)
         self._reports.clear()
 
-    async def take(self, number: int) -> dict[str, Any] | None:
+    async def take(self, number: int) -> Job | None:
         """Job ``number``, as soon as it is posted. Every worker takes every job."""
         while len(self._jobs) <= number:
             await asyncio.sleep(0.01)
         return self._jobs[number]
 
-    async def tell(self, number: int, report: dict[str, Any]) -> None:
+    async def tell(self, number: int, report: Report) -> None:
         """A worker's report on job ``number``; a late one on an earlier job is dropped."""
         if number == len(self._jobs) - 1:
             self._reports.append(report)
             self._news.set()
 
-    async def hear(self, seconds: float) -> list[dict[str, Any]]:
+    async def hear(self, seconds: float) -> list[Report]:
         """Reports since the last call, the first of them waited for."""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._news.wait(), seconds)
@@ -303,50 +300,27 @@ class _Trainer(TorchTrainer):
 
 def _serve(settings: dict[str, Any]) -> None:
     """What each worker runs: trial after trial, until there are no more."""
+    from trainables.group import Workers
+
     desk = ray.get_actor(settings["desk"])
+    first = train.get_context().get_world_rank() == 0
     for number in itertools.count():
         job: Any = ray.get(desk.take.remote(number))
         if job is None:
             return
-        try:
-            _train(job, lambda report, n=number: ray.get(desk.tell.remote(n, report)))
-        except Exception as error:
-            from trainables.group import PeerLostError
-
-            report = failure(error, job["storage"])
-            report["lost"] = isinstance(error, PeerLostError)
-            ray.get(desk.tell.remote(number, report))
+        told = time.monotonic()
+        for report in run_job(_on_this_device(job), Workers):
+            due = report.ended or time.monotonic() - told >= REPORT_EVERY
+            if report.outcome == "failed" or (first and due):
+                ray.get(desk.tell.remote(number, report))
+                told = time.monotonic()
 
 
-def _train(job: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> None:
-    """One trial, as this worker sees it; the first worker reports."""
-    from trainables.config import TrialConfig
-    from trainables.group import Workers
-    from trainables.storage import Storage
-    from trainables.train import Trial
-
-    options = {**job["execution"]}
-    if options.get("device", "auto") == "auto":
-        options["device"] = str(get_device())
-    execution = execution_of(options, job["measures"])
-    group = Workers(execution.torch_device())
-    config = TrialConfig(**job["config"])
-    storage = Storage(job["storage"]).below(f"trials/{config.trial_id}")
-    trial = Trial(config, execution, storage, group)
-    told = time.monotonic()
-    numbers: dict[str, float] = {}
-    while not trial.finished:
-        numbers = trial.run_epoch()
-        if group.rank == 0 and time.monotonic() - told >= REPORT_EVERY and not trial.finished:
-            tell(_progress(trial, numbers))
-            told = time.monotonic()
-    result = trial.finish()
-    if group.rank == 0:
-        tell({**_progress(trial, numbers), "outcome": result.status})
-
-
-def _progress(trial: Trial, numbers: dict[str, float]) -> dict[str, Any]:
-    return {"epoch": trial.epoch, "epochs": trial.config.epochs, "numbers": numbers}
+def _on_this_device(job: Job) -> Job:
+    """``job`` on the device that Ray Train gave this worker, unless another was asked for."""
+    if job.execution.get("device", "auto") != "auto":
+        return job
+    return replace(job, execution={**job.execution, "device": str(get_device())})
 
 
 __all__ = ["Crew"]

@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.pt"
 RESULT = "result.json"
+_TRIALS = "trials"
+
+
+def trial_folder(storage: Storage, trial_id: str) -> Storage:
+    """The folder of a trial, in a storage of many."""
+    return storage.below(f"{_TRIALS}/{trial_id}")
+
+
+def trials_with(storage: Storage, name: str) -> set[str]:
+    """Ids of the trials in ``storage`` that keep a file ``name``."""
+    return {path.split("/")[1] for path in storage.names(f"{_TRIALS}/*/{name}")}
 
 
 def read_result(storage: Storage, requests: Iterable[Request] = ()) -> TrialResult | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from trainables.errors import UsageError
 from trainables.evaluate import evaluate
 from trainables.execution import HERE, Execution, reproducible
 from trainables.group import ALONE, Group
+from trainables.job import Report
 from trainables.measuring import measure_now
 from trainables.methods.base import Output, Progress
 from trainables.result import TrialResult, best_epoch, best_first, provenance
@@ -360,16 +361,43 @@ def fit(
         trainables.data.DataError: the data set is missing or damaged.
         trainables.storage.StorageError: the storage cannot be written.
     """
+    loop = training(config, execution, storage, group)
+    while True:
+        try:
+            report = next(loop)
+        except StopIteration as end:
+            result: TrialResult = end.value
+            return result
+        if on_epoch is not None:
+            on_epoch(report.epoch, dict(report.numbers))
+
+
+def training(
+    config: TrialConfig, execution: Execution, storage: Storage | None, group: Group
+) -> Generator[Report, None, TrialResult]:
+    """`fit`, cut between epochs: a report after each of them, and the result in the end."""
     if storage is not None:
-        stored = settled(config, execution, storage)
+        stored = _settled_for_all(config, execution, storage, group)
         if stored is not None:
             return stored
     trial = Trial(config, execution, storage, group)
     while not trial.finished:
         numbers = trial.run_epoch()
-        if on_epoch is not None:
-            on_epoch(trial.epoch, numbers)
+        yield Report(config.trial_id, trial.epoch, config.epochs, numbers)
     return trial.finish()
+
+
+def _settled_for_all(
+    config: TrialConfig, execution: Execution, storage: Storage, group: Group
+) -> TrialResult | None:
+    """`settled`, as the first worker sees it: all of them train, or none."""
+
+    def found() -> bytes | None:
+        result = settled(config, execution, storage)
+        return None if result is None else result.to_json().encode()
+
+    content = group.from_first(found)
+    return None if content is None else TrialResult.from_json(content)
 
 
 def settled(config: TrialConfig, execution: Execution, storage: Storage) -> TrialResult | None:
@@ -393,4 +421,4 @@ def settled(config: TrialConfig, execution: Execution, storage: Storage) -> Tria
     return write_result(storage, replace(finished, metrics={**finished.metrics, **numbers}))
 
 
-__all__ = ["Execution", "Trial", "fit", "settled"]
+__all__ = ["Execution", "Trial", "fit", "settled", "training"]

@@ -1,4 +1,4 @@
-"""The Ray Tune trainable around `trainables.train`.
+"""The Ray Tune trainable around `trainables.job.run_job`.
 
 One actor serves trial after trial (``reuse_actors``): a fresh process costs
 seconds, a reused one milliseconds. Nothing outside the process happens in
@@ -7,19 +7,22 @@ seconds, a reused one milliseconds. Nothing outside the process happens in
 
 from __future__ import annotations
 
-import json
-import time
-import traceback
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
 from trainables.errors import FlatsweepError
-from trainables.masking import mask
+from trainables.job import Job, Report, already_run, latest, run_job
 
 if TYPE_CHECKING:
-    from trainables.train import Execution
+    from trainables.distributed import Crew
+
+JOB = "job"
+"""Under which Tune carries a `Job` to a trial; as text, so that it sees one value and no tree."""
+
+REPORT = "report"
+"""Under which it carries a `Report` back, as text."""
 
 REPORT_EVERY = 2.0
 """Seconds between reports of a running trial; also how long a step may keep Tune waiting."""
@@ -30,27 +33,26 @@ class WorkersLostError(FlatsweepError, RuntimeError):
 
 
 class TrialTrainable(tune.Trainable):
-    """Runs ``config["trial"]`` (JSON: ``trial_id``, ``config``, ``measures``).
+    """Runs the `Job` in ``config``, and reports a `Report` every `REPORT_EVERY` seconds.
 
-    ``config["execution"]`` has the options of `trainables.train.Execution`.
-
-    Reports ``identity`` (the trial's id; Tune keeps ``trial_id`` for its own), ``epoch``,
-    ``epochs`` and the latest numbers, and at the end ``outcome``: ``done``, ``diverged`` or
-    ``failed`` (with ``error``). The result itself is in storage before ``outcome`` is reported.
-    An exception in the training code is an outcome, not a crash: it would be raised again on any
-    node. A process that dies is retried by Tune and continues from the trial's checkpoint.
+    A trial that raises has an outcome; a process that dies is retried by Tune and continues from
+    the trial's checkpoint.
 
     A trial for several workers is handed to a crew of them (`trainables.distributed`), which
-    this actor keeps for its next trials. ``config["worker"]`` has the CPUs and GPUs of each.
+    this actor keeps for its next trials.
     """
 
+    _crew: Crew | None = None
+
     def setup(self, config: dict[str, Any]) -> None:
-        self._config = config
-        self._trial: Any = None
-        if getattr(self, "_crew", None) is None:
-            self._crew: Any = None
-        elif self._crew.busy:  # with a trial that was stopped in the middle
+        self._job = Job.from_json(config[JOB])
+        self._reports = self.reports(self._job)
+        if self._crew is not None and self._crew.busy:  # with a trial stopped in the middle
             self._dismiss()
+
+    def reports(self, job: Job) -> Iterator[Report]:
+        """What a trial of one worker reports (benchmarks measure with one that does nothing)."""
+        return run_job(job)
 
     def cleanup(self) -> None:
         self._dismiss()
@@ -72,108 +74,38 @@ class TrialTrainable(tune.Trainable):
         """Nothing; see `save_checkpoint`."""
 
     def step(self) -> dict[str, Any]:
-        asked = json.loads(self._config["trial"])
+        report = self._together() if self._job.workers > 1 else latest(self._reports, REPORT_EVERY)
+        return {REPORT: report.to_json(), "done": report.ended}
+
+    def _together(self) -> Report:
         try:
-            if asked["config"]["workers"]["count"] > 1:
-                return self._advance_together(asked)
-            return self._advance(asked)
+            return self._advance_crew()
         except WorkersLostError:
             self._dismiss()
             raise  # for Tune to try again
         except Exception as error:
-            report = failure(error, self._config["storage"])
-            return self._final({"identity": asked["trial_id"], **report})
+            return Report.of_failure(self._job, error)
 
-    def _advance(self, asked: dict[str, Any]) -> dict[str, Any]:
-        from trainables.config import TrialConfig
-        from trainables.storage import Storage
-        from trainables.train import Trial, settled
-
-        if self._trial is None:
-            config = TrialConfig(**asked["config"])
-            storage = Storage(self._config["storage"]).below(f"trials/{config.trial_id}")
-            execution = execution_of(self._config["execution"], asked["measures"])
-            stored = settled(config, execution, storage)
-            if stored is not None:
-                return self._final({"identity": config.trial_id, "outcome": stored.status})
-            self._trial = Trial(config, execution, storage)
-        trial, started = self._trial, time.monotonic()
-        numbers: dict[str, float] = {}
-        while not trial.finished and time.monotonic() - started < REPORT_EVERY:
-            numbers = trial.run_epoch()
-        report = {
-            "identity": trial.config.trial_id,
-            "epoch": trial.epoch,
-            "epochs": trial.config.epochs,
-            "numbers": numbers,
-        }
-        if trial.finished:
-            return self._final({**report, "outcome": trial.finish().status})
-        return report
-
-    def _advance_together(self, asked: dict[str, Any]) -> dict[str, Any]:
-        identity = {"identity": asked["trial_id"]}
+    def _advance_crew(self) -> Report:
         if self._crew is None or not self._crew.busy:
-            stored = self._stored(asked)
+            stored = already_run(self._job)
             if stored is not None:
-                return self._final({**identity, "outcome": stored})
+                return stored
             if self._crew is None:
                 from trainables.distributed import Crew
 
-                self._crew = Crew(asked["config"]["workers"]["count"], **self._config["worker"])
-            fields = ("storage", "execution")
-            self._crew.start({**asked, **{field: self._config[field] for field in fields}})
+                self._crew = Crew(self._job.workers, self._job.cpus, self._job.gpus)
+            self._crew.start(self._job)
         report = self._crew.hear(REPORT_EVERY)
-        if "outcome" not in report:
-            return {**identity, "epoch": 0, "epochs": asked["config"]["epochs"], **report}
-        if self._crew.busy:  # it failed in some workers, and others may be waiting for them
-            self._dismiss()
-        return self._final({**identity, **report})
-
-    def _stored(self, asked: dict[str, Any]) -> str | None:
-        """The outcome that is in storage, if the trial need not be trained."""
-        from trainables.storage import Storage
-
-        storage = Storage(self._config["storage"]).below(f"trials/{asked['trial_id']}")
-        if not storage.exists("result.json"):  # the usual case, settled without importing torch
-            return None
-        from trainables.config import TrialConfig
-        from trainables.train import settled
-
-        execution = execution_of(self._config["execution"], asked["measures"])
-        stored = settled(TrialConfig(**asked["config"]), execution, storage)
-        return None if stored is None else stored.status
-
-    def _final(self, report: dict[str, Any]) -> dict[str, Any]:
-        self._trial = None
-        return {**report, "done": True}
+        if report.ended and self._crew.busy:
+            self._dismiss()  # it failed in some workers, and others may be waiting for them
+        return report
 
 
-def failure(error: Exception, storage: str) -> dict[str, Any]:
-    """What is reported of a trial that raised ``error``; secrets of ``storage`` are not told."""
-    said = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
-    return {"outcome": "failed", **{name: mask(text, storage) for name, text in said.items()}}
-
-
-def execution_of(options: dict[str, Any], measures: list[dict[str, Any]]) -> Execution:
-    """An `Execution` from what travels to a trial as JSON."""
-    from trainables.config import Request
-    from trainables.train import Execution
-
-    options = {**options}
-    data_dir = options.pop("data_dir", None)
-    return Execution(
-        data_dir=Path(data_dir) if data_dir else None,
-        measures=tuple(Request(**request) for request in measures),
-        **options,
-    )
-
-
-def reservation(option: dict[str, Any]) -> tune.PlacementGroupFactory:
+def reservation(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
     """What a trial reserves: a bundle for each worker, and then none for Tune's own actor."""
-    count = json.loads(option["trial"])["config"]["workers"]["count"]
-    cpus, gpus = option["worker"]["cpus"], option["worker"]["gpus"]
-    bundle = {"CPU": float(cpus), **({"GPU": float(gpus)} if gpus else {})}
-    if count == 1:
+    job = Job.from_json(config[JOB])
+    bundle = {"CPU": float(job.cpus), **({"GPU": float(job.gpus)} if job.gpus else {})}
+    if job.workers == 1:
         return tune.PlacementGroupFactory([bundle])
-    return tune.PlacementGroupFactory([{"CPU": 0.0}] + [bundle] * count, strategy="PACK")
+    return tune.PlacementGroupFactory([{"CPU": 0.0}] + [bundle] * job.workers, strategy="PACK")

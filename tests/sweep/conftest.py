@@ -1,4 +1,4 @@
-"""What every test of the sweep shares: one Ray for all of them, at ordinary priority."""
+"""What tests of the sweep share: one Ray for all that need it, at ordinary priority."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.nodes import ENVIRONMENT, Nodes
+from sweep.ray_executor import RayExecutor
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -23,3 +24,9 @@ def ray_address(_environment: None) -> Iterator[str]:
     """A running Ray of two CPUs: starting one costs more than most tests."""
     with Nodes(cpus=2) as nodes:
         yield nodes.address
+
+
+@pytest.fixture(scope="session")
+def by_ray(ray_address: str) -> RayExecutor:
+    """Where Ray is what is tested; `sweep_cases.sweep` needs no executor elsewhere."""
+    return RayExecutor(ray_address)

@@ -1,4 +1,4 @@
-"""Small real sweeps: a few trials of a second or less, through Ray and MLflow."""
+"""Small real sweeps: a few trials of a second or less, and MLflow."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Metric, Stage
 from sweep.aggregate import SELECTIONS
+from sweep.executor import Executor
 from sweep.plan import Plan, PlannedTrial
 from sweep.record import Record
 from sweep.run import Settings, run
+from sweep.serial_executor import SerialExecutor
 from sweep.tracking import Tracker, default_uri
 
 
@@ -52,14 +54,19 @@ TINY = Artifact(
 
 
 def sweep(
-    artifact: Artifact, folder: Path, address: str | None, data_dir: str = "", **options: Any
+    artifact: Artifact, folder: Path, executor: Executor | None = None, **execution: Any
 ) -> tuple[Plan, Record, Witness]:
-    """Run ``artifact`` on the Ray at ``address``, with storage and record below ``folder``."""
+    """Run ``artifact``, with storage and record below ``folder``.
+
+    Args:
+        executor: None: one trial at a time, in this process.
+        execution: Options of `trainables.train.Execution`.
+    """
     storage = str(folder / "results")
-    execution = {"device": "cpu", **({"data_dir": data_dir} if data_dir else {})}
-    settings = Settings(storage, address, execution=execution, **options)
+    settings = Settings(storage, {"device": "cpu", **execution})
     witness = Witness()
     plan, record = run(
-        artifact, "smoke", SELECTIONS["paper"], Tracker(default_uri(storage)), settings, witness
-    )
+        artifact, "smoke", SELECTIONS["paper"], Tracker(default_uri(storage)), settings, witness,
+        executor or SerialExecutor(),
+    )  # fmt: skip
     return plan, record, witness

@@ -35,10 +35,10 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def storage(tmp_path_factory: pytest.TempPathFactory, ray_address: str) -> str:
+def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The storage of a finished sweep of TINY, as the command shrinks it."""
     folder = tmp_path_factory.mktemp("finished")
-    run_sweep(search_spaces.apply(TINY, "smoke"), folder, ray_address)
+    run_sweep(search_spaces.apply(TINY, "smoke"), folder)
     return str(folder / "results")
 
 

@@ -10,6 +10,7 @@ from sweep_cases import Witness
 import search_spaces
 from search_spaces.spec import Artifact
 from sweep import aggregate, figures, tables
+from sweep.executor import Executor
 from sweep.plan import Plan
 from sweep.record import Record
 from sweep.run import Settings, run
@@ -28,13 +29,13 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tmp_path_factory.mktemp("smoke"))
 
 
-def finished(artifact: Artifact, storage: str, address: str) -> tuple[Plan, Record]:
+def finished(artifact: Artifact, storage: str, executor: Executor) -> tuple[Plan, Record]:
     """The plan of a completed sweep and its record, curves included."""
     tracker = Tracker(default_uri(storage))
-    settings = Settings(storage, address, execution={"device": "cpu"})
+    settings = Settings(storage, {"device": "cpu"})
     rule = aggregate.SELECTIONS["paper"]
     witness = Witness()
-    plan, record = run(artifact, "smoke", rule, tracker, settings, witness)
+    plan, record = run(artifact, "smoke", rule, tracker, settings, witness, executor)
     bad = {name: said for name, said in witness.outcomes.items() if said.startswith("failed")}
     assert bad == {}
     return plan, tracker.with_curves(plan, record)
@@ -42,12 +43,12 @@ def finished(artifact: Artifact, storage: str, address: str) -> tuple[Plan, Reco
 
 @pytest.mark.parametrize("artifact", RUNNABLE)
 def test_from_plan_to_table(
-    artifact: Artifact, storage: str, ray_address: str, tmp_path: Path
+    artifact: Artifact, storage: str, by_ray: Executor, tmp_path: Path
 ) -> None:
     shrunk = search_spaces.apply(artifact, "smoke")
     if artifact.id == "compare/methods":  # its smoke is the demo, of some minutes
         shrunk = shrunk.replace(base={**shrunk.base, "epochs": 4})
-    plan, record = finished(shrunk, storage, ray_address)
+    plan, record = finished(shrunk, storage, by_ray)
     assert plan.missing(record) == []
     assert not any(stage.pending for stage in plan.stages)
     results = aggregate.cells(plan, record)

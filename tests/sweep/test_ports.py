@@ -30,10 +30,11 @@ SWEEP = """
 from dataclasses import replace
 from pathlib import Path
 from search_spaces.spec import Stage
+from sweep.ray_executor import RayExecutor
 from sweep_cases import TINY, sweep
 long = {"workers": 2, "epochs": 100_000}
 one = {"cells": TINY.cells[:1], "stages": (Stage("train", seeds=1),)}
-sweep(replace(TINY, base={**TINY.base, **long}, **one), Path(), None)
+sweep(replace(TINY, base={**TINY.base, **long}, **one), Path(), RayExecutor())
 """
 CALL = """
 import sys
@@ -223,7 +224,7 @@ def test_sweep_ui_listens_on_loopback_and_names_no_store_in_ps(tmp_path: Path) -
 DYING = """
 import json, os, psutil, time
 from ray._private import services
-from sweep import session
+from sweep.ray_executor import session
 there, dead, said = services.RAYLET_EXECUTABLE, [], []
 start = services.start_raylet
 def dying(*arguments, **options):

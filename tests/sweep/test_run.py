@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from sweep_cases import TINY, sweep
 
 from search_spaces.spec import Cell, Measure, Metric, Stage
-from sweep.placement import ResourceError
+from sweep.executor import executor
 from sweep.tracking import Tracker, default_uri
 from trainables.data import DataError
 from trainables.storage import Storage
@@ -22,12 +23,12 @@ from trainables.stored import RESULT
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, ray_address: str) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished sweep of TINY, in a path with a space."""
     made = tmp_path_factory.mktemp("a sweep")
-    plan, record, witness = sweep(TINY, made, ray_address)
+    plan, record, witness = sweep(TINY, made)
     assert witness.waves == [4]
-    assert witness.sentences == [f"joining Ray at {ray_address}"]
+    assert witness.sentences == []
     assert sorted(witness.started) == sorted(t.trial_id for t in plan.trials)
     assert set(witness.outcomes.values()) == {"done"}
     assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
@@ -67,49 +68,47 @@ def test_the_record_has_what_storage_has_epoch_by_epoch(folder: Path) -> None:
             assert list(run.history[name]) == values
 
 
-def test_the_same_sweep_again_trains_nothing(folder: Path, ray_address: str) -> None:
-    _, record, witness = sweep(TINY, folder, ray_address)
+def test_the_same_sweep_again_trains_nothing(folder: Path) -> None:
+    _, record, witness = sweep(TINY, folder)
     assert witness.waves == witness.sentences == []
     assert len(record) == 4
 
 
 def test_results_of_a_driver_that_died_are_recorded_not_trained(
-    folder: Path, tmp_path: Path, ray_address: str
+    folder: Path, tmp_path: Path
 ) -> None:
     """The record is lost, storage is there: what a kill between the two leaves, at its worst."""
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "trials").symlink_to(folder / "results" / "trials")
-    _, record, witness = sweep(TINY, tmp_path, ray_address)
+    _, record, witness = sweep(TINY, tmp_path)
     assert witness.waves == []
     assert witness.sentences == ["4 finished trials found in storage and recorded"]
     assert len(record) == 4
 
 
-def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(
-    tmp_path: Path, ray_address: str
-) -> None:
+def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(tmp_path: Path) -> None:
     broken = TINY.replace(
-        cells=(*TINY.cells, Cell({"method": "gone"}, {"data.source": {"name": "cifar10"}})),
+        cells=(*TINY.cells, Cell({"method": "broken"}, {"batch_size": 5000})),
         stages=(Stage("train", seeds=1),),
     )
-    plan, record, witness = sweep(broken, tmp_path, ray_address)
+    plan, record, witness = sweep(broken, tmp_path)
     missing = plan.missing(record)
-    assert [t.cell.key["method"] for t in missing] == ["gone"]
+    assert [t.cell.key["method"] for t in missing] == ["broken"]
     assert witness.outcomes[missing[0].trial_id].startswith("failed: DataError: ")
     assert record.status(missing[0].trial_id) == "failed"
-    _, _, again = sweep(broken, tmp_path, ray_address)
+    _, _, again = sweep(broken, tmp_path)
     assert again.waves == [1]
     failed = [t for t in tracker(tmp_path).tags() if t["outcome"] == "failed"]
     assert len(failed) == 1  # one run a trial, however often it failed
 
 
-def test_a_missing_data_set_is_said_before_ray_starts(tmp_path: Path) -> None:
+def test_a_missing_data_set_is_said_before_anything_starts(tmp_path: Path) -> None:
     gone = TINY.replace(base={**TINY.base, "data.source": {"name": "cifar10"}})
     with pytest.raises(DataError, match="cifar10"):
-        sweep(gone, tmp_path, None, data_dir=str(tmp_path))
+        sweep(gone, tmp_path, data_dir=str(tmp_path))
 
 
-def test_stages_follow_each_other_in_one_command(tmp_path: Path, ray_address: str) -> None:
+def test_stages_follow_each_other_in_one_command(tmp_path: Path) -> None:
     staged = TINY.replace(
         stages=(
             Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.05, 0.1)}, seeds=1),
@@ -118,38 +117,34 @@ def test_stages_follow_each_other_in_one_command(tmp_path: Path, ray_address: st
             ),
         )
     )
-    plan, record, witness = sweep(staged, tmp_path, ray_address)
+    plan, record, witness = sweep(staged, tmp_path)
     assert witness.waves == [2, 1]
-    assert witness.sentences == [f"joining Ray at {ray_address}"]
     assert plan.missing(record) == []
 
 
 def test_a_stage_waits_until_a_failed_trial_has_been_tried_again(
-    tmp_path: Path, ray_address: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What started from the winner of the rest would be trained for nothing."""
-    data = ({"name": "digits"}, {"name": "cifar10"})
     staged = TINY.replace(
         stages=(
-            Stage("erm", {"method": "erm"}, grid={"data.source": data}, seeds=1),
+            Stage("erm", {"method": "erm"}, grid={"batch_size": (64, 5000)}, seeds=1),
             Stage(
                 "sam", {"method": "sam"}, after="erm", match=(), inherit=("optimizer.lr",), seeds=1
             ),
         )
     )
-    plan, record, witness = sweep(staged, tmp_path, ray_address)
+    plan, record, witness = sweep(staged, tmp_path)
     assert witness.waves == [2]
     assert sorted(record.status(t.trial_id) for t in plan.trials) == ["done", "failed"]
     assert [stage.pending for stage in plan.stages] == [0, 1]
     monkeypatch.setattr(Tracker, "outdated", lambda *_: 7)
-    _, _, again = sweep(staged, tmp_path, ray_address)
+    _, _, again = sweep(staged, tmp_path)
     assert again.waves == [1]
     assert again.sentences[0].startswith("7 recorded trials of test/tiny have a protocol older")
 
 
-def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(
-    tmp_path: Path, ray_address: str
-) -> None:
+def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(tmp_path: Path) -> None:
     """The winner of a search is one of the final runs, which alone are measured.
 
     The record has its whole curve, as it has that of the run which was measured from its start.
@@ -164,7 +159,7 @@ def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(
             Stage("final", after="search", inherit=("optimizer.lr",), seeds=2),
         ),
     )
-    plan, record, witness = sweep(staged, tmp_path, ray_address)
+    plan, record, witness = sweep(staged, tmp_path)
     assert witness.waves == [2, 2]
     assert plan.missing(record) == []
     measured = [t for t in plan.trials if record.value(t.trial_id, "seen/error") is not None]
@@ -178,39 +173,39 @@ def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(
     assert list(epochs.values()) == [[1, 2], [1, 2]]
 
 
-def test_more_than_the_machine_has_is_refused_with_the_numbers(
-    tmp_path: Path, ray_address: str
-) -> None:
-    with pytest.raises(ResourceError, match="asks for 512 CPUs and the cluster has"):
-        sweep(TINY, tmp_path, ray_address, cpus=512)
-    with pytest.raises(ResourceError, match="asks for 64 GPUs"):
-        sweep(TINY, tmp_path, ray_address, gpus=64)
-
-
 SLOWER = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
+from sweep.executor import executor
 from sweep_cases import TINY, sweep
-sweep(TINY.replace(base={{**TINY.base, "epochs": 400}}), Path({folder!r}), {address!r})
+slow = TINY.replace(base={{**TINY.base, "epochs": 400}})
+sweep(slow, Path({folder!r}), executor(*{by!r}))
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("name", ["serial", "ray"])
 def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
-    tmp_path: Path, how: signal.Signals, ray_address: str
+    tmp_path: Path, how: signal.Signals, name: str, request: pytest.FixtureRequest
 ) -> None:
+    by = ("serial",) if name == "serial" else ("ray", request.getfixturevalue("ray_address"))
     here = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-    code = SLOWER.format(path=here, folder=str(tmp_path), address=ray_address)
-    driver = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    code = SLOWER.format(path=here, folder=str(tmp_path), by=by)
+    driver = subprocess.Popen(
+        [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
     storage = Storage(tmp_path / "results")
     while driver.poll() is None and not storage.names(f"trials/*/{RESULT}"):
         time.sleep(0.05)
     os.kill(driver.pid, how)
-    driver.wait(timeout=120)
+    _, said = driver.communicate(timeout=120)
     before = {name: storage.read(name) for name in storage.names(f"trials/*/{RESULT}")}
-    assert before
+    assert 0 < len(before) < 4
+    if how == signal.SIGINT:
+        assert re.search(r"StoppedError: stopped with \d trials unfinished; what is finished", said)
     slow = TINY.replace(base={**TINY.base, "epochs": 400})
-    plan, record, witness = sweep(slow, tmp_path, ray_address)
+    plan, record, witness = sweep(slow, tmp_path, executor(*by))
     assert sum(witness.waves) <= 4 - len(before)
     assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
     assert {name: storage.read(name) for name in before} == before
+    assert sweep(slow, tmp_path, executor(*by))[2].waves == []

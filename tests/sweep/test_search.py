@@ -19,6 +19,7 @@ from sweep.proposals import Axis, propose
 from sweep.record import Record, Run
 from sweep.run import Settings
 from sweep.search import as_rows, chosen, columns, loss, narrowed, search
+from sweep.serial_executor import SerialExecutor
 from sweep.tracking import Tracker, default_uri
 
 EMPTY = Record.from_runs([])
@@ -214,7 +215,7 @@ def test_a_criterion_that_no_trial_can_have_is_said_before_anything_runs(tmp_pat
     with pytest.raises(ValueError, match=r"test/tiny has no validation_error .* loss is mse"):
         search(
             regression, "small", SELECTIONS["validation"], tracker, Settings(str(tmp_path)),
-            Witness(), where={"method": "sam"}, proposals=1, at_once=1,
+            Witness(), SerialExecutor(), where={"method": "sam"}, proposals=1, at_once=1,
         )  # fmt: skip
 
 
@@ -239,7 +240,7 @@ def test_nothing_is_proposed_beside_a_failed_trial(
 
         monkeypatch.setattr("sweep.search.run", run)
         search(
-            artifact, "smoke", rule, None, Settings(str(tmp_path)), witness,
+            artifact, "smoke", rule, None, Settings(str(tmp_path)), witness, SerialExecutor(),
             where={"method": "sam"}, proposals=3, at_once=2,
         )  # fmt: skip
 
@@ -252,18 +253,16 @@ def test_nothing_is_proposed_beside_a_failed_trial(
     assert witness.sentences == ["3 further points wait for the trials that failed"]
 
 
-def test_a_search_runs_its_points_once_and_shows_them_best_first(
-    tmp_path: Path, ray_address: str
-) -> None:
+def test_a_search_runs_its_points_once_and_shows_them_best_first(tmp_path: Path) -> None:
     artifact = replace(TINY, stages=(Stage("train", grid={"optimizer.lr": (1e-4, 0.1)}, seeds=1),))
     storage = str(tmp_path / "results")
 
     def searched() -> tuple[Plan, Record, Witness]:
         witness = Witness()
         rule, tracker = SELECTIONS["validation"], Tracker(default_uri(storage))
-        settings = Settings(storage, ray_address, execution={"device": "cpu"})
+        settings = Settings(storage, {"device": "cpu"})
         found = search(
-            artifact, "smoke", rule, tracker, settings, witness,
+            artifact, "smoke", rule, tracker, settings, witness, SerialExecutor(),
             where={"method": "sam"}, proposals=3, at_once=2,
         )  # fmt: skip
         return *found, witness

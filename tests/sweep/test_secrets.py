@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import traceback
@@ -17,8 +16,11 @@ from sweep import doctor, plan, progress, server, tracking
 from sweep.aggregate import SELECTIONS
 from sweep.record import Record
 from sweep.tracking import Tracker, TrackingError, default_uri
+from trainables import job
+from trainables.config import TrialConfig
+from trainables.job import Job, Report
 from trainables.storage import Storage, StorageError
-from trainables.tune import TrialTrainable
+from trainables.tune import JOB, REPORT, TrialTrainable
 
 SECRET = "S3cretPw"
 NOBODY = "127.0.0.1:1"
@@ -124,17 +126,17 @@ def test_the_uri_is_not_on_the_command_line_of_mlflows_server(
 def test_what_a_trial_raised_is_reported_without_its_storages_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(self: Any, asked: dict[str, Any]) -> None:
+    def fail(*_: object) -> None:
         raise OSError(f"no route from {STORAGE[1]} with {SECRET}")
 
-    monkeypatch.setattr(TrialTrainable, "_advance", fail)
-    asked = {"trial_id": "x", "config": {"workers": {"count": 1}}, "measures": []}
+    monkeypatch.setattr(job, "Storage", fail)
+    asked = Job.of(TrialConfig(), storage=STORAGE[1])
     trainable = object.__new__(TrialTrainable)
-    trainable.setup({"trial": json.dumps(asked), "storage": STORAGE[1]})
-    report = trainable.step()
-    assert report["outcome"] == "failed"
-    assert report["error"] == "OSError: no route from s3x://bucket/x?key=***&secret=*** with ***"
-    assert "_advance" in report["traceback"]
+    trainable.setup({JOB: asked.to_json()})
+    report = Report.from_json(trainable.step()[REPORT])
+    assert report.outcome == "failed"
+    assert report.error == "OSError: no route from s3x://bucket/x?key=***&secret=*** with ***"
+    assert "in fail" in report.traceback
     assert SECRET not in str(report)
 
 

@@ -17,9 +17,11 @@ from sweep_cases import TINY, Witness, sweep
 
 from search_spaces.spec import Cell, Stage
 from sweep.aggregate import SELECTIONS
+from sweep.ray_executor import RayExecutor
 from sweep.run import Settings, run
 from sweep.tracking import Tracker, default_uri
 from trainables.config import TrialConfig, merge
+from trainables.job import Job
 from trainables.result import TrialResult
 from trainables.storage import Storage
 from trainables.train import Execution, fit
@@ -56,14 +58,14 @@ def crew(address: str) -> list[psutil.Process]:
 
 
 def test_a_full_cluster_finishes_and_each_trial_is_the_one_that_one_worker_trains(
-    tmp_path: Path, ray_address: str
+    tmp_path: Path, by_ray: RayExecutor
 ) -> None:
     """Two CPUs; trials that need both of them compete with trials that need one.
 
     Whoever starts holds all it needs, so none can wait for what another waiting trial holds. A
     trial that fails fails alone. Numbers: float32 sums in another order, 2 epochs of them.
     """
-    plan, record, witness = sweep(MIXED, tmp_path, ray_address)
+    plan, record, witness = sweep(MIXED, tmp_path, by_ray)
     outcomes = {t.trial_id: witness.outcomes[t.trial_id] for t in plan.trials}
     failed = [outcome for outcome in outcomes.values() if outcome.startswith("failed")]
     assert len(failed) == 2
@@ -104,11 +106,11 @@ def test_a_worker_is_killed_and_its_trial_goes_on_from_the_checkpoint(
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     witness = Witness()
-    settings = Settings(
-        str(storage.root), ray_address, execution={"device": "cpu", "checkpoint_every": 0.5}
-    )
+    settings = Settings(storage.root, {"device": "cpu", "checkpoint_every": 0.5})
     tracker = Tracker(default_uri(storage.root))
-    plan, _ = run(long, "smoke", SELECTIONS["paper"], tracker, settings, witness)
+    plan, _ = run(
+        long, "smoke", SELECTIONS["paper"], tracker, settings, witness, RayExecutor(ray_address)
+    )
     assert killed
     assert list(witness.outcomes.values()) == ["done"]
     (result,) = results(tmp_path).values()
@@ -117,3 +119,26 @@ def test_a_worker_is_killed_and_its_trial_goes_on_from_the_checkpoint(
     assert result.history["running_train_loss"][:50] == pytest.approx(
         whole.history["running_train_loss"][:50], rel=1e-3
     )
+
+
+def test_neither_an_actor_nor_workers_train_what_they_name_otherwise(
+    tmp_path: Path, by_ray: RayExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The configuration changes on its way, as on a node with another version of a part."""
+    of = Job.of
+
+    def moved(config: TrialConfig, **fields: Any) -> Job:
+        sent = of(config, **fields)
+        return replace(sent, config={**sent.config, "seed": 99})
+
+    monkeypatch.setattr(Job, "of", moved)
+    cells = MIXED.cells[:2]  # of two workers, and of one
+    once = replace(MIXED, cells=cells, stages=(Stage("train", seeds=1),))
+    plan, record, witness = sweep(once, tmp_path, by_ray)
+    assert sorted(trial.config.workers.count for trial in plan.trials) == [1, 2]
+    for trial in plan.trials:
+        said = f"IdentityError: the configuration that was sent as trial {trial.trial_id} is trial "
+        assert witness.outcomes[trial.trial_id].startswith(f"failed: {said}")
+        assert record.status(trial.trial_id) == "failed"
+        assert said in record.error(trial.trial_id)
+    assert results(tmp_path) == {}

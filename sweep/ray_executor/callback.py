@@ -1,52 +1,58 @@
-"""The ear of a sweep inside Ray Tune's loop."""
+"""What Ray Tune's loop tells of its trials, passed on to the reporter of a sweep."""
 
 from __future__ import annotations
 
 import itertools
-import json
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
+from trainables.job import Job, Report
+from trainables.tune import JOB, REPORT
+
 if TYPE_CHECKING:
+    from sweep.placement import Patience
     from sweep.reporter import Reporter
 
-_reporters: dict[int, Reporter] = {}
+_listening: dict[int, tuple[Reporter, Patience]] = {}
 _numbers = itertools.count()
 
 
-class Listener(tune.Callback):
-    """Passes trial reports on to the driver's reporter.
+class ReporterCallback(tune.Callback):
+    """Passes trial reports on to the driver's reporter, and lets ``patience`` speak.
 
     Tune pickles its callbacks, also on their way into its own loop, and a reporter
     holds connections that cannot be pickled; so the callback carries only a number.
     """
 
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, reporter: Reporter, patience: Patience) -> None:
         self._number = next(_numbers)
-        _reporters[self._number] = reporter
+        _listening[self._number] = reporter, patience
+
+    @property
+    def _reporter(self) -> Reporter:
+        return _listening[self._number][0]
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        patience = _reporters[self._number].patience
-        if patience is not None:
-            patience.look(any(trial.status == "RUNNING" for trial in trials))
+        _, patience = _listening[self._number]
+        patience.look(any(trial.status == "RUNNING" for trial in trials))
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        _reporters[self._number].started(_identity(trial))
+        self._reporter.started(_trial_id(trial))
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        _reporters[self._number].heard(result)
+        self._reporter.heard(Report.from_json(result[REPORT]))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         died = "its process died more often than it may be restarted (out of memory?)"
-        _reporters[self._number].failed(_identity(trial), died)
+        self._reporter.failed(_trial_id(trial), died)
 
     def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
-        del _reporters[self._number]
+        del _listening[self._number]
 
 
-def _identity(trial: Any) -> str:
+def _trial_id(trial: Any) -> str:
     """Our id of one of Tune's trials, which has another of its own."""
-    return str(json.loads(trial.config["trial"])["trial_id"])
+    return Job.from_json(trial.config[JOB]).trial_id

@@ -1,0 +1,33 @@
+"""The cluster of the Ray that this process has joined: what it has, and what of it is free."""
+
+from __future__ import annotations
+
+from sweep.placement import Cluster, Request
+
+
+def present() -> Cluster:
+    """The cluster that this process has joined."""
+    import ray
+
+    from trainables.ray_private.start import largest
+
+    return Cluster([node["Resources"] for node in ray.nodes() if node["Alive"]], largest())
+
+
+def free() -> dict[str, float]:
+    """Resources that nobody holds now."""
+    import ray
+
+    return dict(ray.available_resources())
+
+
+def reserved(request: Request) -> bool:
+    """Whether a trial's resources are held: then it is starting, not waiting."""
+    import ray
+
+    wanted = [request.bundle] * request.workers
+    groups = ray.util.placement_group_table().values()
+    return any(g["state"] == "CREATED" and list(g["bundles"].values()) == wanted for g in groups)
+
+
+__all__ = ["free", "present", "reserved"]

@@ -1,0 +1,120 @@
+"""Trials by Ray Tune, on this machine or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sweep.placement import Cluster, Patience, Request
+from sweep.ray_executor.cluster import free, present, reserved
+from sweep.ray_executor.session import address_of, session
+
+if TYPE_CHECKING:
+    from sweep.reporter import Reporter
+    from trainables.config import TrialConfig
+    from trainables.job import Job
+
+RETRIES = 2
+"""How often a trial whose process died is started again (from its checkpoint)."""
+
+
+class RayExecutor:
+    """An `Executor` by Ray Tune; see `sweep.executor.executor` for the arguments.
+
+    Args:
+        trainable: Instead of `trainables.tune.TrialTrainable` (benchmarks measure with one that
+            does nothing).
+    """
+
+    in_process = False
+
+    def __init__(
+        self,
+        address: str | None = None,
+        cpus: float = 1,
+        gpus: float | None = None,
+        concurrency: int | None = None,
+        trainable: type | None = None,
+    ) -> None:
+        self._address, self._concurrency = address, concurrency
+        self._cpus, self._asked_gpus = cpus, gpus
+        self._trainable = trainable
+
+    @property
+    def here(self) -> bool:
+        return address_of(self._address) is None
+
+    def refuse(self, config: TrialConfig) -> None:
+        """Nothing: what a cluster cannot run, it has no room for."""
+
+    @contextmanager
+    def start(self, said: Callable[[str], None]) -> Iterator[None]:
+        with session(self._address, said) as self._cluster:
+            self._said = said
+            some = 1.0 if self._cluster.total("GPU") else 0.0
+            self._gpus = some if self._asked_gpus is None else self._asked_gpus
+            yield
+
+    def slots(self, jobs: Sequence[Job]) -> int:
+        requests = {self._request(job) for job in jobs}
+        for request in requests:
+            self._cluster.check(request)
+        return max(self._cluster.slots(request, self._concurrency) for request in requests)
+
+    def run(self, jobs: Sequence[Job], reporter: Reporter) -> None:
+        from ray import tune
+
+        from sweep.ray_executor.callback import ReporterCallback
+        from trainables.tune import JOB, TrialTrainable, reservation
+
+        # What Tune would print of a failure is in the reporter's one sentence.
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+        patience = _patience(self._cluster, self._request(jobs[0]), self._said)
+        scratch = tempfile.mkdtemp(prefix="flatsweep-")
+        try:
+            tune.Tuner(
+                tune.with_resources(self._trainable or TrialTrainable, reservation),
+                param_space={JOB: tune.grid_search([self._placed(j).to_json() for j in jobs])},
+                tune_config=tune.TuneConfig(
+                    max_concurrent_trials=self.slots(jobs), reuse_actors=True
+                ),
+                run_config=tune.RunConfig(
+                    name="trials",
+                    storage_path=scratch,
+                    callbacks=[ReporterCallback(reporter, patience)],
+                    failure_config=tune.FailureConfig(max_failures=RETRIES),
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                    verbose=0,
+                ),
+            ).fit()
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _request(self, job: Job) -> Request:
+        return Request(job.workers, self._cpus, self._gpus)
+
+    def _placed(self, job: Job) -> Job:
+        """``job`` with what each of its workers reserves."""
+        execution = {"shared_device": 0 < self._gpus < 1, **job.execution}
+        return replace(job, cpus=self._cpus, gpus=self._gpus, execution=execution)
+
+
+def _patience(cluster: Cluster, request: Request, said: Callable[[str], None]) -> Patience:
+    """What a sweep says when its trials get no room: others hold it, or nodes are still coming."""
+
+    def sentence() -> str | None:
+        now, unheld = present(), free()
+        idle = all(0 < now.total(kind) <= unheld.get(kind, 0.0) for kind in request.bundle)
+        if reserved(request) or (idle and now.room(request)):
+            return None  # it is starting, not waiting
+        return replace(cluster, nodes=now.nodes).waiting(request, unheld)
+
+    return Patience(sentence, said)
+
+
+__all__ = ["RETRIES", "RayExecutor"]
