@@ -12,6 +12,7 @@ import typer
 
 from sweep.data_commands import app as data_app
 from sweep.executor import executor
+from sweep.parts import Kind
 from sweep.selection import listed
 from sweep.work import (
     conclude,
@@ -112,12 +113,23 @@ Rendered = Annotated[TableFormat, typer.Option("--format", help="How the table i
 
 
 @app.command("list")
-def list_artifacts(format: Format = Output.text) -> None:  # noqa: A002
-    """What can be reproduced: every table and figure, and the trials each preset needs."""
-    from sweep import inventory
+def list_parts(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.artifacts,
+    format: Format = Output.text,  # noqa: A002
+) -> None:
+    """What can be reproduced: every table and figure, and the trials each preset needs.
 
-    rows = inventory.rows()
-    show(rows if format is Output.json else inventory.text(rows))
+    Or what a trial can be made of: methods, models, data, ... with their options.
+    """
+    from sweep import inventory, parts
+
+    if kind is Kind.artifacts:
+        rows = inventory.rows()
+        words = inventory.text(rows)
+    else:
+        rows = parts.rows(kind)
+        words = parts.text(rows)
+    show(rows if format is Output.json else words)
 
 
 @app.command("plan")

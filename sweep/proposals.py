@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 DIGITS = 3
 """Significant digits of a proposed number: a person can read it, and no result needs more."""
 
-AS_LISTED = ("batch_size", "epochs", "method.num_perturbations")
-"""Whole numbers that are tried as the grid lists them, and not between."""
+AS_LISTED = ("batch_size", "epochs")
+"""Whole numbers that are tried as the grid lists them, and not between; a part says so of its own
+options (`trainables.needs.Searched`)."""
 
 DECADES = 10.0
 """A range whose ends differ by this factor is searched on a logarithmic scale."""
@@ -46,9 +47,15 @@ class Axis:
     between: bool
 
     @classmethod
-    def of(cls, name: str, values: tuple[Any, ...]) -> Axis:
+    def of(cls, name: str, values: tuple[Any, ...], method: str) -> Axis:
+        """That of the setting ``name``, an option of the ``method`` where it begins with method."""
+        from trainables import methods
+
         numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
-        return cls(values, numbers and name not in AS_LISTED)
+        part, _, option = name.rpartition(".")
+        searched = methods.registry.searched(method).get(option) if part == "method" else None
+        listed = name in AS_LISTED or (searched is not None and not searched.between)
+        return cls(values, numbers and not listed)
 
     @property
     def distribution(self) -> BaseDistribution:

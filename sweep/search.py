@@ -186,8 +186,8 @@ def search(
     rule = selection.criterion(artifact)
     narrow = narrowed(artifact, cell, stage)
     shown = columns(artifact, narrow)
-    axes = {name: Axis.of(name, values) for name, values in stage.grid.items()}
     points: list[Point] = list(stage.points())
+    axes: dict[str, Axis] = {}
     first: Plan | None = None
     ranked = False
 
@@ -197,6 +197,8 @@ def search(
             return None
         if first is None:
             first = planned
+            method = planned.stages[-1].trials[0].config.method.name
+            axes.update({name: Axis.of(name, vs, method) for name, vs in stage.grid.items()})
             return as_rows(first, shown, points, rule)
         found = [result.metrics[rule.on] for result in aggregate.cells(planned, record)]
         losses = [loss(summary) for summary in found]

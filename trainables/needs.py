@@ -57,6 +57,21 @@ class OffAtZero:
     """Marks an option that is a strength: at 0 what it scales is switched off, on purpose."""
 
 
+@dataclass(frozen=True)
+class Searched:
+    """Marks an option that was searched: where one's own search may begin.
+
+    Attributes:
+        values: In ascending order, in the option's unit.
+        source: Who searched them, or used them.
+        between: Whether values between them make sense; false for counts that cost time.
+    """
+
+    values: tuple[float, ...]
+    source: str
+    between: bool = True
+
+
 def given(**values: Any) -> Needs:
     """The need that each of these options has its value, or one of a tuple of values."""
     allowed = {
@@ -134,6 +149,7 @@ __all__ = [
     "Needs",
     "OfTrial",
     "OffAtZero",
+    "Searched",
     "declared",
     "given",
     "idle",

@@ -34,7 +34,7 @@ from pydantic import (
 )
 
 from trainables.errors import UsageError
-from trainables.needs import OffAtZero, OfTrial, declared, idle
+from trainables.needs import OffAtZero, OfTrial, Searched, declared, idle
 
 Part = TypeVar("Part", bound=Callable[..., Any])
 
@@ -181,6 +181,10 @@ class Registry(Generic[Part]):
     def off(self, name: str, options: Mapping[str, Any]) -> list[str]:
         """The strengths of part ``name`` that are 0 among these resolved options."""
         return [o for o, _ in declared(self.schema(name), OffAtZero) if options[o] == 0]
+
+    def searched(self, name: str) -> dict[str, Searched]:
+        """Where the options of part ``name`` were searched, as far as it says."""
+        return dict(declared(self.schema(name), Searched))
 
     def naming(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """The resolved ``options`` that enter a trial's name: see ``added`` in `register`."""

@@ -71,17 +71,17 @@ def planned(artifact: Artifact, record: Record = EMPTY) -> Plan:
 def test_a_range_where_values_between_make_sense_and_a_list_elsewhere(
     name: str, values: tuple[object, ...], distribution: object
 ) -> None:
-    axis = Axis.of(name, values)
+    axis = Axis.of(name, values, "nso")
     assert axis.distribution == distribution
     assert [axis.decoded(axis.coded(value)) for value in values] == list(values)
 
 
 def test_a_proposed_number_has_three_digits_and_stays_in_the_range() -> None:
-    axis = Axis.of("method.rho", (0.0123456, 0.5004))
+    axis = Axis.of("method.rho", (0.0123456, 0.5004), "sam")
     assert axis.decoded(0.123456) == 0.123
     assert axis.decoded(0.0123457) == 0.0123456
     assert axis.decoded(0.5003) == 0.5
-    assert Axis.of("method.beta", (1, 2000)).decoded(1234) == 1234
+    assert Axis.of("method.beta", (1, 2000), "infomcr").decoded(1234) == 1234
 
 
 AXES = {"x": Axis((0.0, 1.0), True), "kind": Axis(("p", "q"), False)}

@@ -13,7 +13,7 @@ from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.sam import Shared
 from trainables.methods.weights import clip, global_norm
-from trainables.needs import SEVERAL_TENSORS
+from trainables.needs import SEVERAL_TENSORS, Searched
 from trainables.registry import Count, Positive, Readings, Strength
 from trainables.workers import Division
 
@@ -55,9 +55,11 @@ class AMP(Method):
         "code": {"norm": "per_tensor", "clip": 50.0},
     }
 
-    epsilon: Strength = 0.5
-    inner_lr: Strength = 1.0
-    inner_steps: Count = 1
+    epsilon: Annotated[Strength, Searched((0.1, 0.3, 0.5), "values of AMP, Section 5.1")] = 0.5
+    inner_lr: Annotated[Strength, Searched((0.1, 0.2, 0.5, 1.0), "values of AMP, Section 5.1")] = (
+        1.0
+    )
+    inner_steps: Annotated[Count, Searched((1, 2), "AMP, Figure 8", between=False)] = 1
     norm: Annotated[Literal["global", "per_tensor"], SEVERAL_TENSORS] = "global"
     clip: Positive | None = None
     perturbation: Shared = "global"

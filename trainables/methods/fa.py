@@ -13,7 +13,7 @@ from trainables.methods.objective import Objective
 from trainables.methods.primitive import exact_norms, refuse_kinks, refuse_wrong_thirds
 from trainables.methods.sam import Shared
 from trainables.methods.weights import global_norm
-from trainables.needs import given
+from trainables.needs import Searched, given
 from trainables.registry import Count, Positive, Strength
 from trainables.workers import Division
 
@@ -57,8 +57,8 @@ class FA(Method):
     def __init__(
         self,
         *,
-        lam: Strength = 0.01,
-        num_probes: Count = 3,
+        lam: Annotated[Strength, Searched((0.001, 0.01, 0.1, 1.0), "FA, the authors' code")] = 0.01,
+        num_probes: Annotated[Count, Searched((3, 5), "FA, code and listing", between=False)] = 3,
         distribution: Literal["normal", "rademacher"] = "normal",
         every: Count = 1,
         form: Literal["exact", "difference"] = "exact",

@@ -16,7 +16,7 @@ from trainables.errors import UsageError
 from trainables.methods import ghost
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
-from trainables.needs import BATCHNORM, DROPOUT, SEVERAL_IMAGES, Needs, OfTrial, given
+from trainables.needs import BATCHNORM, DROPOUT, SEVERAL_IMAGES, Needs, OfTrial, Searched, given
 from trainables.registry import Count, Fraction, Readings, Strength
 from trainables.workers import Division
 
@@ -98,7 +98,9 @@ class InfoMCR(Method):
     }
 
     alpha: Strength = 1e-4
-    beta: Strength = 10.0
+    beta: Annotated[
+        Strength, Searched((1, 5, 10, 20, 30, 40, 50, 75, 100), "InfoMCR, Section 7.2")
+    ] = 10.0
     num_splits: Annotated[Count, SEVERAL_IMAGES] = 8
     phases: Annotated[Phases, given(start=None)] = "011"
     start: Fraction | None = None

@@ -15,7 +15,15 @@ from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.weights import global_norm
-from trainables.needs import DROPOUT, SEVERAL_IMAGES, SEVERAL_TENSORS, VECTORS, Needs, OfTrial
+from trainables.needs import (
+    DROPOUT,
+    SEVERAL_IMAGES,
+    SEVERAL_TENSORS,
+    VECTORS,
+    Needs,
+    OfTrial,
+    Searched,
+)
 from trainables.registry import Count, Strength
 from trainables.workers import Division
 
@@ -68,7 +76,7 @@ class Neighborhood(Method):
     and of one stream of draws those that one process would make for them.
     """
 
-    epsilon: Strength = 0.1
+    epsilon: Annotated[Strength, Searched((0.05, 0.1, 0.5), "NRS, Section 4")] = 0.1
     scale: Scale = "relative"
     ball: Ball = "uniform_in_ball"
     perturb: Perturbed = "all"
@@ -198,7 +206,7 @@ class NRS(Neighborhood):
             also penalizes dropout noise). The paper is silent.
     """
 
-    alpha: Strength = 1.0
+    alpha: Annotated[Strength, Searched((0.5, 1.0, 2.0), "NRS, Section 4")] = 1.0
     loss: Literal["as_printed", "averaged", "detached_target"] = "as_printed"
     dropout: Annotated[Literal["same", "independent"], DROPOUT] = "same"
 

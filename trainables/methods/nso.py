@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import Tensor
 
@@ -12,6 +12,7 @@ from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.noise import Distribution
 from trainables.methods.objective import Objective
+from trainables.needs import Searched
 from trainables.registry import Count, Fraction, Strength
 from trainables.workers import Division
 
@@ -28,8 +29,12 @@ class NoiseInjection(Method):
 
     two_point = False
 
-    sigma: Strength = 0.01
-    num_perturbations: Count = 1
+    sigma: Annotated[Strength, Searched((0.008, 0.01, 0.012, 0.014), "NSO's authors' scripts")] = (
+        0.01
+    )
+    num_perturbations: Annotated[
+        Count, Searched((1, 2, 3, 4), "NSO's authors' scripts", between=False)
+    ] = 1
     distribution: Distribution = "normal"
     lam: Fraction = 0.0
     sigma_schedule: Schedule = "none"

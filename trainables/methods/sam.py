@@ -19,7 +19,7 @@ from trainables.methods import noise
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.weights import global_norm
-from trainables.needs import SEVERAL_WORKERS, given
+from trainables.needs import SEVERAL_WORKERS, Searched, given
 from trainables.registry import NonNegative, Readings, Strength
 from trainables.workers import Division
 
@@ -86,7 +86,7 @@ class SAM(Ascent):
             along its own (``local``, m-sharpness).
     """
 
-    rho: Strength = 0.05
+    rho: Annotated[Strength, Searched((0.01, 0.02, 0.05), "NSO's authors' scripts")] = 0.05
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
         torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + TINY))
@@ -103,7 +103,9 @@ class USAM(Ascent):
         perturbation: See `SAM`.
     """
 
-    rho: Strength = 0.01
+    rho: Annotated[
+        Strength, Searched((0.001, 0.002, 0.005, 0.01, 0.02, 0.05), "NSO's authors' scripts")
+    ] = 0.01
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
         torch._foreach_mul_(gradient, self.rho)
@@ -132,7 +134,7 @@ class ASAM(Ascent):
         "code": {"scaled": "all", "eta": 0.0},
     }
 
-    rho: Strength = 0.1
+    rho: Annotated[Strength, Searched((0.1, 0.2, 0.5), "NSO's authors' scripts")] = 0.1
     eta: NonNegative = 0.0
     scaled: Literal["all", "weight"] = "all"
 
@@ -165,8 +167,8 @@ class Noisy(Ascent):
     Then, and only then, a step leaves other weights than it found.
     """
 
-    rho: Strength = 0.05
-    sigma: Strength = 0.01
+    rho: Annotated[Strength, Searched((0.01, 0.02, 0.05), "NSO's authors' scripts")] = 0.05
+    sigma: Annotated[Strength, Searched((0.01, 0.012, 0.014), "NSO's authors' scripts")] = 0.01
     code_faithful: bool = False
 
     @property
