@@ -1,0 +1,49 @@
+"""Each deliberate fault is noticed by the checks that are meant for it.
+
+By default one fault of each source file is tried; ``make mutants`` tries all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.mutants import measures, methods, sweep
+from tests.mutants.engine import Mutant, noticed, sample
+
+KINDS = {"methods": methods, "measures": measures, "sweep": sweep}
+
+
+def cases() -> list[Any]:
+    everywhere = [mutant for kind in KINDS.values() for mutant in kind.MUTANTS]
+    always = sample(everywhere)
+    return [
+        pytest.param(
+            kind, mutant, id=str(mutant), marks=() if mutant in always else pytest.mark.mutant
+        )
+        for kind, module in KINDS.items()
+        for mutant in module.MUTANTS
+    ]
+
+
+@pytest.mark.parametrize(("kind", "mutant"), cases())
+@pytest.mark.filterwarnings("ignore")
+def test_a_mutant_is_noticed(kind: str, mutant: Mutant) -> None:
+    assert noticed(mutant, KINDS[kind].checks(mutant)), "every check passes with this fault"
+
+
+@pytest.mark.parametrize("name", ["erm", "sam", "nrs", "infomcr", "fa", "mixup"])
+@pytest.mark.filterwarnings("ignore")
+def test_without_a_fault_the_checks_of_methods_pass(name: str) -> None:
+    """Or noticing would mean nothing. Those of measures are tests themselves."""
+    for check in methods.of_method(name):
+        check()
+
+
+@pytest.mark.parametrize(
+    "name", ["plan", "estimate", "search", "aggregate", "record", "tables", "held_out", "budget"]
+)
+def test_without_a_fault_the_checks_of_sweeps_pass(name: str) -> None:
+    for check in sweep.of_module(name):
+        check()
