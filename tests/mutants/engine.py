@@ -8,7 +8,6 @@ wherever it was imported to; afterwards the old code is put back.
 from __future__ import annotations
 
 import ast
-import builtins
 import hashlib
 import importlib
 import sys
@@ -82,27 +81,49 @@ def noticed(mutant: Mutant, checks: Iterable[Callable[[], object]]) -> bool:
 
 @contextmanager
 def applied(mutant: Mutant) -> Iterator[None]:
-    """The code with the fault, everywhere."""
-    name, _, path = mutant.target.partition(":")
-    module = importlib.import_module(name)
-    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
-    body, at = _find(tree, path, mutant)
-    right, known = body[at], set(vars(module)) | set(vars(builtins))
-    try:
-        wrong = replaced(right, mutant.old, mutant.new, mutant.nth, known)
-    except NoMatchError as error:
-        raise NoMatchError(f"{mutant.target}: {error}") from None
-    assert isinstance(wrong, ast.stmt)
-    if isinstance(right, ast.FunctionDef):
-        exchange = _functions(tree, module, path, body, at, wrong, mutant)
-    else:
-        exchange = _constants(module, path, wrong)
+    """The code with the fault, everywhere. Raises NoMatchError if there is no such code."""
+    change = Change.of(mutant)
+    exchange = _function if isinstance(change.right, ast.FunctionDef) else _constant
     _forget()
-    with exchange:
+    with exchange(change):
         try:
             yield
         finally:
             _forget()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A module with a fault, not yet compiled.
+
+    Args:
+        module: The living module.
+        tree: Of its text, with ``wrong`` in place of ``right``.
+        path: Dotted name of the function or constant in the module.
+    """
+
+    module: ModuleType
+    tree: ast.Module
+    path: str
+    right: ast.stmt
+    wrong: ast.stmt
+
+    @classmethod
+    def of(cls, mutant: Mutant) -> Change:
+        """Raises NoMatchError if the mutant changes nothing."""
+        name, _, path = mutant.target.partition(":")
+        module = importlib.import_module(name)
+        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        body, at = _find(tree, path, mutant)
+        right, known = body[at], set(vars(module))
+        try:
+            wrong = replaced(right, mutant.old, mutant.new, mutant.nth, known)
+        except NoMatchError as error:
+            raise NoMatchError(f"{mutant.target}: {error}") from None
+        if _code_of(wrong) == _code_of(right):
+            raise NoMatchError(f"no code is changed: {mutant}")
+        body[at] = wrong
+        return cls(module, tree, path, right, wrong)
 
 
 def _find(tree: ast.Module, path: str, mutant: Mutant) -> tuple[list[ast.stmt], int]:
@@ -120,30 +141,20 @@ def _find(tree: ast.Module, path: str, mutant: Mutant) -> tuple[list[ast.stmt], 
     raise NoMatchError(f"{mutant.target} is not there")
 
 
+def _code_of(statement: ast.stmt) -> str:
+    """What a function's code is made of: not its decorators and defaults."""
+    body = statement.body if isinstance(statement, ast.FunctionDef) else [statement]
+    return "\n".join(map(ast.dump, body))
+
+
 @contextmanager
-def _functions(
-    tree: ast.Module,
-    module: ModuleType,
-    path: str,
-    body: list[ast.stmt],
-    at: int,
-    wrong: ast.stmt,
-    mutant: Mutant,
-) -> Iterator[None]:
-    file = str(module.__file__)
-    right = _code(tree, file, path)
-    body[at] = wrong
-    assert isinstance(wrong, ast.FunctionDef)
-    lost = set(right.co_freevars) - set(_code(tree, file, path).co_freevars)
-    if lost:  # a function's code must speak of the same outer variables (``super`` of __class__)
-        names = ast.Tuple([ast.Name(name, ast.Load()) for name in sorted(lost)], ast.Load())
-        unused = ast.If(ast.Constant(False), [ast.Expr(names)], [])
-        wrong.body.append(ast.fix_missing_locations(ast.copy_location(unused, wrong.body[-1])))
-    code = _code(tree, file, path)
-    living = [f for f in _written_in(module) if f.__code__.co_qualname == path]
-    if not living or code == right:
-        raise NoMatchError(f"no code is changed: {mutant}")
-    before = [function.__code__ for function in living]
+def _function(change: Change) -> Iterator[None]:
+    """The other code, in the living functions of that name."""
+    living = [f for f in _written_in(change.module) if f.__code__.co_qualname == change.path]
+    if not living:
+        raise NoMatchError(f"{change.module.__name__} holds no function {change.path}")
+    _keep_outer_variables(change, living[0].__code__)
+    code, before = _code(change), [function.__code__ for function in living]
     for function in living:
         function.__code__ = code
     try:
@@ -153,9 +164,20 @@ def _functions(
             function.__code__ = kept
 
 
-def _code(tree: ast.Module, file: str, path: str) -> CodeType:
-    found = [code for code in _codes(compile(tree, file, "exec")) if code.co_qualname == path]
-    return found[0]
+def _keep_outer_variables(change: Change, right: CodeType) -> None:
+    """Code fits into a function that has the same ones: ``super()`` speaks of ``__class__``."""
+    lost = sorted(set(right.co_freevars) - set(_code(change).co_freevars))
+    if lost:
+        assert isinstance(change.wrong, ast.FunctionDef)
+        names = ast.Tuple([ast.Name(name, ast.Load()) for name in lost], ast.Load())
+        unused = ast.If(ast.Constant(False), [ast.Expr(names)], [])
+        last = change.wrong.body[-1]
+        change.wrong.body.append(ast.fix_missing_locations(ast.copy_location(unused, last)))
+
+
+def _code(change: Change) -> CodeType:
+    compiled = compile(change.tree, str(change.module.__file__), "exec")
+    return next(code for code in _codes(compiled) if code.co_qualname == change.path)
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -189,10 +211,11 @@ def _written_in(module: ModuleType) -> Iterator[FunctionType]:
 
 
 @contextmanager
-def _constants(module: ModuleType, name: str, wrong: ast.stmt) -> Iterator[None]:
+def _constant(change: Change) -> Iterator[None]:
     """The constant's other value, wherever its value was imported to."""
+    module, name = change.module, change.path
     right, scope = vars(module)[name], dict(vars(module))
-    exec(compile(ast.Module([wrong], []), str(module.__file__), "exec"), scope)
+    exec(compile(ast.Module([change.wrong], []), str(module.__file__), "exec"), scope)
     holders = [held for held in map(vars, _own_modules()) if held.get(name) is right]
     for held in holders:
         held[name] = scope[name]

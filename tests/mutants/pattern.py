@@ -3,8 +3,8 @@
 A pattern is an expression or a run of statements. Layout, brackets, quotes and comments do not
 matter, and local variables may be called otherwise: a name of the pattern that does not occur in
 the function stands for any local variable, the same one wherever it occurs and another one for
-each such name. A block ``...`` stands for any block; the replacement's blocks ``...`` are these
-blocks, in order.
+each such name. ``...`` at the start of an inner block stands for any statements there, and those
+of the replacement for the same ones, in order.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import copy
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+LOAD = ast.Load()
 
 
 class NoMatchError(AssertionError):
@@ -40,7 +42,7 @@ class Place:
     stop: int = 0
 
 
-def replaced(scope: ast.AST, old: str, new: str, nth: int | None, known: set[str]) -> ast.AST:
+def replaced(scope: ast.stmt, old: str, new: str, nth: int | None, known: set[str]) -> ast.stmt:
     """A copy of ``scope``, a statement, with ``new`` where ``old`` stands.
 
     Args:
@@ -67,7 +69,7 @@ def replaced(scope: ast.AST, old: str, new: str, nth: int | None, known: set[str
         raise NoMatchError(f"{len(places)} times, so there is no number {nth}: {old!r}")
     place = places[(nth or 1) - 1]
     fill = _Fill(place.binding)
-    after = [fill.visit(statement) for statement in after]
+    after = fill.visit(ast.Module(after, [])).body
     _require_known(after, _names(scope) | known)
     for statement in after:
         ast.copy_location(statement, place.node)
@@ -94,7 +96,8 @@ def _places(scope: ast.AST, pattern: list[ast.stmt] | ast.expr) -> Iterator[Plac
     matcher = _Matcher(scope, pattern)
     if isinstance(pattern, ast.expr):
         for node in ast.walk(scope):
-            if isinstance(node, ast.expr) and (binding := matcher.match([pattern], [node])):
+            read = isinstance(node, ast.expr) and isinstance(getattr(node, "ctx", LOAD), ast.Load)
+            if read and (binding := matcher.match([pattern], [node])):
                 yield Place(node, binding, [])
         return
     for block in _blocks(scope):
@@ -141,9 +144,10 @@ class _Matcher:
 
     def _equal(self, a: object, b: object, binding: Binding) -> bool:
         if isinstance(a, list) and isinstance(b, list):
-            if _is_any_block(a) and b and isinstance(b[0], ast.stmt):
-                binding.blocks.append(b)
-                return True
+            if a and _is_any(a[0]) and len(b) >= len(a):
+                free = len(b) - len(a) + 1
+                binding.blocks.append(b[:free])
+                a, b = a[1:], b[free:]
             return len(a) == len(b) and all(
                 self._equal(x, y, binding) for x, y in zip(a, b, strict=True)
             )
@@ -172,12 +176,11 @@ class _Matcher:
         return True
 
 
-def _is_any_block(body: list[object]) -> bool:
+def _is_any(statement: object) -> bool:
     return (
-        len(body) == 1
-        and isinstance(body[0], ast.Expr)
-        and isinstance(body[0].value, ast.Constant)
-        and body[0].value.value is ...
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and statement.value.value is ...
     )
 
 
@@ -190,11 +193,8 @@ class _Fill(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.Name:
         return ast.Name(self.names.get(node.id, node.id), node.ctx)
 
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        for name, value in ast.iter_fields(node):
-            if isinstance(value, list) and _is_any_block(value):
-                setattr(node, name, next(self.blocks))
-        return super().generic_visit(node)
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | list[ast.stmt]:
+        return next(self.blocks) if _is_any(node) else self.generic_visit(node)
 
 
 def _put(scope: ast.AST, old: ast.AST, new: ast.expr) -> None:

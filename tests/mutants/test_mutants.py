@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.mutants import measures, methods, sweep
-from tests.mutants.engine import Mutant, noticed, sample
+from tests.mutants.engine import Change, Mutant, noticed, sample
 
 KINDS = {"methods": methods, "measures": measures, "sweep": sweep}
 
@@ -25,6 +25,15 @@ def cases() -> list[Any]:
         for kind, module in KINDS.items()
         for mutant in module.MUTANTS
     ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_mutant_changes_the_code_as_it_is(kind: str) -> None:
+    """Those that are not in the sample, too."""
+    mutants = KINDS[kind].MUTANTS
+    assert len({(m.target, m.old, m.new, m.nth) for m in mutants}) == len(mutants)
+    for mutant in mutants:
+        Change.of(mutant)
 
 
 @pytest.mark.parametrize(("kind", "mutant"), cases())

@@ -113,6 +113,6 @@ MUTANTS = [
         ("normal * weight", "normal"),
     ),
     *of("trainables.methods.primitive:refuse_wrong_thirds", "fa",
-        ("node", "False", 2),
+        ("if node: ...", "if False: ..."),
     ),
 ]

@@ -143,7 +143,7 @@ MUTANTS = [
     ),
     *of("trainables.methods.adversarial:evaluation_mode", "adversarial",
         ("module.training = True", ""),
-        ("training", "model.modules()", 2),
+        ("for module in training: ...", "for module in model.modules(): ..."),
     ),
     *of("trainables.methods.l2_sp:L2SP.penalty", "l2_sp",
         ("self.lam", "2 * self.lam"),

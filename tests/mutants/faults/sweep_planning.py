@@ -98,7 +98,7 @@ MUTANTS = [
     ),
     *of("sweep.budget:readings", "",
         ("found is None", "False"),
-        ("lacking", "False", 3),
+        ("if lacking: ...", "if False: ..."),
         ("len(used) > 1", "False"),
     ),
     *of("sweep.budget:step_time", "",
