@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
@@ -98,22 +98,29 @@ class Change:
 
     Args:
         module: The living module.
-        tree: Of its text, with ``wrong`` in place of ``right``.
-        path: Dotted name of the function or constant in the module.
+        tree: Of its text.
+        path: Dotted name of the function or constant in it.
+        body, at: Where that stands in ``tree``.
+        wrong: What stands there instead.
     """
 
     module: ModuleType
     tree: ast.Module
     path: str
-    right: ast.stmt
+    body: list[ast.stmt]
+    at: int
     wrong: ast.stmt
+
+    @property
+    def right(self) -> ast.stmt:
+        return self.body[self.at]
 
     @classmethod
     def of(cls, mutant: Mutant) -> Change:
         """Raises NoMatchError if the mutant changes nothing."""
         name, _, path = mutant.target.partition(":")
         module = importlib.import_module(name)
-        tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+        tree = _tree(str(module.__file__))
         body, at = _find(tree, path, mutant)
         right, known = body[at], set(vars(module))
         try:
@@ -122,8 +129,22 @@ class Change:
             raise NoMatchError(f"{mutant.target}: {error}") from None
         if _code_of(wrong) == _code_of(right):
             raise NoMatchError(f"no code is changed: {mutant}")
-        body[at] = wrong
-        return cls(module, tree, path, right, wrong)
+        return cls(module, tree, path, body, at, wrong)
+
+    def code(self) -> CodeType:
+        """Of the function that is wrong."""
+        file, right = str(self.module.__file__), self.right
+        self.body[self.at] = self.wrong
+        try:
+            compiled = compile(self.tree, file, "exec")
+        finally:
+            self.body[self.at] = right
+        return next(code for code in _codes(compiled) if code.co_qualname == self.path)
+
+
+@cache
+def _tree(file: str) -> ast.Module:
+    return ast.parse(Path(file).read_text(encoding="utf-8"))
 
 
 def _find(tree: ast.Module, path: str, mutant: Mutant) -> tuple[list[ast.stmt], int]:
@@ -154,7 +175,7 @@ def _function(change: Change) -> Iterator[None]:
     if not living:
         raise NoMatchError(f"{change.module.__name__} holds no function {change.path}")
     _keep_outer_variables(change, living[0].__code__)
-    code, before = _code(change), [function.__code__ for function in living]
+    code, before = change.code(), [function.__code__ for function in living]
     for function in living:
         function.__code__ = code
     try:
@@ -166,18 +187,13 @@ def _function(change: Change) -> Iterator[None]:
 
 def _keep_outer_variables(change: Change, right: CodeType) -> None:
     """Code fits into a function that has the same ones: ``super()`` speaks of ``__class__``."""
-    lost = sorted(set(right.co_freevars) - set(_code(change).co_freevars))
+    lost = sorted(set(right.co_freevars) - set(change.code().co_freevars))
     if lost:
         assert isinstance(change.wrong, ast.FunctionDef)
         names = ast.Tuple([ast.Name(name, ast.Load()) for name in lost], ast.Load())
         unused = ast.If(ast.Constant(False), [ast.Expr(names)], [])
         last = change.wrong.body[-1]
         change.wrong.body.append(ast.fix_missing_locations(ast.copy_location(unused, last)))
-
-
-def _code(change: Change) -> CodeType:
-    compiled = compile(change.tree, str(change.module.__file__), "exec")
-    return next(code for code in _codes(compiled) if code.co_qualname == change.path)
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -74,7 +74,7 @@ MUTANTS = [
         ("('lr', 'weight_decay')", "('lr', 'weight_decay', 'clip_norm')"),
     ),
     *of("sweep.budget:epochs", "",
-        ("round", "int"),
+        ("round(config.epochs / cost)", "int(config.epochs / cost)"),
         ("max(1, round(config.epochs / cost))", "round(config.epochs / cost)"),
         ("config.epochs / cost", "config.epochs"),
         ("budget == 'time'", "False"),
