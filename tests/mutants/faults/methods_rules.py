@@ -158,7 +158,7 @@ MUTANTS = [
     *of("trainables.methods.nrs:Neighborhood.parts", "nrs rpr",
         ("(part.stop - part.start) / problem.size", "1.0"),
         ("(part.stop - part.start) / problem.size", "1 / devices"),
-        ("min(self.num_devices, problem.size)", "1"),
+        ("min(self.own_devices, problem.size)", "1"),
         ("(i, devices)", "None"),
     ),
     *of("trainables.methods.nrs:RPR.step", "rpr",
