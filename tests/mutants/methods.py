@@ -56,7 +56,10 @@ OWN: dict[str, list[Callable[[], object]]] = {
         partial(test_workers.test_local_perturbations_are_another_method, "sam"),
         partial(test_batchnorm.test_instance_normalization_that_tracks, "sam"),
     ],
-    "bsam": [partial(test_bsam.test_three_steps_of_the_published_rule)],
+    "bsam": [
+        partial(test_bsam.test_three_steps_of_the_published_rule),
+        partial(test_workers.test_the_state_of_the_published_bsam_is_the_same_on_all_workers),
+    ],
     "amp": [
         partial(test_workers.test_two_workers_do_what_one_does, "amp", {"epsilon": 0.1}),
         partial(test_workers.test_local_perturbations_are_another_method, "amp"),

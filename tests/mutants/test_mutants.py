@@ -50,7 +50,10 @@ def named(*names: str) -> list[Any]:
     return [pytest.param(n, marks=() if n in SOON else pytest.mark.mutant) for n in names]
 
 
-@pytest.mark.parametrize("name", named("erm", "sam", "nrs", "infomcr", "fa", "mixup"))
+METHODS = sorted({name for mutant in methods.MUTANTS for name in mutant.about})
+
+
+@pytest.mark.parametrize("name", named(*METHODS))
 @pytest.mark.filterwarnings("ignore")
 def test_without_a_fault_the_checks_of_methods_pass(name: str) -> None:
     """Or noticing would mean nothing."""
