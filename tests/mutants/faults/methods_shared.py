@@ -34,7 +34,7 @@ MUTANTS = [
     *of("trainables.methods.base:Method.gradient", "erm sam",
         ("parameter.grad = None", ""),
     ),
-    *of("trainables.methods.objective:Objective.complete_gradient", "erm sam",
+    *of("trainables.methods.objective:Objective._fill_with_zeros", "erm sam",
         ("p.grad is None", "False"),
     ),
     *of("trainables.methods.objective:Objective.complete_gradient", "bsam",
