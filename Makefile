@@ -1,4 +1,4 @@
-# make demo | test | test-slow | lint | types | bench | .venv
+# make demo | test | test-slow | mutants | lint | types | bench | .venv
 # Needs Python 3.11 or newer (PYTHON=python3.12 names another) and nothing else.
 
 # A sweep starts many processes, and each would compile torch, ray and mlflow anew (3 s, not 1).
@@ -9,7 +9,7 @@ BIN := .venv/bin
 ARTIFACT ?= compare/methods
 PRESET ?= smoke
 
-.PHONY: demo test test-slow lint format types bench lock .venv clean
+.PHONY: demo test test-slow mutants lint format types bench lock .venv clean
 
 demo: .venv/.ready
 	$(BIN)/python -m sweep reproduce $(ARTIFACT) --preset $(PRESET)
@@ -19,6 +19,10 @@ test: .venv/.ready
 
 test-slow: .venv/.ready
 	$(BIN)/python -m pytest -m slow $(PYTEST)
+
+# Every deliberate fault (make test tries one of each source file): the tests must notice it.
+mutants: .venv/.ready
+	$(BIN)/python -m pytest -n auto tests/mutants -m 'not slow' $(PYTEST)
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -1,4 +1,7 @@
-"""For all tests: one thread a process, the same random numbers, a file's Ray tests together."""
+"""For all tests: one thread a process, the same random numbers, a file's Ray tests together.
+
+The last lines of a run name the tests that were skipped, and what they need.
+"""
 
 from __future__ import annotations
 
@@ -29,3 +32,16 @@ def same_draws() -> None:
     """What a test draws without a seed of its own does not depend on the tests before it."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which tests were skipped, by what they need (`tests/needs.py`)."""
+    wanting: dict[str, list[str]] = {}
+    for report in terminalreporter.getreports("skipped"):
+        _, _, reason = report.longrepr
+        wanting.setdefault(reason.removeprefix("Skipped: "), []).append(report.nodeid)
+    if wanting:
+        terminalreporter.write_line("skipped, for want of")
+    for reason, tests in sorted(wanting.items()):
+        terminalreporter.write_line(f"  {reason} ({len(tests)})")
+        terminalreporter.write_line(f"    {' '.join(sorted(tests))}")

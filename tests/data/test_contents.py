@@ -1,6 +1,7 @@
 """What is read is what the publishers' files hold: each reader beside an independent one."""
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 import trainables.data as data
+from tests.needs import needs_data
 from trainables.config import Data
 from trainables.data.base import channel_statistics
 from trainables.data.splits import split
@@ -213,13 +215,12 @@ def test_options_shared_by_image_sets(tmp_path, originals):
     assert plain.input_shape == (3, 32, 32)
 
 
-def test_the_cifar10_of_this_project_if_it_is_here(tmp_path):
-    shared = Path(__file__).parents[3] / "shared" / "data" / "cifar10"
-    if not (shared / "train.parquet").is_file():
-        pytest.skip("no ../shared/data/cifar10 here")
+@needs_data("cifar10/test.parquet")
+def test_the_real_cifar10(tmp_path):
     (tmp_path / "cifar10").mkdir()
     # its test images alone, as training images: a fifth of the time
-    (tmp_path / "cifar10" / "train.parquet").symlink_to(shared / "test.parquet")
+    published = Path(os.environ["FLATSWEEP_DATA"]) / "cifar10" / "test.parquet"
+    (tmp_path / "cifar10" / "train.parquet").symlink_to(published.resolve())
     ours = data.load("parquet", tmp_path)
     assert ours.test is None
     assert ours.train.store.shape == (10_000, 3, 32, 32)

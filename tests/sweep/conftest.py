@@ -16,6 +16,9 @@ def _environment() -> Iterator[None]:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        # A server that is down is asked as often as ever, and nobody waits in between.
+        patch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+        patch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "0")
         yield
 
 

@@ -167,7 +167,6 @@ main()
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a terminal is one of POSIX")
 def test_a_debugger_stops_inside_a_trial(tmp_path: Path) -> None:
     """At a terminal, as a person has one; leaving the debugger stops the sweep, not the trial."""
     import pty

@@ -15,8 +15,8 @@ from types import ModuleType
 import pytest
 from table_cases import nasty
 
-from sweep.selection import SELECTIONS
 from sweep.tables import render
+from tests.needs import needs_program
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -56,7 +56,7 @@ def test_golden_numbers_in_plain_python(rule, prefix, criterion):
     for trials in json.loads((GOLDEN / "plans.json").read_text())[rule].values():
         for trial_id, spot, _, point in trials:
             tried.setdefault(tuple(spot), {}).setdefault(json.dumps(point), []).append(trial_id)
-    cells = json.loads((GOLDEN / "tables" / f"{rule}.json").read_text())["cells"]
+    cells = json.loads(golden().table(rule, "json"))["cells"]
     compared = 0
     for cell in cells:
         points = tried[cell["row"]["method"], cell["column"]["network"]]
@@ -77,23 +77,22 @@ def test_golden_numbers_in_plain_python(rule, prefix, criterion):
     assert compared == 12
 
 
+COMPILERS = ("pdflatex", "lualatex", "xelatex", "tectonic")
+
+
+@needs_program(*COMPILERS)
 def test_golden_latex_compiles(tmp_path):
-    """Where there is a compiler; its structure is tested everywhere."""
-    compiler = next(filter(shutil.which, ("pdflatex", "lualatex", "xelatex", "tectonic")), None)
-    sources = sorted((GOLDEN / "tables").glob("*.tex"))
-    assert len(sources) == len(SELECTIONS)
-    body = "\n".join(path.read_text(encoding="utf-8") for path in sources) + render(
-        nasty(), "latex"
-    )
+    """Its structure is tested without a compiler, in `test_table_formats`."""
+    compiler = next(filter(shutil.which, COMPILERS))
+    body = golden().tables()["paper.tex"] + render(nasty(), "latex")
     document = tmp_path / "tables.tex"
     document.write_text(  # utf-8: the default of LaTeX since 2018
         "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs,graphicx}"
         f"\\begin{{document}}\n{body}\\end{{document}}\n"
     )
-    if compiler is not None:
-        command = [compiler, "-interaction=nonstopmode", "-halt-on-error", document.name]
-        command = command if compiler != "tectonic" else [compiler, document.name]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-2000:]
-        assert document.with_suffix(".pdf").stat().st_size > 1000
-        assert "Overfull" not in document.with_suffix(".log").read_text(errors="replace")
+    command = [compiler, "-interaction=nonstopmode", "-halt-on-error", document.name]
+    command = command if compiler != "tectonic" else [compiler, document.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert document.with_suffix(".pdf").stat().st_size > 1000
+    assert "Overfull" not in document.with_suffix(".log").read_text(errors="replace")

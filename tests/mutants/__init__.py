@@ -1,0 +1,1 @@
+"""The tests can fail: deliberate faults in the code, which they must notice."""

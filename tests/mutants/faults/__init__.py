@@ -1,0 +1,1 @@
+"""The faults, as lists: one subject a file."""

@@ -1,0 +1,67 @@
+"""Each deliberate fault is noticed by the checks that are meant for it.
+
+By default one fault of each source file is tried; ``make mutants`` tries all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.mutants import measures, methods, sweep
+from tests.mutants.engine import Change, Mutant, noticed, sample
+
+KINDS = {"methods": methods, "measures": measures, "sweep": sweep}
+
+
+def cases() -> list[Any]:
+    everywhere = [mutant for kind in KINDS.values() for mutant in kind.MUTANTS]
+    always = sample(everywhere)
+    return [
+        pytest.param(
+            kind, mutant, id=str(mutant), marks=() if mutant in always else pytest.mark.mutant
+        )
+        for kind, module in KINDS.items()
+        for mutant in module.MUTANTS
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_mutant_changes_the_code_as_it_is(kind: str) -> None:
+    """Those that are not in the sample, too."""
+    mutants = KINDS[kind].MUTANTS
+    assert len({(m.target, m.old, m.new, m.nth) for m in mutants}) == len(mutants)
+    for mutant in mutants:
+        Change.of(mutant)
+
+
+@pytest.mark.parametrize(("kind", "mutant"), cases())
+@pytest.mark.filterwarnings("ignore")
+def test_a_mutant_is_noticed(kind: str, mutant: Mutant) -> None:
+    assert noticed(mutant, KINDS[kind].checks(mutant)), "every check passes with this fault"
+
+
+SOON = {"mixup", "sam", "estimate", "record"}
+"""Whose checks are run without a fault by default; all of them are tests of other files, too."""
+
+
+def named(*names: str) -> list[Any]:
+    return [pytest.param(n, marks=() if n in SOON else pytest.mark.mutant) for n in names]
+
+
+METHODS = sorted({name for mutant in methods.MUTANTS for name in mutant.about})
+
+
+@pytest.mark.parametrize("name", named(*METHODS))
+@pytest.mark.filterwarnings("ignore")
+def test_without_a_fault_the_checks_of_methods_pass(name: str) -> None:
+    """Or noticing would mean nothing."""
+    for check in methods.of_method(name):
+        check()
+
+
+@pytest.mark.parametrize("name", named(*sweep.ABOUT, "tables"))
+def test_without_a_fault_the_checks_of_sweeps_pass(name: str) -> None:
+    for check in sweep.of_module(name):
+        check()
