@@ -27,6 +27,7 @@ mutants: .venv/.ready
 lint: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 format: .venv/.ready
 	$(BIN)/ruff check --fix .

@@ -25,8 +25,8 @@ import pyarrow as pa
 from benchmarks.report import publish
 from search_spaces.spec import Artifact, Cell, Metric, Stage
 from sweep.aggregate import SELECTIONS, cells, statistics
-from sweep.plan import Plan, PlannedStage
-from sweep.record import Record, Run
+from sweep.plan.expand import Plan, PlannedStage
+from sweep.record.record import Record, Run
 
 KEYS = ("paper", "table", "cell", "metric")
 GOAL = 0.3

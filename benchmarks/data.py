@@ -27,8 +27,8 @@ from sweep.ray_executor.session import local
 from trainables.data import augment
 from trainables.data.base import Images
 from trainables.data.loader import Batches
+from trainables.data.sets.options import IMAGENET_MEAN, IMAGENET_STD
 from trainables.data.stream import ImageFiles, decoded
-from trainables.data.variants import IMAGENET_MEAN, IMAGENET_STD
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)
 

@@ -50,8 +50,8 @@ def stock(option: dict[str, Any]) -> None:
 
 
 def stock_worker(settings: dict[str, Any]) -> None:
-    from trainables.group import Workers
     from trainables.job import Job
+    from trainables.parallel.group import Workers
     from trainables.train import Execution, fit
 
     config = Job.from_json(settings["job"]).checked_config()
@@ -136,7 +136,7 @@ def _time_steps(address: str, rank: int, rounds: int, results: Any) -> None:
     from torch import nn
 
     from trainables import methods, models
-    from trainables.group import Workers
+    from trainables.parallel.group import Workers
     from trainables.ports import talk_inside
 
     torch.set_num_threads(1)

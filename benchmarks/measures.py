@@ -42,10 +42,10 @@ from torch.func import functional_call, grad, vmap  # noqa: E402
 
 from benchmarks.report import publish  # noqa: E402
 from trainables import models  # noqa: E402
-from trainables.measures.fisher import fisher_gram  # noqa: E402
-from trainables.measures.hessian import HessianOperator  # noqa: E402
+from trainables.measures.curvature.operator import HessianOperator  # noqa: E402
+from trainables.measures.curvature.spectrum import extreme_eigenvalues  # noqa: E402
+from trainables.measures.fisher.log_det import fisher_gram  # noqa: E402
 from trainables.measures.parameters import split  # noqa: E402
-from trainables.measures.spectrum import extreme_eigenvalues  # noqa: E402
 
 Work = Callable[[], Any]
 NETWORKS = {

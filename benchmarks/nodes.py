@@ -46,20 +46,30 @@ class Nodes:
         }  # fmt: skip
         # Ray starts processes through a shell without quoting, and sys.prefix may have a space.
         (self.folder / "python").symlink_to(sys.prefix)
+        self.processes: list[subprocess.Popen[bytes]] = []
+        try:
+            self._start_head(cpus, dashboard)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start_head(self, cpus: int, dashboard: bool, attempts: int = 3) -> None:
+        """On a busy machine Ray gives its processes up before they have started: once more then."""
         port, client, self.dashboard = free_ports(3)
         self.address = f"{LOOPBACK}:{port}"
-        self.processes: list[subprocess.Popen[bytes]] = []
         shown = ["--dashboard-host=127.0.0.1", f"--dashboard-port={self.dashboard}"]
         try:
             self._start(
                 "--head", f"--port={port}", f"--num-cpus={cpus}",
-                f"--temp-dir={self.folder / 'ray'}",
+                f"--temp-dir={self.folder / f'ray{attempts}'}",
                 f"--ray-client-server-port={client}",
                 f"--include-dashboard={str(dashboard).lower()}", *(shown if dashboard else []),
             )  # fmt: skip
-        except BaseException:
-            self.close()
-            raise
+        except RuntimeError:
+            if attempts == 1:
+                raise
+            self._kill(self.processes.pop())
+            self._start_head(cpus, dashboard, attempts - 1)
 
     def join(self, cpus: int = 1) -> subprocess.Popen[bytes]:
         """One raylet more; a signal to its process group ends it."""
@@ -87,10 +97,14 @@ class Nodes:
     def close(self) -> None:
         """At once: asked kindly, a node would drain for half a minute."""
         for process in reversed(self.processes):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=60)
+            self._kill(process)
         self._temporary.cleanup()
+
+    @staticmethod
+    def _kill(process: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=60)
 
     def __enter__(self) -> Self:
         return self

@@ -2,7 +2,7 @@
 
 Four measurements of one run, wall seconds:
 
-- trials that do nothing, through `sweep.run` with its MLflow record (to reach: 0.1 s a trial);
+- trials that do nothing, through `sweep.run.loop` with its MLflow record (to reach: 0.1 s a trial);
 - beside them stock Ray Tune: a function a trial in an actor of its own, Ray's MLflow callback;
 - the demo's sweep: training seconds / (wall seconds x slots) once Ray is up (to reach: 0.85);
 - the same sweep again, and ``sweep --help`` (to reach: 10 s and 0.3 s).
@@ -28,13 +28,13 @@ from benchmarks.report import publish
 from benchmarks.stock import tuned
 from search_spaces.spec import Artifact, Cell, Metric, Stage
 from sweep.aggregate import SELECTIONS
-from sweep.plan import Plan, PlannedTrial
+from sweep.plan.expand import Plan, PlannedTrial
 from sweep.ray_executor import RayExecutor
-from sweep.run import Settings, run
-from sweep.tracking import Tracker, default_uri
+from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.run.loop import Settings, run
 from trainables.job import Job, Report
-from trainables.result import TrialResult
-from trainables.stored import write_result
+from trainables.storage.result import TrialResult
+from trainables.storage.trial_folder import write_result
 from trainables.tune import TrialTrainable
 
 

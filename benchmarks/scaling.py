@@ -24,13 +24,13 @@ from benchmarks.orchestration import Clock, nothing
 from benchmarks.report import publish
 from benchmarks.stock import tuned
 from sweep.aggregate import SELECTIONS
-from sweep.plan import PlannedTrial
+from sweep.plan.expand import PlannedTrial
 from sweep.ray_executor import RayExecutor
-from sweep.run import Settings, run
-from sweep.tracking import Tracker, default_uri
+from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.run.loop import Settings, run
 from trainables.job import Job, Report
-from trainables.result import TrialResult
-from trainables.stored import write_result
+from trainables.storage.result import TrialResult
+from trainables.storage.trial_folder import write_result
 from trainables.tune import TrialTrainable
 
 TUNE = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "TUNE_GLOBAL_CHECKPOINT_S": "600"}

@@ -47,9 +47,9 @@ import search_spaces
 from benchmarks.report import environment
 from search_spaces import compare_times
 from search_spaces.spec import StepTime, StepTimes
-from sweep import budget
-from sweep.plan import plan
-from sweep.record import Record
+from sweep.plan import budget
+from sweep.plan.expand import plan
+from sweep.record.record import Record
 from sweep.selection import SELECTIONS
 from trainables import methods
 from trainables.config import TrialConfig

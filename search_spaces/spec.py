@@ -1,7 +1,7 @@
 """What an experiment is: Paper > Artifact (a table or figure) > Cell > stages of trials.
 
 Pure data. A paper's file says what was printed, with which settings, and how
-its hyper-parameters were chosen; `sweep.plan` turns that into trials, and
+its hyper-parameters were chosen; `sweep.plan.expand` turns that into trials, and
 `sweep.aggregate` reads the trials back into the cells. Fields of a trial are
 named by dotted paths into `trainables.config.TrialConfig` (``optimizer.lr``).
 """

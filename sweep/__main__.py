@@ -1,5 +1,5 @@
 """``python -m sweep``: the command ``sweep`` without an installed script."""
 
-from sweep.cli import main
+from sweep.cli.commands import main
 
 main()

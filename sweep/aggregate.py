@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Cell, Selection
-from sweep.columns import at_epoch, measured, only_at_the_end, rounding, unfolded
+from sweep.record.columns import at_epoch, measured, only_at_the_end, rounding, unfolded
 from sweep.selection import EPOCH_WORDS, SELECTIONS, SelectionRule, selection
 from trainables.errors import UsageError
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type her
     import numpy as np
     import pyarrow as pa
 
-    from sweep.plan import Plan, PlannedTrial
-    from sweep.record import Record
+    from sweep.plan.expand import Plan, PlannedTrial
+    from sweep.record.record import Record
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import pytest
 import torch
 from moto.server import ThreadedMotoServer
 
-from trainables import checkpoint
 from trainables.config import TrialConfig
-from trainables.storage import Storage, StorageError
-from trainables.stored import CHECKPOINT, RESULT, WEIGHTS, read_weights
+from trainables.storage import checkpoint
+from trainables.storage.files import Storage, StorageError
+from trainables.storage.trial_folder import CHECKPOINT, RESULT, WEIGHTS, read_weights
 from trainables.train import Execution, Trial, fit
 
 CONFIG = TrialConfig(

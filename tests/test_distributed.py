@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from trainables import workers
 from trainables.config import TrialConfig
-from trainables.storage import Storage
-from trainables.stored import CHECKPOINT, RESULT
+from trainables.parallel import equivalence
+from trainables.storage.files import Storage
+from trainables.storage.trial_folder import CHECKPOINT, RESULT
 from trainables.train import Trial
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -108,7 +108,7 @@ OWN: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", OWN)
 def test_what_depends_on_the_workers_is_a_trial_of_its_own(pair: Pair, name: str) -> None:
     together = on_two(OWN[name])
-    single = workers.alone(TrialConfig(**together)).model_dump(mode="json")
+    single = equivalence.alone(TrialConfig(**together)).model_dump(mode="json")
     first, second = pair.run(together)
     assert first.get("error") is None
     assert json.dumps(first["history"]) == json.dumps(second["history"])

@@ -16,8 +16,8 @@ from trainables.errors import REPORT, FlatsweepError, UsageError
 ROOT = Path(__file__).parents[1]
 FAULTS = {
     ("trainables/__init__.py", "AttributeError"),
-    ("sweep/reporter.py", "FileNotFoundError"),
-    ("trainables/data/store.py", "ValueError"),
+    ("sweep/run/recorder.py", "FileNotFoundError"),
+    ("trainables/data/prepare/store.py", "ValueError"),
     ("trainables/models/variants.py", "TypeError"),
 }
 """Raised where only this package's own code, or a part's, can be at fault."""
@@ -83,10 +83,11 @@ def test_bad_usage_is_a_value_error_too() -> None:
 def test_only_our_errors_lose_their_traceback(raised: str, code: int, said: str) -> None:
     """A library's ValueError is no bad usage."""
     program = f"""
-from sweep import cli, inventory
+from sweep import cli
+from sweep.cli import listing
 from trainables.errors import *
 def rows(): raise {raised}
-inventory.rows = rows
+listing.rows = rows
 cli.main()
 """
     done = subprocess.run(

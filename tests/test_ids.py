@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 import search_spaces
-from sweep.plan import plan
-from sweep.record import Record
+from sweep.cli.workflow import find_artifact
+from sweep.plan.expand import plan
+from sweep.record.record import Record
 from sweep.selection import selection
-from sweep.work import find_artifact
 from trainables.errors import UsageError
 
 TABLE = Path(__file__).parent / "golden" / "ids.json"

@@ -13,9 +13,10 @@ import pytest
 import trainables
 from trainables import train
 from trainables.config import Request, TrialConfig
-from trainables.job import Job, Report, already_run, latest, run_job
-from trainables.storage import Storage
-from trainables.stored import CHECKPOINT, RESULT, WEIGHTS, read_result, trials_with
+from trainables.job import Job, Report
+from trainables.run_job import already_run, latest, run_job
+from trainables.storage.files import Storage
+from trainables.storage.trial_folder import CHECKPOINT, RESULT, WEIGHTS, read_result, trials_with
 from trainables.train import Trial
 from trainables.tune import JOB, REPORT, TrialTrainable
 
@@ -173,7 +174,7 @@ def test_the_latest_report_is_taken_and_the_last_is_not_missed() -> None:
 
 def test_a_stored_result_is_read_by_the_first_worker_alone(tmp_path: Path) -> None:
     """The others learn of it: were it there for some of them only, these would wait for ever."""
-    from trainables.group import Group
+    from trainables.parallel.group import Group
 
     class Second(Group):
         rank = 1

@@ -12,7 +12,7 @@ import torch
 from trainables import needs
 from trainables.config import Component, Data, Optimizer, Schedule, TrialConfig, Workers, merge
 from trainables.execution import Execution
-from trainables.methods import infomcr
+from trainables.methods.rules import infomcr
 from trainables.models import registry as models
 from trainables.needs import Needs, OfTrial, declared
 from trainables.train import Trial

@@ -1,4 +1,6 @@
-"""README's recipe for a method of one's own: three of them, a file each, in a copy of the project.
+"""The recipes of README and CONTRIBUTING, followed in a copy of the project.
+
+For a method of one's own there are three, a file each.
 
 One without hyper-parameters, one with a state, one that draws noise and takes two passes. All that
 is promised of them holds: a row in the comparison, a validated configuration, a name that tells the
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +93,7 @@ class Shaken(Method):
             objective.accumulate(0.5)
         return Output(loss, logits, objective=None)
 '''
+AS_WRITTEN = ("--preset", "paper")
 LEFT_OUT = (".git", ".venv", "results", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis")
 
 
@@ -182,6 +186,25 @@ def asked(project: Path, program: str) -> dict[str, Any]:
     done = python(project, "-c", program)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
+
+
+def test_the_recipes_of_contributing_make_a_table(project: Path) -> None:
+    """A network, data, augmentation, measure, paper and format, a file each: run and printed."""
+    blocks = re.findall(
+        r"```python\n# ([\w/]+\.py)\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S
+    )
+    assert len(blocks) == 6
+    for path, text in blocks:
+        assert not (ROOT / path).exists()
+        (project / path).write_text(text)
+    run = python(project, "-m", "sweep", "run", "mine/table", *AS_WRITTEN, "--executor", "serial")
+    assert run.returncode == 0, run.stderr
+    table = python(project, "-m", "sweep", "table", "mine/table", *AS_WRITTEN, "--format", "tsv")
+    assert table.returncode == 0, table.stderr
+    rows = [line.split("\t") for line in table.stdout.splitlines()]
+    assert sorted({row[0] for row in rows}) == ["erm", "sam"]
+    assert len(rows) == 4  # two methods, two columns
+    assert all(float(row[-1]) >= 0 for row in rows)
 
 
 def test_trials_of_them_are_trained(project: Path) -> None:

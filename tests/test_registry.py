@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from trainables.methods.sam import Ascent
+from trainables.methods.rules.sam import Ascent
 from trainables.needs import given
 from trainables.registry import Count, Positive, Registry
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainables import checkpoint, storage
-from trainables.storage import Storage, StorageError
+from trainables.storage import checkpoint, files
+from trainables.storage.files import Storage, StorageError
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -39,7 +39,7 @@ def test_a_write_that_dies_leaves_the_old_file_and_no_other(
     def power_cut(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(storage.os, "fsync", power_cut)
+    monkeypatch.setattr(files.os, "fsync", power_cut)
     with pytest.raises(StorageError, match="No space left on device"):
         store.write("file", b"new, and much longer")
     monkeypatch.undo()

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainables import checkpoint, train
+from trainables import train
 from trainables.__main__ import main
 from trainables.config import Request, TrialConfig
-from trainables.result import TOTALS, TrialResult, best_epoch
-from trainables.storage import Storage
-from trainables.stored import CHECKPOINT, RESULT, WEIGHTS
+from trainables.storage import checkpoint
+from trainables.storage.files import Storage
+from trainables.storage.result import TOTALS, TrialResult, best_epoch
+from trainables.storage.trial_folder import CHECKPOINT, RESULT, WEIGHTS
 from trainables.train import Execution, Trial, fit
 
 TINY = {"epochs": 3, "batch_size": 64, "model": {"name": "mlp", "widths": [16]}}

@@ -11,9 +11,9 @@ import torch
 import torch.distributed as dist
 
 from trainables.config import TrialConfig
-from trainables.group import Workers
+from trainables.parallel.group import Workers
 from trainables.ports import talk_inside
-from trainables.storage import Storage
+from trainables.storage.files import Storage
 from trainables.train import Execution, Trial
 
 

@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{options.config}: {error}", file=sys.stderr)
         return 2
 
-    from trainables.storage import Storage
+    from trainables.storage.files import Storage
     from trainables.train import Execution, fit
 
     execution = Execution(

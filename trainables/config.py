@@ -13,7 +13,7 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property, reduce
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -22,9 +22,9 @@ from pydantic import (
     model_validator,
 )
 
-from trainables import workers
 from trainables.errors import UsageError
 from trainables.needs import BATCHNORM, VECTORS, Needs, OfTrial, given, idle
+from trainables.parallel import equivalence
 from trainables.registry import (
     Count,
     Fraction,
@@ -36,6 +36,9 @@ from trainables.registry import (
     explain,
 )
 from trainables.request import Request
+
+if TYPE_CHECKING:
+    from trainables.models import Layers
 
 PROTOCOL_VERSION: Literal[2] = 2
 """Raised whenever the training loop changes numbers: old results then no longer count as done."""
@@ -71,6 +74,10 @@ class Component(BaseModel):
     def resolved(self, package: str) -> Self:
         """Completed and checked against the registry of ``trainables.<package>``."""
         return type(self)(name=self.name, **_registry(package).resolve(self.name, self.options))
+
+    def declared(self, package: str) -> type[Options]:
+        """Its options, as the registry of ``trainables.<package>`` declares them."""
+        return _registry(package).schema(self.name)
 
     def naming(self, package: str) -> dict[str, Any]:
         """Name and options as they enter a trial's name."""
@@ -202,20 +209,13 @@ class Workers(Options):
         return {"count": value} if isinstance(value, int) else value
 
 
-def _rule(trial: TrialConfig) -> Any:
-    """The trial's method, made: it says what its passes are."""
-    return importlib.import_module("trainables.methods").build(
-        trial.method.name, **trial.method.options
-    )
-
-
 FURTHER_PASSES = OfTrial(
     "a method with more than one pass a step",
-    lambda trial, _: trial.batchnorm != "all" or _rule(trial).passes > 1,
+    lambda trial, _: trial.batchnorm != "all" or trial.rules[0].passes > 1,
 )
 NOT_CLEAN_FIRST = OfTrial(
     "a method whose first pass is displaced or of a part of the batch",
-    lambda trial, _: trial.batchnorm != "separate" or not _rule(trial).clean_first,
+    lambda trial, _: trial.batchnorm != "separate" or not trial.rules[0].clean_first,
 )
 
 
@@ -230,7 +230,7 @@ class TrialConfig(Options):
             with a pass of their own before the step (``separate``); see `methods.build`.
         batchnorm_parts: BatchNorm takes its statistics over this many parts of each batch.
         workers: Replicas that share a batch. Part of the identity only where that changes the
-            numbers (`trainables.workers`).
+            numbers (`trainables.parallel.equivalence`).
 
     Raises:
         ValueError: in one sentence, naming field, value and what is allowed.
@@ -282,7 +282,7 @@ class TrialConfig(Options):
 
     @model_validator(mode="after")
     def _check_workers(self) -> Self:
-        if changed := workers.options(self):
+        if changed := equivalence.options(self):
             object.__setattr__(self, "method", Component(**self.method.model_dump() | changed))
         return self
 
@@ -291,7 +291,7 @@ class TrialConfig(Options):
         parts = self.batchnorm_parts
         if parts > self.batch_size:
             raise UsageError(f"batchnorm_parts = {parts} exceeds batch_size = {self.batch_size}")
-        own = _rule(self).own_parts if parts > 1 else 1
+        own = self.rules[0].own_parts if parts > 1 else 1
         if own > 1 and (parts <= own or parts % own):
             raise UsageError(
                 f"batchnorm_parts = {parts}: each of the {own} parts of a batch that method "
@@ -337,7 +337,7 @@ class TrialConfig(Options):
 
     def _shown(self) -> dict[str, Any]:
         fields = self.model_dump(mode="json")
-        if not workers.change_numbers(self):
+        if not equivalence.change_numbers(self):
             del fields["workers"]
         return fields
 
@@ -352,6 +352,24 @@ class TrialConfig(Options):
         for name in ("canonical", "trial_id"):
             copied.__dict__.pop(name, None)
         return copied
+
+    @property
+    def rules(self) -> tuple[Any, ...]:
+        """The method, made, and then its regularizers: they say what their passes are."""
+        made = importlib.import_module("trainables.methods").build(
+            self.method.name,
+            regularizers=[(r.name, r.options) for r in self.regularizers],
+            **self.method.options,
+        )
+        return made, *made.composition.regularizers
+
+    @property
+    def layers(self) -> Layers | None:
+        """What the network declares that it is made of; None where it says nothing."""
+        layers: Layers | None = importlib.import_module("trainables.models").layers(
+            self.model.name, self.model.options
+        )
+        return layers
 
     def switched_off(self) -> list[str]:
         """``["epsilon of nrs"]``: strengths that are 0, so that what they scale is switched off."""

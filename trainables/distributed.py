@@ -29,7 +29,7 @@ import ray
 from ray import train
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
-from trainables.job import Job, Report, run_job
+from trainables.job import Job, Report, WorkersLostError
 from trainables.ports import LOOPBACK, talk_inside
 from trainables.ray_private.train import (
     AcceleratorSetupCallback,
@@ -43,7 +43,7 @@ from trainables.ray_private.train import (
     join_process_group,
     set_rank_variables,
 )
-from trainables.tune import WorkersLostError
+from trainables.run_job import run_job
 
 QUIET = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # trials have checkpoints of their own
@@ -300,7 +300,7 @@ class _Trainer(TorchTrainer):
 
 def _serve(settings: dict[str, Any]) -> None:
     """What each worker runs: trial after trial, until there are no more."""
-    from trainables.group import Workers
+    from trainables.parallel.group import Workers
 
     desk = ray.get_actor(settings["desk"])
     first = train.get_context().get_world_rank() == 0

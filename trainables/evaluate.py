@@ -7,8 +7,8 @@ from itertools import chain
 from torch import Tensor, nn
 
 from trainables.data.loader import Batches
-from trainables.group import ALONE, Group
-from trainables.measures import classification
+from trainables.measures.predictions import classification
+from trainables.parallel.group import ALONE, Group
 
 
 def evaluate(

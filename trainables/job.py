@@ -1,18 +1,15 @@
-"""What travels to a trial and back, and the one way in which a job is run.
+"""What travels to a trial and back.
 
 A `Job` goes from the sweep to the process that trains, and one `Report` after the other comes back,
-the last with the trial's outcome. `run_job` is the loop between them, in this process, in an actor
-of Ray Tune or in the workers of a group. The result is in storage before its outcome is reported.
+the last with the trial's outcome. The result is in storage before its outcome is reported.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-import time
 import traceback
-from bdb import BdbQuit
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -20,18 +17,19 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from trainables.config import Request, TrialConfig
 from trainables.errors import FlatsweepError
 from trainables.masking import mask
-from trainables.storage import Storage
-from trainables.stored import RESULT, trial_folder
+from trainables.storage.files import Storage
+from trainables.storage.trial_folder import trial_folder
 
 if TYPE_CHECKING:
-    import torch
-
     from trainables.execution import Execution
-    from trainables.group import Group
 
 
 class IdentityError(FlatsweepError):
     """A node gives a trial another name than it was sent under: its code is not the sender's."""
+
+
+class WorkersLostError(FlatsweepError, RuntimeError):
+    """Workers died or stopped answering; the trial can go on from its checkpoint elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -150,51 +148,4 @@ class Report:
         return cls(**json.loads(text))
 
 
-def run_job(job: Job, group: Callable[[torch.device], Group] | None = None) -> Iterator[Report]:
-    """Train ``job`` (from its checkpoint, if it has one), an epoch between two reports.
-
-    Args:
-        group: Makes, on its device, the group of workers that this process is one of; None: it
-            trains alone. Every worker runs the job.
-
-    Yields:
-        A report after each epoch, and at last one with an outcome. An exception is an outcome, not
-        a crash: it would be raised again on any node.
-    """
-    try:
-        from trainables.group import ALONE
-        from trainables.train import training
-
-        config, execution = job.checked_config(), job.make_execution()
-        members = ALONE if group is None else group(execution.torch_device())
-        result = yield from training(config, execution, job.folder, members)
-        last = Report(job.trial_id, config.epochs, config.epochs, outcome=result.status)
-    except BdbQuit:  # a person has left the debugger: nothing is wrong with the trial
-        raise
-    except Exception as error:
-        from trainables.group import PeerLostError
-
-        last = Report.of_failure(job, error, lost=isinstance(error, PeerLostError))
-    yield last
-
-
-def already_run(job: Job) -> Report | None:
-    """The last report of a ``job`` that need not be trained (again); None if it must."""
-    if not job.folder.exists(RESULT):  # the usual case, seen without importing torch
-        return None
-    from trainables.train import settled
-
-    result = settled(job.checked_config(), job.make_execution(), job.folder)
-    return None if result is None else Report(job.trial_id, outcome=result.status)
-
-
-def latest(reports: Iterator[Report], seconds: float) -> Report:
-    """The report that is the latest after ``seconds``, or the one that ends the trial before."""
-    until = time.monotonic() + seconds
-    report = next(reports)
-    while not report.ended and time.monotonic() < until:
-        report = next(reports)
-    return report
-
-
-__all__ = ["IdentityError", "Job", "Report", "already_run", "latest", "run_job"]
+__all__ = ["IdentityError", "Job", "Report", "WorkersLostError"]

@@ -115,17 +115,11 @@ def declared(schema: type[BaseModel], kind: type[Mark]) -> tuple[tuple[str, Mark
 # Needs on the trial that several parts share.
 
 
-def _layers(trial: Any) -> Layers | None:
-    from trainables import models
-
-    return models.layers(trial.model.name, trial.model.options)
-
-
 def _has(kind: str) -> Callable[[Any, Any], bool]:
     """Whether the trial's model has layers of this kind; yes where it does not say."""
 
     def met(_: Any, trial: Any) -> bool:
-        layers = _layers(trial)
+        layers: Layers | None = trial.layers
         return layers is None or bool(getattr(layers, kind))
 
     return met

@@ -20,7 +20,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Generic, Self, TypeVar, get_type_hints
 
@@ -63,6 +65,13 @@ class Options(BaseModel):
         if clauses := idle(type(self), self):
             raise UsageError("; ".join(clauses))
         return self
+
+
+def import_all(package: str) -> None:
+    """Import every module below ``package``, so that what they register is known."""
+    folder = importlib.import_module(package).__path__
+    for module in pkgutil.walk_packages(folder, f"{package}."):
+        importlib.import_module(module.name)
 
 
 class Registry(Generic[Part]):

@@ -19,21 +19,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from trainables import checkpoint, workers
-from trainables.assembly import EVALUATION_BATCH, assemble
+from trainables.build import EVALUATION_BATCH, assemble
 from trainables.config import Request, TrialConfig
 from trainables.data.loader import Batches
 from trainables.errors import UsageError
 from trainables.evaluate import evaluate
 from trainables.execution import HERE, Execution, reproducible
-from trainables.group import ALONE, Group
 from trainables.job import Report
 from trainables.measuring import measure_now
 from trainables.methods.base import Output, Progress
-from trainables.result import TrialResult, best_epoch, best_first, provenance
+from trainables.parallel import equivalence
+from trainables.parallel.group import ALONE, Group
 from trainables.seeding import derive, reseed
-from trainables.storage import Storage
-from trainables.stored import CHECKPOINT, read_result, read_weights, write_result, write_weights
+from trainables.storage import checkpoint
+from trainables.storage.files import Storage
+from trainables.storage.result import TrialResult, best_epoch, best_first, provenance
+from trainables.storage.trial_folder import (
+    CHECKPOINT,
+    read_result,
+    read_weights,
+    write_result,
+    write_weights,
+)
 
 
 class Trial:
@@ -54,7 +61,7 @@ class Trial:
         group: Group = ALONE,
     ) -> None:
         if group.size not in (1, config.workers.count) or (
-            group.size < config.workers.count and workers.change_numbers(config)
+            group.size < config.workers.count and equivalence.change_numbers(config)
         ):
             raise UsageError(
                 f"trial {config.trial_id} is for {config.workers.count} workers and there "
@@ -359,7 +366,7 @@ def fit(
 
     Raises:
         trainables.data.DataError: the data set is missing or damaged.
-        trainables.storage.StorageError: the storage cannot be written.
+        trainables.storage.files.StorageError: the storage cannot be written.
     """
     loop = training(config, execution, storage, group)
     while True:
@@ -414,7 +421,7 @@ def settled(config: TrialConfig, execution: Execution, storage: Storage) -> Tria
     lacking = [r for r in execution.measures if not r.within(finished.metrics | finished.history)]
     if kept is None or kept[0] != config.epochs or not all(r.at_the_end_alone for r in lacking):
         return None
-    trial = Trial(workers.alone(config), execution)  # one process is enough to measure
+    trial = Trial(equivalence.alone(config), execution)  # one process is enough to measure
     with reproducible(execution.threads):
         trial.model.load_state_dict(kept[1])
         numbers = trial.measure(lacking)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from trainables.errors import FlatsweepError
-from trainables.job import Job, Report, already_run, latest, run_job
+from trainables.job import Job, Report, WorkersLostError
+from trainables.run_job import already_run, latest, run_job
 
 if TYPE_CHECKING:
     from trainables.distributed import Crew
@@ -26,10 +26,6 @@ REPORT = "report"
 
 REPORT_EVERY = 2.0
 """Seconds between reports of a running trial; also how long a step may keep Tune waiting."""
-
-
-class WorkersLostError(FlatsweepError, RuntimeError):
-    """Workers died or stopped answering; the trial can go on from its checkpoint elsewhere."""
 
 
 class TrialTrainable(tune.Trainable):

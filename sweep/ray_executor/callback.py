@@ -11,8 +11,8 @@ from trainables.job import Job, Report
 from trainables.tune import JOB, REPORT
 
 if TYPE_CHECKING:
-    from sweep.placement import Patience
-    from sweep.reporter import Reporter
+    from sweep.run.recorder import Reporter
+    from sweep.run.resources import Patience
 
 _listening: dict[int, tuple[Reporter, Patience]] = {}
 _numbers = itertools.count()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sweep.placement import Cluster, Request
+from sweep.run.resources import Cluster, Request
 
 
 def present() -> Cluster:

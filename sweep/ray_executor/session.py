@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sweep.placement import Cluster, ResourceError
 from sweep.ray_executor.cluster import present
+from sweep.run.resources import Cluster, ResourceError
 from trainables.masking import mask
 from trainables.ports import LOOPBACK
 

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sweep.placement import Cluster, Patience, Request
 from sweep.ray_executor.cluster import free, present, reserved
 from sweep.ray_executor.session import address_of, session
+from sweep.run.resources import Cluster, Patience, Request
 
 if TYPE_CHECKING:
-    from sweep.reporter import Reporter
+    from sweep.run.recorder import Reporter
     from trainables.config import TrialConfig
     from trainables.job import Job
 
@@ -24,7 +24,7 @@ RETRIES = 2
 
 
 class RayExecutor:
-    """An `Executor` by Ray Tune; see `sweep.executor.executor` for the arguments.
+    """An `Executor` by Ray Tune; see `sweep.run.executor.executor` for the arguments.
 
     Args:
         trainable: Instead of `trainables.tune.TrialTrainable` (benchmarks measure with one that

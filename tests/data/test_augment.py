@@ -140,7 +140,7 @@ def test_every_operation_of_autoaugment_is_torchvisions():
     """Each operation on a batch is the operation on each of its images, in every policy."""
     from torchvision.transforms import AutoAugment, AutoAugmentPolicy
 
-    from trainables.data.autoaugment import _operate
+    from trainables.data.augment.autoaugment import _operate
 
     images = batch(count=5, height=32, width=32)
     reference = AutoAugment(AutoAugmentPolicy.CIFAR10)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import trainables.data as data
-from trainables.data import parquet
 from trainables.data.base import about
-from trainables.data.labels import checked
+from trainables.data.prepare.labels import checked
+from trainables.data.sets import parquet
 
 CIFAR = "cifar-10-batches-py/data_batch_3"
 CHECKSUMMED = [

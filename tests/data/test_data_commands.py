@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 import trainables.data as data
-from sweep.data_commands import app
-from trainables.data import catalog
+from sweep.cli.data import app
 from trainables.data.base import about
-from trainables.data.store import folder
+from trainables.data.prepare import catalog
+from trainables.data.prepare.store import folder
 
 runner = CliRunner()
 
@@ -88,7 +88,7 @@ def test_prepare_reports_progress_and_facts(run, tmp_path, originals):
     ],
 )
 def test_bad_usage(run, words, sentence):
-    """`sweep` turns a ValueError into exit code 2 (sweep/errors.py)."""
+    """`sweep` turns a ValueError into exit code 2."""
     result = run("prepare", *words, code=1)
     assert isinstance(result.exception, ValueError)
     assert sentence in str(result.exception)
@@ -173,11 +173,11 @@ def test_verify_of_what_is_not_there_or_has_no_manifest_left(run, tmp_path, orig
 def test_progress_on_a_terminal_is_a_bar(monkeypatch, tmp_path, originals, capsys):
     import sys
 
-    from sweep import data_commands
+    from sweep.cli import data
 
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     originals.make("folder", tmp_path)
-    with data_commands._progress("folder") as report:
+    with data._progress("folder") as report:
         report("train", 3, 10)
         report("train", 10, 10)
     assert "folder train" not in capsys.readouterr().out

@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy import stats
 
-from trainables.data import augment, autoaugment
+from trainables.data.augment import autoaugment, moves
 from trainables.seeding import generator
 
 ALARM = 1e-6
@@ -35,7 +35,7 @@ def coordinates(height, width, count):
 
 @pytest.mark.parametrize("padding", [2, 4])
 def test_crop_offsets_are_uniform_and_independent(padding):
-    crop = augment.build("pad_crop", padding=padding)
+    crop = moves.build("pad_crop", padding=padding)
     images = crop(coordinates(16, 16, N), generator(0, "test", padding))
     down, right = (images[:, :, 8, 8].long() - 9 + padding).T
     cells = 2 * padding + 1
@@ -45,7 +45,7 @@ def test_crop_offsets_are_uniform_and_independent(padding):
 
 
 def test_one_offset_for_the_batch_when_shared():
-    crop = augment.build("pad_crop", padding=1, shared=True)
+    crop = moves.build("pad_crop", padding=1, shared=True)
     seen = []
     for step in range(900):
         images = crop(coordinates(4, 4, 3), generator(0, "shared", step))
@@ -57,7 +57,7 @@ def test_one_offset_for_the_batch_when_shared():
 
 @pytest.mark.parametrize("probability", [0.5, 0.1])
 def test_flips_are_binomial_and_independent_of_the_neighbour(probability):
-    flip = augment.build("flip", probability=probability)
+    flip = moves.build("flip", probability=probability)
     images = flip(coordinates(2, 4, N), generator(1, "flip"))
     mirrored = (images[:, 1, 0, 0] == 4).long()
     pairs = torch.bincount(mirrored[::2] * 2 + mirrored[1::2], minlength=4)
@@ -68,7 +68,7 @@ def test_flips_are_binomial_and_independent_of_the_neighbour(probability):
 
 def test_cutout_centres_are_uniform_over_pixels():
     height, width, size = 6, 5, 3
-    cutout = augment.build("cutout", size=size)
+    cutout = moves.build("cutout", size=size)
     ones = torch.ones(N, 1, height, width, dtype=torch.uint8)
     holes = (cutout(ones, generator(2, "cutout"))[:, 0] == 0).long()
     # each centre leaves a hole of its own: count them by shape
@@ -93,7 +93,7 @@ def test_autoaugment_draws_policies_chances_and_signs(monkeypatch):
         return images
 
     monkeypatch.setattr(autoaugment, "_operate", count)
-    transform = augment.build("autoaugment", policy="cifar10")
+    transform = moves.build("autoaugment", policy="cifar10")
     transform(torch.zeros(N, 3, 8, 8, dtype=torch.uint8), generator(3, "autoaugment"))
     expected = Counter()
     space = transform._reference._augmentation_space(10, (8, 8))
@@ -115,7 +115,7 @@ def test_autoaugment_draws_policies_chances_and_signs(monkeypatch):
 
 
 def test_random_resized_crop_area_and_aspect():
-    crop = augment.build("random_resized_crop")
+    crop = moves.build("random_resized_crop")
     draws = crop.draw(N, generator(4, "crop"))
     assert draws.shape == (N, 10, 4)
     flat = draws[:, 0].T  # the first try's numbers are uniform and independent

@@ -12,9 +12,17 @@ import pytest
 import torch
 
 import trainables.data as data
-from trainables.data import store
 from trainables.data.base import DataError
-from trainables.data.store import Part, Raw, folder, is_prepared, prepared, reporting, verify
+from trainables.data.prepare import store
+from trainables.data.prepare.store import (
+    Part,
+    Raw,
+    folder,
+    is_prepared,
+    prepared,
+    reporting,
+    verify,
+)
 
 
 def raw(count=20, chunk=8, labels=None):
@@ -135,7 +143,7 @@ import json, os, resource, signal, sys, time
 from pathlib import Path
 import numpy as np
 from trainables.data.base import DataError
-from trainables.data.store import Part, Raw, prepared
+from trainables.data.prepare.store import Part, Raw, prepared
 
 home = Path(sys.argv[1])
 

@@ -21,9 +21,9 @@ from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Choice, Metric, Preset, Reported, Selection, Stage
 from sweep.aggregate import SELECTIONS, cells
-from sweep.plan import Plan, PlannedStage
-from sweep.record import Record, Run, read_runs, write_runs
-from sweep.tables import build, render
+from sweep.plan.expand import Plan, PlannedStage
+from sweep.record.record import Record, Run, read_runs, write_runs
+from sweep.tables.layout import build, render
 
 FOLDER = Path(__file__).parent
 SUFFIXES = {
@@ -160,7 +160,7 @@ def tables() -> dict[str, str]:
 
 def train() -> None:
     """Fit what the planner asks for, until no stage of any rule is pending; keep runs and plans."""
-    from sweep.plan import plan
+    from sweep.plan.expand import plan
     from trainables.train import fit
 
     runs: dict[str, Run] = {}

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from torch import nn
 
 from trainables import methods
-from trainables.methods import noise
+from trainables.methods.ops import noise
 
 ALARM = 1e-6
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from trainables import methods
-from trainables.methods import primitive
+from trainables.methods.ops import third_order
 
 NORMS = {
     "batch": lambda: nn.BatchNorm2d(4),
@@ -44,7 +44,7 @@ def test_penalty_gradient_is_right_through(norm, training):
 
 
 def test_naive_third_derivative_through_layer_norm_is_wrong():
-    """The reason for `primitive`: if torch mends this, the replacement may go."""
+    """The reason for `third_order`: if torch mends this, the replacement may go."""
     c = net(NORMS["layer"]())
     expected = fa(Oracle(c), c.weights, generator(3), lam=1.0, num_probes=1)
     v = torch.empty_like(c.weights).normal_(generator=generator(3))
@@ -86,7 +86,7 @@ def test_primitive_layers_equal_the_fused(norm, training):
         c.model.train(training)
         x = c.inputs.clone().requires_grad_()
         if swap:
-            with primitive.exact_norms(c.model) as model:
+            with third_order.exact_norms(c.model) as model:
                 z = model(x)
             assert "Norm" not in str(type(z.grad_fn))
         else:

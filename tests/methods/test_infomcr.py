@@ -6,18 +6,18 @@ from method_checks.oracle import Case, case, close
 from torch import nn
 
 from trainables import methods
-from trainables.group import Group
-from trainables.methods import ghost
+from trainables.methods.ops import infomcr_linear
+from trainables.parallel.group import Group
 
 
 def both(c: Case, monkeypatch, **options):
     """(gradient by the ghost form, by the loop)."""
     method = methods.build("infomcr", **options)
     used = []
-    monkeypatch.setattr(ghost, "gradient", _spy(ghost.gradient, used))
+    monkeypatch.setattr(infomcr_linear, "gradient", _spy(infomcr_linear.gradient, used))
     fast = c.gradient_of(method)
     assert used, "the ghost form was not taken"
-    monkeypatch.setattr(ghost, "applies", lambda *_: False)
+    monkeypatch.setattr(infomcr_linear, "applies", lambda *_: False)
     return fast, c.gradient_of(method)
 
 
@@ -103,7 +103,7 @@ def test_ghost_declines_what_it_cannot_do(make):
     torch.manual_seed(0)
     c.model = make()
     method = methods.build("infomcr", num_splits=2, alpha=0.05)
-    assert not ghost.applies(c.objective_of(method), 2)
+    assert not infomcr_linear.applies(c.objective_of(method), 2)
 
 
 def test_ghost_declines_layers_and_losses():
@@ -112,7 +112,7 @@ def test_ghost_declines_layers_and_losses():
     def applies(model, batch=8, **options):
         method = methods.build("infomcr", num_splits=2, **options)
         c = Case(model, plain.inputs[:batch], plain.targets[:batch])
-        return ghost.applies(c.objective_of(method), 2)
+        return infomcr_linear.applies(c.objective_of(method), 2)
 
     assert applies(plain.model)
     assert applies(plain.model, regularizers=["label_smoothing", "mixup"])

@@ -9,7 +9,7 @@ from method_checks.references import nrs
 from torch import nn
 
 from trainables import methods
-from trainables.methods.weights import Scratch
+from trainables.methods.ops.parameters import Scratch
 
 
 def dropping() -> Case:

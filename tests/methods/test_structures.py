@@ -13,7 +13,7 @@ from trainables import methods
 from trainables.batch import batch_size
 from trainables.config import TrialConfig
 from trainables.execution import Execution
-from trainables.group import Group, Workers
+from trainables.parallel.group import Group, Workers
 from trainables.train import Trial
 
 OF_IMAGES = ("mixup", "adversarial")

@@ -8,7 +8,7 @@ import torch
 from method_checks.oracle import Case, case, close, flat, generator
 
 from trainables import methods
-from trainables.group import Group
+from trainables.parallel.group import Group
 
 
 class Worker(Group):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainables import models
-from trainables.methods.primitive import exact_norms
+from trainables.methods.ops.third_order import exact_norms
 
 IMAGE_MODELS = [name for name in models.names() if name != "factorization"]
 TINY = [name for name in IMAGE_MODELS if name.endswith("_tiny")] + ["resnet8"]

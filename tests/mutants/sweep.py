@@ -24,24 +24,24 @@ TESTS = Path(__file__).parents[1] / "sweep"
 
 ABOUT: dict[str, tuple[str, ...]] = {
     "aggregate": ("test_golden", "test_aggregate", "test_tables", "test_spreads"),
-    "columns": ("test_golden", "test_aggregate", "test_tables"),
+    "record.columns": ("test_golden", "test_aggregate", "test_tables"),
     "selection": ("test_golden", "test_aggregate", "test_held_out"),
-    "record": ("test_golden", "test_record"),
-    "welch": ("test_golden", "test_welch"),
-    "plan": ("test_plan", "test_held_out", "test_budget"),
-    "held_out": ("test_held_out",),
-    "budget": ("test_budget",),
-    "estimate": ("test_estimate",),
-    "proposals": ("test_search",),
-    "search": ("test_search",),
-    "figure_data": ("test_figures",),
+    "record.record": ("test_golden", "test_record"),
+    "tables.welch": ("test_golden", "test_welch"),
+    "plan.expand": ("test_plan", "test_held_out", "test_budget"),
+    "plan.held_out": ("test_held_out",),
+    "plan.budget": ("test_budget",),
+    "plan.cost": ("test_estimate",),
+    "plan.proposals": ("test_search",),
+    "run.search": ("test_search",),
+    "figures.data": ("test_figures",),
 }
 ABOUT_TABLES = ("test_golden", "test_tables", "test_table_formats")
 
 
 def checks(mutant: Mutant) -> Iterator[Callable[[], object]]:
     """Every test that is about the module of the mutant: those with drawn cases last."""
-    return of_module(mutant.module.rpartition(".")[2])
+    return of_module(mutant.module.removeprefix("sweep."))
 
 
 def of_module(name: str) -> Iterator[Callable[[], object]]:

@@ -13,7 +13,7 @@ import pytest
 import search_spaces
 from search_spaces import presets, printed
 from search_spaces.spec import Artifact, Cell, Metric, Preset, Reported, Stage
-from sweep.plan import every_cell
+from sweep.plan.expand import every_cell
 from trainables import measures
 from trainables.config import TrialConfig, merge
 

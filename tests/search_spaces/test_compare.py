@@ -11,9 +11,9 @@ from benchmarks import step_times
 from search_spaces import compare
 from search_spaces.compare_times import STEP_TIMES
 from search_spaces.spec import StepTime
-from sweep import budget
-from sweep.plan import PlannedTrial, plan
-from sweep.record import Record
+from sweep.plan import budget
+from sweep.plan.expand import PlannedTrial, plan
+from sweep.record.record import Record
 from sweep.selection import SELECTIONS
 from trainables import methods
 

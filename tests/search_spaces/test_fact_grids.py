@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import search_spaces
-from search_spaces import nso_protocol
+from search_spaces.nso import protocol
 from search_spaces.spec import Artifact
 from tests.facts import Fact, fact, facts
 from trainables.config import merge
@@ -198,7 +198,7 @@ def test_nso_counts(name: str) -> None:
 
 
 def test_nso_counts_that_share() -> None:
-    six, runs = 6, nso_protocol.RUNS
+    six, runs = 6, protocol.RUNS
     table6 = search_spaces.find("nso/table6")
     new = ("LS", "RSAM", "BSAM")
     assert sum(count(table6, f"final {m}") for m in new) == needed("nso/table6")["final"]

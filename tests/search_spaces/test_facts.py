@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 import search_spaces
-from search_spaces import nso_protocol
+from search_spaces.nso import protocol
 from tests.facts import PAPERS, Fact, fact, facts
 
 Place = tuple[dict[str, str], str]
@@ -173,7 +173,7 @@ def test_nso_splits_have_the_printed_sizes() -> None:
     }
     assert sizes == {
         (dataset, column): value
-        for dataset, row in nso_protocol.SIZES.items()
+        for dataset, row in protocol.SIZES.items()
         for column, value in enumerate(row)
     }
 
@@ -181,7 +181,7 @@ def test_nso_splits_have_the_printed_sizes() -> None:
 def test_every_artifact_of_the_facts_is_here_or_has_nothing_to_run() -> None:
     here = {artifact.id for artifact in search_spaces.artifacts()}
     elsewhere = {
-        "nso/table3_stats": "sizes of the splits: nso_protocol.SIZES",
+        "nso/table3_stats": "sizes of the splits: protocol.SIZES",
         "nso/claims_image": "nso/ablation_negative, ablation_k, ablation_plain",
         "nso/remark31_sigma_schedule": "nso/ablation_sigma_schedule",
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 import search_spaces
-from search_spaces.nso_protocol import SIZES
+from search_spaces.nso.protocol import SIZES
 from search_spaces.spec import Artifact
 from sweep.aggregate import selection
-from sweep.plan import PlannedTrial, plan
-from sweep.record import Record
+from sweep.plan.expand import PlannedTrial, plan
+from sweep.record.record import Record
 
 WITH_BSAM = ("nso/table6", "nso/ablation_plain")
 

@@ -19,8 +19,8 @@ import search_spaces
 from search_spaces import presets
 from search_spaces.spec import Artifact, Measure
 from sweep.aggregate import SELECTIONS
-from sweep.cli import app
-from sweep.plan import every_cell
+from sweep.cli.commands import app
+from sweep.plan.expand import every_cell
 from trainables import measures, methods, models
 from trainables.config import TrialConfig, merge
 from trainables.data import registry as data_registry
@@ -112,7 +112,7 @@ def test_the_summaries_of_presets_name_what_exists() -> None:
 
 MODULES = [
     importlib.import_module(f"search_spaces.{found.name}")
-    for found in pkgutil.iter_modules(search_spaces.__path__)
+    for found in pkgutil.walk_packages(search_spaces.__path__)
 ]
 
 

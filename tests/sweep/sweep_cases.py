@@ -8,12 +8,12 @@ from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Metric, Stage
 from sweep.aggregate import SELECTIONS
-from sweep.executor import Executor
-from sweep.plan import Plan, PlannedTrial
-from sweep.record import Record
-from sweep.run import Settings, run
-from sweep.serial_executor import SerialExecutor
-from sweep.tracking import Tracker, default_uri
+from sweep.plan.expand import Plan, PlannedTrial
+from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.record.record import Record
+from sweep.run.executor import Executor
+from sweep.run.loop import Settings, run
+from sweep.run.serial import SerialExecutor
 
 
 class Witness:

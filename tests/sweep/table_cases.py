@@ -7,7 +7,7 @@ from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Choice, Metric, Preset, Reported, Selection, Stage
 from sweep.aggregate import CellResult, Summary, selection
-from sweep.tables import Table, TableCell, build
+from sweep.tables.layout import Table, TableCell, build
 
 PAPER = Preset("paper", "as printed", comparable=True)
 SMALL = Preset("small", "tiny networks")

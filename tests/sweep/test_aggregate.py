@@ -25,10 +25,10 @@ from sweep.aggregate import (
     winner,
 )
 from sweep.aggregate import statistics as grouped
-from sweep.columns import at_epoch, measured, only_at_the_end
-from sweep.plan import Plan, PlannedStage
-from sweep.record import Record, Run
-from sweep.tables import build
+from sweep.plan.expand import Plan, PlannedStage
+from sweep.record.columns import at_epoch, measured, only_at_the_end
+from sweep.record.record import Record, Run
+from sweep.tables.layout import build
 
 # The mean and std of a handful of float64 numbers are a few roundings of 2⁻⁵³ = 1.1e-16 each away
 # from the oracle's; cancellation in x - mean multiplies that by |mean| / std, here at most 1e4.
@@ -422,7 +422,7 @@ def test_columns_with_the_same_name_are_kept_apart_by_their_keys():
 def test_importing_the_reading_side_is_light():
     """``sweep --help`` imports these: numpy and pyarrow wait until there is something to read."""
     code = (
-        "import sys, sweep.aggregate, sweep.record, sweep.tables; "
+        "import sys, sweep.aggregate, sweep.record.record, sweep.tables.layout; "
         "print([m for m in ('numpy', 'pyarrow', 'torch', 'scipy', 'rich') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from search_spaces.spec import Artifact, Budget, Cell, Metric, Stage, StepTime, StepTimes
-from sweep import budget
 from sweep.aggregate import SELECTIONS
-from sweep.plan import Plan, plan
-from sweep.record import Record
+from sweep.plan import budget
+from sweep.plan.expand import Plan, plan
+from sweep.record.record import Record
 from trainables.config import TrialConfig, merge
 
 BASE: dict[str, Any] = {"model": {"name": "mlp", "widths": (8,)}, "batch_size": 16}

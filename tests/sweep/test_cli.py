@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import search_spaces
 from search_spaces.spec import Artifact, Paper
-from sweep import cli
+from sweep.cli import commands
 from sweep.selection import SELECTIONS
 from trainables.errors import FlatsweepError
 
@@ -44,7 +44,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def call(*arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error, errors explained as in `main`."""
-    result = CliRunner().invoke(cli.app, list(arguments))
+    result = CliRunner().invoke(commands.app, list(arguments))
     if isinstance(result.exception, Exception) and not isinstance(result.exception, SystemExit):
         assert isinstance(result.exception, FlatsweepError), result.exception
         return result.exception.code, result.stdout, f"sweep: {result.exception}\n"
@@ -71,7 +71,7 @@ def test_help_names_every_command() -> None:
 
 def test_help_lists_every_selection_rule_wherever_there_is_one() -> None:
     with_rules = []
-    for command in typer.main.get_command(cli.app).commands:
+    for command in typer.main.get_command(commands.app).commands:
         said = " ".join(call(command, "--help")[1].split())
         if "--selection" in said:
             with_rules.append(command)

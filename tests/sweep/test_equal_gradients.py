@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from search_spaces import compare
 from search_spaces.spec import Artifact
-from sweep.plan import plan
-from sweep.record import Record
+from sweep.plan.expand import plan
+from sweep.record.record import Record
 from sweep.selection import SELECTIONS
 
 # 200 epochs of ERM, divided by the gradient evaluations of a step and rounded to the nearest.

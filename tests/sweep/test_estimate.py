@@ -10,11 +10,11 @@ import torch
 from sweep_cases import TINY
 
 from search_spaces.spec import Artifact, Cell, Stage, StepTime, StepTimes
-from sweep import budget
 from sweep.aggregate import SELECTIONS
-from sweep.estimate import Cost, Estimate, UntimedError, estimate, timed_here
-from sweep.plan import Plan, PlannedTrial, plan
-from sweep.record import Record, Run
+from sweep.plan import budget
+from sweep.plan.cost import Cost, Estimate, UntimedError, estimate, timed_here
+from sweep.plan.expand import Plan, PlannedTrial, plan
+from sweep.record.record import Record, Run
 from trainables.train import Execution, Trial
 
 EMPTY = Record.from_runs([])

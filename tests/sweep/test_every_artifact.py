@@ -1,7 +1,11 @@
-"""Every table and figure of every paper at preset smoke: planned, run, recorded and rendered."""
+"""Every table and figure of every paper at preset smoke: planned, run, recorded and rendered.
+
+By default one seed and one point of each grid, in this process; behind ``slow`` all, through Ray.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +13,15 @@ from sweep_cases import Witness
 
 import search_spaces
 from search_spaces.spec import Artifact
-from sweep import aggregate, figures, tables
-from sweep.executor import Executor
-from sweep.plan import Plan
-from sweep.record import Record
-from sweep.run import Settings, run
-from sweep.tracking import Tracker, default_uri
+from sweep import aggregate
+from sweep.figures import drawing
+from sweep.plan.expand import Plan
+from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.record.record import Record
+from sweep.run.executor import Executor
+from sweep.run.loop import Settings, run
+from sweep.run.serial import SerialExecutor
+from sweep.tables import layout
 
 RUNNABLE = [
     pytest.param(artifact, id=artifact.id)
@@ -41,26 +48,49 @@ def finished(artifact: Artifact, storage: str, executor: Executor) -> tuple[Plan
     return plan, tracker.with_curves(plan, record)
 
 
+def shrunk(artifact: Artifact) -> Artifact:
+    found = search_spaces.apply(artifact, "smoke")
+    if artifact.id == "compare/methods":  # its smoke is the demo, of some minutes
+        found = found.replace(base={**found.base, "epochs": 4})
+    return found
+
+
+def thinned(artifact: Artifact) -> Artifact:
+    """One seed, and of each grid the first value; every cell and stage is there."""
+    stages = tuple(
+        replace(stage, seeds=1, grid={axis: values[:1] for axis, values in stage.grid.items()})
+        for stage in artifact.stages
+    )
+    return artifact.replace(stages=stages)
+
+
 @pytest.mark.parametrize("artifact", RUNNABLE)
-def test_from_plan_to_table(
+def test_from_plan_to_table(artifact: Artifact, storage: str, tmp_path: Path) -> None:
+    becomes_a_table(thinned(shrunk(artifact)), storage, SerialExecutor(), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("artifact", RUNNABLE)
+def test_from_plan_to_table_through_ray(
     artifact: Artifact, storage: str, by_ray: Executor, tmp_path: Path
 ) -> None:
-    shrunk = search_spaces.apply(artifact, "smoke")
-    if artifact.id == "compare/methods":  # its smoke is the demo, of some minutes
-        shrunk = shrunk.replace(base={**shrunk.base, "epochs": 4})
-    plan, record = finished(shrunk, storage, by_ray)
+    becomes_a_table(shrunk(artifact), storage, by_ray, tmp_path)
+
+
+def becomes_a_table(artifact: Artifact, storage: str, executor: Executor, folder: Path) -> None:
+    plan, record = finished(artifact, storage, executor)
     assert plan.missing(record) == []
     assert not any(stage.pending for stage in plan.stages)
     results = aggregate.cells(plan, record)
     preset = search_spaces.PRESETS["smoke"]
-    table = tables.build(shrunk, results, preset=preset, selection=plan.selection)
-    for name in tables.FORMATS:
-        assert tables.render(table, name).strip()
+    table = layout.build(artifact, results, preset=preset, selection=plan.selection)
+    for name in layout.FORMATS:
+        assert layout.render(table, name).strip()
     shown = [s for r in results if not r.cell.hidden for s in r.metrics.values()]
     assert min(summary.asked for summary in shown) > 0
     measured = [summary.n for summary in shown if not summary.diverged]
     assert min(measured, default=1) > 0
     if artifact.kind == "figure":
-        path = tmp_path / "figure.png"
-        figures.save(figures.draw(plan, record), path)
+        path = folder / "figure.png"
+        drawing.save(drawing.draw(plan, record), path)
         assert path.stat().st_size > 5000

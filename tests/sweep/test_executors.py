@@ -16,13 +16,13 @@ from sweep_cases import TINY, sweep
 from test_cli import call, offer
 
 from search_spaces.spec import Cell, Measure
-from sweep import cli
-from sweep.executor import executor
-from sweep.placement import ResourceError
+from sweep.cli import commands
 from sweep.ray_executor import RayExecutor
-from sweep.serial_executor import SerialExecutor
-from trainables.storage import Storage
-from trainables.stored import RESULT, WEIGHTS, read_weights, trial_folder, trials_with
+from sweep.run.executor import executor
+from sweep.run.resources import ResourceError
+from sweep.run.serial import SerialExecutor
+from trainables.storage.files import Storage
+from trainables.storage.trial_folder import RESULT, WEIGHTS, read_weights, trial_folder, trials_with
 
 ROOT = Path(__file__).parents[2]
 SMALL = "infomcr/claim_time"
@@ -109,8 +109,8 @@ def test_the_serial_one_needs_no_ray_and_runs_nothing_twice(tmp_path: Path) -> N
 
 
 def test_every_command_that_runs_trials_offers_it() -> None:
-    commands = typer.main.get_command(cli.app).commands
-    joining = {name for name in commands if "--address" in call(name, "--help")[1]}
+    offered = typer.main.get_command(commands.app).commands
+    joining = {name for name in offered if "--address" in call(name, "--help")[1]}
     assert {"run", "reproduce", "search", "measure"} <= joining
     for name in joining:
         assert "--executor" in call(name, "--help")[1], name

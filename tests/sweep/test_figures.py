@@ -13,12 +13,12 @@ from matplotlib.colors import to_rgba
 
 import search_spaces
 from search_spaces.spec import Artifact, Cell, Metric, Reported, Selection, Stage
-from sweep import figures
 from sweep.aggregate import SELECTIONS, cells
-from sweep.figure_data import Counts, Line, Panel, maps, panels
-from sweep.plan import Plan, PlannedStage
-from sweep.record import Record, Run
-from sweep.tables import build
+from sweep.figures import drawing
+from sweep.figures.data import Counts, Line, Panel, maps, panels
+from sweep.plan.expand import Plan, PlannedStage
+from sweep.record.record import Record, Run
+from sweep.tables.layout import build
 from trainables.config import TrialConfig
 
 # Means and spreads of a few float64 numbers near 1: some roundings of 1.1e-16 each.
@@ -154,7 +154,7 @@ def test_a_cell_without_the_others_labels_is_a_level_at_its_best_epoch():
     assert [line.name for line in others] == [
         "epsilon 1, alpha 3", "epsilon 1, alpha 4", "epsilon 2, alpha 3", "epsilon 2, alpha 4",
     ]  # fmt: skip
-    drawn = figures.draw(planned(artifact), histories(artifact)).axes[0].get_lines()
+    drawn = drawing.draw(planned(artifact), histories(artifact)).axes[0].get_lines()
     assert drawn[0].get_color() == "black"
     colors, dashes = zip(
         *((line.get_color(), line.get_linestyle()) for line in drawn[1:]), strict=True
@@ -172,7 +172,7 @@ def test_metrics_run_down_and_panels_across():
         [("A", "error"), ("B", "error")],
         [("A", "training error"), ("B", "training error")],
     ]
-    figure = figures.draw(planned(artifact), histories(artifact))
+    figure = drawing.draw(planned(artifact), histories(artifact))
     assert [axes.get_title() for axes in figure.axes] == ["A", "B", "", ""]
     assert [axes.get_ylabel() for axes in figure.axes] == ["error", "", "training error", ""]
     (legend,) = figure.legends
@@ -205,7 +205,7 @@ def test_a_label_along_x_draws_the_tables_numbers():
     assert [p.x for p in panel.lines[0].points] == [0.1, 1, 10]
     assert panel.lines[1].printed == ((1.0, reported["test_error"]),)
     assert str(panel.lines[1].counts) == "n = 2–3/3, 1 failed"
-    axes = figures.draw(plan, record).axes[0]
+    axes = drawing.draw(plan, record).axes[0]
     assert axes.get_xscale() == "log"  # evenly spaced that way
     assert [line.get_ydata().tolist() for line in axes.get_lines()[:1]] == [means[:3]]
 
@@ -216,7 +216,7 @@ def test_words_along_x_are_bars():
     plan, record = planned(artifact), last(artifact)
     ((panel,),) = panels(plan, record)
     assert panel.categories == ["SVHN", "CIFAR-10"]
-    axes = figures.draw(plan, record).axes[0]
+    axes = drawing.draw(plan, record).axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["SVHN", "CIFAR-10"]
     heights = [patch.get_height() for patch in axes.patches]
     assert heights == pytest.approx(
@@ -293,7 +293,7 @@ def test_maps_are_averaged_over_seeds():
     assert [sum(p[2] == label for p in erm.training) for label in (0, 1)] == [10, 10]
     for axis in (0, 1):  # standardized on the training set
         assert statistics.mean(p[axis] for p in erm.training) == pytest.approx(0, abs=1e-6)
-    figure = figures.draw(plan, record)
+    figure = drawing.draw(plan, record)
     assert [axes.get_title() for axes in figure.axes[:2]] == ["ERM (n = 2)", "SAM (n = 2)"]
     clouds = [c for c in figure.axes[0].collections if len(c.get_offsets()) == 10]
     assert len(clouds) == 2
@@ -314,7 +314,7 @@ def test_counts_add_over_places_and_not_over_metrics():
 
 def test_bands_are_one_std_wide():
     artifact = figure_of(METHODS[:1], "epoch")
-    axes = figures.draw(planned(artifact), histories(artifact)).axes[0]
+    axes = drawing.draw(planned(artifact), histories(artifact)).axes[0]
     (band,) = axes.collections
     heights = [y for x, y in band.get_paths()[0].vertices if x == 1]
     seeds = [100 * value(0, seed, 1) for seed in range(3)]
@@ -335,7 +335,7 @@ def test_the_band_of_a_single_network_is_the_error_of_its_estimate():
         ((panel,),) = panels(plan, record)
         half = 3 * 0.25 if seeds == 1 else 3 * math.sqrt(0.5)
         assert [p.band for p in panel.lines[0].points] == [pytest.approx(half, rel=CLOSE)] * 2
-        figure = figures.draw(plan, record)
+        figure = drawing.draw(plan, record)
         heights = [y for _, y in figure.axes[0].collections[0].get_paths()[0].vertices]
         assert max(heights) - min(heights) == pytest.approx(2 * half, rel=1e-9)
         said = figure.get_supxlabel().replace("\n", " ")
@@ -345,19 +345,19 @@ def test_the_band_of_a_single_network_is_the_error_of_its_estimate():
 ERRORS = {"": 5.0, "_std_error": 0.25}
 
 
-@pytest.mark.parametrize("suffix", figures.SUFFIXES)
+@pytest.mark.parametrize("suffix", drawing.SUFFIXES)
 def test_files_are_written_and_written_again_the_same(suffix, tmp_path):
     artifact = figure_of(METHODS, "epoch")
     contents = []
     for name in ("a", "b"):
         path = tmp_path / f"{name}{suffix}"
-        figures.save(figures.draw(planned(artifact), histories(artifact)), path)
+        drawing.save(drawing.draw(planned(artifact), histories(artifact)), path)
         contents.append(path.read_bytes())
     assert contents[0] == contents[1]
     assert contents[0].startswith({".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix])
     if suffix == ".png":  # both lines are really there, in their colors
         pixels = image.imread(tmp_path / "a.png").reshape(-1, 4)
-        for color in figures.COLORS[:2]:
+        for color in drawing.COLORS[:2]:
             near = abs(pixels - to_rgba(color)).max(axis=1) < 0.02
             assert near.sum() > 100
     if suffix == ".svg":
@@ -367,12 +367,12 @@ def test_files_are_written_and_written_again_the_same(suffix, tmp_path):
 def test_what_cannot_be_drawn_is_said():
     artifact = figure_of(METHODS, "epoch")
     with pytest.raises(ValueError, match="nothing to draw yet"):
-        figures.draw(planned(artifact), Record.from_runs([]))
+        drawing.draw(planned(artifact), Record.from_runs([]))
     with pytest.raises(ValueError, match="is a table"):
-        figures.draw(planned(figure_of(METHODS, "")), Record.from_runs([]))
-    figure = figures.draw(planned(artifact), histories(artifact))
+        drawing.draw(planned(figure_of(METHODS, "")), Record.from_runs([]))
+    figure = drawing.draw(planned(artifact), histories(artifact))
     with pytest.raises(ValueError, match=r"\.gif.*\.png, \.svg, \.pdf"):
-        figures.save(figure, "figure.gif")
+        drawing.save(figure, "figure.gif")
 
 
 def test_the_caption_names_preset_selection_and_print():
@@ -383,14 +383,14 @@ def test_the_caption_names_preset_selection_and_print():
     plan = planned(artifact)
     small = Plan(artifact, "small", plan.selection, plan.cells, plan.stages)
     record = last(artifact)
-    said = figures.draw(plan, record).get_supxlabel().replace("\n", " ")
+    said = drawing.draw(plan, record).get_supxlabel().replace("\n", " ")
     assert "Preset paper, selection paper; last epoch." in said
     assert "Hollow: printed." in said
     assert "Not as in the paper" not in said
     shrunk = artifact.replace(notes=("data.source: mnist → cifar10", "epochs: 30 → 8"))
-    said = figures.draw(planned(shrunk), record).get_supxlabel().replace("\n", " ")
+    said = drawing.draw(planned(shrunk), record).get_supxlabel().replace("\n", " ")
     assert said.endswith("Not as in the paper: data.source: mnist → cifar10. Hollow: printed.")
-    assert "compare directions only" in figures.draw(small, record).get_supxlabel().replace(
+    assert "compare directions only" in drawing.draw(small, record).get_supxlabel().replace(
         "\n", " "
     )
 
@@ -414,14 +414,14 @@ def test_every_figure_of_every_paper_can_be_drawn(artifact_id, tmp_path):
             numbers |= {f"p/{x}/{y}": x * y for x in (-1, 0, 1) for y in (-1, 0, 1)}
         numbers |= {f"best_test/{n}": v for n, v in numbers.items()}
         runs.append(Run(trial.trial_id, "done", numbers, {n: [0.3, 0.2] for n in names}))
-    figure = figures.draw(planned(artifact), Record.from_runs(runs))
+    figure = drawing.draw(planned(artifact), Record.from_runs(runs))
     assert artifact_id in figure.get_suptitle()
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert all(axes.has_data() for axes in shown)
-    figures.save(figure, tmp_path / "figure.svg")
+    drawing.save(figure, tmp_path / "figure.svg")
 
 
 def test_lines_are_told_apart():
     lines = tuple(Line(str(i), Counts(((1, 1),), {}), (), style=(str(i),)) for i in range(20))
-    looks = figures._looks(Panel("", "", "", lines).lines)
+    looks = drawing._looks(Panel("", "", "", lines).lines)
     assert len({(look["color"], str(look["linestyle"]), look["marker"]) for look in looks}) == 20

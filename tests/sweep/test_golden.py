@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 from table_cases import nasty
 
-from sweep.tables import render
+from sweep.tables.layout import render
 from tests.needs import needs_program
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -9,10 +9,11 @@ import pytest
 
 import search_spaces
 from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
-from sweep import held_out, tables
 from sweep.aggregate import SELECTIONS, cells
-from sweep.plan import Plan, plan
-from sweep.record import Record, Run
+from sweep.plan import held_out
+from sweep.plan.expand import Plan, plan
+from sweep.record.record import Record, Run
+from sweep.tables import layout
 
 EMPTY = Record.from_runs([])
 RUNNABLE = [artifact for artifact in search_spaces.artifacts() if not artifact.blocked]
@@ -166,7 +167,7 @@ def test_the_header_says_what_is_held_out_and_from_which_cells() -> None:
     found = planned(made, "paper")
     assert held_out.sentence(found) == "nothing from method erm, sam; 4,000 images from method asam"
     record = Record.from_runs(Run(t.trial_id, "done", {"test_error": 0.5}) for t in found.trials)
-    table = tables.build(
+    table = layout.build(
         made,
         cells(found, record),
         search_spaces.PRESETS["paper"],
@@ -174,7 +175,7 @@ def test_the_header_says_what_is_held_out_and_from_which_cells() -> None:
         held_out=held_out.sentence(found),
     )
     for name in ("terminal", "md", "latex", "html", "json"):
-        assert "4,000 images from method asam" in tables.render(table, name).replace("\n", " ")
+        assert "4,000 images from method asam" in layout.render(table, name).replace("\n", " ")
     nothing = artifact({"erm": {}, "sam": {}})
     unseen = Cell({"method": "asam"}, {"method": "asam", "data.validation": 9}, hidden=True)
     nothing = nothing.replace(cells=(*nothing.cells, unseen))

@@ -9,17 +9,17 @@ import typer
 from sweep_cases import TINY
 
 from search_spaces.spec import Artifact, Cell, Stage
-from sweep import inventory
 from sweep.aggregate import SELECTIONS
-from sweep.estimate import estimate
-from sweep.membership import TAG, Membership, as_tags, from_tags
-from sweep.plan import Plan, plan
-from sweep.record import Record, Run
-from sweep.run import Tags
-from sweep.tracking import Tracker, default_uri
-from sweep.work import conclude
+from sweep.cli import listing
+from sweep.cli.workflow import conclude
+from sweep.plan.cost import estimate
+from sweep.plan.expand import Plan, plan
+from sweep.record.membership import TAG, Membership, as_tags, from_tags
+from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.record.record import Record, Run
+from sweep.run.loop import Tags
 from trainables import config
-from trainables.result import TrialResult
+from trainables.storage.result import TrialResult
 
 OTHER = TINY.replace(id="test/other", cells=TINY.cells[:1])
 
@@ -56,13 +56,13 @@ def test_memberships_are_kept_together() -> None:
 
 
 def test_status_counts_a_trial_in_the_sweeps_that_it_belongs_to(tracker: Tracker) -> None:
-    assert inventory.status(tracker) == [
+    assert listing.status(tracker) == [
         {"artifact": "test/other", "preset": "small", "done": 2, "diverged": 0, "failed": 0,
          "outdated": 0},
         {"artifact": "test/tiny", "preset": "smoke", "done": 3, "diverged": 0, "failed": 1,
          "outdated": 0},
     ]  # fmt: skip
-    assert "no longer count" not in inventory.status_text(inventory.status(tracker))
+    assert "no longer count" not in listing.status_text(listing.status(tracker))
 
 
 def test_joining_again_changes_nothing(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,10 +88,10 @@ def test_trials_of_an_older_protocol_are_counted_and_said(
 ) -> None:
     raised = config.PROTOCOL_VERSION + 1
     monkeypatch.setattr(config, "PROTOCOL_VERSION", raised)
-    rows = {row["artifact"]: row for row in inventory.status(tracker)}
-    assert [rows["test/tiny"][end] for end in inventory.ENDS] == [0, 0, 0, 4]
-    assert [rows["test/other"][end] for end in inventory.ENDS] == [0, 0, 0, 2]
-    assert inventory.status_text(list(rows.values())).endswith("they no longer count")
+    rows = {row["artifact"]: row for row in listing.status(tracker)}
+    assert [rows["test/tiny"][end] for end in listing.ENDS] == [0, 0, 0, 4]
+    assert [rows["test/other"][end] for end in listing.ENDS] == [0, 0, 0, 2]
+    assert listing.status_text(list(rows.values())).endswith("they no longer count")
     assert tracker.outdated("test/tiny", "smoke") == 4
     assert tracker.outdated("test/tiny", "small") == 0
     found, record = planned(TINY, "smoke"), Record.from_runs([])
@@ -100,9 +100,9 @@ def test_trials_of_an_older_protocol_are_counted_and_said(
         "count, and what is needed is trained again"
     )
     cost = estimate(found, record)
-    assert sentence in inventory.plan_as_text(found, record, cost, 4).splitlines()
-    assert inventory.plan_as_dict(found, record, cost, 4)["outdated"] == 4
-    assert "protocol" not in inventory.plan_as_text(found, record, cost)
+    assert sentence in listing.plan_as_text(found, record, cost, 4).splitlines()
+    assert listing.plan_as_dict(found, record, cost, 4)["outdated"] == 4
+    assert "protocol" not in listing.plan_as_text(found, record, cost)
 
 
 def test_the_lines_of_a_plan_add_up_to_its_sum() -> None:
@@ -124,7 +124,7 @@ def test_the_lines_of_a_plan_add_up_to_its_sum() -> None:
     first = planned(twice, "smoke").trials[0]
     record = Record.from_runs([Run(first.trial_id, "done", {"test_error": 0.5})])
     found = planned(twice, "smoke", record)
-    lines = inventory.plan_as_text(found, record, estimate(found, record)).splitlines()
+    lines = listing.plan_as_text(found, record, estimate(found, record)).splitlines()
     assert (
         "stage erm: 2 trials = 2 cells x 2 grid points x 1 seeds less 2 repeated, 1 done" in lines
     )
@@ -133,12 +133,12 @@ def test_the_lines_of_a_plan_add_up_to_its_sum() -> None:
         "2 once stage erm is done" in lines
     )
     assert "4 trials in all: 1 done, 1 to run now, 2 once winners are known" in lines
-    data = inventory.plan_as_dict(found, record, estimate(found, record))
+    data = listing.plan_as_dict(found, record, estimate(found, record))
     assert (data["trials"], data["missing"], data["waiting"]) == (4, 1, 2)
     assert [(s["distinct"], s["done"], s["waiting"]) for s in data["stages"]] == [
         (2, 1, 0), (2, 0, 2),
     ]  # fmt: skip
-    assert inventory._size(twice, "smoke") == 4
+    assert listing._size(twice, "smoke") == 4
 
 
 def test_a_sweep_ends_with_its_failed_trials_and_how_many_wait(
@@ -185,9 +185,7 @@ def test_a_list_counts_distinct_trials() -> None:
     import search_spaces
 
     sizes = {
-        (name, preset): inventory._size(
-            search_spaces.apply(search_spaces.find(name), preset), preset
-        )
+        (name, preset): listing._size(search_spaces.apply(search_spaces.find(name), preset), preset)
         for name, preset in (("amp/figure8", "paper"), ("nrs/table1", "smoke"))
     }
     assert list(sizes.values()) == [10, 58]
@@ -198,4 +196,4 @@ def test_a_record_of_before_memberships_is_still_counted(tmp_path: Path) -> None
     found = planned(TINY, "smoke")
     tags = {k: v for k, v in Tags(found, "").of(found.trials[0]).items() if k != TAG}
     made.track_failure(found.trials[0], "no memory", tags)
-    assert [row["failed"] for row in inventory.status(made)] == [1]
+    assert [row["failed"] for row in listing.status(made)] == [1]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import search_spaces
 from sweep.aggregate import SELECTIONS
-from sweep.columns import measured
-from sweep.plan import plan
-from sweep.record import Record, Run
+from sweep.plan.expand import plan
+from sweep.record.columns import measured
+from sweep.record.record import Record, Run
 from trainables.execution import Execution
 from trainables.train import fit
 

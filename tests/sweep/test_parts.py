@@ -8,8 +8,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from sweep import cli, parts
-from sweep.parts import PACKAGES, Kind
+from sweep.cli import commands, parts
+from sweep.cli.parts import PACKAGES, Kind
 from trainables import methods
 
 
@@ -40,11 +40,11 @@ def test_where_an_option_was_searched_is_said_and_has_its_default() -> None:
 
 def test_as_text_and_as_json() -> None:
     runner = CliRunner()
-    text = runner.invoke(cli.app, ["list", "methods"]).output
+    text = runner.invoke(commands.app, ["list", "methods"]).output
     said = "rho = 0.05  (number, at least 0); searched: 0.01, 0.02, 0.05 (NSO's authors' scripts)"
     assert f"    {said}\n" in text
     assert "    reading = code: norm = per_tensor, clip = 50\n" in text
-    rows = json.loads(runner.invoke(cli.app, ["list", "methods", "--format", "json"]).output)
+    rows = json.loads(runner.invoke(commands.app, ["list", "methods", "--format", "json"]).output)
     (amp,) = [row for row in rows if row["name"] == "amp"]
     assert amp["readings"]["code"] == {"norm": "per_tensor", "clip": 50.0}
-    assert runner.invoke(cli.app, ["list", "metods"]).exit_code == 2
+    assert runner.invoke(commands.app, ["list", "metods"]).exit_code == 2

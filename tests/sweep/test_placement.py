@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sweep import placement
-from sweep.placement import Cluster, Patience, Request, ResourceError
+from sweep.run import resources
+from sweep.run.resources import Cluster, Patience, Request, ResourceError
 
 ONE = Cluster([{"CPU": 2.0, "memory": 1e9}])
 TWO = Cluster([{"CPU": 2.0}, {"CPU": 2.0, "GPU": 1.0}])
@@ -71,7 +71,7 @@ def test_waiting_says_what_is_needed_what_is_free_and_how_far_it_may_grow() -> N
 
 def test_patience_speaks_after_a_while_and_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(placement.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(resources.time, "monotonic", lambda: clock[0])
     said: list[str] = []
     state: list[str | None] = ["waiting"]
     patience = Patience(lambda: state[0], said.append, first=5, again=60)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import search_spaces
 from search_spaces.spec import Artifact, Cell, Measure, Metric, Selection, Stage
-from sweep import tables
 from sweep.aggregate import SELECTIONS, cells
-from sweep.plan import Plan, plan
-from sweep.record import Record, Run
+from sweep.plan.expand import Plan, plan
+from sweep.record.record import Record, Run
+from sweep.tables import layout
 
 PAPER, VALIDATION = SELECTIONS["paper"], SELECTIONS["validation"]
 EMPTY = Record.from_runs([])
@@ -252,12 +252,12 @@ def test_a_table_says_why_a_cell_waits() -> None:
     record = Record.from_runs([*runs[:-1], Run(runs[-1].trial_id, "failed")])
     found = planned(staged(), record)
     preset = search_spaces.PRESETS["paper"]
-    table = tables.build(staged(), cells(found, record), preset, found.selection)
+    table = layout.build(staged(), cells(found, record), preset, found.selection)
     reason = "waits for stage baseline, 1 failed"
-    assert f"– (0/2, 2 not run, {reason})" in tables.render(table, "md")
+    assert f"– (0/2, 2 not run, {reason})" in layout.render(table, "md")
     (sam,) = [cell for row, _, cell in table.cells if row == ("sam",)]
     assert not sam.bold
-    assert json.loads(tables.render(table, "json"))["cells"][1]["waits"] == reason
+    assert json.loads(layout.render(table, "json"))["cells"][1]["waits"] == reason
 
 
 def test_a_cell_names_the_first_stage_that_it_waits_for() -> None:

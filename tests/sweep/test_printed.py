@@ -11,12 +11,12 @@ import pytest
 from table_cases import summary
 
 import search_spaces
-from search_spaces.nso_protocol import NOT_UNDONE, STAND_INS
+from search_spaces.nso.protocol import NOT_UNDONE, STAND_INS
 from search_spaces.presets import AS_PRINTED
 from search_spaces.spec import Artifact
 from sweep.aggregate import CellResult, selection
-from sweep.table_cells import competing_label
-from sweep.tables import Table, build, render
+from sweep.tables.cells import competing_label
+from sweep.tables.layout import Table, build, render
 
 RETINA = STAND_INS["Retina"]
 BOTH = f"{NOT_UNDONE}; {RETINA}"

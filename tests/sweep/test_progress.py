@@ -10,11 +10,11 @@ from rich.console import Console
 from sweep_cases import TINY
 
 from search_spaces.spec import Cell, Stage
-from sweep import progress
 from sweep.aggregate import SELECTIONS
-from sweep.plan import Plan, plan
-from sweep.record import Record
-from trainables.result import TrialResult
+from sweep.plan.expand import Plan, plan
+from sweep.record.record import Record
+from sweep.run import progress
+from trainables.storage.result import TrialResult
 
 
 @pytest.fixture

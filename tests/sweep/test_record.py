@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.record import Record, Run, read_runs, write_runs
+from sweep.record.record import Record, Run, read_runs, write_runs
 
 
 def test_record_finds_status_value_and_curve():

@@ -15,11 +15,11 @@ import pytest
 from sweep_cases import TINY, sweep
 
 from search_spaces.spec import Cell, Measure, Metric, Stage
-from sweep.executor import executor
-from sweep.tracking import Tracker, default_uri
+from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.run.executor import executor
 from trainables.data import DataError
-from trainables.storage import Storage
-from trainables.stored import RESULT
+from trainables.storage.files import Storage
+from trainables.storage.trial_folder import RESULT
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_record_has_what_storage_has_epoch_by_epoch(folder: Path) -> None:
     runs = list(tracker(folder).runs(history=True))
     stored = Storage(folder / "results")
     for run in runs:
-        from trainables.result import TrialResult
+        from trainables.storage.result import TrialResult
 
         result = TrialResult.from_json(stored.read(f"trials/{run.trial_id}/{RESULT}"))
         assert run.metrics == pytest.approx(result.metrics, rel=1e-15)
@@ -176,7 +176,7 @@ def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(tmp_path: Pa
 SLOWER = """
 import sys; sys.path[:0] = {path!r}
 from pathlib import Path
-from sweep.executor import executor
+from sweep.run.executor import executor
 from sweep_cases import TINY, sweep
 slow = TINY.replace(base={{**TINY.base, "epochs": 400}})
 sweep(slow, Path({folder!r}), executor(*{by!r}))

@@ -14,13 +14,13 @@ from sweep_cases import TINY, Witness
 from search_spaces.spec import Artifact, Cell, Measure, Metric, Selection, Stage
 from sweep import aggregate
 from sweep.aggregate import SELECTIONS, Summary
-from sweep.plan import Plan, plan
-from sweep.proposals import Axis, propose
-from sweep.record import Record, Run
-from sweep.run import Settings
-from sweep.search import as_rows, chosen, columns, loss, narrowed, search
-from sweep.serial_executor import SerialExecutor
-from sweep.tracking import Tracker, default_uri
+from sweep.plan.expand import Plan, plan
+from sweep.plan.proposals import Axis, propose
+from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.record.record import Record, Run
+from sweep.run.loop import Settings
+from sweep.run.search import as_rows, chosen, columns, loss, narrowed, search
+from sweep.run.serial import SerialExecutor
 
 EMPTY = Record.from_runs([])
 RATES = (0.01, 0.1)
@@ -238,7 +238,7 @@ def test_nothing_is_proposed_beside_a_failed_trial(
                 current = grow(planned(current, record), record)
                 made[last] += [current] if current else []
 
-        monkeypatch.setattr("sweep.search.run", run)
+        monkeypatch.setattr("sweep.run.search.run", run)
         search(
             artifact, "smoke", rule, None, Settings(str(tmp_path)), witness, SerialExecutor(),
             where={"method": "sam"}, proposals=3, at_once=2,

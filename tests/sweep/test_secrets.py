@@ -12,14 +12,17 @@ import pytest
 from sweep_cases import TINY
 from test_cli import call
 
-from sweep import doctor, plan, progress, server, tracking
 from sweep.aggregate import SELECTIONS
-from sweep.record import Record
-from sweep.tracking import Tracker, TrackingError, default_uri
+from sweep.cli import doctor, ui
+from sweep.plan import expand
+from sweep.record import mlflow_store
+from sweep.record.mlflow_store import Tracker, TrackingError, default_uri
+from sweep.record.record import Record
+from sweep.run import progress
 from trainables import job
 from trainables.config import TrialConfig
 from trainables.job import Job, Report
-from trainables.storage import Storage, StorageError
+from trainables.storage.files import Storage, StorageError
 from trainables.tune import JOB, REPORT, TrialTrainable
 
 SECRET = "S3cretPw"
@@ -66,8 +69,8 @@ def test_a_database_that_is_down_is_said_before_mlflow_asks(
 
 
 def test_a_database_of_several_hosts_or_in_a_socket_is_left_to_its_driver() -> None:
-    tracking._check("postgresql://alice@a:1,b:2/db")
-    tracking._check("postgresql:///db?host=/var/run/postgresql")
+    mlflow_store._check("postgresql://alice@a:1,b:2/db")
+    mlflow_store._check("postgresql:///db?host=/var/run/postgresql")
 
 
 @pytest.mark.parametrize("uri", STORAGE)
@@ -84,7 +87,7 @@ def test_the_doctor_tells_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path:
         assert SECRET not in doctor.text(found) + str(found)
         assert doctor.text(found).count("***") >= 3
     well = f"sqlite:///{tmp_path}/mlflow.db?password={SECRET}"
-    monkeypatch.setattr(tracking, "Tracker", lambda uri: Tracker(default_uri(str(tmp_path))))
+    monkeypatch.setattr(mlflow_store, "Tracker", lambda uri: Tracker(default_uri(str(tmp_path))))
     monkeypatch.delenv("RAY_ADDRESS")
     found = doctor.examine(str(tmp_path), well, tmp_path)
     assert [f.state for f in found if f.what == "mlflow"] == ["ok"]
@@ -114,10 +117,10 @@ def test_the_uri_is_not_on_the_command_line_of_mlflows_server(
             return 0
 
     monkeypatch.setattr(subprocess, "Popen", Server)
-    monkeypatch.setattr(server, "Tracker", lambda uri: None)
-    monkeypatch.setattr(server.os, "killpg", lambda *_: None)
+    monkeypatch.setattr(ui, "Tracker", lambda uri: None)
+    monkeypatch.setattr(ui.os, "killpg", lambda *_: None)
     uri = TRACKING[3]
-    assert server.serve(uri, 1) == 0
+    assert ui.serve(uri, 1) == 0
     command, environment = started
     assert SECRET not in " ".join(command)
     assert environment["MLFLOW_BACKEND_STORE_URI"] == uri
@@ -148,7 +151,7 @@ def test_progress_and_the_record_tell_no_password(
     uri = default_uri(str(tmp_path))
     tracker = Tracker(uri)
     artifact = TINY
-    planned = plan.plan(artifact, "smoke", SELECTIONS["paper"], Record.from_runs([]))
+    planned = expand.plan(artifact, "smoke", SELECTIONS["paper"], Record.from_runs([]))
     (trial, *_) = planned.trials
     tags = {"paper": "test", "artifact": "a", "preset": "smoke", "stage": "train"}
     tracker.track_failure(trial, f"cannot reach {TRACKING[0]}", tags)
@@ -158,9 +161,10 @@ def test_progress_and_the_record_tell_no_password(
 
 def test_an_unforeseen_error_keeps_its_traceback_without_the_password(tmp_path: Path) -> None:
     program = f"""
-from sweep import cli, inventory
+from sweep import cli
+from sweep.cli import listing
 def rows(): raise KeyError("{TRACKING[3]}")
-inventory.rows = rows
+listing.rows = rows
 cli.main()
 """
     done = subprocess.run(

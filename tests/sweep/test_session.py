@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import ray
 
-from sweep.placement import Cluster, ResourceError
 from sweep.ray_executor import session
+from sweep.run.resources import Cluster, ResourceError
 
 TOKEN = {"RAY_AUTH_TOKEN": "t"}
 MODES = [

@@ -23,10 +23,10 @@ from table_cases import ERROR, SMALL
 from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
 from sweep.aggregate import SELECTIONS, cells, summarize
 from sweep.aggregate import statistics as grouped
-from sweep.figure_data import panels
-from sweep.plan import Plan, PlannedStage
-from sweep.record import Record, Run
-from sweep.tables import build, render
+from sweep.figures.data import panels
+from sweep.plan.expand import Plan, PlannedStage
+from sweep.record.record import Record, Run
+from sweep.tables.layout import build, render
 from trainables.measures.base import Estimate
 
 U = 2.0**-53

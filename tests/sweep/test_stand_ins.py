@@ -9,15 +9,15 @@ from table_cases import FOUR, THREE, table_of
 
 import search_spaces
 from search_spaces.spec import Artifact, Cell, Metric, Reported, Selection, Stage
-from sweep import figures
 from sweep.aggregate import SELECTIONS
-from sweep.estimate import estimate
-from sweep.figure_data import panels
-from sweep.inventory import plan_as_dict
-from sweep.plan import Plan, plan
-from sweep.record import Record, Run
-from sweep.search import chosen
-from sweep.tables import FORMATS, render
+from sweep.cli.listing import plan_as_dict
+from sweep.figures import drawing
+from sweep.figures.data import panels
+from sweep.plan.cost import estimate
+from sweep.plan.expand import Plan, plan
+from sweep.record.record import Record, Run
+from sweep.run.search import chosen
+from sweep.tables.layout import FORMATS, render
 
 DIGITS = {"data": "digits"}
 TWICE = {
@@ -102,7 +102,7 @@ def test_words_along_x_say_what_was_run():
     planned = drawn([{"data": "SVHN"}, {"data": "Cifar10"}], [DIGITS] * 2, "data")
     ((panel,),) = panels(planned, finished(planned))
     assert panel.categories == ["digits, for SVHN", "digits, for Cifar10"]
-    axes = figures.draw(planned, finished(planned)).axes[0]
+    axes = drawing.draw(planned, finished(planned)).axes[0]
     assert [t.get_text() for t in axes.get_xticklabels()] == [
         "digits,\nfor SVHN",
         "digits,\nfor Cifar10",
@@ -221,5 +221,5 @@ def test_a_legend_counts_trials_that_two_panels_show_once():
             Run(t.trial_id, "diverged" if t.seed else "done", {}, {"test_error": [0.6, 0.5]})
             for t in planned.trials
         ]
-        (legend,) = figures.draw(planned, Record.from_runs(runs)).legends
+        (legend,) = drawing.draw(planned, Record.from_runs(runs)).legends
         assert [t.get_text() for t in legend.get_texts()] == [f"{m} (n = 1/2, {n})" for m in "ab"]

@@ -9,10 +9,10 @@ import pytest
 from search_spaces.presets import find
 from search_spaces.spec import Artifact, Cell, Metric, Stage
 from sweep.aggregate import SELECTIONS, cells
-from sweep.plan import plan
-from sweep.record import Record, Run
-from sweep.strengths import sentence
-from sweep.tables import build, render
+from sweep.plan.expand import plan
+from sweep.record.record import Record, Run
+from sweep.tables.layout import build, render
+from sweep.tables.strengths import sentence
 from trainables import methods
 from trainables.config import TrialConfig
 from trainables.needs import OffAtZero, declared

@@ -15,10 +15,10 @@ from table_cases import NASTY, SMALL, THREE, grid_of, nasty, summary, table_of
 import search_spaces
 from search_spaces.spec import Choice, Metric, Reported, Selection
 from sweep.aggregate import SELECTIONS, cells
-from sweep.plan import Plan, PlannedStage, every_cell
-from sweep.record import Record
-from sweep.render_latex import escape
-from sweep.tables import FORMATS, build, render
+from sweep.plan.expand import Plan, PlannedStage, every_cell
+from sweep.record.record import Record
+from sweep.tables.formats.latex import escape
+from sweep.tables.layout import FORMATS, build, render
 
 
 def squeezed(text: str) -> str:
@@ -208,7 +208,7 @@ def test_a_tiny_number_is_not_shown_as_zero():
 
 
 def test_unknown_format_is_named():
-    with pytest.raises(ValueError, match=r"'pdf'; known: terminal, md, latex, csv, json, html"):
+    with pytest.raises(ValueError, match=r"'pdf'; known: csv, html, json, latex, md, terminal"):
         render(nasty(), "pdf")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sweep.welch import Sample, distinguishable, half_width
+from sweep.tables.welch import Sample, distinguishable, half_width
 
 samples = st.builds(
     Sample,

@@ -18,12 +18,12 @@ from sweep_cases import TINY, Witness, sweep
 from search_spaces.spec import Cell, Stage
 from sweep.aggregate import SELECTIONS
 from sweep.ray_executor import RayExecutor
-from sweep.run import Settings, run
-from sweep.tracking import Tracker, default_uri
+from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.run.loop import Settings, run
 from trainables.config import TrialConfig, merge
 from trainables.job import Job
-from trainables.result import TrialResult
-from trainables.storage import Storage
+from trainables.storage.files import Storage
+from trainables.storage.result import TrialResult
 from trainables.train import Execution, fit
 
 PAIR = {"workers": 2}

@@ -8,15 +8,13 @@ A new data set is a new file in this folder with a function registered in it.
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
 from typing import Any
 
 from trainables.data.base import DataError, Dataset, Images, data_directory, registry
+from trainables.registry import import_all
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+import_all(__name__)
 
 _loaded: dict[tuple[Any, ...], Dataset] = {}
 
@@ -53,7 +51,7 @@ def load(name: str, directory: str | os.PathLike[str] | None = None, **options: 
 
 def is_ready(name: str, directory: str | os.PathLike[str] | None = None) -> bool:
     """Data set ``name`` can be loaded: it is computed, prepared, or its originals are there."""
-    from trainables.data.catalog import State, status
+    from trainables.data.prepare.catalog import State, status
 
     return status(name, data_directory(directory)).state is not State.MISSING
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Generator, Tensor
 
-from trainables.data.augment import Augmentation, fuse
+from trainables.data.augment.moves import Augmentation, fuse
+from trainables.data.augment.resized_crop import RandomResizedCrop
 from trainables.data.base import DataError, Images
-from trainables.data.resized_crop import RandomResizedCrop
 from trainables.data.stream import ImageFiles, decoded
 from trainables.seeding import generator
 

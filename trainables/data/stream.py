@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.data import images
-from trainables.data.resized_crop import RandomResizedCrop, center_box
+from trainables.data.augment.resized_crop import RandomResizedCrop, center_box
+from trainables.data.prepare import decode
 
 AHEAD = 4
 """Batches in the making at any time."""
@@ -63,7 +63,7 @@ class ImageFiles:
         """
         from torchvision.transforms.v2 import functional
 
-        whole = images.rgb(path := self.path(row), str(path))
+        whole = decode.rgb(path := self.path(row), str(path))
         if crop is None or drawn is None:
             box = center_box(whole.height, whole.width)
         else:

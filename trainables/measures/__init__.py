@@ -4,9 +4,6 @@ A quantity a file. ``registry`` holds those a trial or the command line can ask
 for by name; adding a file adds its measures.
 """
 
-import importlib
-import pkgutil
-
 from trainables.measures.base import (
     Batches,
     Estimate,
@@ -16,7 +13,28 @@ from trainables.measures.base import (
     measure,
     registry,
 )
-from trainables.measures.classification import (
+from trainables.measures.curvature.last_layer import last_layer_eigenvalue
+from trainables.measures.curvature.nso_code import nso_code_lambda1, nso_code_trace
+from trainables.measures.curvature.operator import HessianOperator
+from trainables.measures.curvature.spectrum import (
+    hessian_eigenvalues,
+    hessian_lambda_max,
+    hessian_spectrum,
+)
+from trainables.measures.curvature.trace import (
+    hessian_frobenius,
+    hessian_trace,
+    hessian_trace_of_square,
+)
+from trainables.measures.distances import distance
+from trainables.measures.fisher.log_det import fisher_log_det, fisher_spectrum
+from trainables.measures.landscape.sharpness import (
+    average_sharpness,
+    mean_loss,
+    perturbation_gap,
+    worst_case_sharpness,
+)
+from trainables.measures.predictions.classification import (
     brier_score,
     expected_calibration_error,
     negative_log_likelihood,
@@ -26,23 +44,10 @@ from trainables.measures.classification import (
     summary,
     top_k_error,
 )
-from trainables.measures.distances import distance
-from trainables.measures.fisher import fisher_log_det, fisher_spectrum
-from trainables.measures.hessian import HessianOperator
-from trainables.measures.input_jacobian import robustness
-from trainables.measures.last_layer import last_layer_eigenvalue
-from trainables.measures.nso_code import nso_code_lambda1, nso_code_trace
-from trainables.measures.sharpness import (
-    average_sharpness,
-    mean_loss,
-    perturbation_gap,
-    worst_case_sharpness,
-)
-from trainables.measures.spectrum import hessian_eigenvalues, hessian_lambda_max, hessian_spectrum
-from trainables.measures.trace import hessian_frobenius, hessian_trace, hessian_trace_of_square
+from trainables.measures.predictions.input_jacobian import robustness
+from trainables.registry import import_all
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+import_all(__name__)
 
 
 def names() -> list[str]:

@@ -10,16 +10,14 @@ in it, so that adding a method is adding a file.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from trainables.errors import UsageError
 from trainables.methods.base import BatchNorm, Method, Output, Progress, Regularizer, registry
+from trainables.registry import import_all
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+import_all(__name__)
 
 
 def names() -> list[str]:

@@ -23,9 +23,9 @@ from trainables.methods.objective import (
     Objective,
     Regularizer,
 )
-from trainables.methods.weights import Scratch
+from trainables.methods.ops.parameters import Scratch
+from trainables.parallel.division import Division
 from trainables.registry import Registry
-from trainables.workers import Division
 
 FORWARD = 1 / 3
 """A forward pass in gradient evaluations: going backward is twice its work."""

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.batch import batch_size, portions, take
-from trainables.group import ALONE, Group
-from trainables.methods.statistics import moving, tracked_layers
-from trainables.methods.weights import Displacement, Scratch, trainable
-from trainables.workers import Division
+from trainables.methods.ops.batchnorm import moving, tracked_layers
+from trainables.methods.ops.parameters import Displacement, Scratch, trainable
+from trainables.parallel.division import Division
+from trainables.parallel.group import ALONE, Group
 
 LossFn = Callable[[Tensor, Any], Tensor]
 

@@ -13,8 +13,6 @@ parameters, for smoke runs; they take the options of the large ones.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +21,7 @@ from torch import nn
 
 from trainables.errors import UsageError
 from trainables.needs import OfTrial
-from trainables.registry import Registry
+from trainables.registry import Registry, import_all
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,6 @@ def names() -> list[str]:
     return registry.names()
 
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+import_all(__name__)
 
 __all__ = ["Layers", "build", "layers", "names", "registry"]

@@ -4,8 +4,8 @@ import torch
 
 from measure_checks.networks import close, cross_entropy, dense_jacobian
 from trainables import models
-from trainables.measures.fisher import fisher_gram
-from trainables.measures.hessian import HessianOperator
+from trainables.measures.curvature.operator import HessianOperator
+from trainables.measures.fisher.log_det import fisher_gram
 
 
 def every_architecture():

@@ -18,18 +18,18 @@ from measure_checks.networks import (
     squared,
     uneven,
 )
-from trainables.measures import trace as trace_module
 from trainables.measures.base import Target
-from trainables.measures.hessian import HessianOperator
-from trainables.measures.last_layer import last_layer_eigenvalue, last_layer_hessian
-from trainables.measures.second_derivatives import cheap
-from trainables.measures.spectrum import (
+from trainables.measures.curvature import trace as trace_module
+from trainables.measures.curvature.last_layer import last_layer_eigenvalue, last_layer_hessian
+from trainables.measures.curvature.operator import HessianOperator
+from trainables.measures.curvature.second_derivatives import cheap
+from trainables.measures.curvature.spectrum import (
     extreme_eigenvalues,
     hessian_eigenvalues,
     hessian_lambda_max,
     hessian_spectrum,
 )
-from trainables.measures.trace import (
+from trainables.measures.curvature.trace import (
     hessian_frobenius,
     hessian_trace,
     hessian_trace_of_square,

@@ -17,17 +17,17 @@ from measure_checks.networks import (
     uneven,
 )
 from trainables import models
-from trainables.measures import gram as gram_module
 from trainables.measures.base import Target
-from trainables.measures.fisher import (
+from trainables.measures.curvature.subset_hessian import subset_hessian
+from trainables.measures.fisher import gram as gram_module
+from trainables.measures.fisher.log_det import (
     fisher_frobenius,
     fisher_gram,
     fisher_log_det,
     fisher_spectral_radius,
     fisher_spectrum,
 )
-from trainables.measures.input_jacobian import robustness
-from trainables.measures.subset_hessian import subset_hessian
+from trainables.measures.predictions.input_jacobian import robustness
 
 
 def _xi(model, x, y, scale=None):

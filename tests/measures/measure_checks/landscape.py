@@ -19,7 +19,7 @@ from measure_checks.networks import (
 )
 from trainables.measures import distance, measure
 from trainables.measures.base import Target
-from trainables.measures.landscape import (
+from trainables.measures.landscape.line_plane import (
     landscape_1d,
     landscape_2d,
     line,
@@ -27,7 +27,7 @@ from trainables.measures.landscape import (
     positions,
     random_direction,
 )
-from trainables.measures.sharpness import (
+from trainables.measures.landscape.sharpness import (
     average_sharpness,
     perturbation_gap,
     worst_case_sharpness,

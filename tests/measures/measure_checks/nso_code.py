@@ -15,7 +15,11 @@ from measure_checks.networks import (
     uneven,
 )
 from trainables.measures.base import Target
-from trainables.measures.nso_code import convolutions_and_head, nso_code_lambda1, nso_code_trace
+from trainables.measures.curvature.nso_code import (
+    convolutions_and_head,
+    nso_code_lambda1,
+    nso_code_trace,
+)
 
 
 def selects_what_its_code_does():

@@ -8,7 +8,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 from measure_checks.networks import close, cross_entropy, network, refuses, uneven
 from trainables import measures
 from trainables.measures.base import Target
-from trainables.measures.classification import (
+from trainables.measures.predictions.classification import (
     brier_score,
     expected_calibration_error,
     negative_log_likelihood,

@@ -1,0 +1,244 @@
+"""AMP's figures, and the cost that its section 5.5 claims.
+
+Numbers of figures 7 and 8 are not printed: they are read from the authors'
+plotting script and from the vector graphics of their poster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from search_spaces.amp.protocol import (
+    BASE,
+    CHOICES,
+    DATASETS,
+    ERROR,
+    GAMMA,
+    METHOD_CHOICES,
+    METHODS,
+    NETWORKS,
+    NLL,
+    NORM,
+    PREACT,
+    RUNS,
+    SELECTION,
+    TABLE_CHOICES,
+    VANILLA,
+    amp,
+    cell,
+    trained,
+)
+from search_spaces.presets import AS_PRINTED, SMALL, SMOKE, adjusted
+from search_spaces.printed import rows, table
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Choice,
+    Measure,
+    Metric,
+    Reported,
+    Selection,
+    Stage,
+)
+
+# -- Figures 2, 6, 7, 8 --------------------------------------------------------------------------
+
+FIGURE2 = Artifact(
+    id="amp/figure2",
+    title="Loss along a random direction around ERM's and AMP's minimum, PreActResNet18, CIFAR-10",
+    kind="figure",
+    x="@displacement",
+    rows=("method",),
+    metrics=(
+        Metric("train_landscape", "training loss", better="neither"),
+        Metric("test_landscape", "test loss", better="neither"),
+    ),
+    base=BASE,
+    cells=tuple(cell(PREACT, "CIFAR-10", method) for method in ("ERM", "AMP")),
+    stages=(Stage("train", seeds=1),),
+    selection=SELECTION,
+    choices=(
+        GAMMA,
+        *CHOICES,
+        Choice("range of the displacement", "-1 to 1", "the axis is not printed"),
+        Choice("direction", "Gaussian, filter-normalised", "Li et al. 2018, cited"),
+        Choice("number of runs", "1", "not stated"),
+        Choice("training set", "its first 10,000 images", "how many were drawn is not stated"),
+    ),
+    measures=(
+        Measure("landscape_1d", label="train_landscape", samples=10000),
+        Measure("landscape_1d", label="test_landscape", split="test"),
+    ),
+)
+
+SPIRAL_EPSILON = 0.1
+SPIRALS = "two spirals and a small network, of our own"
+
+FIGURE6 = Artifact(
+    id="amp/figure6",
+    title="Decision boundaries of a small network on two spirals, ERM and AMP",
+    kind="figure",
+    x="boundary",
+    rows=("method",),
+    metrics=(ERROR, NLL),
+    base={
+        "data.source": "spirals",
+        "data.validation": 0,
+        "model": {"name": "mlp", "widths": (100, 100)},
+        "optimizer.lr": 0.05,
+        "optimizer.weight_decay": 1e-4,
+        "schedule.name": "cosine",
+        "epochs": 1000,
+        "batch_size": 50,
+        "drop_last": False,
+    },
+    cells=(
+        Cell({"method": "ERM"}, {"method": METHODS["ERM"]}),
+        Cell({"method": "AMP"}, {"method": amp(SPIRAL_EPSILON, 1.0)}),
+    ),
+    stages=(Stage("train", seeds=1),),
+    selection=SELECTION,
+    choices=(NORM, Choice("data, network, training, epsilon", "our own", "none is printed")),
+    measures=(Measure("decision_boundary"),),
+    presets={
+        "small": adjusted(AS_PRINTED, name="small", summary=SPIRALS, comparable=False),
+        "smoke": adjusted(
+            AS_PRINTED,
+            {"epochs": 250},
+            name="smoke",
+            summary=f"{SPIRALS}, a quarter of the epochs",
+            comparable=False,
+            measures={"*": {"points": 15}},
+        ),
+    },
+)
+
+PLOTTED = "not printed: from the authors' plotting script"
+PRINTED7 = """
+ERM | 0.0204 0.0336 0.1097
+Dropout | 0.0186 0.0324 0.1208
+Label Smoothing | 0.1894 0.1762 0.1851
+Flooding | 0.0109 0.0085 0.0709
+MixUp | 0.0447 0.0549 0.0883
+Adv. Training | 0.0178 0.0341 0.1106
+RMP | 0.0193 0.0335 0.1081
+AMP | 0.0052 0.0125 0.0392
+"""
+
+FIGURE7 = Artifact(
+    id="amp/figure7",
+    title="Expected calibration error of eight methods, PreActResNet18, three data sets",
+    kind="figure",
+    x="dataset",
+    rows=("method",),
+    columns=("dataset",),
+    metrics=(Metric("test_ece", "ECE", digits=4),),
+    base=BASE,
+    cells=tuple(
+        cell(PREACT, dataset, method, test_ece=replace(value, note=PLOTTED))
+        for (method,), (dataset,), value in table(PRINTED7, [(d,) for d in DATASETS], n=RUNS)
+    ),
+    stages=(Stage("train", seeds=RUNS),),
+    selection=SELECTION,
+    choices=(
+        *TABLE_CHOICES,
+        *METHOD_CHOICES,
+        Choice("bins", "15 of equal width", "Guo et al. 2017, cited; Appendix D is missing"),
+    ),
+    claims=(
+        "AMP is calibrated well on every data set, Flooding best on CIFAR-10; label smoothing"
+        " makes calibration worse (section 5.3)",
+    ),
+)
+
+# A line is a method, a column a radius.
+DRAWN = "not printed: read off the authors' poster"
+RADII = (0.001, 0.005, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14)
+PRINTED8 = """
+AMP | train_nll_curve | 0.0002 0.0003 0.002 0.0048 0.0124 0.0236 0.038 0.0565 0.0765
+AMP | test_nll | 0.2269 0.1853 0.1446 0.1269 0.1229 0.129 0.1412 0.1617 0.1842
+ERM | train_nll_curve | 0.0002 0.0002 0.0002 0.0002 0.0002 0.0002 0.0002 0.0002 0.0002
+ERM | test_nll | 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346
+"""
+
+
+def _figure8() -> list[Cell]:
+    printed = dict(rows(PRINTED8))
+    return [
+        Cell(
+            key={"method": method, "epsilon": str(radius)},
+            fields={
+                "model": NETWORKS[PREACT],
+                **trained(amp(radius, 2.0, 2) if method == "AMP" else METHODS[method]),
+                "data.source": DATASETS["CIFAR-10"],
+                "data.augmentation": VANILLA["CIFAR-10"],
+            },
+            reported={
+                name: replace(printed[method, name][index], note=DRAWN)
+                for name in ("train_nll_curve", "test_nll")
+            },
+        )
+        for method in ("ERM", "AMP")
+        for index, radius in enumerate(RADII)
+    ]
+
+
+FIGURE8 = Artifact(
+    id="amp/figure8",
+    title="Training and test loss against the perturbation radius, CIFAR-10",
+    kind="figure",
+    x="epsilon",
+    rows=("method", "epsilon"),
+    metrics=(
+        Metric("train_nll_curve", "training loss", digits=4),
+        Metric("test_nll", "test loss", digits=4),
+    ),
+    base=BASE,
+    cells=tuple(_figure8()),
+    stages=(Stage("train", seeds=1),),
+    selection=SELECTION,
+    choices=(
+        *CHOICES,
+        Choice("'eta = 2 and N = 2'", "zeta = 2", "an outer rate of 2 would not train"),
+        Choice(
+            "epoch of both losses",
+            "each network's best on test",
+            "ERM's test loss fits Table 1's, which the code prints of that epoch",
+            "--selection",
+        ),
+        Choice("training loss", "on all images, unaugmented, in evaluation mode", "not stated"),
+        Choice("network", "PreActResNet18", "ERM's 0.2346 fits its NLL in Table 1, not VGG16's"),
+        Choice("number of runs", "1", "not stated"),
+    ),
+    claims=("the test loss is least near epsilon = 0.06 (section 5.4)",),
+    # Of every epoch: it is read at the one whose test loss is shown.
+    measures=(Measure("loss", label="train_nll_curve", every=1),),
+)
+
+# -- section 5.5 ---------------------------------------------------------------------------------
+
+TIME = Metric("training_seconds", "time / ERM", relative_to={"method": "ERM"})
+
+CLAIM_COST = Artifact(
+    id="amp/claim_cost",
+    title="Training time of AMP (N = 1) relative to ERM",
+    rows=("method",),
+    metrics=(TIME,),
+    base={**BASE, "epochs": 2},
+    cells=(
+        cell(PREACT, "CIFAR-10", "ERM"),
+        replace(
+            cell(PREACT, "CIFAR-10", "AMP"),
+            reported={TIME.key: Reported(1.8, note="'usually takes around'")},
+        ),
+    ),
+    stages=(Stage("time", seeds=3),),
+    selection=Selection(on="training_seconds", stated="nothing is selected"),
+    choices=(
+        NORM,
+        Choice("network, data, batch", "PreActResNet18, CIFAR-10, 50", "not stated; Table 1's"),
+    ),
+    presets={p.name: adjusted(p, {"epochs": 2}) for p in (SMALL, SMOKE)},
+)
+
+FIGURES = (FIGURE2, FIGURE6, FIGURE7, FIGURE8, CLAIM_COST)

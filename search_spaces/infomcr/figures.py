@@ -1,0 +1,133 @@
+"""InfoMCR's figures 2 to 4: four metrics of minima in three scenarios (section 7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from search_spaces.infomcr.protocol import (
+    CROP_FLIP,
+    ERROR,
+    FIXED,
+    METHODS,
+    METRIC_CHOICES,
+    NO,
+    RUNS,
+    SUBSETS,
+)
+from search_spaces.presets import SMALL, SMOKE, adjusted
+from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Preset, Stage
+
+SCENARIO: dict[str, Any] = {
+    "data.source": "cifar10",
+    "data.validation": 0,
+    "data.augmentation": CROP_FLIP,
+    "model": {"name": "resnet20"},
+    "method": METHODS[NO],
+    "optimizer.name": "sgd",
+    "optimizer.lr": 0.1,
+    "optimizer.momentum": 0.9,
+    "optimizer.weight_decay": 1e-4,
+    "schedule.name": "plateau",
+    "schedule.gamma": 0.1,
+    "schedule.patience": 10,
+    "epochs": 200,
+    "batch_size": 128,
+}
+# A patience of 10 epochs would never end in the few epochs of the smaller presets.
+SOONER = {p.name: adjusted(p, {"schedule.patience": 1}) for p in (SMALL, SMOKE)}
+SUBSET = 10000
+CONFUSION_SIZES = (0, 1000, 2000, 3000, 4000, 5000)
+AUGMENTATIONS: dict[str, tuple[Any, ...]] = {
+    "no-aug": (),
+    "flip-only": ({"name": "flip"},),
+    "1-crop-f": ({"name": "pad_crop", "padding": 1}, {"name": "flip"}),
+    "4-crop-f": CROP_FLIP,
+}
+BATCH_SIZES = (128, 256, 512, 1024)
+
+SCENARIO_METRICS = (
+    ERROR,
+    Metric("fisher_spectrum/log_det", "gamma-hat", digits=1),
+    Metric("fisher_spectrum/frobenius_squared", "Frobenius norm"),
+    Metric("fisher_spectrum/spectral_radius", "spectral radius"),
+    Metric("robustness", "robustness", digits=4),
+)
+SCENARIO_MEASURES = (Measure("fisher_spectrum", SUBSETS), Measure("robustness"))
+SCENARIO_CHOICES = (
+    *METRIC_CHOICES,
+    Choice("momentum, weight decay", "0.9, 1e-4", "ResNet's own paper; not stated"),
+    Choice("'whenever the training loss plateaus'", "/ 10 after 10 epochs", "none stated"),
+    Choice("f of the robustness metric", "softmax output", "section 3: it maps to the simplex"),
+    Choice("Frobenius norm, spectral radius", "of the Gram matrix xi / N'", "Eq. 1; App. D lost"),
+)
+ALL_IMAGES = Choice("training images", "all 50,000", "10,000 are named for scenario I only")
+
+
+def _scenario(
+    number: str,
+    name: str,
+    label: str,
+    settings: dict[str, dict[str, Any]],
+    claim: str,
+    choices: tuple[Choice, ...],
+    presets: Mapping[str, Preset] | None = None,
+) -> Artifact:
+    return Artifact(
+        id=f"infomcr/figure{number}",
+        title=f"Scenario {name}: test error and four metrics of ResNet-20 on CIFAR-10",
+        kind="figure",
+        x=label,
+        rows=(label,),
+        metrics=SCENARIO_METRICS,
+        base=SCENARIO,
+        cells=tuple(Cell({label: value}, fields) for value, fields in settings.items()),
+        stages=(Stage("train", seeds=RUNS),),
+        selection=FIXED,
+        choices=(*SCENARIO_CHOICES, *choices),
+        claims=(f"{claim} (caption)",),
+        measures=SCENARIO_MEASURES,
+        presets={**SOONER, **(presets or {})},
+    )
+
+
+FIGURE2 = _scenario(
+    "2",
+    "I, size of the confusion set",
+    "confusion",
+    {
+        str(size): {
+            "data.source": {"name": "cifar10", "confusion": size},
+            "data.subset": SUBSET,
+        }
+        for size in CONFUSION_SIZES
+    },
+    "a larger confusion set raises the test error, and every metric but robustness follows",
+    (Choice("images of the confusion set", "from the other 40,000", "their source is not stated"),),
+)
+FIGURE3 = _scenario(
+    "3",
+    "II, augmentation",
+    "augmentation",
+    {name: {"data.augmentation": steps} for name, steps in AUGMENTATIONS.items()},
+    "gamma alone follows the test error; the other three metrics fail",
+    (ALL_IMAGES,),
+    {"smoke": adjusted(SOONER["smoke"], substitute={"data.augmentation": {}})},
+)
+FIGURE4 = _scenario(
+    "4",
+    "III, batch size",
+    "batch size",
+    {str(size): {"batch_size": size} for size in BATCH_SIZES},
+    "a larger batch generalizes worse, and every metric but robustness follows",
+    (
+        ALL_IMAGES,
+        Choice("learning rate of large batches", "0.1", "one initial rate for all scenarios"),
+    ),
+    {
+        "small": adjusted(SOONER["small"], substitute={"batch_size": {}}),
+        "smoke": adjusted(
+            SOONER["smoke"], substitute={"batch_size": {128: 16, 256: 32, 512: 64, 1024: 128}}
+        ),
+    },
+)

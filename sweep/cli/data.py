@@ -1,0 +1,223 @@
+"""``sweep data list | prepare | verify``: which data sets are here, and how to get the others."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from trainables.errors import UsageError
+
+if TYPE_CHECKING:
+    from trainables.data.prepare.catalog import Status
+
+app = typer.Typer(
+    name="data",
+    help="List, prepare and verify data sets.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+class Output(StrEnum):
+    """How results are printed."""
+
+    text = "text"
+    json = "json"
+
+
+Directory = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Folder of the data sets [default: $FLATSWEEP_DATA, or the user's cache]."
+    ),
+]
+Format = Annotated[Output, typer.Option("--format", help="text or json.")]
+Options = Annotated[
+    list[str],
+    typer.Option("--option", "-o", help="An option of the data set, e.g. size=128; repeatable."),
+]
+
+
+@app.command("list")
+def list_sets(data: Directory = None, format: Format = Output.text) -> None:  # noqa: A002
+    """Every data set: is it here, and if not, how to get it. Nothing is fetched."""
+    from trainables.data import data_directory, names
+    from trainables.data.prepare import catalog
+
+    directory = data_directory(data)
+    found = [catalog.status(name, directory) for name in names()]
+    if format is Output.json:
+        print(json.dumps({"directory": str(directory), "sets": [_as_dict(s) for s in found]}))
+        return
+    print(f"data directory: {directory}")
+    for status in found:
+        print(f"{status.name:<15} {status.state.value:<10} {status.title}")
+        if status.state is catalog.State.MISSING:
+            print(f"{'':<26} to get it: {status.get}")
+
+
+@app.command("prepare")
+def prepare(
+    name: Annotated[str, typer.Argument(help="A data set (see `sweep data list`).")],
+    option: Options = [],  # noqa: B006
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the originals first, where they are public.")
+    ] = False,
+    data: Directory = None,
+    format: Format = Output.text,  # noqa: A002
+) -> None:
+    """Decode a data set once into memory-mapped files; its originals are not needed afterwards."""
+    from trainables.data import data_directory, load, registry
+    from trainables.data.prepare import catalog
+    from trainables.data.prepare.store import reporting
+
+    directory = data_directory(data)
+    options = registry.resolve(name, dict(map(_option, option)))
+    if download and catalog.status(name, directory).state is catalog.State.MISSING:
+        catalog.download(name, directory)
+    with _progress(name) as report, reporting(report):
+        dataset = load(name, directory, **options)
+    sizes = {
+        split: len(part)
+        for split in ("train", "validation", "test")
+        if (part := getattr(dataset, split)) is not None
+    }
+    facts = {
+        "name": name,
+        "source": dataset.source,
+        "images": sizes,
+        "classes": dataset.num_classes,
+        "shape": list(dataset.input_shape),
+        "fingerprint": dataset.fingerprint,
+        "directory": str(directory),
+    }
+    if format is Output.json:
+        print(json.dumps(facts))
+    else:
+        counts = ", ".join(f"{count:,} {split}" for split, count in sizes.items())
+        shape = " x ".join(map(str, dataset.input_shape))
+        print(f"{name}: {dataset.source}, {counts}, {dataset.num_classes} classes, {shape}; ready")
+
+
+@app.command("verify")
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Data sets [default: all].")] = None,
+    data: Directory = None,
+    format: Format = Output.text,  # noqa: A002
+) -> None:
+    """Hold prepared files, and originals where their publisher gives checksums, against them."""
+    from trainables.data import data_directory, registry
+    from trainables.data.prepare import catalog
+
+    directory = data_directory(data)
+    findings = []
+    for name in names or []:
+        registry.get(name)
+    for name, what, check in _checks(directory, names or registry.names()):
+        findings.append({"name": name, "checked": str(what), "fault": _fault(check)})
+        if format is Output.text:
+            print(f"{'DAMAGED' if findings[-1]['fault'] else 'ok':<8} {what}")
+    checked = {finding["name"] for finding in findings}
+    for name in names or []:
+        built_in = catalog.status(name, directory).state is catalog.State.BUILT_IN
+        if name not in checked and not built_in:
+            fault = f"{name!r} is not in {directory}: {catalog.status(name, directory).get}"
+            findings.append({"name": name, "checked": None, "fault": fault})
+    if format is Output.json:
+        print(json.dumps({"directory": str(directory), "findings": findings}))
+    elif not findings:
+        print(f"nothing to verify in {directory}")
+    faults = [finding["fault"] for finding in findings if finding["fault"]]
+    for fault in faults:
+        print(f"sweep: {fault}", file=sys.stderr)
+    if faults:
+        raise typer.Exit(1)
+
+
+def _checks(directory: Path, names: list[str]) -> Iterator[tuple[str, Path, Callable[[], Any]]]:
+    """(data set, file or folder, check) of everything that has a checksum."""
+    from trainables.data.base import about
+    from trainables.data.prepare import catalog, store
+
+    belongs = {path: name for name in names for path in catalog.folders(directory, name)}
+    known = {p for n in about for p in catalog.folders(directory, n)}
+    for path in catalog.folders(directory):
+        if path in belongs or path not in known:  # one that no set knows has a broken manifest
+            yield belongs.get(path, path.name), path, lambda path=path: store.verify(path)  # type: ignore[misc]
+    for name in names:
+        check = about[name].check
+        found = [directory / original for original in about[name].originals]
+        there = next((path for path in found if path.exists()), None)
+        if check is not None and there is not None:
+            yield name, there, lambda check=check: check(directory)  # type: ignore[misc]
+
+
+def _fault(check: Callable[[], Any]) -> str | None:
+    from trainables.data import DataError
+
+    try:
+        check()
+    except DataError as error:
+        return str(error)
+    return None
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """``size=128`` as ("size", 128): the value is JSON if it can be, else text."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise UsageError(f"--option {text!r}: write it as name=value, e.g. size=128")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _as_dict(status: Status) -> dict[str, Any]:
+    return {
+        "name": status.name,
+        "title": status.title,
+        "state": status.state.value,
+        "prepared": [str(path) for path in status.prepared],
+        "get": status.get,
+        "downloads": status.downloads,
+    }
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Reports to a bar on a terminal, else to a line for every tenth; both on standard error."""
+    if not sys.stderr.isatty():
+        yield _lines(name)
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(split: str, done: int, total: int) -> None:
+            if split not in tasks:
+                tasks[split] = bar.add_task(f"{name} {split}", total=total)
+            bar.update(tasks[split], completed=done)
+
+        yield report
+
+
+def _lines(name: str) -> Callable[[str, int, int], None]:
+    said: dict[str, int] = {}
+
+    def report(split: str, done: int, total: int) -> None:
+        tenth = 10 * done // total
+        if tenth > said.get(split, 0):
+            said[split] = tenth
+            print(f"{name} {split}: {done:,} of {total:,}", file=sys.stderr, flush=True)
+
+    return report

@@ -1,0 +1,152 @@
+"""`sweep doctor`: is everything there that a sweep needs? Each finding says its mend."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from trainables.masking import mask
+
+State = Literal["ok", "note", "broken"]
+ROOM = 2 * 1024**3
+"""Free bytes below which a sweep's checkpoints are at risk."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; ``mend`` is empty when nothing is to be done."""
+
+    what: str
+    state: State
+    found: str
+    mend: str = ""
+
+
+def examine(storage: str, tracking_uri: str, data_dir: Path | None) -> list[Finding]:
+    """Look at everything; a check that breaks is a finding, not a crash."""
+    checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        ("python", _python),
+        ("torch", _torch),
+        ("ray", _ray),
+        ("storage", lambda: _storage(storage)),
+        ("mlflow", lambda: _mlflow(tracking_uri)),
+        ("data", lambda: _data(data_dir)),
+    ]
+    findings: list[Finding] = []
+    for what, check in checks:
+        try:
+            findings += check()
+        except Exception as error:
+            first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            findings.append(Finding(what, "broken", first, "see the message"))
+    uris = storage, tracking_uri
+    return [Finding(f.what, f.state, mask(f.found, *uris), mask(f.mend, *uris)) for f in findings]
+
+
+def text(findings: list[Finding]) -> str:
+    marks = {"ok": "ok    ", "note": "note  ", "broken": "BROKEN"}
+    lines = []
+    for finding in findings:
+        mend = f"; {finding.mend}" if finding.mend else ""
+        lines.append(f"{marks[finding.state]} {finding.what}: {finding.found}{mend}")
+    return "\n".join(lines)
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", "ok", version)
+
+
+def _torch() -> Iterator[Finding]:
+    import torch
+
+    try:
+        import torchvision
+
+        yield Finding("torch", "ok", f"{torch.__version__}, torchvision {torchvision.__version__}")
+    except (ImportError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        yield Finding(
+            "torch",
+            "broken",
+            f"{torch.__version__}, but torchvision does not load ({reason})",
+            "install both at the versions of requirements.lock",
+        )
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(index)
+            size = properties.total_memory / 1024**3
+            yield Finding("gpu", "ok", f"{properties.name}, {size:.0f} GiB")
+    else:
+        yield Finding("gpu", "note", "none", "trials run on CPUs: preset smoke suits that")
+
+
+def _ray() -> Iterator[Finding]:
+    import os
+
+    try:
+        version = metadata.version("ray")
+    except metadata.PackageNotFoundError:
+        yield Finding("ray", "note", "not installed", "sweeps run with --executor serial")
+        return
+    yield Finding("ray", "ok", f"{version}, {os.cpu_count()} CPUs on this machine")
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        yield Finding("ray", "note", f"RAY_ADDRESS={address}", "sweeps join that cluster")
+
+
+def _storage(storage: str) -> Iterator[Finding]:
+    from trainables.storage.files import Storage, StorageError
+
+    try:
+        opened = Storage(storage)
+        opened.check_writable()
+    except StorageError as error:
+        yield Finding("storage", "broken", str(error))
+        return
+    yield Finding("storage", "ok", f"{opened.root} can be written")
+    if opened.local:
+        free = shutil.disk_usage(opened.root).free
+        low = free < ROOM
+        yield Finding(
+            "disk",
+            "broken" if low else "ok",
+            f"{free / 1024**3:.1f} GiB free at {opened.root}",
+            "free some, or name another folder with --storage" if low else "",
+        )
+
+
+def _mlflow(uri: str) -> Iterator[Finding]:
+    from sweep.record.mlflow_store import Tracker, TrackingError
+
+    try:
+        tracker = Tracker(uri)
+        tracker.record()
+    except TrackingError as error:
+        yield Finding("mlflow", "broken", str(error))
+        return
+    version = metadata.version("mlflow")
+    yield Finding("mlflow", "ok", f"{version}, {tracker.count} trials recorded in {uri}")
+
+
+def _data(data_dir: Path | None) -> Iterator[Finding]:
+    from trainables import data
+    from trainables.data.prepare import catalog
+
+    directory = data.data_directory(data_dir)
+    states = {name: catalog.status(name, directory).state for name in data.names()}
+    missing = [name for name, state in states.items() if state is catalog.State.MISSING]
+    ready = [name for name in states if name not in missing]
+    yield Finding("data", "ok", f"ready: {', '.join(ready) or 'none'}")
+    if missing:
+        yield Finding(
+            "data",
+            "note",
+            f"not in {directory}: {', '.join(missing)}",
+            "only the tables on them need these; `sweep data list` says how to get each",
+        )

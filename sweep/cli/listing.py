@@ -1,0 +1,169 @@
+"""What there is and what would run, in words and as data: `sweep list`, `plan` and `status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search_spaces.spec import Artifact
+    from sweep.plan.cost import Estimate
+    from sweep.plan.expand import Plan
+    from sweep.record.mlflow_store import Tracker
+    from sweep.record.record import Record
+
+
+def rows() -> list[dict[str, Any]]:
+    """Every artifact with its title and the trials it needs under each preset."""
+    import search_spaces
+
+    return [
+        {
+            "artifact": artifact.id,
+            "kind": artifact.kind,
+            "title": artifact.title,
+            "trials": {
+                preset: _size(search_spaces.apply(artifact, preset), preset)
+                for preset in search_spaces.PRESETS
+                if not artifact.blocked
+            },
+            "blocked": artifact.blocked,
+        }
+        for artifact in search_spaces.artifacts()
+    ]
+
+
+def _size(artifact: Artifact, preset: str) -> int:
+    """Distinct trials, as `sweep plan` counts them on an empty record."""
+    from sweep.plan.expand import plan
+    from sweep.record.record import Record
+    from sweep.selection import selection
+
+    return plan(artifact, preset, selection("paper"), Record.from_runs([])).size
+
+
+def text(listed: list[dict[str, Any]]) -> str:
+    """The list as a table, a line an artifact."""
+    from search_spaces import PRESETS
+
+    width = max((len(row["artifact"]) for row in listed), default=0)
+    head = f"{'artifact':{width}}  " + "".join(f"{name:>8}" for name in PRESETS) + "  what it shows"
+    lines = [head]
+    for row in listed:
+        counts = "".join(f"{row['trials'].get(name, '-'):>8}" for name in PRESETS)
+        what = row["title"] + (f" [not yet: {row['blocked']}]" if row["blocked"] else "")
+        lines.append(f"{row['artifact']:{width}}  {counts}  {what}")
+    lines.append("columns: trials under each preset; `sweep plan ARTIFACT` shows them")
+    return "\n".join(lines)
+
+
+def plan_as_dict(
+    planned: Plan, record: Record, cost: Estimate, outdated: int = 0
+) -> dict[str, Any]:
+    """``{"stages": [{"name", "trials": [{"trial_id", "cell", "seed", "config", ...}]}]}``.
+
+    A stage's ``trials`` are those of every cell, and as many are ``pending``; ``distinct``,
+    ``done`` and ``waiting`` count each trial once, in the first stage that has it.
+    """
+    from sweep.plan import held_out
+
+    return {
+        "artifact": planned.artifact.id,
+        "preset": planned.preset,
+        "selection": planned.selection.name,
+        "trials": planned.size,
+        "missing": len(planned.missing(record)),
+        "waiting": len(planned.expected),
+        "outdated": outdated,
+        "held_out": held_out.sentence(planned),
+        "estimate": cost.as_dict(),
+        "stages": [
+            {
+                "name": stage.name,
+                "after": stage.after,
+                "pending": stage.pending,
+                "distinct": own.size,
+                "done": len(own.trials) - len(planned.missing(record, own.trials)),
+                "waiting": own.pending,
+                "trials": [
+                    {
+                        "trial_id": trial.trial_id,
+                        "cell": dict(trial.cell.key),
+                        "ran": dict(trial.cell.ran),
+                        "seed": trial.seed,
+                        "point": dict(trial.point),
+                        "status": record.status(trial.trial_id),
+                        "config": trial.config.model_dump(mode="json"),
+                    }
+                    for trial in stage.trials
+                ],
+            }
+            for stage, own in zip(planned.stages, planned.distinct, strict=True)
+        ],
+    }
+
+
+def plan_as_text(planned: Plan, record: Record, cost: Estimate, outdated: int = 0) -> str:
+    """Header, a line a stage with its grid, totals, and what a run would cost.
+
+    Args:
+        outdated: Recorded trials with an older protocol.
+    """
+    from sweep.plan import held_out
+    from sweep.record.mlflow_store import outdated_words
+
+    artifact = planned.artifact
+    lines = [
+        f"{artifact.id}: {artifact.title}",
+        f"preset {planned.preset}; selection {planned.selection.sentence(artifact)}",
+        f"held out: {held_out.sentence(planned)}",
+        *(f"  {note}" for note in artifact.notes),
+        "",
+    ]
+    for stage, spec in zip(planned.distinct, artifact.stages, strict=True):
+        cells = sum(map(spec.covers, planned.cells))
+        repeated = spec.size(planned.cells) - stage.size
+        done = len(stage.trials) - len(planned.missing(record, stage.trials))
+        lines.append(
+            f"stage {stage.name}: {stage.size} trials = {cells} cells x "
+            f"{len(list(spec.points()))} grid points x {spec.seeds} seeds"
+            + (f" less {repeated} repeated" if repeated else "")
+            + f", {done} done"
+            + (f", {stage.pending} once stage {stage.after} is done" if stage.pending else "")
+        )
+        lines += [
+            f"    {name}: {', '.join(map(str, values))}" for name, values in spec.grid.items()
+        ]
+    missing, waiting = len(planned.missing(record)), len(planned.expected)
+    done = len(planned.trials) - missing
+    total = f"{planned.size} trials in all: {done} done, {missing} to run now"
+    lines += ["", total + (f", {waiting} once winners are known" if waiting else "")]
+    lines += [outdated_words(outdated, artifact.id)] if outdated else []
+    lines += cost.lines()
+    return "\n".join(lines)
+
+
+def status(tracker: Tracker) -> list[dict[str, Any]]:
+    """Per artifact and preset: how many tracked trials ended how, or no longer count."""
+    tracker.record()
+    return [
+        {"artifact": artifact, "preset": preset, **{k: found[k] for k in ENDS}}
+        for (artifact, preset), found in sorted(tracker.sweeps().items())
+    ]
+
+
+ENDS = ("done", "diverged", "failed", "outdated")
+
+
+def status_text(listed: list[dict[str, Any]]) -> str:
+    if not listed:
+        return "no trials recorded yet; `sweep run ARTIFACT` starts some"
+    width = max(len(row["artifact"]) for row in listed)
+    head = f"{'artifact':{width}}  preset  " + "".join(f"{name:>10}" for name in ENDS)
+    lines = [
+        f"{row['artifact']:{width}}  {row['preset']:6}  "
+        + "".join(f"{row[name]:>10}" for name in ENDS)
+        for row in listed
+    ]
+    if any(row["outdated"] for row in listed):
+        lines.append("outdated: of an older protocol; they no longer count")
+    return "\n".join([head, *lines])

@@ -1,0 +1,379 @@
+"""What a figure draws, as plain numbers: panels of lines with mean, spread and n at every x.
+
+``Artifact.x`` says what runs along the x axis:
+
+* a label of the cells' keys: the table's numbers, a point a cell;
+* ``epoch``: the metrics' histories, averaged over seeds epoch by epoch;
+* ``@``: metrics recorded as ``<metric>/<number>`` (`sweep.record.columns.parts`);
+* ``boundary``: a metric recorded as ``<metric>/<number>/<number>``: a map a cell.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from search_spaces.spec import Cell, Metric, Reported
+from sweep.aggregate import CellResult, cells
+from sweep.record.columns import NUMBER, parts
+from sweep.tables.cells import TableCell, make, unit_of
+from trainables.errors import UsageError
+
+if TYPE_CHECKING:
+    from sweep.plan.expand import Plan
+    from sweep.record.record import Record
+    from trainables.config import TrialConfig
+
+
+@dataclass(frozen=True)
+class Point:
+    """Mean ± sample std (None when n < 2) over n seeds, in the metric's unit, at one x.
+
+    ``std_error``: of the estimate of a single network, where its measure gives one.
+    """
+
+    x: float | str
+    mean: float
+    std: float | None
+    n: int
+    std_error: float | None = None
+
+    @property
+    def band(self) -> float | None:
+        """Half the width of what is drawn around the mean."""
+        return self.std_error if self.std is None else self.std
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of how many seeds something is made: (n, asked) of each place; what became of the rest."""
+
+    seeds: tuple[tuple[int, int], ...]
+    problems: Mapping[str, int]
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.seeds + other.seeds, Counter(self.problems) + Counter(other.problems))
+
+    def __or__(self, other: Counts) -> Counts:
+        """Of the same trials, seen by two metrics."""
+        problems = Counter(self.problems) | Counter(other.problems)
+        return Counts(tuple(dict.fromkeys(self.seeds + other.seeds)), problems)
+
+    def __str__(self) -> str:
+        """``n = 3``, or ``n = 2/3, 1 diverged``; of several places the fewest and the most."""
+        ns, asked = sorted({n for n, _ in self.seeds}), max((a for _, a in self.seeds), default=0)
+        n = f"{ns[0]}" if len(ns) == 1 else f"{ns[0]}–{ns[-1]}" if ns else "0"
+        short = [f"{count} {what}" for what, count in self.problems.items() if count]
+        complete = asked and all(n == a for n, a in self.seeds)
+        return ", ".join([f"n = {n}" if complete else f"n = {n}/{asked}", *short])
+
+
+@dataclass(frozen=True)
+class Line:
+    """A series of a panel.
+
+    Attributes:
+        name: As the legend calls it; ``counts`` says of how many seeds it is made.
+        style: The entries that tell it from the other lines, for color and dash.
+        reference: It lacks labels that the others have: what they are measured against.
+        printed: (x, what the paper prints there).
+        trials: Ids of what it is made of.
+    """
+
+    name: str
+    counts: Counts
+    points: tuple[Point, ...]
+    style: tuple[str, ...] = ()
+    reference: bool = False
+    printed: tuple[tuple[float | str, Reported], ...] = ()
+    trials: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes."""
+
+    title: str
+    xlabel: str
+    ylabel: str
+    lines: tuple[Line, ...]
+
+    @property
+    def categories(self) -> list[str]:
+        """Every x in order, if some are words; empty if all are numbers."""
+        xs = [x for line in self.lines for x in (*(p.x for p in line.points), *dict(line.printed))]
+        return list(dict.fromkeys(map(str, xs))) if any(isinstance(x, str) for x in xs) else []
+
+
+@dataclass(frozen=True)
+class Map:
+    """Means over seeds at the points (x, y) of a plane, and what the first seed was trained on.
+
+    ``training``: (x, y, class) as the network sees them.
+    """
+
+    title: str
+    counts: Counts
+    values: Mapping[tuple[float, float], float]
+    training: tuple[tuple[float, float, int], ...] = ()
+
+
+Reader = Callable[[Metric, Sequence[CellResult]], Line]
+"""A line of the cells that share it, without its name and style."""
+
+
+def panels(plan: Plan, record: Record) -> list[list[Panel]]:
+    """Rows of panels: a row a metric, a column a value of ``Artifact.panels``."""
+    artifact = plan.artifact
+    results = cells(plan, record)
+    shown = [result for result in results if not result.cell.hidden]
+    if artifact.x == "epoch":
+        return _arranged(plan, shown, lambda m, group: _history(m, group[0], record))
+    if artifact.by_parts:
+        return _arranged(plan, shown, lambda m, group: _parts(m, group[0], record))
+    made = make(artifact, results, comparable=False)
+    found = {(id(cell.result), cell.metric.key): cell for cell in made}
+
+    def table(metric: Metric, group: Sequence[CellResult]) -> Line:
+        return _of_table([found[id(result), metric.key] for result in group], artifact.x)
+
+    return _arranged(plan, shown, table)
+
+
+def _arranged(plan: Plan, results: Sequence[CellResult], read: Reader) -> list[list[Panel]]:
+    """Deal the cells to panels by their ``panels`` entries, and to lines by the labels left."""
+    artifact = plan.artifact
+    places = _grouped(results, artifact.panels)
+    apart = {*artifact.panels, artifact.x}
+    xlabel = artifact.x.removeprefix("@")
+    titled = artifact.x != "value"  # else the axis itself is called by the panel
+    rows = [
+        [
+            Panel(
+                title=", ".join(map(_named, artifact.panels, place)) if titled else "",
+                xlabel=xlabel if titled else ", ".join(place),
+                ylabel=metric.label,
+                lines=tuple(_lines(metric, members, apart, read)),
+            )
+            for place, members in places.items()
+        ]
+        for metric in artifact.metrics
+    ]
+    if artifact.by_parts and len(results) == 1:  # a single network: its metrics are the lines
+        lines = [
+            replace(panel.lines[0], name=panel.ylabel, style=(panel.ylabel,)) for (panel,) in rows
+        ]
+        return [[Panel(_title(results[0].cell), xlabel, "", tuple(lines))]]
+    return rows
+
+
+def _grouped(
+    results: Iterable[CellResult], labels: Iterable[str]
+) -> dict[tuple[str, ...], list[CellResult]]:
+    labels = tuple(labels)
+    groups: dict[tuple[str, ...], list[CellResult]] = {}
+    for result in results:
+        entries = tuple(result.cell.label(label) for label in labels)
+        groups.setdefault(entries, []).append(result)
+    return groups
+
+
+def _lines(
+    metric: Metric, members: Sequence[CellResult], apart: set[str], read: Reader
+) -> list[Line]:
+    labels = list(dict.fromkeys(la for r in members for la in r.cell.key if la not in apart))
+    groups = _grouped(members, labels)
+    most = max(sum(map(bool, entries)) for entries in groups)
+    full = [entries for entries in groups if sum(map(bool, entries)) == most]
+    telling = [i for i in range(len(labels)) if len({entries[i] for entries in full}) > 1]
+    varying = [i for i in range(len(labels)) if len({entries[i] for entries in groups}) > 1]
+    lines = []
+    for entries, group in groups.items():
+        reference = entries not in full
+        kept = [i for i in varying if entries[i]] if reference else telling
+        line = read(metric, group)
+        line = replace(
+            line,
+            name=", ".join(_named(labels[i], entries[i]) for i in kept),
+            style=() if reference else tuple(entries[i] for i in telling),
+            reference=reference,
+        )
+        lines.append(_level(line, metric) if reference and apart >= {"epoch"} else line)
+    return lines
+
+
+def _named(label: str, entry: str) -> str:
+    """A number is called by its label, a word by itself."""
+    return f"{label} {entry}" if re.fullmatch(rf"{NUMBER}(, for .+)?", entry) else entry
+
+
+def _title(cell: Cell) -> str:
+    return ", ".join(map(cell.label, cell.key))
+
+
+def _level(line: Line, metric: Metric) -> Line:
+    """A reference's best epoch, drawn along the whole axis."""
+    if not line.points:
+        return line
+    pick = max if metric.better == "higher" else min
+    best = pick(line.points, key=lambda point: point.mean)
+    ends = (line.points[0], line.points[-1])
+    points = tuple(replace(best, x=end.x, std=None) for end in ends)
+    return replace(line, name=f"{line.name}, best epoch", points=points)
+
+
+# -- the three ways to read a line ---------------------------------------------------------------
+
+
+def _of_table(made: Sequence[TableCell], x: str) -> Line:
+    pairs = [(_x(c.result.cell, x), c) for c in made]
+    beside = [(at if isinstance(at, str) else _number(c.result.cell, x), c) for at, c in pairs]
+    problems: Counter[str] = Counter()
+    for cell in made:
+        for problem in cell.problems:
+            count, _, what = problem.partition(" ")
+            problems[what] += int(count) if count.isdigit() else 1
+    return Line(
+        name="",
+        counts=Counts(tuple((cell.n, cell.asked) for cell in made), problems),
+        points=tuple(Point(x, c.mean, c.std, c.n) for x, c in pairs if c.mean is not None),
+        printed=tuple((x, c.reported) for x, c in beside if c.reported is not None),
+        trials=tuple(trial_id for cell in made for trial_id in cell.result.trial_ids),
+    )
+
+
+def _x(cell: Cell, label: str) -> float | str:
+    """Where a cell stands along ``label``: at the number that was run, or under its words."""
+    entry = cell.ran.get(label, str(cell.key.get(label, "")))
+    return float(entry) if re.fullmatch(NUMBER, entry) else cell.label(label)
+
+
+def _number(cell: Cell, label: str) -> float | str:
+    """The paper's own number along ``label``, at which its printed values stand."""
+    entry = str(cell.key.get(label, ""))
+    return float(entry) if re.fullmatch(NUMBER, entry) else entry
+
+
+def _history(metric: Metric, result: CellResult, record: Record) -> Line:
+    def read(name: str) -> list[dict[float, float]]:
+        return [
+            {float(x): value for x, value in record.curve(trial_id, name)}
+            for trial_id in _done(result, record)
+        ]
+
+    curves = read(metric.name)
+    if not metric.minus:
+        return _averaged(metric, curves, read(f"{metric.name}_std_error"), result, record)
+    gaps = [
+        {x: value - other[x] for x, value in curve.items() if x in other}
+        for curve, other in zip(curves, read(metric.minus), strict=True)
+    ]
+    return _averaged(metric, gaps, [], result, record)
+
+
+def _parts(metric: Metric, result: CellResult, record: Record) -> Line:
+    names = {name: x for x, name in parts(metric, record.metric_names())}
+
+    def read(suffix: str = "") -> list[dict[float, float]]:
+        return [
+            {
+                x: value
+                for name, x in names.items()
+                if (value := record.value(trial_id, name + suffix)) is not None
+            }
+            for trial_id in _done(result, record)
+        ]
+
+    return _averaged(metric, read(), read("_std_error"), result, record)
+
+
+def _averaged(
+    metric: Metric,
+    curves: Sequence[Mapping[float, float]],
+    errors: Sequence[Mapping[float, float]],
+    result: CellResult,
+    record: Record,
+) -> Line:
+    """The mean over ``curves``, one a trial; ``errors`` are the standard errors of their points."""
+    of_one = errors[0] if len(errors) == 1 else {}
+    points = []
+    for x in sorted({x for curve in curves for x in curve}):
+        at = [curve[x] for curve in curves if x in curve and math.isfinite(curve[x])]
+        values = [metric.display(value) for value in at]
+        if values:
+            std = statistics.stdev(values) if len(values) > 1 else None
+            error = of_one.get(x, math.nan) * unit_of(metric)
+            known = error if math.isfinite(error) else None
+            points.append(Point(x, statistics.mean(values), std, len(values), known))
+    used = sum(any(map(math.isfinite, curve.values())) for curve in curves)
+    counts = _tally(used, result, record)
+    return Line(name="", counts=counts, points=tuple(points), trials=result.trial_ids)
+
+
+def _done(result: CellResult, record: Record) -> list[str]:
+    return [t for t in result.trial_ids if record.status(t) == "done"]
+
+
+def _tally(used: int, result: CellResult, record: Record) -> Counts:
+    problems = Counter(record.status(t) for t in result.trial_ids)
+    problems["undefined"] = problems.pop("done", 0) - used
+    problems["not run"] = problems.pop("missing", 0)
+    asked = len(result.trial_ids)
+    if not asked:  # its stage waits for the winner of an earlier one
+        asked = problems["not run"] = next(iter(result.metrics.values())).asked
+    return Counts(((used, asked),), +problems)
+
+
+def maps(plan: Plan, record: Record) -> list[Map]:
+    """A map a cell, of the metric that is recorded as ``<metric>/<x>/<y>``.
+
+    Raises:
+        ValueError: if no such metric was recorded.
+    """
+    import numpy as np
+
+    pattern = re.compile(rf"[^/]+/({NUMBER})/({NUMBER})")
+    names = {n: m for n in record.metric_names() if (m := pattern.fullmatch(n))}
+    if not names:
+        raise UsageError(
+            f"{plan.artifact.id}: no map ('<metric>/<x>/<y>') is in the record; "
+            f"first: sweep run {plan.artifact.id} --preset {plan.preset}"
+        )
+    found = []
+    for result in (result for result in cells(plan, record) if not result.cell.hidden):
+        done = _done(result, record)
+        values = {
+            (float(at[1]), float(at[2])): statistics.mean(finite.tolist())
+            for name, at in names.items()
+            if len(finite := (v := record.values(done, name))[np.isfinite(v)])
+        }
+        title = _title(result.cell)
+        first = next((t for t in plan.trials if t.trial_id in result.trial_ids), None)
+        training = () if first is None else _training_points(first.config)
+        counts = _tally(len(done) if values else 0, result, record)
+        found.append(Map(title, counts, values, training))
+    return found
+
+
+def _training_points(config: TrialConfig) -> tuple[tuple[float, float, int], ...]:
+    """Training inputs with two features, as the trial's network sees them."""
+    from trainables import data
+    from trainables.data.splits import split
+
+    dataset = data.load(config.data.source.name, None, **config.data.source.options)
+    splits = split(dataset, config.data, config.seed)
+    images = splits.train
+    if images.inputs.ndim != 2 or images.inputs.shape[1] != 2:
+        return ()
+    places = (images.inputs.double() - splits.mean) / splits.std
+    return tuple(
+        (x, y, int(label)) for (x, y), label in zip(places.tolist(), images.targets, strict=True)
+    )
+
+
+__all__ = ["Line", "Map", "Panel", "Point", "maps", "panels"]

@@ -1,0 +1,191 @@
+"""What a plan would still cost: device hours and disk.
+
+Trials of one network on one data set are taken to cost the same per gradient evaluation, or per
+step time over ERM's where the artifact has measured ones. That cost is read off their recorded
+relatives, or timed here on a few steps of the training itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainables.errors import FlatsweepError
+
+if TYPE_CHECKING:
+    from search_spaces.spec import StepTimes
+    from sweep.plan.expand import Plan, PlannedTrial
+    from sweep.record.record import Record
+
+RESULT_BYTES = 50_000
+"""A result with its per-epoch history; measured on 200 epochs of twelve numbers."""
+
+PARAMETER_BYTES = 4
+"""Of kept weights, which are float32."""
+
+
+class UntimedError(FlatsweepError):
+    """Why a network could not be timed, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of an epoch of ERM: one gradient evaluation over an epoch's images.
+
+    Attributes:
+        seconds: Wall time on the device that ran it.
+        parameters: Of the network.
+        trials: Recorded trials it is the mean of; 0: it was timed.
+    """
+
+    seconds: float
+    parameters: float
+    trials: int = 0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of the trials still to run, those that wait for a winner included.
+
+    Attributes:
+        device_hours: Of training, one trial after the other; evaluation and measures come on top.
+        result_megabytes: Of all the plan's results.
+        weight_megabytes: More with kept weights.
+        from_trials: Recorded trials that the hours rest on.
+        timed: Networks that were timed for it.
+        unknown_trials: Trials that the hours leave out.
+        said: Why, where something kept a network from being timed.
+    """
+
+    device_hours: float
+    result_megabytes: float
+    weight_megabytes: float
+    from_trials: int
+    timed: int
+    unknown_trials: int
+    said: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """For people: disk, then time and what it rests on."""
+        disk = f"disk: about {self.result_megabytes:.0f} MB of results"
+        if self.from_trials or self.timed:
+            disk += f", {self.weight_megabytes:.0f} MB more with --keep-weights"
+        return [disk, self._time(), *self.said]
+
+    def _time(self) -> str:
+        basis = [f"{self.from_trials} recorded trials"] if self.from_trials else []
+        basis += [f"a few steps of {self.timed} networks, timed here"] if self.timed else []
+        offer = "" if self.said else "; --time times a few steps of each network"
+        if not basis:
+            return f"time: unknown until trials are recorded{offer}"
+        said = f"time: about {self.device_hours:.2f} device hours left, from {' and '.join(basis)}"
+        if self.unknown_trials:
+            said += f", not counting {self.unknown_trials} trials of other networks{offer}"
+        return said
+
+
+Kind = tuple[str, ...]
+
+
+def estimate(
+    planned: Plan,
+    record: Record,
+    time: Callable[[PlannedTrial], Cost] | None = None,
+) -> Estimate:
+    """What is left of ``planned``, from the record and, where that is silent, from ``time``.
+
+    Args:
+        time: Times a trial's network; raises `UntimedError` if it cannot.
+    """
+    from sweep.plan.budget import step_time
+
+    times = planned.artifact.step_times
+    left = [*planned.missing(record), *planned.expected]
+    costs = _recorded(planned.trials, record, times)
+    said: list[str] = []
+    for trial in left if time is not None else ():
+        if _kind(trial) not in costs and time is not None:
+            try:
+                costs[_kind(trial)] = time(trial)
+            except UntimedError as error:
+                if str(error) not in said:
+                    said.append(str(error))
+    known = [(trial, costs[_kind(trial)]) for trial in left if _kind(trial) in costs]
+    seconds = sum(t.config.epochs * step_time(t.config, times) * c.seconds for t, c in known)
+    weights = sum(PARAMETER_BYTES * cost.parameters for _, cost in known)
+    return Estimate(
+        device_hours=round(seconds / 3600, 4),
+        result_megabytes=round(planned.size * RESULT_BYTES / 1e6, 1),
+        weight_megabytes=round(weights / 1e6, 1),
+        from_trials=sum(cost.trials for cost in costs.values()),
+        timed=sum(not cost.trials for cost in costs.values()),
+        unknown_trials=len(left) - len(known),
+        said=tuple(said),
+    )
+
+
+def _recorded(
+    trials: Iterable[PlannedTrial], record: Record, times: Sequence[StepTimes]
+) -> dict[Kind, Cost]:
+    from sweep.plan.budget import step_time
+
+    found: dict[Kind, list[tuple[float, float]]] = {}
+    for trial in trials:
+        seconds = record.value(trial.trial_id, "training_seconds")
+        epochs = record.value(trial.trial_id, "epochs_run")
+        if seconds and epochs:
+            work = epochs * step_time(trial.config, times)
+            parameters = record.value(trial.trial_id, "parameters") or 0.0
+            found.setdefault(_kind(trial), []).append((seconds / work, parameters))
+    return {
+        kind: Cost(sum(s for s, _ in costs) / len(costs), costs[0][1], len(costs))
+        for kind, costs in found.items()
+    }
+
+
+def _kind(trial: PlannedTrial) -> Kind:
+    """Trials of one kind take as long for a gradient, and as many gradients an epoch."""
+    config = trial.config
+    data = config.data.model_dump_json(include={"source", "subset", "augmentation"})
+    return data, config.model.model_dump_json(), str(config.batch_size), config.precision
+
+
+def timed_here(
+    trial: PlannedTrial, data: Path | None = None, said: Callable[[str], None] = lambda _: None
+) -> Cost:
+    """The cost of a trial's network by plain gradients on this machine, from a few steps.
+
+    Args:
+        data: Folder of the data sets.
+        said: Told, when it is known, what a step takes.
+
+    Raises:
+        UntimedError: the data set is missing or damaged, or the device's memory is too small.
+    """
+    import torch
+
+    from trainables.data import DataError
+    from trainables.train import Execution, Trial
+
+    plain = trial.config.replace(
+        method={"name": "erm"}, regularizers=[], batchnorm="clean", workers=1
+    )
+    try:
+        training = Trial(plain, Execution(data_dir=data))
+        seconds = training.time_step()
+    except DataError as error:
+        raise UntimedError(str(error)) from error
+    except torch.OutOfMemoryError as error:
+        batch = f"batches of {plain.batch_size}"
+        raise UntimedError(f"{plain.model.name} with {batch} does not fit here") from error
+    parameters = sum(p.numel() for p in training.model.parameters())
+    said(
+        f"{plain.model.name}, {parameters:,} parameters, on {training.device}: "
+        f"{1000 * seconds:.1f} ms a step of {plain.batch_size}"
+    )
+    return Cost(seconds * len(training.batches), parameters)

@@ -1,0 +1,313 @@
+"""An artifact, turned into the trials it needs.
+
+Planning is a pure function of the artifact, the selection rule and the record:
+a stage that starts from the winner of an earlier one is filled in once that
+winner is known, and counted as pending until then. Running is then a set
+difference: planned trials less those the record has.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+from typing import Any
+
+from search_spaces.spec import Artifact, Cell, Measure, Selection, Stage
+from sweep.aggregate import SelectionRule, winner
+from sweep.plan import budget
+from sweep.plan.held_out import HeldOut
+from sweep.record.columns import NUMBER
+from sweep.record.record import Record
+from trainables.config import TrialConfig, merge
+from trainables.errors import UsageError
+
+OUTCOMES = ("done", "diverged")
+"""How a trial may end so that it is not run again."""
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One trial and the place it is needed in.
+
+    Attributes:
+        point: Its position in the stage's grid.
+        awaits: The trials among which the winner is sought that it inherits from, as long as
+            that is open; its ``config`` then takes the first of them for the winner.
+    """
+
+    stage: str
+    cell: Cell
+    seed: int
+    point: Mapping[str, Any]
+    config: TrialConfig
+    awaits: frozenset[str] = frozenset()
+
+    @property
+    def trial_id(self) -> str:
+        return self.config.trial_id
+
+    @property
+    def name(self) -> str:
+        """``sam · rho=0.1 · seed 1``: cell and grid point, numbers with their labels."""
+        entries = [
+            f"{label}={entry}" if re.match(f"{NUMBER}(, for |$)", entry) else entry
+            for label, entry in ((label, self.cell.label(label)) for label in self.cell.key)
+        ]
+        point = [f"{name.rpartition('.')[2]}={value}" for name, value in self.point.items()]
+        return " · ".join([*entries, *point, f"seed {self.seed}"])
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage's trials, and stand-ins for those that wait for the winners of stage ``after``."""
+
+    name: str
+    trials: tuple[PlannedTrial, ...]
+    expected: tuple[PlannedTrial, ...] = ()
+    after: str | None = None
+
+    @property
+    def pending(self) -> int:
+        return len(self.expected)
+
+    @property
+    def size(self) -> int:
+        return len(self.trials) + self.pending
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All stages of an artifact under a selection rule, as far as the record determines them."""
+
+    artifact: Artifact
+    preset: str
+    selection: SelectionRule
+    cells: tuple[Cell, ...]
+    stages: tuple[PlannedStage, ...]
+
+    @cached_property
+    def distinct(self) -> tuple[PlannedStage, ...]:
+        """The stages, each with the trials that none before it has: every trial once.
+
+        Two that are pending and have equal settings will be one trial if they wait for the same
+        winner; and one that would repeat the winner will be the winner itself.
+        """
+        seen: set[Any] = set()
+
+        def first(trials: Iterable[PlannedTrial]) -> Iterator[PlannedTrial]:
+            for trial in trials:
+                known = trial.trial_id in trial.awaits or (trial.trial_id, trial.awaits) in seen
+                seen.add((trial.trial_id, trial.awaits))
+                if not known:
+                    yield trial
+
+        return tuple(
+            replace(stage, trials=tuple(first(stage.trials)), expected=tuple(first(stage.expected)))
+            for stage in self.stages
+        )
+
+    @property
+    def trials(self) -> list[PlannedTrial]:
+        """Every distinct trial once, in the order of the stages."""
+        return [trial for stage in self.distinct for trial in stage.trials]
+
+    @property
+    def expected(self) -> list[PlannedTrial]:
+        """A stand-in for every distinct trial still pending."""
+        return [trial for stage in self.distinct for trial in stage.expected]
+
+    @property
+    def size(self) -> int:
+        """Distinct trials, those still pending among them."""
+        return len(self.trials) + len(self.expected)
+
+    def missing(
+        self, record: Record, among: Iterable[PlannedTrial] | None = None
+    ) -> list[PlannedTrial]:
+        """Trials without an outcome in the record, and done ones that lack a measure."""
+        trials = self.trials if among is None else among
+        return [trial for trial in trials if not self._settled(trial, record)]
+
+    def _settled(self, trial: PlannedTrial, record: Record) -> bool:
+        status = record.status(trial.trial_id)
+        if status != "done":
+            return status == "diverged"
+        return all(
+            any(
+                record.value(trial.trial_id, name) is not None
+                for name in record.metric_names()
+                if request.within({name: None})
+            )
+            for request in self.requests(trial)
+        )
+
+    def requests(self, trial: PlannedTrial) -> tuple[Measure, ...]:
+        """What is measured on a trial: the artifact's measures where a cell shows its numbers."""
+        if trial.trial_id not in self._shown:
+            return ()
+        return self.artifact.measures
+
+    @cached_property
+    def _shown(self) -> frozenset[str]:
+        return frozenset(
+            trial.trial_id
+            for stage in self.stages
+            for trial in stage.trials
+            if not trial.cell.hidden and self.artifact.last_stage(trial.cell).name == stage.name
+        )
+
+
+def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Record) -> Plan:
+    """Expand ``artifact`` (already shrunk by ``preset``) as far as ``record`` allows.
+
+    Raises:
+        ValueError: if the artifact is blocked, one of its configurations is invalid, or its trials
+            cannot be selected among by the rule.
+    """
+    if artifact.blocked:
+        raise UsageError(f"{artifact.id} cannot run yet: {artifact.blocked}")
+    cells = tuple(every_cell(artifact))
+    held_out = HeldOut.of(artifact, cells, selection)
+    stages: dict[str, PlannedStage] = {}
+    for stage in artifact.stages:
+        stages[stage.name] = _expand(artifact, stage, cells, stages, held_out, record)
+        _refuse_blind(artifact, stage, stages[stage.name], selection)
+    timed = [t for stage in stages.values() for t in (*stage.trials, *stage.expected)]
+    found = budget.readings(
+        [t.config for t in timed if t.cell.budget == "time"], artifact.step_times
+    )
+    unsaid = tuple(choice for choice in found if choice not in artifact.choices)
+    if unsaid:
+        artifact = artifact.replace(choices=(*artifact.choices, *unsaid))
+    return Plan(artifact, preset, selection, cells, tuple(stages.values()))
+
+
+def every_cell(artifact: Artifact) -> list[Cell]:
+    """The artifact's cells, repeated for each registered name of ``artifact.every``."""
+
+    def repeat(cells: list[Cell], label: str, package: str) -> list[Cell]:
+        names = importlib.import_module(f"trainables.{package}").names()
+        return [
+            replace(
+                cell,
+                key={label: name, **cell.key},
+                fields={
+                    label: {"name": name},
+                    **artifact.settings.get(name, {}),
+                    **cell.fields,
+                },
+            )
+            for name in names
+            for cell in cells
+        ]
+
+    cells = list(artifact.cells)
+    for label, package in artifact.every.items():
+        cells = repeat(cells, label, package)
+    return cells
+
+
+def _expand(
+    artifact: Artifact,
+    stage: Stage,
+    cells: tuple[Cell, ...],
+    before: Mapping[str, PlannedStage],
+    held_out: HeldOut,
+    record: Record,
+) -> PlannedStage:
+    points = list(stage.points())
+    trials: list[PlannedTrial] = []
+    expected: list[PlannedTrial] = []
+    for cell in filter(stage.covers, cells):
+        parents = _parents(stage, cell, before)
+        inherited = _inherited(stage, parents, held_out.rule.criterion(artifact), record)
+        known = inherited is not None
+        taken = _settings(stage, parents[0]) if parents and not known else inherited
+        awaits = frozenset[str]() if known else frozenset(parent.trial_id for parent in parents)
+        shown = artifact.last_stage(cell).name == stage.name
+        for point in points:
+            fields = {**artifact.base, **cell.fields, **stage.fields, **(taken or {})}
+            settled = _configure(artifact, {**fields, **point}, cell)
+            settled = held_out.taken_from(settled, searched=len(points) > 1, shown=shown)
+            for seed in range(stage.seeds):
+                config = settled.model_copy(update={"seed": seed})  # valid: no need to check again
+                trial = PlannedTrial(stage.name, cell, seed, point, config, awaits)
+                (trials if known else expected).append(trial)
+    return PlannedStage(stage.name, tuple(trials), tuple(expected), stage.after)
+
+
+def _refuse_blind(
+    artifact: Artifact, stage: Stage, planned: PlannedStage, selection: SelectionRule
+) -> None:
+    """Raise if trials of ``stage`` will not record what the rule looks at."""
+    rule = selection.criterion(artifact)
+    searched = len(list(stage.points())) > 1
+    other = "" if selection.name == "paper" else "; try --selection paper"
+    for trial in (*planned.trials, *planned.expected):
+        config = trial.config
+        if searched and rule.on.endswith("_error") and config.loss != "cross_entropy":
+            raise UsageError(
+                f"{artifact.id.partition(':')[0]} has no {rule.on} to select on, its loss is "
+                f"{config.loss}{other}"
+            )
+        shown = artifact.last_stage(trial.cell).name == stage.name
+        judged = (searched and rule.on.startswith("validation_")) or (
+            shown and rule.epoch == "best_validation"
+        )
+        if judged and not config.data.validation:
+            raise UsageError(
+                f"{artifact.id} has no {rule.on} to select on: {trial.name} holds no images out "
+                f"(data.validation = 0){other}"
+            )
+
+
+def _configure(artifact: Artifact, fields: Mapping[str, Any], cell: Cell) -> TrialConfig:
+    config = TrialConfig(**merge({}, fields))
+    epochs = budget.epochs(config, cell.budget, artifact.step_times)
+    return config if epochs == config.epochs else config.replace(epochs=epochs)
+
+
+def _parents(stage: Stage, cell: Cell, before: Mapping[str, PlannedStage]) -> list[PlannedTrial]:
+    """The trials whose winner ``cell`` starts from."""
+    if stage.after is None:
+        return []
+    earlier = before[stage.after]
+    match = tuple(cell.key) if stage.match is None else stage.match
+    return [
+        trial
+        for trial in (*earlier.trials, *earlier.expected)
+        if all(trial.cell.key.get(label) == cell.key.get(label) for label in match)
+    ]
+
+
+def _inherited(
+    stage: Stage,
+    parents: Sequence[PlannedTrial],
+    rule: Selection,
+    record: Record,
+) -> dict[str, Any] | None:
+    """The settings of the winner among ``parents``; None while that is open.
+
+    A failed trial leaves it open: it is tried again, and may then be the winner's.
+    """
+    if stage.after is None:
+        return {}
+    if any(t.awaits or record.status(t.trial_id) not in OUTCOMES for t in parents):
+        return None
+    point = winner(parents, record, rule)
+    if point is None:
+        return None
+    return _settings(stage, next(trial for trial in parents if trial.point == point))
+
+
+def _settings(stage: Stage, parent: PlannedTrial) -> dict[str, Any]:
+    """What ``stage`` takes over from ``parent``."""
+    settings = parent.config.model_dump(mode="json")
+    return {field: _at(settings, field) for field in stage.inherit}
+
+
+def _at(settings: Mapping[str, Any], path: str) -> Any:
+    return reduce(lambda node, key: node[key], path.split("."), settings)

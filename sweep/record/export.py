@@ -1,0 +1,70 @@
+"""`sweep export`: the record as a file that other tools read."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from sweep.record.mlflow_store import Tracker
+from sweep.record.record import Record, write_runs
+from trainables.errors import UsageError
+
+
+def write(tracker: Tracker, out: Path, history: bool = False) -> int:
+    """Write every tracked trial to ``out``, atomically; the suffix names the format.
+
+    ``.parquet`` and ``.csv`` have a row a trial and metric; ``.jsonl`` a line a trial,
+    with its per-epoch curves if ``history``.
+
+    Returns:
+        The number of trials.
+
+    Raises:
+        ValueError: an unknown suffix, or a folder that cannot be written.
+    """
+    writers: dict[str, Callable[[Path], None]] = {
+        ".parquet": lambda path: _parquet(tracker.record(), path),
+        ".csv": lambda path: _csv(tracker.record(), path),
+        ".jsonl": lambda path: write_runs(path, tracker.runs(history)),
+    }
+    if out.suffix not in writers:
+        raise UsageError(f"cannot export to {str(out)!r}; allowed suffixes: {', '.join(writers)}")
+    temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        writers[out.suffix](temporary)
+        temporary.replace(out)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"cannot write {str(out)!r} ({reason}); name another file") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return tracker.count
+
+
+def _parquet(record: Record, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(_rows(record), path)
+
+
+def _csv(record: Record, path: Path) -> None:
+    from pyarrow import csv
+
+    csv.write_csv(_rows(record), path)
+
+
+def _plain(table):  # type: ignore[no-untyped-def]
+    import pyarrow as pa
+
+    strings = [pa.string() if pa.types.is_dictionary(f.type) else f.type for f in table.schema]
+    return table.cast(pa.schema(zip(table.column_names, strings, strict=True)))
+
+
+def _rows(record: Record):  # type: ignore[no-untyped-def]
+    """A row a trial and metric; plain strings, because Arrow neither sorts dictionaries nor CSV."""
+    return (
+        _plain(record.metrics)
+        .join(_plain(record.runs), "trial_id")
+        .sort_by([("trial_id", "ascending"), ("metric", "ascending")])
+    )

@@ -1,0 +1,76 @@
+"""What runs trials: an `Executor` is given to `sweep.run.loop.run`, which knows no more of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from sweep.run.recorder import Reporter
+    from trainables.config import TrialConfig
+    from trainables.job import Job
+
+
+class Executor(Protocol):
+    """Runs jobs and tells a reporter what it hears of them.
+
+    Attributes:
+        here: Whether all trials run on this machine.
+        in_process: Whether they run in this very process, whose terminal a debugger may need.
+    """
+
+    @property
+    def here(self) -> bool: ...
+    @property
+    def in_process(self) -> bool: ...
+
+    def refuse(self, config: TrialConfig) -> None:
+        """Raise UsageError if it cannot run such a trial, whatever the machine has."""
+
+    def start(self, said: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Within: `slots` and `run` may be called. ``said`` is told what a person waits for.
+
+        Raises:
+            sweep.run.resources.ResourceError: what trials would run on is not there.
+        """
+
+    def slots(self, jobs: Sequence[Job]) -> int:
+        """How many of ``jobs`` run at once.
+
+        Raises:
+            sweep.run.resources.ResourceError: one of them can never run, for lack of room.
+        """
+
+    def run(self, jobs: Sequence[Job], reporter: Reporter) -> None:
+        """Run ``jobs``, in this order as far as there is one, and tell ``reporter``.
+
+        It returns early when it is interrupted: the reporter knows what is unfinished.
+        """
+
+
+def executor(
+    name: str,
+    address: str | None = None,
+    cpus: float = 1,
+    gpus: float | None = None,
+    concurrency: int | None = None,
+) -> Executor:
+    """The executor ``ray`` or ``serial``.
+
+    Args:
+        address: Cluster to join; None: this machine.
+        cpus, gpus: Of each trial, or of each of its workers. No ``gpus`` said: one where there are
+            any, else none.
+        concurrency: Most trials at once; None: as many as fit.
+
+    Raises:
+        UsageError: the executor has no use for one of these.
+    """
+    if name == "serial":
+        from sweep.run.serial import SerialExecutor
+
+        return SerialExecutor(address, cpus, gpus, concurrency)
+    from sweep.ray_executor import RayExecutor
+
+    return RayExecutor(address, cpus, gpus, concurrency)

@@ -1,0 +1,147 @@
+"""What a person sees while a sweep runs: a live bar, or plain lines where output is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from trainables.masking import mask
+
+if TYPE_CHECKING:
+    from sweep.plan.expand import Plan, PlannedTrial
+    from sweep.run.loop import Watcher
+    from trainables.storage.result import TrialResult
+
+
+def watcher(live: bool = True) -> Watcher:
+    """The live bar on a terminal, lines elsewhere; both on standard error.
+
+    Args:
+        live: Whether nobody else writes to the terminal: a debugger's prompt would be drawn over.
+    """
+    return _Bar() if live and sys.stderr.isatty() else _Lines()
+
+
+class _Lines:
+    """One line a finished trial."""
+
+    def __init__(self) -> None:
+        self._done = self._total = 0
+
+    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None:
+        self._done, self._total = 0, len(todo)
+        self.said(_opening(plan, todo, slots, recorded))
+
+    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
+        self._done += 1
+        self.said(f"[{self._done}/{self._total}] {trial.name}: {_outcome(outcome, result)}")
+
+    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+        pass
+
+    def said(self, sentence: str) -> None:
+        _print(sentence)
+
+    def close(self) -> None:
+        pass
+
+
+class _Bar:
+    """A progress bar with done / running / left, the time left, and the latest results above it."""
+
+    def __init__(self) -> None:
+        self._progress: Any = None
+        self._task: Any = None
+        self._total = self._done = 0
+        self._epochs: dict[str, float] = {}
+        self._running: set[str] = set()
+
+    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None:
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self.close()
+        self.said(_opening(plan, todo, slots, recorded))
+        self._total, self._done = len(todo), 0
+        self._epochs, self._running = {}, set()
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[counts]}"),
+            TimeElapsedColumn(),
+            TextColumn("so far, about"),
+            TimeRemainingColumn(),
+            TextColumn("to go"),
+            console=_console(),
+            transient=True,
+        )
+        self._task = self._progress.add_task(plan.artifact.id, total=len(todo), counts="")
+        self._progress.start()
+        self._show()
+
+    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+        self._running.add(trial.trial_id)
+        self._epochs[trial.trial_id] = epoch / epochs
+        self._show()
+
+    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
+        self._running.discard(trial.trial_id)
+        self._epochs[trial.trial_id] = 1.0
+        self._done += 1
+        self.said(f"{trial.name}: {_outcome(outcome, result)}")
+        self._show()
+        if self._done == self._total:
+            self.close()
+
+    def said(self, sentence: str) -> None:
+        if self._progress is not None:
+            self._progress.console.print(mask(sentence), markup=False, highlight=False)
+        else:
+            _print(sentence)
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _show(self) -> None:
+        if self._progress is not None:
+            left = self._total - self._done - len(self._running)
+            counts = f"{self._done} done  {len(self._running)} running  {left} left"
+            self._progress.update(self._task, completed=sum(self._epochs.values()), counts=counts)
+
+
+def _print(sentence: str) -> None:
+    print(mask(sentence), file=sys.stderr, flush=True)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _opening(plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> str:
+    later = len(plan.expected)
+    parts = [f"{plan.artifact.id}, preset {plan.preset}: {len(todo)} to run, {slots} at once"]
+    if recorded:
+        parts.append(f"{recorded} already recorded")
+    if later:
+        parts.append(f"{later} more once this stage has its winners")
+    return ", ".join(parts)
+
+
+def _outcome(outcome: str, result: TrialResult | None) -> str:
+    if result is None or result.status != "done":
+        return outcome
+    numbers = result.metrics
+    seconds = f"{numbers['training_seconds']:.1f} s"
+    if "test_error" in numbers:
+        return f"test error {100 * numbers['test_error']:.2f} % in {seconds}"
+    return f"done in {seconds}"

@@ -1,0 +1,96 @@
+"""What an executor hears of its trials, carried into the record and onto the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Self
+
+from trainables.storage.trial_folder import read_result, trial_folder
+
+if TYPE_CHECKING:
+    from sweep.plan.expand import PlannedTrial
+    from sweep.record.mlflow_store import Tracker
+    from sweep.run.loop import Tags, Watcher
+    from trainables.job import Report
+    from trainables.storage.files import Storage
+
+
+class Reporter:
+    """Reads results from storage, tracks and shows them.
+
+    It does so in one thread of its own: a slow tracking store keeps no free slot waiting for
+    its next trial. Leaving the ``with`` block waits until all is written.
+
+    Attributes:
+        unfinished: The trials that no end was heard of, by id.
+        error: The last thing the tracking store raised.
+    """
+
+    def __init__(
+        self,
+        todo: Sequence[PlannedTrial],
+        storage: Storage,
+        tracker: Tracker,
+        tags: Tags,
+        watcher: Watcher,
+    ) -> None:
+        self.unfinished = {trial.trial_id: trial for trial in todo}
+        self.error: Exception | None = None
+        self._storage, self._tracker, self._tags = storage, tracker, tags
+        self._watcher = watcher
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
+        self._ends: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        for end in self._ends:
+            end.result()
+
+    def started(self, trial_id: str) -> None:
+        """A process has the trial now."""
+        trial = self.unfinished.get(trial_id)
+        if trial is not None:
+            self._watcher.running(trial, 0, trial.config.epochs)
+
+    def heard(self, report: Report) -> None:
+        """What a trial reports."""
+        trial = self.unfinished.get(report.trial_id)
+        if trial is None:
+            return
+        if not report.ended:
+            self._watcher.running(trial, report.epoch, report.epochs)
+        elif report.outcome == "failed":
+            self.failed(trial.trial_id, report.error)
+        else:
+            del self.unfinished[trial.trial_id]
+            self._ends.append(self._thread.submit(self._finished, trial))
+
+    def failed(self, trial_id: str, error: str) -> None:
+        """The trial raised ``error``, or its process died too often."""
+        trial = self.unfinished.pop(trial_id, None)
+        if trial is not None:
+            self._ends.append(self._thread.submit(self._failed, trial, error))
+
+    def _failed(self, trial: PlannedTrial, error: str) -> None:
+        self._guarded(self._tracker.track_failure, trial, error, self._tags.of(trial))
+        self._watcher.finished(trial, f"failed: {error}", None)
+
+    def _finished(self, trial: PlannedTrial) -> None:
+        result = read_result(trial_folder(self._storage, trial.trial_id))
+        if result is None:
+            raise FileNotFoundError(f"trial {trial.trial_id} reported an end but left no result")
+        self._guarded(self._tracker.track, trial, result, self._tags.of(trial))
+        self._watcher.finished(trial, result.status, result)
+
+    def _guarded(self, write: Callable[..., None], *arguments: Any) -> None:
+        """A tracking store that goes away mid-sweep must not cost a trial: storage has it."""
+        try:
+            write(*arguments)
+        except Exception as error:
+            if self.error is None:
+                self._watcher.said(f"{error}; results stay in storage and are recorded next time")
+            self.error = error

@@ -1,0 +1,232 @@
+"""Between the points of a grid: Optuna proposes further ones, and each is a row of a table.
+
+A search belongs to one cell of an artifact and to the stage that searches for it. The grid comes
+first, as planned; its numbers are what the first proposals rest on (`sweep.plan.proposals`). Every
+point is then a row of an artifact of its own, so that storage, record and table are those of every
+sweep. Proposals depend on recorded numbers and on how many there were alone: the same command
+again makes the same ones, and finds them in the record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
+from sweep import aggregate
+from sweep.aggregate import SelectionRule, Summary
+from sweep.plan.expand import Plan, every_cell
+from sweep.plan.proposals import Axis, Point, propose
+from sweep.record.mlflow_store import Tracker
+from sweep.record.record import Record
+from sweep.run.executor import Executor
+from sweep.run.loop import Settings, Watcher, run
+from trainables.errors import UsageError
+
+
+def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[Cell, Stage]:
+    """The cell that ``where`` leaves, and the last stage that searches for it under ``preset``.
+
+    Raises:
+        ValueError: a label or value that the artifact has not, several cells left, or no search.
+    """
+    cells = [cell for cell in every_cell(artifact) if not cell.hidden]
+    for label, value in where.items():
+        known = dict.fromkeys(cell.key.get(label, "") for cell in cells)
+        if value not in known:
+            raise UsageError(
+                f"{artifact.id} has no {label} {value!r}"
+                + (f" there; it has: {', '.join(filter(None, known))}" if any(known) else "")
+            )
+        cells = [cell for cell in cells if cell.key.get(label) == value]
+    searched = {
+        tuple(cell.key.values()): (cell, stage)
+        for cell in cells
+        for stage in artifact.stages
+        if stage.covers(cell) and len(list(stage.points())) > 1
+    }
+    if not searched:
+        raise UsageError(f"{artifact.id} has no grid to search there at preset {preset}")
+    if len(searched) > 1:
+        several = "; ".join(" / ".join(key) for key in list(searched)[:4])
+        keys = [cell.key for cell, _ in searched.values()]
+        labels = dict.fromkeys(label for key in keys for label in key)
+        open_ones = [name for name in labels if len({key.get(name) for key in keys}) > 1]
+        raise UsageError(
+            f"a search is for one row and {len(searched)} are left, such as {several}; "
+            f"name it by --where LABEL=VALUE, the label being {' or '.join(open_ones)}"
+        )
+    return next(iter(searched.values()))
+
+
+def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
+    """What must run before and for ``stage`` of ``cell``, and nothing else of the artifact."""
+    cells, stages, earliest = [cell], [stage], stage
+    while earliest.after is not None:
+        match = tuple(cell.key) if earliest.match is None else earliest.match
+        earliest = artifact.stage(earliest.after)
+        stages.insert(0, earliest)
+        cells += [
+            replace(other, hidden=True)
+            for other in every_cell(artifact)
+            if earliest.covers(other)
+            and all(other.key.get(label) == cell.key.get(label) for label in match)
+            and all(other.key != known.key for known in cells)
+        ]
+    shown = " / ".join(map(cell.label, cell.key))
+    name = "/".join(cell.key.values()).replace(" ", "_")  # MLflow's tag lists ids between spaces
+    return artifact.replace(
+        id=f"{artifact.id}:search:{name}",
+        title=f"{shown}, the grid of stage {stage.name} and between",
+        cells=tuple(cells),
+        every={},
+        settings={},
+        stages=tuple(stages),
+        claims=(),
+        measures=artifact.measures if artifact.last_stage(cell).name == stage.name else (),
+    )
+
+
+def as_rows(
+    planned: Plan,
+    metrics: Sequence[Metric],
+    points: Sequence[Point],
+    rule: Selection,
+    waiting: int = 0,
+) -> Artifact:
+    """An artifact of a row a point: of the first cell of ``planned`` in its last stage.
+
+    Args:
+        planned: Of a `narrowed` artifact, its last stage no longer pending.
+        metrics: Of the columns, after the criterion's.
+        waiting: How many further points wait for trials that failed.
+    """
+    artifact = planned.artifact
+    cell, stage = artifact.cells[0], artifact.stages[-1]
+    first = next(t for t in planned.stages[-1].trials if t.cell.key == cell.key)
+    axes = {axis: axis.rpartition(".")[2] for axis in stage.grid}
+    percent = rule.on.endswith("_error")
+    criterion = Metric(
+        rule.on,
+        rule.on.replace("_", " ") + (" %" if percent else ""),
+        shown="percent" if percent else "plain",
+    )
+    proposed = len(points) - len(list(stage.points()))
+    return artifact.replace(
+        kind="table",
+        rows=(*cell.key, *axes.values()),
+        columns=(),
+        metrics=(criterion, *(m for m in metrics if m.key != rule.on)),
+        metrics_down=False,
+        base=first.config.model_dump(mode="json", exclude={"seed"}),
+        cells=tuple(
+            Cell(
+                {**cell.key, **{axes[a]: str(v) for a, v in point.items()}},
+                dict(point),
+                ran=cell.ran,
+            )
+            for point in points
+        ),
+        stages=(Stage("search", seeds=stage.seeds),),
+        selection=replace(rule, stated="", ranks=True),
+        notes=(
+            *artifact.notes,
+            f"{len(points) - proposed} points of the grid and {proposed} that Optuna proposed"
+            + (f"; {waiting} more wait for the trials that failed" if waiting else ""),
+        ),
+    )
+
+
+def columns(artifact: Artifact, narrow: Artifact) -> tuple[Metric, ...]:
+    """The columns of ``artifact`` that a search of ``narrow`` can fill: no ratio to another row."""
+    absent = [m for m in artifact.measures if m not in narrow.measures]
+    return tuple(
+        metric
+        for metric in artifact.metrics
+        if metric.relative_to is None
+        and not any(measure.within({metric.name: None}) for measure in absent)
+    )
+
+
+def loss(summary: Summary) -> float | None:
+    """A point's mean over seeds; inf if one of them diverged, None while one has no outcome."""
+    if summary.diverged:
+        return math.inf
+    return summary.mean if summary.complete else None
+
+
+def search(
+    artifact: Artifact,
+    preset: str,
+    selection: SelectionRule,
+    tracker: Tracker,
+    settings: Settings,
+    watcher: Watcher,
+    executor: Executor,
+    render: Callable[[Plan, Record], Mapping[str, str]] | None = None,
+    *,
+    where: Mapping[str, str],
+    proposals: int,
+    at_once: int,
+) -> tuple[Plan, Record]:
+    """Run the grid of the row that ``where`` names, then ``proposals`` more, ``at_once`` a round.
+
+    Nothing is proposed as long as a trial is failed: what it would rest on may still change.
+
+    Returns:
+        The plan whose artifact has a row a point, best first, and its record; that of the grid,
+        if trials of a stage before it failed.
+
+    Raises:
+        ValueError: ``where`` names no row, or several, or one that nothing is searched for; or
+            the trials do not record what ``selection`` selects on.
+    """
+    cell, stage = chosen(artifact, preset, where)
+    rule = selection.criterion(artifact)
+    narrow = narrowed(artifact, cell, stage)
+    shown = columns(artifact, narrow)
+    points: list[Point] = list(stage.points())
+    axes: dict[str, Axis] = {}
+    first: Plan | None = None
+    ranked = False
+
+    def grow(planned: Plan, record: Record) -> Artifact | None:
+        nonlocal first, ranked
+        if ranked or not planned.stages[-1].trials:
+            return None
+        if first is None:
+            first = planned
+            method = planned.stages[-1].trials[0].config.method.name
+            axes.update({name: Axis.of(name, vs, method) for name, vs in stage.grid.items()})
+            return as_rows(first, shown, points, rule)
+        found = [result.metrics[rule.on] for result in aggregate.cells(planned, record)]
+        losses = [loss(summary) for summary in found]
+        left = len(list(stage.points())) + proposals - len(points)
+        # A failed trial is tried again, and its number would make the proposals others.
+        failed = any(summary.failed for summary in found)
+        further = (
+            []
+            if failed
+            else propose(
+                axes,
+                [
+                    (p, number)
+                    for p, number in zip(points, losses, strict=True)
+                    if number is not None
+                ],
+                [p for p, number in zip(points, losses, strict=True) if number is None],
+                min(at_once, left),
+            )
+        )
+        points.extend(further)
+        if not further:
+            order = [math.inf if number is None else number for number in losses]
+            points[:] = [points[i] for i in sorted(range(len(order)), key=order.__getitem__)]
+            ranked = True
+        waiting = left if failed else 0
+        if waiting:
+            watcher.said(f"{waiting} further points wait for the trials that failed")
+        return as_rows(first, shown, points, rule, waiting)
+
+    return run(narrow, preset, selection, tracker, settings, watcher, executor, render, grow=grow)

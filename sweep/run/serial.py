@@ -1,0 +1,89 @@
+"""One trial at a time, in this process: without Ray, and with a debugger if one is wanted."""
+
+from __future__ import annotations
+
+import os
+from bdb import BdbQuit
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sweep.run.resources import Cluster, Request
+from trainables.errors import UsageError
+from trainables.run_job import run_job
+
+if TYPE_CHECKING:
+    from sweep.run.recorder import Reporter
+    from trainables.config import TrialConfig
+    from trainables.job import Job
+
+INSTEAD = "or take --executor ray"
+
+
+class SerialExecutor:
+    """An `Executor` of one slot; see `sweep.run.executor.executor` for the arguments.
+
+    A trial has the one GPU that torch takes first, or none with ``gpus=0``.
+    """
+
+    here = in_process = True
+
+    def __init__(
+        self,
+        address: str | None = None,
+        cpus: float = 1,
+        gpus: float | None = None,
+        concurrency: int | None = None,
+    ) -> None:
+        if address:
+            raise UsageError(
+                f"--executor serial trains in this process and joins no cluster: leave --address "
+                f"away, {INSTEAD}"
+            )
+        if gpus not in (None, 0, 1):
+            raise UsageError(
+                f"--gpus {gpus:g}: --executor serial gives a trial one whole GPU or none: ask for "
+                f"1 or 0, {INSTEAD}"
+            )
+        if concurrency not in (None, 1):
+            raise UsageError(
+                f"--concurrency {concurrency}: --executor serial runs one trial at a time: leave "
+                f"it away, {INSTEAD}"
+            )
+        self._request = Request(1, cpus, gpus or 0)
+        self._on_cpus = gpus == 0
+
+    def refuse(self, config: TrialConfig) -> None:
+        if config.workers.count > 1:
+            raise UsageError(
+                f"trial {config.trial_id} is for {config.workers.count} workers and --executor "
+                f"serial has one: leave --workers away, {INSTEAD}"
+            )
+
+    @contextmanager
+    def start(self, said: Callable[[str], None]) -> Iterator[None]:
+        yield
+
+    def slots(self, jobs: Sequence[Job]) -> int:
+        gpus = 0.0
+        if self._request.gpus:
+            import torch
+
+            gpus = float(torch.cuda.device_count())
+        Cluster([{"CPU": float(os.cpu_count() or 1), "GPU": gpus}]).check(self._request)
+        return 1
+
+    def run(self, jobs: Sequence[Job], reporter: Reporter) -> None:
+        try:
+            for job in jobs:
+                reporter.started(job.trial_id)
+                for report in run_job(self._placed(job)):
+                    reporter.heard(report)
+        except (KeyboardInterrupt, BdbQuit):
+            return
+
+    def _placed(self, job: Job) -> Job:
+        if not self._on_cpus:
+            return job
+        return replace(job, execution={"device": "cpu", **job.execution})

@@ -1,0 +1,5 @@
+"""Tables: cells laid out in rows and columns, and written in a format."""
+
+from sweep.tables.layout import FORMATS, Table, TableCell, build, render
+
+__all__ = ["FORMATS", "Table", "TableCell", "build", "render"]

@@ -1,0 +1,252 @@
+"""The numbers of a table in their columns' units, compared with the printed ones and each other.
+
+Bold, and the count of directions, compare the cells of a *group*: those that differ in nothing
+but the method, or, in an artifact without methods, in nothing but the innermost row label or the
+one that it names (`competing_label`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+from search_spaces.spec import Artifact, Cell, Metric, Reported
+from sweep.aggregate import CellResult, Summary
+from sweep.tables.welch import Sample, distinguishable, half_width
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """One number of a table, in the unit of its column.
+
+    Attributes:
+        mean, std: Over the seeds that gave a number; None where there is none.
+        result, summary: Where they come from: selected point, trials, what became of each.
+        problems: What is short of the number asked for, e.g. ``("1 diverged", "search 5/9")``.
+        reported: What was printed; ``mark`` refers to its footnote.
+        difference: Measured less printed; None where they may not be compared.
+        half_width, inside: Welch's 95 % interval for the difference, and whether it includes 0.
+        bold: Best of those it competes with, or not distinguishable from the best.
+    """
+
+    metric: Metric
+    mean: float | None
+    std: float | None
+    result: CellResult
+    summary: Summary
+    problems: tuple[str, ...]
+    reported: Reported | None = None
+    mark: str = ""
+    difference: float | None = None
+    half_width: float | None = None
+    inside: bool | None = None
+    bold: bool = False
+
+    @property
+    def n(self) -> int:
+        return self.summary.n
+
+    @property
+    def asked(self) -> int:
+        return self.summary.asked
+
+    @property
+    def note(self) -> str:
+        return self.reported.note if self.reported else ""
+
+
+def make(artifact: Artifact, results: Sequence[CellResult], comparable: bool) -> list[TableCell]:
+    """Every metric of every cell that is shown; ``comparable`` adds the comparison with print."""
+    cells = _bold(_footnoted(_in_units(artifact, results)), artifact)
+    return [_compared(cell) for cell in cells] if comparable else cells
+
+
+def _in_units(artifact: Artifact, results: Sequence[CellResult]) -> list[TableCell]:
+    cells = []
+    for result in (result for result in results if not result.cell.hidden):
+        for metric in artifact.metrics:
+            summary = result.metrics[metric.key]
+            problems = summary.problems
+            if result.waits:
+                problems += (result.waits,)
+            if result.provisional:
+                problems += (f"search {result.searched}/{result.points}",)
+            mean, std = summary.mean, summary.std
+            unit = metric
+            if metric.relative_to is not None and mean is not None:
+                mean, std = _ratio(result, metric, results)
+                unit = replace(metric, scale=1.0)  # it cancels
+                problems += () if mean is not None else ("nothing to relate it to",)
+            cells.append(
+                TableCell(
+                    metric=metric,
+                    mean=None if mean is None else unit.display(mean),
+                    std=None if std is None else std * unit_of(unit),
+                    result=result,
+                    summary=summary,
+                    problems=problems,
+                    reported=_printed(result.cell, metric),
+                )
+            )
+    return cells
+
+
+def _printed(cell: Cell, metric: Metric) -> Reported | None:
+    reported = cell.reported.get(metric.key)
+    return None if reported is None or reported.mean is None else reported
+
+
+def unit_of(metric: Metric) -> float:
+    """What a difference of 1 between recorded numbers is in the column's unit."""
+    return abs(metric.display(1.0) - metric.display(0.0))
+
+
+def _reference(result: CellResult, metric: Metric, results: Sequence[CellResult]) -> Summary | None:
+    """The cell with the entries ``metric.relative_to`` that else agrees with this one."""
+    wanted = {**result.cell.key, **(metric.relative_to or {})}
+    exact = [r for r in results if r.cell.key == wanted]
+    partial = [
+        r
+        for r in results
+        if r.cell.key.items() <= wanted.items()
+        and (metric.relative_to or {}).items() <= r.cell.key.items()
+    ]
+    found = (exact or partial)[:1]
+    return found[0].metrics[metric.key] if found else None
+
+
+def _ratio(
+    result: CellResult, metric: Metric, results: Sequence[CellResult]
+) -> tuple[float | None, float | None]:
+    """a / b of the means, with std |a / b| sqrt((sa / a)² + (sb / b)²), to first order.
+
+    None where the reference has no mean, or 0. The reference itself is 1, without a spread.
+    """
+    own, reference = result.metrics[metric.key], _reference(result, metric, results)
+    if own.mean is None or reference is None or not reference.mean:
+        return None, None
+    ratio = own.mean / reference.mean
+    if own is reference:
+        return ratio, None
+    if own.std is None or reference.std is None or own.mean == 0:
+        return ratio, None
+    return ratio, abs(ratio) * math.hypot(own.std / own.mean, reference.std / reference.mean)
+
+
+def _compared(cell: TableCell) -> TableCell:
+    reported = cell.reported
+    if reported is None or reported.mean is None or cell.mean is None or not reported.comparable:
+        return cell
+    difference = cell.mean - reported.mean
+    width = half_width(
+        Sample(cell.mean, cell.std, cell.n), Sample(reported.mean, reported.std, reported.n)
+    )
+    inside = None if width is None else abs(difference) <= width
+    return replace(cell, difference=difference, half_width=width, inside=inside)
+
+
+def _footnoted(cells: list[TableCell]) -> list[TableCell]:
+    notes = dict.fromkeys(cell.note for cell in cells if cell.note)
+    marks = {note: _letters(i) for i, note in enumerate(notes)}
+    return [replace(cell, mark=marks.get(cell.note, "")) for cell in cells]
+
+
+def _letters(i: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    return (_letters(i // 26 - 1) if i >= 26 else "") + chr(ord("a") + i % 26)
+
+
+def _groups(cells: Sequence[TableCell], artifact: Artifact) -> dict[Any, list[int]]:
+    compared = competing_label(artifact)
+    groups: dict[Any, list[int]] = defaultdict(list)
+    for i, cell in enumerate(cells):
+        rest = {k: v for k, v in cell.result.cell.key.items() if k != compared}
+        groups[cell.metric.label, cell.metric.key, tuple(sorted(rest.items()))].append(i)
+    return groups
+
+
+def competing_label(artifact: Artifact) -> str:
+    """The label whose values compete for bold (`Artifact.competing`)."""
+    if artifact.competing:
+        return artifact.competing
+    labels = {label for cell in artifact.cells for label in cell.key} | set(artifact.every)
+    return "method" if "method" in labels or not artifact.rows else artifact.rows[-1]
+
+
+def _rival(cell: TableCell) -> Sample | None:
+    """What a cell competes with: complete cells only, so that no lucky seed wins.
+
+    A ratio competes without the spread of its reference, which all rivals share.
+    """
+    if cell.mean is None or not cell.summary.complete or cell.result.provisional:
+        return None
+    std = cell.std
+    if cell.metric.relative_to is not None and cell.summary.std is not None and cell.summary.mean:
+        scale = abs((cell.mean - cell.metric.display(0.0)) / cell.summary.mean)
+        std = cell.summary.std * scale
+    return Sample(cell.mean, std, cell.n)
+
+
+def _bold(cells: list[TableCell], artifact: Artifact) -> list[TableCell]:
+    cells = list(cells)
+    for members in _groups(cells, artifact).values():
+        rivals = {i: rival for i in members if (rival := _rival(cells[i])) is not None}
+        better = cells[members[0]].metric.better
+        if len(rivals) < 2 or better == "neither":
+            continue
+        sign = 1 if better == "lower" else -1
+        best = min(rivals.values(), key=lambda rival: sign * rival.mean)
+        for i, rival in rivals.items():
+            if rival.mean == best.mean or distinguishable(rival, best) is False:
+                cells[i] = replace(cells[i], bold=True)
+    return cells
+
+
+def directions(cells: Sequence[TableCell], artifact: Artifact) -> str:
+    """How many pairs of competing cells come out in the order the paper prints them in.
+
+    Places that show the same trials, since one stands for several of the paper, are one pair; it
+    says nothing where the paper prints it in both orders, and nothing of a trial against itself.
+    """
+    pairs: dict[Any, list[tuple[float, Sample, Sample]]] = defaultdict(list)
+    for members in _groups(cells, artifact).values():
+        known = [
+            (cells[i].reported, rival, (cells[i].metric.key, cells[i].result.trial_ids))
+            for i in members
+            if (rival := _rival(cells[i])) is not None and _ranks(cells[i].reported)
+        ]
+        for (printed_a, a, of_a), (printed_b, b, of_b) in combinations(known, 2):
+            expected = printed_a.mean - printed_b.mean  # type: ignore[union-attr, operator]
+            if expected == 0 or of_a == of_b:
+                continue
+            if of_b < of_a:
+                expected, a, b, of_a, of_b = -expected, b, a, of_b, of_a
+            pairs[of_a, of_b].append((expected, a, b))
+    same = clearly_same = other = clearly_other = 0
+    for places in pairs.values():
+        expected, a, b = places[0]
+        if any(another * expected < 0 for another, *_ in places):
+            continue
+        agrees = expected * (a.mean - b.mean) > 0
+        clear = distinguishable(a, b) is True
+        same, clearly_same = same + agrees, clearly_same + (agrees and clear)
+        other, clearly_other = other + (not agrees), clearly_other + (not agrees and clear)
+    if same + other == 0:
+        return ""
+    shared = any(len(places) > 1 for places in pairs.values())
+    return (
+        f"{same} of {same + other} pairs come out in the printed order ({clearly_same} "
+        f"distinguishably), {other} do not ({clearly_other} distinguishably)"
+        + ("; places that show the same trials count once" if shared else "")
+    )
+
+
+def _ranks(reported: Reported | None) -> bool:
+    return reported is not None and reported.mean is not None and reported.comparable
+
+
+__all__ = ["TableCell", "competing_label", "directions", "make", "unit_of"]

@@ -1,0 +1,34 @@
+"""A cell for programs: its numbers and what they are of, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sweep.tables.cells import TableCell
+
+
+def fields(cell: TableCell) -> dict[str, Any]:
+    """What a program is told of a cell, by name."""
+    summary, result = cell.summary, cell.result
+    return {
+        "name": cell.metric.key,
+        "mean": cell.mean,
+        "std": cell.std,
+        "n": cell.n,
+        "asked": cell.asked,
+        "diverged": summary.diverged,
+        "failed": summary.failed,
+        "running": summary.running,
+        "missing": summary.missing,
+        "undefined": summary.undefined,
+        "searched": result.searched,
+        "points": result.points,
+        "waits": result.waits,
+        "difference": cell.difference,
+        "half_width": cell.half_width,
+        "inside": cell.inside,
+        "bold": cell.bold,
+    }
+
+
+__all__ = ["fields"]

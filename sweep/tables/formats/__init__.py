@@ -1,0 +1,1 @@
+"""One file per format, named as it is on the command line: its ``render(table) -> str``."""

@@ -1,0 +1,52 @@
+"""Tables as CSV: one line per number."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+from sweep.tables.cells import TableCell
+from sweep.tables.fields import fields
+from sweep.tables.layout import Table
+
+
+def render(table: Table) -> str:
+    """One line per number, each with its artifact, preset and selection rule."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    labels = (*table.row_labels, *table.column_labels)
+    lines = [_line(table, row, column, cell) for row, column, cell in table.cells]
+    writer.writerow(["artifact", "preset", "comparable", "selection", "epoch", *labels, *_COLUMNS])
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+_COLUMNS = (
+    "name", "mean", "std", "n", "asked", "diverged", "failed", "running", "missing", "undefined",
+    "searched", "points", "difference", "half_width", "inside", "bold",
+    "reported_mean", "reported_std", "reported_n", "reported_note", "point", "trial_ids",
+    "waits", "reported_comparable",
+)  # fmt: skip
+
+
+def _line(
+    table: Table, row: tuple[str, ...], column: tuple[str, ...], cell: TableCell
+) -> list[Any]:
+    reported, result = cell.reported, cell.result
+    known: dict[str, Any] = {
+        **fields(cell),
+        "reported_mean": reported.mean if reported else None,
+        "reported_std": reported.std if reported else None,
+        "reported_n": reported.n if reported else None,
+        "reported_note": reported.note if reported else "",
+        "reported_comparable": reported.comparable if reported else None,
+        "point": json.dumps(dict(result.point)) if result.point else "",
+        "trial_ids": " ".join(result.trial_ids),
+    }
+    about = [table.artifact, table.preset, table.comparable, table.rule, table.epoch]
+    return [*about, *row, *column, *(known[name] for name in _COLUMNS)]
+
+
+__all__ = ["render"]

@@ -1,0 +1,56 @@
+"""Tables as JSON: one object per cell."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from sweep.tables.cells import TableCell
+from sweep.tables.fields import fields
+from sweep.tables.layout import Table
+
+
+def render(table: Table) -> str:
+    """The whole table; every cell an object with ``mean``, ``std``, ``n`` and the rest."""
+    head = {
+        name: getattr(table, name)
+        for name in ("artifact", "title", "preset", "comparable", "rule", "selection", "epoch")
+    }
+    tree = {
+        **head,
+        "held_out": table.held_out,
+        "switched_off": table.switched_off,
+        "notes": table.notes,
+        "claims": table.claims,
+        "choices": [asdict(choice) for choice in table.choices],
+        "directions": table.directions,
+        "provenance": table.provenance,
+        "row_labels": table.row_labels,
+        "column_labels": table.column_labels,
+        "cells": [
+            {
+                "row": _as_in_the_paper(table.row_labels, row, cell),
+                "column": _as_in_the_paper(table.column_labels, column, cell),
+                "ran": dict(cell.result.cell.ran),
+                **fields(cell),
+                "reported": None if cell.reported is None else asdict(cell.reported),
+                "point": None if cell.result.point is None else dict(cell.result.point),
+                "values": cell.summary.values,
+                "trial_ids": cell.result.trial_ids,
+            }
+            for row, column, cell in table.cells
+        ],
+    }
+    return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _as_in_the_paper(
+    labels: tuple[str, ...], entries: tuple[str, ...], cell: TableCell
+) -> dict[str, str]:
+    """A row or column by the paper's labels, by which cells are found; ``ran`` says what ran."""
+    shown = dict(zip(labels, entries, strict=True))
+    ran = cell.result.cell.ran
+    return {label: cell.result.cell.key[label] if label in ran else shown[label] for label in shown}
+
+
+__all__ = ["render"]

@@ -1,0 +1,26 @@
+"""Which cells of a table ran with a strength of 0: a rule is switched off there, on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sweep.aggregate import CellResult
+    from sweep.plan.expand import Plan
+
+
+def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
+    """``epsilon of nrs = 0 in NRS / Cifar10``; empty where no cell that is shown has such one."""
+    configs = {t.trial_id: t.config for stage in planned.stages for t in stage.trials}
+    found: dict[str, list[str]] = {}
+    for result in results:
+        if result.cell.hidden or not result.trial_ids:
+            continue
+        for option in configs[result.trial_ids[0]].switched_off():
+            cell = " / ".join(map(result.cell.label, result.cell.key))
+            found.setdefault(option, []).append(cell)
+    return "; ".join(f"{option} = 0 in {', '.join(where)}" for option, where in found.items())
+
+
+__all__ = ["sentence"]

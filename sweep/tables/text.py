@@ -1,0 +1,160 @@
+"""What a table says in words and digits, the same in every format that a person reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from sweep.tables.cells import TableCell
+from sweep.tables.layout import Table
+
+NOTHING = "–"
+
+
+def number(value: float, digits: int, sign: bool = False) -> str:
+    """``digits`` after the point; a number too small for them in scientific notation."""
+    spec = "+" if sign else ""
+    tiny = value != 0 and abs(value) < 0.5 * 10**-digits
+    text = f"{value:{spec}.1e}" if tiny and not sign else f"{value:{spec}.{digits}f}"
+    return text.replace("-", "−")
+
+
+def spread(mean: float, std: float | None, digits: int) -> str:
+    """``1.23 ± 0.04``, or the mean alone."""
+    return number(mean, digits) + ("" if std is None else f" ± {number(std, digits)}")
+
+
+def value(cell: TableCell) -> str:
+    """The measured number without its counts."""
+    return NOTHING if cell.mean is None else spread(cell.mean, cell.std, cell.metric.digits)
+
+
+def counts(cell: TableCell) -> str:
+    """``(3)``: as many seeds as asked; else ``(2/3, 1 diverged)``."""
+    n = str(cell.n) if cell.n == cell.asked else f"{cell.n}/{cell.asked}"
+    return f"({', '.join((n, *cell.problems))})"
+
+
+def measured(cell: TableCell) -> str:
+    return f"{value(cell)} {counts(cell)}"
+
+
+def printed(cell: TableCell) -> str:
+    """``1.30 ± 0.05 (10)`` with the mark of its footnote; empty if nothing was printed."""
+    reported = cell.reported
+    if reported is None or reported.mean is None:
+        return ""
+    text = spread(reported.mean, reported.std, cell.metric.digits)
+    text += "" if reported.n is None else f" ({reported.n})"
+    return text + (f" [{cell.mark}]" if cell.mark else "")
+
+
+def difference(cell: TableCell) -> str:
+    """``−0.07, inside ±0.12``: measured less printed, and Welch's interval where it is known."""
+    if cell.difference is None:
+        return ""
+    text = number(cell.difference, cell.metric.digits, sign=True)
+    if cell.half_width is not None:
+        verdict = "inside" if cell.inside else "outside"
+        text += f", {verdict} ±{number(cell.half_width, cell.metric.digits)}"
+    return text
+
+
+def header(table: Table) -> list[tuple[str, str]]:
+    """(what, text) above the numbers."""
+    lines = [
+        ("preset", f"{table.preset}: {table.summary}"),
+        ("selection", table.selection),
+        ("held out", table.held_out),
+        ("switched off", table.switched_off),
+        ("shrunk", "; ".join(table.notes)),
+        ("comparison", comparison(table)),
+        ("not compared", not_compared(table)),
+        ("directions", table.directions),
+    ]
+    return [(what, text) for what, text in lines if text]
+
+
+def comparison(table: Table) -> str:
+    """What may be concluded from measured and printed numbers side by side."""
+    if not table.any_reported:
+        return ""
+    if table.comparable:
+        return (
+            "Δ is measured less printed; inside: the Welch 95 % interval of the difference, from "
+            "both spreads, includes 0 (no verdict where a spread or its n is not known)"
+        )
+    return (
+        "data and network differ from the paper's: printed numbers are shown beside, and only "
+        "directions (which is better) can be compared, not numbers"
+    )
+
+
+def not_compared(table: Table) -> str:
+    """How many printed numbers are only shown, each kind with the mark of its footnote."""
+    shown = [c for _, _, c in table.cells if c.reported is not None]
+    apart = Counter(c.mark for c in shown if c.reported is not None and not c.reported.comparable)
+    if not apart:
+        return ""
+    marks = ", ".join(f"{count} with [{mark}]" for mark, count in apart.items())
+    return f"{apart.total()} of the {len(shown)} printed numbers, shown only: {marks}"
+
+
+def footer(table: Table) -> list[tuple[str, str]]:
+    """(what, text) below the numbers: how to read them, conclusions, readings, their origin."""
+    reading = "mean ± sample standard deviation (n seeds; n/asked where some gave no number)"
+    if any(cell.bold for _, _, cell in table.cells):
+        reading += "; bold: best, or not distinguishable from the best (Welch, 95 %)"
+    lines = [("numbers", reading)]
+    lines += [(f"[{mark}]", text) for mark, text in table.footnotes]
+    lines += [("paper says", claim) for claim in table.claims]
+    lines += [
+        ("reading", f"{choice.what}: {choice.reading} ({choice.why})") for choice in table.choices
+    ]
+    if table.provenance:
+        lines.append(("from", ", ".join(f"{k} {v}" for k, v in table.provenance.items())))
+    return lines
+
+
+def spans(table: Table, level: int) -> Iterator[tuple[str, int]]:
+    """Entries of the heads' line ``level``, and how many columns each stands over."""
+    columns = [column[: level + 1] for column in table.columns]
+    start = 0
+    for end in range(1, len(columns) + 1):
+        if end == len(columns) or columns[end] != columns[start]:
+            yield columns[start][-1], end - start
+            start = end
+
+
+def group_starts(table: Table) -> list[bool]:
+    """For each row, whether a line is drawn above it: its outer labels are not the row above's.
+
+    Not where every row would have one.
+    """
+    outer = [row[:-1] for row in table.rows]
+    starts = [i > 0 and outer[i] != outer[i - 1] for i in range(len(outer))]
+    return starts if not all(starts[1:]) else [False] * len(starts)
+
+
+def row_names(row: tuple[str, ...], previous: tuple[str, ...]) -> list[str]:
+    """Entries of a row's labels, those that repeat the row above left empty."""
+    return ["" if row[: i + 1] == previous[: i + 1] else name for i, name in enumerate(row)]
+
+
+__all__ = [
+    "NOTHING",
+    "comparison",
+    "counts",
+    "difference",
+    "footer",
+    "group_starts",
+    "header",
+    "measured",
+    "not_compared",
+    "number",
+    "printed",
+    "row_names",
+    "spans",
+    "spread",
+    "value",
+]

@@ -1,0 +1,147 @@
+"""A configuration, assembled: data, network, method and optimizer of one trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from trainables import data, methods, models
+from trainables.config import TrialConfig
+from trainables.data import augment
+from trainables.data.loader import Batches
+from trainables.data.splits import Splits, split
+from trainables.execution import Execution
+from trainables.optim import LearningRate, build_optimizer
+from trainables.parallel.group import Group
+from trainables.parallel.sync_batchnorm import synchronize
+from trainables.seeding import global_seed
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "cross_entropy": nn.functional.cross_entropy,
+    "mse": nn.functional.mse_loss,
+}
+EVALUATION_BATCH = 1000
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
+
+
+@dataclass
+class Parts:
+    """What a trial is made of.
+
+    Attributes:
+        batches: The training batches, shuffled and augmented.
+        splits: Every split in order and without augmentation: evaluated and measured on.
+        initial: The weights training starts from.
+        local_generator: Of the noise that the method draws for this worker alone; None: none.
+        source: What the data is called, and its fingerprint where it has one.
+    """
+
+    batches: Batches
+    splits: dict[str, Batches]
+    model: nn.Module
+    initial: dict[str, Tensor]
+    method: methods.Method
+    local_generator: torch.Generator | None
+    loss_fn: Callable[[Tensor, Tensor], Tensor]
+    optimizer: torch.optim.Optimizer
+    learning_rate: LearningRate
+    source: dict[str, str]
+
+
+def assemble(config: TrialConfig, execution: Execution, group: Group) -> Parts:
+    """Load the data, initialize the network, build method, optimizer and schedule.
+
+    Raises:
+        trainables.data.DataError: the data set is missing or damaged.
+    """
+    device, dtype = execution.torch_device(), DTYPES[config.precision]
+    dataset = data.load(config.data.source.name, execution.data_dir, **config.data.source.options)
+    splits = split(dataset, config.data, config.seed)
+    batches = Batches(
+        splits.train,
+        config.batch_size,
+        augmentations=[augment.build(a.name, **a.options) for a in config.data.augmentation],
+        mean=splits.mean,
+        std=splits.std,
+        seed=config.seed,
+        device=device,
+        drop_last=config.drop_last,
+        dtype=dtype,
+        resize=dataset.resize,
+        hold=not execution.shared_device,
+    )
+    with global_seed(config.seed, "init", device=device):
+        model = models.build(
+            config.model.name,
+            num_classes=dataset.num_classes,
+            input_shape=dataset.input_shape,
+            **config.model.options,
+        ).to(device, dtype)
+    method = methods.build(
+        config.method.name,
+        regularizers=[(r.name, r.options) for r in config.regularizers],
+        batchnorm=config.batchnorm,
+        batchnorm_parts=config.batchnorm_parts,
+        **config.method.options,
+    )
+    local_generator = _join(group, config, model, method, device) if group.size > 1 else None
+    initial = {name: value.clone() for name, value in model.state_dict().items()}
+    method.begin(model)
+    optimizer = build_optimizer(model, config.optimizer)
+    learning_rate = LearningRate(
+        optimizer, config.schedule, config.optimizer.lr, len(batches), config.epochs
+    )
+    return Parts(
+        batches=batches,
+        splits=_in_order(config, splits, device, dataset.resize, not execution.shared_device),
+        model=model,
+        initial=initial,
+        method=method,
+        local_generator=local_generator,
+        loss_fn=LOSSES[config.loss],
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        source={"data": dataset.source or dataset.name, "data_digest": dataset.fingerprint[:16]},
+    )
+
+
+def _join(
+    group: Group,
+    config: TrialConfig,
+    model: nn.Module,
+    method: methods.Method,
+    device: torch.device,
+) -> torch.Generator:
+    """What differs from one worker alone; returns the source of this worker's own noise.
+
+    See `trainables.parallel.group` and `methods.objective.Composition`.
+    """
+    own = torch.Generator(device=device)
+    method.compose(group=group, local_generator=own)
+    if config.workers.batchnorm == "sync":
+        synchronize(model, group)
+    return own
+
+
+def _in_order(
+    config: TrialConfig, splits: Splits, device: torch.device, resize: int | None, hold: bool
+) -> dict[str, Batches]:
+    parts = {"train": splits.clean, "validation": splits.validation, "test": splits.test}
+    return {
+        name: Batches(
+            images,
+            config.batch_size if name == "train" else EVALUATION_BATCH,
+            mean=splits.mean,
+            std=splits.std,
+            device=device,
+            dtype=DTYPES[config.precision],
+            shuffle=False,
+            resize=resize,
+            hold=hold,
+        )
+        for name, images in parts.items()
+        if images is not None
+    }

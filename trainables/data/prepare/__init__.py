@@ -1,0 +1,1 @@
+"""From downloaded files to prepared ones: decoded once, checked, memory-mapped."""

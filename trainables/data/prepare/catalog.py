@@ -1,0 +1,94 @@
+"""What data sets there are, which of them are here, and how to get the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from trainables.data.base import DataError, about, mend, registry
+from trainables.data.prepare import store
+
+
+class State(StrEnum):
+    """Of a data set in a directory."""
+
+    BUILT_IN = "built in"
+    PREPARED = "prepared"
+    ORIGINALS = "originals"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Status:
+    """Data set ``name`` in a directory.
+
+    Attributes:
+        name: As registered.
+        title: What it is.
+        state: ``built in`` (nothing is needed), ``prepared``, ``originals`` (there, and prepared
+            when first used), or ``missing``.
+        prepared: Its prepared folders, one for each size or set.
+        get: How to obtain the originals; "" where nothing is needed.
+        downloads: It can be fetched on request.
+    """
+
+    name: str
+    title: str
+    state: State
+    prepared: tuple[Path, ...]
+    get: str
+    downloads: bool
+
+
+def status(name: str, directory: Path) -> Status:
+    """The state of data set ``name`` in ``directory``. Raises ValueError for unknown names."""
+    registry.get(name)
+    known = about[name]
+    found = tuple(folders(directory, name))
+    if not known.originals:
+        state = State.BUILT_IN
+    elif found:
+        state = State.PREPARED
+    elif any((directory / original).exists() for original in known.originals):
+        state = State.ORIGINALS
+    else:
+        state = State.MISSING
+    return Status(name, known.title, state, found, mend(name), known.download is not None)
+
+
+def folders(directory: Path, name: str | None = None) -> list[Path]:
+    """Prepared folders of the present version, all or those of data set ``name``, by name."""
+    found = []
+    for path in sorted((directory / "prepared").glob(f"[!.]*-v{store.VERSION}")):
+        if name is None or _named(path) == name:
+            found.append(path)
+    return found
+
+
+def _named(path: Path) -> str | None:
+    try:
+        return str(store.read_manifest(path)["name"])
+    except DataError:
+        return None  # damaged: `verify`, which asks for all folders, says so
+
+
+def download(name: str, directory: Path) -> None:
+    """Fetch the originals of ``name`` into ``directory``, with torchvision's downloader.
+
+    Raises:
+        DataError: it cannot be fetched; how to get it by hand.
+    """
+    fetch = about[name].download
+    if fetch is None:
+        raise DataError(
+            f"{name!r} is not downloaded for you: {about[name].get or 'it needs no download'}"
+        )
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        fetch(directory)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"cannot download {name!r} into {directory} ({reason}): {about[name].get}"
+        ) from None

@@ -1,0 +1,130 @@
+"""What NSO's released code prints as "Trace" and "lambda_1" (its tables 3, 4, 5 and 6).
+
+Neither is the trace or the largest eigenvalue of the Hessian of the training
+loss, so neither is called so here; those are in `trace` and `spectrum`. The
+code works on 63 batches of 16 images, each with a Hessian of its own, over the
+weights of the convolutions and of the head: no biases, no normalisation, no
+1x1 convolutions of the shortcuts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from trainables.measures.base import Estimate, Result, Target, registry
+from trainables.measures.curvature.operator import HessianOperator
+from trainables.measures.parameters import last_linear, split
+from trainables.methods.ops.noise import draw
+from trainables.registry import Count, Positive
+
+_SHORTCUTS = {"downsample", "shortcut"}
+
+
+def convolutions_and_head(model: nn.Module) -> tuple[str, ...]:
+    """Names of the weights the code measures: 34 tensors of torchvision's ResNet-34."""
+    names = [
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d) and not _SHORTCUTS & set(name.split("."))
+    ]
+    return (*names, f"{last_linear(model)[0]}.weight".lstrip("."))
+
+
+def _operators(target: Target, batch_size: int, num_batches: int) -> Iterator[HessianOperator]:
+    """The Hessians of the first ``num_batches`` batches of ``batch_size`` samples."""
+    names = convolutions_and_head(target.model)
+    pieces: list[tuple[Tensor, Tensor]] = []
+    for batch in target.batches:
+        if sum(len(y) for _, y in pieces) >= batch_size * num_batches:
+            break
+        pieces.append(batch)
+    inputs, targets = (torch.cat(tensors) for tensors in zip(*pieces, strict=True))
+    cut = zip(inputs.split(batch_size), targets.split(batch_size), strict=True)
+    for batch in itertools.islice(cut, num_batches):
+        yield HessianOperator(target.model, target.loss_fn, [batch], names)
+
+
+@registry.register("nso_code_trace")
+def nso_code_trace(
+    target: Target,
+    *,
+    batch_size: Count = 16,
+    num_batches: Count = 63,
+    num_samples: Count = 100,
+    tolerance: Positive = 1e-3,
+) -> Result:
+    """Mean over small batches of the trace of each one's Hessian, by Hutchinson's estimator.
+
+    At most ``num_samples`` Rademacher probes a batch; stops when the running mean moves by less
+    than ``tolerance``, relative. All defaults are the code's.
+
+    Returns:
+        The mean, with the standard error of its estimation for these batches (the code's ± is
+        the spread over three seeds of this estimator), and ``sum_of_max``: the sum over layers
+        of the largest trace of the layer in any batch, which its bound uses.
+    """
+    traces, variances, layers = [], [], []
+    for operator in _operators(target, batch_size, num_batches):
+        draws = _hutchinson(operator, target.generator, num_samples, tolerance)
+        totals = draws.sum(dim=1)
+        traces.append(float(totals.mean()))
+        variances.append(float(totals.var() / len(totals)) if len(totals) > 1 else float("nan"))
+        layers.append(draws.mean(dim=0))
+    mean = Estimate(sum(traces) / len(traces), sum(variances) ** 0.5 / len(traces))
+    return {"": mean, "sum_of_max": float(torch.stack(layers).amax(dim=0).sum())}
+
+
+def _hutchinson(
+    operator: HessianOperator, generator: torch.Generator | None, most: int, tolerance: float
+) -> Tensor:
+    """v_l'(Hv)_l for every probe and layer l, (probes, layers), float64."""
+    v, mean = operator.vector(), 0.0
+    draws: list[Tensor] = []
+    while len(draws) < most:
+        draw(v, "rademacher", generator)
+        pairs = zip(_layers(operator, v), _layers(operator, operator @ v), strict=True)
+        draws.append(torch.stack([(a * b).sum(dtype=torch.float64) for a, b in pairs]))
+        before, mean = mean, float(torch.stack(draws).sum(dim=1).mean())
+        if abs(mean - before) / (abs(before) + 1e-6) < tolerance:
+            break
+    return torch.stack(draws)
+
+
+@registry.register("nso_code_lambda1")
+def nso_code_lambda1(
+    target: Target,
+    *,
+    batch_size: Count = 16,
+    num_batches: Count = 63,
+    max_products: Count = 100,
+    tolerance: Positive = 1e-8,
+) -> float:
+    """Mean over small batches of ``sum_l v_l'(Hv)_l`` with every layer's v_l of unit norm.
+
+    The code's power iteration, v_l <- (Hv)_l / ‖(Hv)_l‖ layer by layer: ‖v‖² is the number of
+    layers L, so the result may be up to L times the largest eigenvalue, and it is an eigenvalue
+    of nothing unless L = 1. All defaults are the code's.
+    """
+    values = []
+    for operator in _operators(target, batch_size, num_batches):
+        v = operator.vector()
+        draw(v, "normal", target.generator)
+        value: float | None = None
+        for _ in range(max_products):
+            for layer in _layers(operator, v):
+                layer.div_(torch.linalg.vector_norm(layer) + 1e-6)
+            hv = operator @ v
+            before, value = value, float((v * hv).sum(dtype=torch.float64))
+            if before is not None and abs(before - value) / (abs(before) + 1e-6) < tolerance:
+                break
+            v = hv
+        values.append(value or 0.0)
+    return sum(values) / len(values)
+
+
+def _layers(operator: HessianOperator, vector: Tensor) -> list[Tensor]:
+    return split(vector, operator.point.values())

@@ -1,0 +1,1 @@
+"""Gram matrices of gradients and the Fisher information."""

@@ -1,0 +1,1 @@
+"""The loss around a point: sharpness, lines, planes, decision boundaries."""

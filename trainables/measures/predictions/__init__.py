@@ -1,0 +1,1 @@
+"""What a model predicts, and how that depends on its inputs."""

@@ -1,0 +1,1 @@
+"""Update rules: one paper's per file."""

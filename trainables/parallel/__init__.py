@@ -1,0 +1,1 @@
+"""Several workers that share the batches of one trial."""

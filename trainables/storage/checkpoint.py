@@ -1,0 +1,45 @@
+"""Checkpoints that are whole or absent.
+
+Layout: 32 bytes of SHA-256 over the rest, then torch's own format. They are
+written atomically (`Storage.write`) and read with ``weights_only=True``, so a
+checkpoint can neither be half there nor run code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import Any
+
+import torch
+
+from trainables.errors import FlatsweepError
+from trainables.storage.files import Storage
+
+
+class CheckpointError(FlatsweepError):
+    """A checkpoint that is damaged or belongs to another trial."""
+
+
+def save(storage: Storage, name: str, state: dict[str, Any]) -> None:
+    """Write ``state`` (tensors, numbers, strings, lists, dicts) as file ``name``."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    payload = buffer.getvalue()
+    storage.write(name, hashlib.sha256(payload).digest() + payload)
+
+
+def load(storage: Storage, name: str, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Read what `save` wrote. Raises FileNotFoundError or CheckpointError."""
+    return decode(storage.read(name), storage.path(name), device)
+
+
+def decode(content: bytes, where: str, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """The state in a checkpoint's bytes; ``where`` they are from is for the error."""
+    digest, payload = content[:32], content[32:]
+    if hashlib.sha256(payload).digest() != digest:
+        raise CheckpointError(
+            f"checkpoint {where} is damaged (its checksum does not match); delete it"
+        )
+    state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
+    return state
