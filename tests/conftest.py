@@ -1,4 +1,4 @@
-"""For all tests: one thread a process, the same random numbers, a file's Ray tests together.
+"""For all tests: one thread a process, the same random numbers, one Ray at a time.
 
 The last lines of a run name the tests that were skipped, and what they need.
 """
@@ -16,15 +16,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests that use Ray run in one process (`pytest -n` with ``--dist loadgroup``).
+    """Tests that use Ray (mark ``ray``, or its fixture) run one after the other in one process of
+    `pytest -n` with ``--dist loadgroup``, and the others beside them.
 
-    They share its Ray, and what is set up once for the file. First of all it is seen whether Ray's
-    private names are where they were: if not, much else fails, and says less.
+    They share a Ray, and two that start at once on a busy machine give up on their processes. First
+    of all it is seen whether Ray's private names are where they were: if not, much else fails.
     """
     items.sort(key=lambda item: item.path.stem != "test_ray_private")
     for item in items:
-        if "ray_address" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if "ray_address" in getattr(item, "fixturenames", ()) or item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.xdist_group("ray"))
 
 
 @pytest.fixture(autouse=True)

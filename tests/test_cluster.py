@@ -18,6 +18,8 @@ import pytest
 
 from benchmarks.nodes import Nodes
 
+pytestmark = pytest.mark.ray
+
 BIN = Path(sys.executable).parent
 
 

@@ -142,7 +142,7 @@ def test_what_the_serial_one_cannot_do_is_refused_before_work_starts(
     assert json.loads(call("status", *storage, "--format", "json")[1]) == []
 
 
-@pytest.mark.parametrize("name", ["serial", "ray"])
+@pytest.mark.parametrize("name", ["serial", pytest.param("ray", marks=pytest.mark.ray)])
 def test_more_than_the_machine_has_is_refused_with_the_numbers(
     tmp_path: Path, name: str, request: pytest.FixtureRequest
 ) -> None:

@@ -23,7 +23,10 @@ import pytest
 from benchmarks.nodes import Nodes
 from trainables.ports import LOOPBACK, free_ports
 
-pytestmark = pytest.mark.timeout(1200)  # on a busy machine all of it may take minutes to start
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.timeout(1200),  # on a busy machine all of it may take minutes to start
+]
 
 ROOT = Path(__file__).parents[2]
 SWEEP = """

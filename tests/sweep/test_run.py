@@ -174,23 +174,35 @@ def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(tmp_path: Pa
 
 
 SLOWER = """
-import sys; sys.path[:0] = {path!r}
+import sys, time; sys.path[:0] = {path!r}
 from pathlib import Path
 from sweep.run.executor import executor
 from sweep_cases import TINY, sweep
-slow = TINY.replace(base={{**TINY.base, "epochs": 400}})
+from trainables.train import Trial
+
+run_epoch = Trial.run_epoch
+def until_stopped(trial):  # in this process, the second trial waits for the signal
+    while list(Path({folder!r}).glob("results/trials/*/result.json")):
+        time.sleep(0.05)
+    return run_epoch(trial)
+Trial.run_epoch = until_stopped
+
+slow = TINY.replace(base={{**TINY.base, "epochs": {epochs}}})
 sweep(slow, Path({folder!r}), executor(*{by!r}))
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("name", ["serial", "ray"])
+@pytest.mark.parametrize("name", ["serial", pytest.param("ray", marks=pytest.mark.ray)])
 def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
     tmp_path: Path, how: signal.Signals, name: str, request: pytest.FixtureRequest
 ) -> None:
-    by = ("serial",) if name == "serial" else ("ray", request.getfixturevalue("ray_address"))
+    by = ("serial",)
+    if name == "ray":  # one at a time, so that three are to come when the first has ended
+        by = ("ray", request.getfixturevalue("ray_address"), 1, None, 1)
     here = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-    code = SLOWER.format(path=here, folder=str(tmp_path), by=by)
+    epochs = 100 if name == "ray" else 5
+    code = SLOWER.format(path=here, folder=str(tmp_path), by=by, epochs=epochs)
     driver = subprocess.Popen(
         [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, text=True
     )
@@ -203,7 +215,7 @@ def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
     assert 0 < len(before) < 4
     if how == signal.SIGINT:
         assert re.search(r"StoppedError: stopped with \d trials unfinished; what is finished", said)
-    slow = TINY.replace(base={**TINY.base, "epochs": 400})
+    slow = TINY.replace(base={**TINY.base, "epochs": epochs})
     plan, record, witness = sweep(slow, tmp_path, executor(*by))
     assert sum(witness.waves) <= 4 - len(before)
     assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
