@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ from sweep.ray_executor import RayExecutor
 from sweep.run.executor import executor
 from sweep.run.resources import ResourceError
 from sweep.run.serial import SerialExecutor
+from trainables.config import TrialConfig
+from trainables.job import Job
 from trainables.storage.files import Storage
 from trainables.storage.trial_folder import RESULT, WEIGHTS, read_weights, trial_folder, trials_with
 
@@ -205,3 +210,28 @@ def test_a_debugger_stops_inside_a_trial(tmp_path: Path) -> None:
     os.close(ours)
     assert Storage(tmp_path).names(f"trials/*/{RESULT}") == []
     assert json.loads(call("status", "--storage", str(tmp_path), "--format", "json")[1]) == []
+
+
+def test_an_interrupt_whose_exception_is_lost_stops_the_serial_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python drops what is raised in a destructor, such as those of a trial that has ended."""
+    told: list[int] = []
+
+    class Reporter:
+        started = staticmethod(lambda trial_id: None)
+        heard = staticmethod(told.append)
+
+    def losing(job: object) -> Iterator[int]:
+        for epoch in range(3):
+            if epoch == 1:
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.raise_signal(signal.SIGINT)
+            yield epoch
+
+    monkeypatch.setattr("sweep.run.serial.run_job", losing)
+    before = signal.getsignal(signal.SIGINT)
+    jobs = [Job.of(TrialConfig())] * 2
+    SerialExecutor().run(jobs, Reporter())  # type: ignore[arg-type]
+    assert told == [0, 1]
+    assert signal.getsignal(signal.SIGINT) is before

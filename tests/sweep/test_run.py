@@ -182,8 +182,8 @@ from trainables.train import Trial
 
 run_epoch = Trial.run_epoch
 def until_stopped(trial):  # in this process, the second trial waits for the signal
-    while list(Path({folder!r}).glob("results/trials/*/result.json")):
-        time.sleep(0.05)
+    if list(Path({folder!r}).glob("results/trials/*/result.json")):
+        time.sleep(20)
     return run_epoch(trial)
 Trial.run_epoch = until_stopped
 
