@@ -28,6 +28,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("ray"))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: the one with the tests that use Ray mostly waits for Ray's own."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 @pytest.fixture(autouse=True)
 def same_draws() -> None:
     """What a test draws without a seed of its own does not depend on the tests before it."""
