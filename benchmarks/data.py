@@ -26,7 +26,7 @@ from benchmarks.report import publish
 from sweep.ray_executor.session import local
 from trainables.data import augment
 from trainables.data.base import Images
-from trainables.data.loader import Batches
+from trainables.data.loader import BatchLoader
 from trainables.data.sets.options import IMAGENET_MEAN, IMAGENET_STD
 from trainables.data.stream import ImageFiles, decoded
 
@@ -65,7 +65,7 @@ def small(count: int, batch: int, repeats: int) -> list[dict[str, Any]]:
     }
     rows = []
     for name, chain in chains.items():
-        loop = Batches(images, batch, chain, MEAN, STD)
+        loop = BatchLoader(images, batch, chain, MEAN, STD)
         speed = rate(count, lambda loop=loop: drain(loop.epoch(0)), repeats)  # type: ignore[misc]
         rows.append({"pipeline": f"ours: {name}", "images/s": speed})
     return rows + per_sample(pixels, batch, repeats)
@@ -145,7 +145,9 @@ def streamed(count: int, batch: int, repeats: int, size: int) -> list[dict[str, 
             )
             what = f"ours, decoded and cropped, threads: {threads}"
             rows.append({"pipeline": what, "images/s": speed})
-        whole = Batches(images, batch, [crop, augment.build("flip")], IMAGENET_MEAN, IMAGENET_STD)
+        whole = BatchLoader(
+            images, batch, [crop, augment.build("flip")], IMAGENET_MEAN, IMAGENET_STD
+        )
         speed = rate(count, lambda: drain(whole.epoch(0)), repeats)
         what = f"ours, flipped and normalised too, threads: {processors}"
         rows.append({"pipeline": what, "images/s": speed})

@@ -51,11 +51,11 @@ def stock(option: dict[str, Any]) -> None:
 
 def stock_worker(settings: dict[str, Any]) -> None:
     from trainables.job import Job
-    from trainables.parallel.group import Workers
+    from trainables.parallel.group import DistributedGroup
     from trainables.train import Execution, fit
 
     config = Job.from_json(settings["job"]).checked_config()
-    fit(config, Execution(device="cpu"), group=Workers("cpu"))
+    fit(config, Execution(device="cpu"), group=DistributedGroup("cpu"))
 
 
 def startup(rounds: int) -> list[dict[str, Any]]:
@@ -136,13 +136,13 @@ def _time_steps(address: str, rank: int, rounds: int, results: Any) -> None:
     from torch import nn
 
     from trainables import methods, models
-    from trainables.parallel.group import Workers
-    from trainables.ports import talk_inside
+    from trainables.parallel.group import DistributedGroup
+    from trainables.ports import use_loopback
 
     torch.set_num_threads(1)
-    talk_inside()
+    use_loopback()
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
-    group = Workers("cpu")
+    group = DistributedGroup("cpu")
     torch.manual_seed(0)
     ours = models.build("resnet20", num_classes=10, input_shape=(3, 32, 32))
     wrapped = nn.parallel.DistributedDataParallel(

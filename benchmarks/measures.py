@@ -45,7 +45,7 @@ from trainables import models  # noqa: E402
 from trainables.measures.curvature.operator import HessianOperator  # noqa: E402
 from trainables.measures.curvature.spectrum import extreme_eigenvalues  # noqa: E402
 from trainables.measures.fisher.log_det import fisher_gram  # noqa: E402
-from trainables.measures.parameters import split  # noqa: E402
+from trainables.measures.parameters import vector_to_tensors  # noqa: E402
 
 Work = Callable[[], Any]
 NETWORKS = {
@@ -107,7 +107,7 @@ def products(name: str, rounds: int, device: str) -> dict[str, list[float]]:
     loss, parameters = nn.CrossEntropyLoss(), list(model.parameters())
     operator = HessianOperator(model, loss, [(inputs, targets)])
     v = torch.randn(operator.size, device=device)
-    parts = split(v, parameters)
+    parts = vector_to_tensors(v, parameters)
     graph = torch.autograd.grad(loss(model(inputs), targets), parameters, create_graph=True)
     theirs = curvlinops.HessianLinearOperator(
         model, loss, parameters, [(inputs, targets)], check_deterministic=False

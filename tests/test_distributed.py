@@ -108,7 +108,7 @@ OWN: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", OWN)
 def test_what_depends_on_the_workers_is_a_trial_of_its_own(pair: Pair, name: str) -> None:
     together = on_two(OWN[name])
-    single = equivalence.alone(TrialConfig(**together)).model_dump(mode="json")
+    single = equivalence.for_single_process(TrialConfig(**together)).model_dump(mode="json")
     first, second = pair.run(together)
     assert first.get("error") is None
     assert json.dumps(first["history"]) == json.dumps(second["history"])

@@ -1,4 +1,4 @@
-"""What a person can mend is one sentence; everything else keeps its traceback."""
+"""What a person can remedy is one sentence; everything else keeps its traceback."""
 
 from __future__ import annotations
 

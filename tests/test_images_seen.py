@@ -176,9 +176,9 @@ def with_other(whole: Dataset, part: str, seed: int) -> Dataset:
     parts = split(whole, config(**{"data.validation": 0.2}).data, seed)
     rows = getattr(parts, part).rows
     if rows is None:  # published
-        other = Images((255 - whole.test.store), whole.test.targets)
+        other = Images((255 - whole.test.base), whole.test.targets)
         return replace(whole, test=other)
-    store = whole.train.store.clone()
+    store = whole.train.base.clone()
     store[rows] = 255 - store[rows] if whole.train.is_pixels else 1e3 + store[rows]
     return replace(whole, train=Images(store, whole.train.targets))
 

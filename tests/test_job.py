@@ -14,7 +14,7 @@ import trainables
 from trainables import train
 from trainables.config import Request, TrialConfig
 from trainables.job import Job, Report
-from trainables.run_job import already_run, latest, run_job
+from trainables.run_job import cached_report, latest, run_job
 from trainables.storage.files import Storage
 from trainables.storage.trial_folder import CHECKPOINT, RESULT, WEIGHTS, read_result, trials_with
 from trainables.train import Trial
@@ -61,12 +61,12 @@ def test_a_report_an_epoch_and_one_at_the_end(tmp_path: Path) -> None:
 def test_a_finished_trial_is_not_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert already_run(job(tmp_path)) is None
+    assert cached_report(job(tmp_path)) is None
     list(run_job(job(tmp_path)))
     monkeypatch.setattr(Trial, "run_epoch", lambda _: pytest.fail("trained"))
     (report,) = run_job(job(tmp_path))
     assert report.outcome == "done"
-    found = already_run(job(tmp_path))
+    found = cached_report(job(tmp_path))
     assert found is not None
     assert found.outcome == "done"
 

@@ -89,7 +89,7 @@ class Shaken(Method):
             for p in objective.params
         ]
         with objective.displaced() as at:
-            at.move(shift)
+            at.perturb(shift)
             objective.accumulate(0.5)
         return Output(loss, logits, objective=None)
 '''

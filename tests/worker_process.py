@@ -11,8 +11,8 @@ import torch
 import torch.distributed as dist
 
 from trainables.config import TrialConfig
-from trainables.parallel.group import Workers
-from trainables.ports import talk_inside
+from trainables.parallel.group import DistributedGroup
+from trainables.ports import use_loopback
 from trainables.storage.files import Storage
 from trainables.train import Execution, Trial
 
@@ -20,7 +20,7 @@ from trainables.train import Execution, Trial
 def main(address: str, rank: int, jobs: Connection) -> None:
     """Train what comes through ``jobs``, and answer with weights, history and counts."""
     torch.set_num_threads(1)
-    talk_inside()
+    use_loopback()
     dist.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     while True:
         try:
@@ -37,7 +37,7 @@ def main(address: str, rank: int, jobs: Connection) -> None:
 def train(job: dict[str, Any]) -> dict[str, Any]:
     """``save_after``, ``die_after``: epochs after which to save, and the second worker dies;
     ``drift_after``: one after which the second worker's last bias moves by 1e-9."""
-    group = Workers("cpu")
+    group = DistributedGroup("cpu")
     storage = Storage(job["storage"]) if "storage" in job else None
     trial = Trial(TrialConfig(**job["config"]), Execution(device="cpu"), storage, group)
     while not trial.finished:

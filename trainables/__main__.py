@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from trainables.errors import UsageError, tell
+from trainables.errors import UsageError, print_error
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
             storage.check_writable()
         result = fit(config, execution, storage, on_epoch=_report)
     except Exception as error:
-        return tell(error, f"trial {config.trial_id} failed")
+        return print_error(error, f"trial {config.trial_id} failed")
     print(result.to_json())
     return 0
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainables import data, methods, models
 from trainables.config import TrialConfig
 from trainables.data import augment
-from trainables.data.loader import Batches
+from trainables.data.loader import BatchLoader
 from trainables.data.splits import Splits, split
 from trainables.execution import Execution
 from trainables.optim import LearningRate, build_optimizer
@@ -28,7 +28,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.
 
 
 @dataclass
-class Parts:
+class Components:
     """What a trial is made of.
 
     Attributes:
@@ -39,8 +39,8 @@ class Parts:
         source: What the data is called, and its fingerprint where it has one.
     """
 
-    batches: Batches
-    splits: dict[str, Batches]
+    batches: BatchLoader
+    splits: dict[str, BatchLoader]
     model: nn.Module
     initial: dict[str, Tensor]
     method: methods.Method
@@ -51,7 +51,7 @@ class Parts:
     source: dict[str, str]
 
 
-def assemble(config: TrialConfig, execution: Execution, group: Group) -> Parts:
+def build_components(config: TrialConfig, execution: Execution, group: Group) -> Components:
     """Load the data, initialize the network, build method, optimizer and schedule.
 
     Raises:
@@ -60,7 +60,7 @@ def assemble(config: TrialConfig, execution: Execution, group: Group) -> Parts:
     device, dtype = execution.torch_device(), DTYPES[config.precision]
     dataset = data.load(config.data.source.name, execution.data_dir, **config.data.source.options)
     splits = split(dataset, config.data, config.seed)
-    batches = Batches(
+    batches = BatchLoader(
         splits.train,
         config.batch_size,
         augmentations=[augment.build(a.name, **a.options) for a in config.data.augmentation],
@@ -94,7 +94,7 @@ def assemble(config: TrialConfig, execution: Execution, group: Group) -> Parts:
     learning_rate = LearningRate(
         optimizer, config.schedule, config.optimizer.lr, len(batches), config.epochs
     )
-    return Parts(
+    return Components(
         batches=batches,
         splits=_in_order(config, splits, device, dataset.resize, not execution.shared_device),
         model=model,
@@ -128,10 +128,10 @@ def _join(
 
 def _in_order(
     config: TrialConfig, splits: Splits, device: torch.device, resize: int | None, hold: bool
-) -> dict[str, Batches]:
+) -> dict[str, BatchLoader]:
     parts = {"train": splits.clean, "validation": splits.validation, "test": splits.test}
     return {
-        name: Batches(
+        name: BatchLoader(
             images,
             config.batch_size if name == "train" else EVALUATION_BATCH,
             mean=splits.mean,

@@ -1,10 +1,10 @@
 """Trials over several workers: Ray Train's TorchTrainer, kept alive over the trials of an actor.
 
-Starting Ray Train costs tens of seconds and a handful of processes, so a `Crew` is
+Starting Ray Train costs tens of seconds and a handful of processes, so a `WorkerPool` is
 started once for each Tune actor: one ``fit`` whose training function takes trial
-after trial from the controller's desk, in the process group that Ray Train made. A
+after trial from the controller's mailbox, in the process group that Ray Train made. A
 trial that fails in all its workers alike leaves them ready for the next; otherwise,
-and when a worker dies, the crew ends and the next trial gets a fresh one.
+and when a worker dies, the pool ends and the next trial gets a fresh one.
 
 The workers run in the bundles that Tune reserved together with the trial, all
 or none: a trial that has started never waits for its workers, so that full
@@ -30,7 +30,7 @@ from ray import train
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
 from trainables.job import Job, Report, WorkersLostError
-from trainables.ports import LOOPBACK, talk_inside
+from trainables.ports import LOOPBACK, use_loopback
 from trainables.ray_private.train import (
     AcceleratorSetupCallback,
     BackendSetupCallback,
@@ -45,7 +45,7 @@ from trainables.ray_private.train import (
 )
 from trainables.run_job import run_job
 
-QUIET = {
+RAY_TRAIN_SETTINGS = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # trials have checkpoints of their own
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_TRAIN_METRICS_ENABLED": "0",
@@ -55,17 +55,17 @@ QUIET = {
 }
 """Settings of Ray Train that spare processes and time; a setting of the user's own wins."""
 
-GOODBYE = 20.0
+SHUTDOWN_SECONDS = 20.0
 """Seconds that workers have to end by themselves before they are killed."""
 
-TOGETHER = 3.0
+COMMON_FAILURE_SECONDS = 3.0
 """Seconds within which all workers fail if what failed is the trial and not one of them."""
 
-REPORT_EVERY = 0.5
+WORKER_REPORT_SECONDS = 0.5
 """Seconds between a worker's reports."""
 
 
-class Crew:
+class WorkerPool:
     """Workers that train one trial after another.
 
     Args:
@@ -75,21 +75,21 @@ class Crew:
     """
 
     def __init__(self, workers: int, cpus: float, gpus: float) -> None:
-        for name, value in QUIET.items():
+        for name, value in RAY_TRAIN_SETTINGS.items():
             os.environ.setdefault(name, value)
-        self._scratch = tempfile.mkdtemp(prefix="flatsweep-crew-")
+        self._scratch = tempfile.mkdtemp(prefix="flatsweep-workers-")
         resources = {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
         self._trainer = _Trainer(
             _serve,
-            train_loop_config={"desk": f"flatsweep-crew-{uuid.uuid4().hex}"},
+            train_loop_config={"mailbox": f"flatsweep-workers-{uuid.uuid4().hex}"},
             torch_config=_Torch(
-                backend="nccl" if gpus >= 1 else "gloo", meeting=f"{self._scratch}/meeting"
+                backend="nccl" if gpus >= 1 else "gloo", rendezvous=f"{self._scratch}/rendezvous"
             ),
             scaling_config=train.ScalingConfig(
                 num_workers=workers, use_gpu=gpus > 0, resources_per_worker=resources
             ),
             run_config=train.RunConfig(
-                name="crew",
+                name="workers",
                 storage_path=self._scratch,
                 failure_config=train.FailureConfig(max_failures=0),
             ),
@@ -97,25 +97,25 @@ class Crew:
         self.busy = False
         self._workers = workers
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._fit, name="crew", daemon=True)
+        self._thread = threading.Thread(target=self._fit, name="workers", daemon=True)
         self._thread.start()
 
     def _fit(self) -> None:
         try:
             self._trainer.fit()
-        except BaseException as error:  # the thread's last words, read by `hear`
+        except BaseException as error:  # the thread's last words, read by `poll`
             self._error = error
 
-    def start(self, job: Job) -> None:
+    def submit(self, job: Job) -> None:
         """Give the workers a trial."""
         self.busy = True
         self._latest = Report(job.trial_id, epochs=job.config["epochs"])
-        self._ask("post", job)
+        self._ask("submit", job)
 
-    def hear(self, seconds: float) -> Report:
+    def poll(self, seconds: float) -> Report:
         """The latest report on the trial, after at most ``seconds``.
 
-        After one that ends it the crew is free again. But if the trial failed in some workers only,
+        After one that ends it the pool is free again. But if the trial failed in some workers only,
         it stays ``busy``: the others may wait for them for ever.
 
         Raises:
@@ -123,7 +123,7 @@ class Crew:
         """
         reports = self._reports(seconds)
         failures = [report for report in reports if report.outcome == "failed"]
-        deadline = time.monotonic() + TOGETHER
+        deadline = time.monotonic() + COMMON_FAILURE_SECONDS
         while failures and len(failures) < self._workers and time.monotonic() < deadline:
             failures += self._reports(deadline - time.monotonic())
         if failures:
@@ -135,7 +135,7 @@ class Crew:
         return self._latest
 
     def _reports(self, seconds: float) -> list[Report]:
-        reports: list[Report] = self._ask("hear", max(0.0, seconds))
+        reports: list[Report] = self._ask("poll", max(0.0, seconds))
         for report in reports:
             if report.lost:
                 raise WorkersLostError(report.error)
@@ -144,13 +144,13 @@ class Crew:
         return reports
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        """A method of the desk; the controller is there a few seconds after the crew is made."""
-        while self._trainer.desk is None and self._thread.is_alive():
+        """A method of the mailbox; the controller is there a few seconds after the pool is made."""
+        while self._trainer.mailbox is None and self._thread.is_alive():
             time.sleep(0.01)
-        if self._trainer.desk is None:
+        if self._trainer.mailbox is None:
             raise WorkersLostError(f"the workers could not be started ({_reason(self._error)})")
         try:
-            return ray.get(getattr(self._trainer.desk, method).remote(*arguments))
+            return ray.get(getattr(self._trainer.mailbox, method).remote(*arguments))
         except ray.exceptions.RayActorError as error:
             raise WorkersLostError(f"the workers' controller died ({_reason(error)})") from error
 
@@ -158,11 +158,11 @@ class Crew:
         """End the workers; those in the middle of a trial are killed."""
         with contextlib.suppress(WorkersLostError):
             if self._thread.is_alive() and not self.busy:
-                self._ask("post", None)
-                self._thread.join(GOODBYE)
-        if self._thread.is_alive() and self._trainer.desk is not None:
-            ray.kill(self._trainer.desk)  # its workers belong to it and go with it
-            self._thread.join(GOODBYE)
+                self._ask("submit", None)
+                self._thread.join(SHUTDOWN_SECONDS)
+        if self._thread.is_alive() and self._trainer.mailbox is not None:
+            ray.kill(self._trainer.mailbox)  # its workers belong to it and go with it
+            self._thread.join(SHUTDOWN_SECONDS)
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 
@@ -202,7 +202,7 @@ class _Policy(FixedScalingPolicy):
 
 
 class _Controller(TrainController):
-    """Ray Train's controller with a desk: jobs go one way, reports the other."""
+    """Ray Train's controller with a mailbox: jobs go one way, reports the other."""
 
     worker_group_cls = _WorkerGroup
 
@@ -212,24 +212,24 @@ class _Controller(TrainController):
         self._news = asyncio.Event()
         super().__init__(**arguments)
 
-    async def post(self, job: Job | None) -> None:
+    async def submit(self, job: Job | None) -> None:
         """A trial for the workers; None: there is no more."""
         self._jobs.append(job)
         self._reports.clear()
 
-    async def take(self, number: int) -> Job | None:
+    async def next(self, number: int) -> Job | None:
         """Job ``number``, as soon as it is posted. Every worker takes every job."""
         while len(self._jobs) <= number:
             await asyncio.sleep(0.01)
         return self._jobs[number]
 
-    async def tell(self, number: int, report: Report) -> None:
+    async def report(self, number: int, report: Report) -> None:
         """A worker's report on job ``number``; a late one on an earlier job is dropped."""
         if number == len(self._jobs) - 1:
             self._reports.append(report)
             self._news.set()
 
-    async def hear(self, seconds: float) -> list[Report]:
+    async def poll(self, seconds: float) -> list[Report]:
         """Reports since the last call, the first of them waited for."""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._news.wait(), seconds)
@@ -242,7 +242,7 @@ class _Controller(TrainController):
 class _Torch(TorchConfig):
     """How the workers meet: at a file, where their machine is the whole cluster."""
 
-    meeting: str = ""
+    rendezvous: str = ""
 
     @property
     def backend_cls(self) -> type[TorchBackend]:
@@ -252,7 +252,7 @@ class _Torch(TorchConfig):
 class _Backend(TorchBackend):
     """Of a Ray on loopback, the workers too listen there alone.
 
-    ``torch.distributed``'s meeting by address opens a port on all interfaces.
+    A rendezvous of ``torch.distributed`` at an address opens a port on all interfaces.
     """
 
     def on_start(self, worker_group: Any, backend_config: Any) -> None:
@@ -260,7 +260,7 @@ class _Backend(TorchBackend):
             super().on_start(worker_group, backend_config)
             return
         worker_group.execute(set_rank_variables)
-        worker_group.execute(talk_inside)
+        worker_group.execute(use_loopback)
         ray.get(
             [
                 worker_group.execute_single_async(
@@ -269,7 +269,7 @@ class _Backend(TorchBackend):
                     backend=backend_config.backend,
                     world_rank=rank,
                     world_size=len(worker_group),
-                    init_method=f"file://{backend_config.meeting}",
+                    init_method=f"file://{backend_config.rendezvous}",
                     timeout_s=backend_config.timeout_s,
                 )
                 for rank in range(len(worker_group))
@@ -280,7 +280,7 @@ class _Backend(TorchBackend):
 class _Trainer(TorchTrainer):
     """TorchTrainer in the trial's own bundles, without the processes that it has no use for."""
 
-    desk: Any = None
+    mailbox: Any = None
     train_loop_config: dict[str, Any]
 
     def _create_default_callbacks(self) -> list[Any]:
@@ -292,27 +292,27 @@ class _Trainer(TorchTrainer):
         arguments["scaling_policy"] = _Policy(arguments["train_run_context"].scaling_config)
         environment = {"env_vars": get_env_vars_to_propagate()}
         actor: Any = ray.remote(num_cpus=0, runtime_env=environment)(_Controller)
-        desk = actor.options(name=self.train_loop_config["desk"]).remote(**arguments)
-        self.desk = desk
-        ray.get(desk.run.remote())
-        return ray.get(desk.get_result.remote())
+        mailbox = actor.options(name=self.train_loop_config["mailbox"]).remote(**arguments)
+        self.mailbox = mailbox
+        ray.get(mailbox.run.remote())
+        return ray.get(mailbox.get_result.remote())
 
 
 def _serve(settings: dict[str, Any]) -> None:
     """What each worker runs: trial after trial, until there are no more."""
-    from trainables.parallel.group import Workers
+    from trainables.parallel.group import DistributedGroup
 
-    desk = ray.get_actor(settings["desk"])
+    mailbox = ray.get_actor(settings["mailbox"])
     first = train.get_context().get_world_rank() == 0
     for number in itertools.count():
-        job: Any = ray.get(desk.take.remote(number))
+        job: Any = ray.get(mailbox.next.remote(number))
         if job is None:
             return
         told = time.monotonic()
-        for report in run_job(_on_this_device(job), Workers):
-            due = report.ended or time.monotonic() - told >= REPORT_EVERY
+        for report in run_job(_on_this_device(job), DistributedGroup):
+            due = report.ended or time.monotonic() - told >= WORKER_REPORT_SECONDS
             if report.outcome == "failed" or (first and due):
-                ray.get(desk.tell.remote(number, report))
+                ray.get(mailbox.report.remote(number, report))
                 told = time.monotonic()
 
 
@@ -323,4 +323,4 @@ def _on_this_device(job: Job) -> Job:
     return replace(job, execution={**job.execution, "device": str(get_device())})
 
 
-__all__ = ["Crew"]
+__all__ = ["WorkerPool"]

@@ -1,4 +1,4 @@
-"""The errors that a person can mend: each is one sentence. All others are ours to mend."""
+"""The errors that a person can remedy, each in one sentence. All others are faults of flatsweep."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import traceback
 
 from trainables.masking import mask
 
-REPORT = (
+PLEASE_REPORT = (
     "This is a fault of flatsweep, not of yours: please report it where you have flatsweep from, "
     "with the lines above and the command."
 )
@@ -29,7 +29,7 @@ class UsageError(FlatsweepError, ValueError):
     code = 2
 
 
-def tell(error: Exception, who: str) -> int:
+def print_error(error: Exception, who: str) -> int:
     """Say on standard error how ``who`` (a command) failed, without the passwords of URIs.
 
     Returns:
@@ -39,5 +39,5 @@ def tell(error: Exception, who: str) -> int:
     if isinstance(error, FlatsweepError):
         print(mask(f"{who}: {error}"), file=sys.stderr)
         return error.code
-    print(mask("".join(traceback.format_exception(error))) + REPORT, file=sys.stderr)
+    print(mask("".join(traceback.format_exception(error))) + PLEASE_REPORT, file=sys.stderr)
     return 1

@@ -1,18 +1,30 @@
-"""How good the model is on held-out data: one pass in evaluation mode."""
+"""What a trained model's numbers are: those of every epoch, and the measures that were asked for.
+
+Both are taken between epochs, in evaluation mode, without augmentation and off the training clock;
+measures draw noise of their own. Neither changes a trial's later numbers, and what is measured is
+no part of its identity.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
+import torch
 from torch import Tensor, nn
 
-from trainables.data.loader import Batches
+from trainables.config import Request
+from trainables.data.loader import BatchLoader
+from trainables.errors import UsageError
+from trainables.measures import Target, measure
+from trainables.measures.base import LossFn
 from trainables.measures.predictions import classification
-from trainables.parallel.group import ALONE, Group
+from trainables.parallel.group import SINGLE_PROCESS, Group
+from trainables.seeding import derive
 
 
 def evaluate(
-    model: nn.Module, batches: Batches, loss: str, group: Group = ALONE
+    model: nn.Module, batches: BatchLoader, loss: str, group: Group = SINGLE_PROCESS
 ) -> dict[str, float]:
     """Numbers of one split: see `classification.summary`; for a regression, ``loss`` alone (MSE).
 
@@ -30,10 +42,61 @@ def evaluate(
     return classification.summary(outputs, targets)
 
 
-def _predict(model: nn.Module, batches: Batches, group: Group) -> tuple[Tensor, Tensor]:
+def _predict(model: nn.Module, batches: BatchLoader, group: Group) -> tuple[Tensor, Tensor]:
     mine = iter(group.portion(batches))
     first = next(mine, None)  # with fewer batches than workers, some have none
     if first is None:
         return group.gather(None), group.gather(None)
     outputs, targets = classification.predict(model, chain([first], mine))
     return group.gather(outputs), group.gather(targets)
+
+
+def measure_requests(
+    requests: Sequence[Request],
+    model: nn.Module,
+    loss_fn: LossFn,
+    splits: Mapping[str, BatchLoader],
+    initial: Mapping[str, Tensor],
+    seed: int,
+) -> dict[str, float]:
+    """Every request on ``model`` as it is, under the requests' keys.
+
+    Args:
+        splits: Unshuffled, unaugmented batches of each split.
+        initial: The weights training started from.
+
+    Raises:
+        ValueError: a request that cannot be met, naming it.
+    """
+    training = model.training
+    model.eval()
+    numbers: dict[str, float] = {}
+    try:
+        for request in requests:
+            numbers |= _measured(request, model, loss_fn, splits, initial, seed)
+    finally:
+        model.train(training)
+    return numbers
+
+
+def _measured(
+    request: Request,
+    model: nn.Module,
+    loss_fn: LossFn,
+    splits: Mapping[str, BatchLoader],
+    initial: Mapping[str, Tensor],
+    seed: int,
+) -> dict[str, float]:
+    if request.split not in splits:
+        raise UsageError(f"measure {request.key!r}: the trial has no {request.split} images")
+    batches = splits[request.split].head(request.samples, request.batch_size)
+    generator = torch.Generator(batches.device)
+    # By the measure's name: asked for twice, at another epoch or on another split, it draws the
+    # same directions and probes, so that its numbers differ by what they are of alone.
+    generator.manual_seed(derive(seed, f"measure {request.name}"))
+    try:
+        target = Target(model, loss_fn, list(batches), generator, initial)
+        found = measure(request.name, target, **request.options)
+    except UsageError as error:
+        raise UsageError(f"measure {request.key!r}: {error}") from error
+    return {request.key + name.removeprefix(request.name): value for name, value in found.items()}

@@ -46,7 +46,7 @@ class Execution:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-HERE = Execution()
+DEFAULT_EXECUTION = Execution()
 """On this machine, with everything as it comes."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-HIDDEN = "***"
+MASK = "***"
 SHORTEST = 4
 """Characters of the shortest part of a password that is also hidden where it stands alone."""
 
@@ -21,7 +21,7 @@ _OPTION = re.compile(
 
 
 def mask(text: str, *uris: str) -> str:
-    """``text`` with `HIDDEN` for the password of every URI in it, and for keys in its options.
+    """``text`` with `MASK` for the password of every URI in it, and for keys in its options.
 
     A password may hold "@", "/" and the like although it should be percent-encoded: all up to the
     last "@" counts. A lone user of a web address is taken for a token. Paths stay as they are,
@@ -35,13 +35,13 @@ def mask(text: str, *uris: str) -> str:
     words = re.split(r"(\S*://\S*)", text)
     for number, word in enumerate(words):
         if number % 2:
-            word = _PASSWORD.sub(rf"\g<before>{HIDDEN}@", word)
-            word = _USER.sub(rf"\g<before>{HIDDEN}@", word)
+            word = _PASSWORD.sub(rf"\g<before>{MASK}@", word)
+            word = _USER.sub(rf"\g<before>{MASK}@", word)
         else:
             for secret in alone:
-                word = word.replace(secret, HIDDEN)
+                word = word.replace(secret, MASK)
         words[number] = word
-    return _OPTION.sub(rf"\g<before>{HIDDEN}", "".join(words))
+    return _OPTION.sub(rf"\g<before>{MASK}", "".join(words))
 
 
 def has_secret(uri: str) -> bool:

@@ -20,7 +20,7 @@ def free_ports(count: int) -> list[int]:
         return [int(probe.getsockname()[1]) for probe in probes]
 
 
-def talk_inside() -> None:
+def use_loopback() -> None:
     """Let this process's ``torch.distributed`` groups use the loopback interface.
 
     gloo would take the interface of the machine's name, NCCL the first that is not loopback. The

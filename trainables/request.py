@@ -50,7 +50,7 @@ class Request:
         return epoch in {max(1, round(part * epochs)) for part in self.at}
 
     @property
-    def at_the_end_alone(self) -> bool:
+    def final_only(self) -> bool:
         """Whether the final weights suffice for it."""
         return self.at == (1.0,) and not self.every
 

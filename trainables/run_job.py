@@ -28,11 +28,11 @@ def run_job(job: Job, group: Callable[[torch.device], Group] | None = None) -> I
         a crash: it would be raised again on any node.
     """
     try:
-        from trainables.parallel.group import ALONE
+        from trainables.parallel.group import SINGLE_PROCESS
         from trainables.train import training
 
         config, execution = job.checked_config(), job.make_execution()
-        members = ALONE if group is None else group(execution.torch_device())
+        members = SINGLE_PROCESS if group is None else group(execution.torch_device())
         result = yield from training(config, execution, job.folder, members)
         last = Report(job.trial_id, config.epochs, config.epochs, outcome=result.status)
     except BdbQuit:  # a person has left the debugger: nothing is wrong with the trial
@@ -44,13 +44,13 @@ def run_job(job: Job, group: Callable[[torch.device], Group] | None = None) -> I
     yield last
 
 
-def already_run(job: Job) -> Report | None:
+def cached_report(job: Job) -> Report | None:
     """The last report of a ``job`` that need not be trained (again); None if it must."""
     if not job.folder.exists(RESULT):  # the usual case, seen without importing torch
         return None
-    from trainables.train import settled
+    from trainables.train import cached_result
 
-    result = settled(job.checked_config(), job.make_execution(), job.folder)
+    result = cached_result(job.checked_config(), job.make_execution(), job.folder)
     return None if result is None else Report(job.trial_id, outcome=result.status)
 
 
@@ -63,4 +63,4 @@ def latest(reports: Iterator[Report], seconds: float) -> Report:
     return report
 
 
-__all__ = ["already_run", "latest", "run_job"]
+__all__ = ["cached_report", "latest", "run_job"]

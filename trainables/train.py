@@ -19,17 +19,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from trainables.build import EVALUATION_BATCH, assemble
+from trainables.build import EVALUATION_BATCH, build_components
 from trainables.config import Request, TrialConfig
-from trainables.data.loader import Batches
+from trainables.data.loader import BatchLoader
 from trainables.errors import UsageError
-from trainables.evaluate import evaluate
-from trainables.execution import HERE, Execution, reproducible
+from trainables.evaluate import evaluate, measure_requests
+from trainables.execution import DEFAULT_EXECUTION, Execution, reproducible
 from trainables.job import Report
-from trainables.measuring import measure_now
 from trainables.methods.base import Output, Progress
 from trainables.parallel import equivalence
-from trainables.parallel.group import ALONE, Group
+from trainables.parallel.group import SINGLE_PROCESS, Group
 from trainables.seeding import derive, reseed
 from trainables.storage import checkpoint
 from trainables.storage.files import Storage
@@ -56,9 +55,9 @@ class Trial:
     def __init__(
         self,
         config: TrialConfig,
-        execution: Execution = HERE,
+        execution: Execution = DEFAULT_EXECUTION,
         storage: Storage | None = None,
-        group: Group = ALONE,
+        group: Group = SINGLE_PROCESS,
     ) -> None:
         if group.size not in (1, config.workers.count) or (
             group.size < config.workers.count and equivalence.change_numbers(config)
@@ -78,7 +77,7 @@ class Trial:
         self.history: dict[str, list[float]] = {}
         self._saved_at = time.monotonic()
         with reproducible(execution.threads):
-            parts = assemble(config, execution, group)
+            parts = build_components(config, execution, group)
             self.batches, self.splits = parts.batches, parts.splits
             self.model, self.initial = parts.model, parts.initial
             self.method, self.loss_fn = parts.method, parts.loss_fn
@@ -135,7 +134,7 @@ class Trial:
         if self.config.loss == "cross_entropy":
             numbers["running_train_error"] = int(wrong) / seen
         if self.group.size > 1:
-            self._settle()
+            self._average_running_statistics()
         return numbers
 
     def time_step(self, at_least: float = 1.0) -> float:
@@ -158,7 +157,7 @@ class Trial:
                         break
         return elapsed / (step - 1)
 
-    def _settle(self) -> None:
+    def _average_running_statistics(self) -> None:
         """Every worker's running statistics become their mean: one state, on all of them.
 
         They are linear in the batches' statistics, so once an epoch is as good as every step.
@@ -210,7 +209,7 @@ class Trial:
             for metric, value in evaluate(self.model, batches, self.config.loss, self.group).items()
         }
 
-    def _train_images(self) -> Batches:
+    def _train_images(self) -> BatchLoader:
         """What the clean training numbers are of: as many as asked for, all where they decide."""
         decides = self.config.schedule.watch == "clean"
         count = None if decides else self.execution.train_samples
@@ -225,7 +224,7 @@ class Trial:
 
     def measure(self, requests: Sequence[Request]) -> dict[str, float]:
         """``requests`` on the model as it is now."""
-        return measure_now(
+        return measure_requests(
             requests, self.model, self.loss_fn, self.splits, self.initial, self.config.seed
         )
 
@@ -301,7 +300,7 @@ class Trial:
         if content is None:
             return
         try:
-            state = checkpoint.decode(content, storage.path(CHECKPOINT), self.device)
+            state = checkpoint.from_bytes(content, storage.path(CHECKPOINT), self.device)
         except checkpoint.CheckpointError:
             # A damaged checkpoint costs time, never the trial: start from the beginning.
             if self.group.rank == 0:
@@ -346,10 +345,10 @@ class Trial:
 
 def fit(
     config: TrialConfig,
-    execution: Execution = HERE,
+    execution: Execution = DEFAULT_EXECUTION,
     storage: Storage | None = None,
     on_epoch: Callable[[int, dict[str, float]], None] | None = None,
-    group: Group = ALONE,
+    group: Group = SINGLE_PROCESS,
 ) -> TrialResult:
     """Train to the end and return the outcome.
 
@@ -384,7 +383,7 @@ def training(
 ) -> Generator[Report, None, TrialResult]:
     """`fit`, cut between epochs: a report after each of them, and the result in the end."""
     if storage is not None:
-        stored = _settled_for_all(config, execution, storage, group)
+        stored = _cached_result_for_all(config, execution, storage, group)
         if stored is not None:
             return stored
     trial = Trial(config, execution, storage, group)
@@ -394,20 +393,22 @@ def training(
     return trial.finish()
 
 
-def _settled_for_all(
+def _cached_result_for_all(
     config: TrialConfig, execution: Execution, storage: Storage, group: Group
 ) -> TrialResult | None:
-    """`settled`, as the first worker sees it: all of them train, or none."""
+    """`cached_result`, as the first worker sees it: all of them train, or none."""
 
     def found() -> bytes | None:
-        result = settled(config, execution, storage)
+        result = cached_result(config, execution, storage)
         return None if result is None else result.to_json().encode()
 
     content = group.from_first(found)
     return None if content is None else TrialResult.from_json(content)
 
 
-def settled(config: TrialConfig, execution: Execution, storage: Storage) -> TrialResult | None:
+def cached_result(
+    config: TrialConfig, execution: Execution, storage: Storage
+) -> TrialResult | None:
     """The outcome of a trial that need not be trained (again); None if it must.
 
     A finished trial that lacks one of ``execution.measures`` is measured from its weights, if
@@ -419,13 +420,15 @@ def settled(config: TrialConfig, execution: Execution, storage: Storage) -> Tria
         return stored
     kept = read_weights(storage, execution.torch_device())
     lacking = [r for r in execution.measures if not r.within(finished.metrics | finished.history)]
-    if kept is None or kept[0] != config.epochs or not all(r.at_the_end_alone for r in lacking):
+    if kept is None or kept[0] != config.epochs or not all(r.final_only for r in lacking):
         return None
-    trial = Trial(equivalence.alone(config), execution)  # one process is enough to measure
+    trial = Trial(
+        equivalence.for_single_process(config), execution
+    )  # one process is enough to measure
     with reproducible(execution.threads):
         trial.model.load_state_dict(kept[1])
         numbers = trial.measure(lacking)
     return write_result(storage, replace(finished, metrics={**finished.metrics, **numbers}))
 
 
-__all__ = ["Execution", "Trial", "fit", "settled", "training"]
+__all__ = ["Execution", "Trial", "cached_result", "fit", "training"]

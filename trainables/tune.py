@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from trainables.job import Job, Report, WorkersLostError
-from trainables.run_job import already_run, latest, run_job
+from trainables.run_job import cached_report, latest, run_job
 
 if TYPE_CHECKING:
-    from trainables.distributed import Crew
+    from trainables.distributed import WorkerPool
 
 JOB = "job"
 """Under which Tune carries a `Job` to a trial; as text, so that it sees one value and no tree."""
@@ -24,26 +24,26 @@ JOB = "job"
 REPORT = "report"
 """Under which it carries a `Report` back, as text."""
 
-REPORT_EVERY = 2.0
+REPORT_SECONDS = 2.0
 """Seconds between reports of a running trial; also how long a step may keep Tune waiting."""
 
 
 class TrialTrainable(tune.Trainable):
-    """Runs the `Job` in ``config``, and reports a `Report` every `REPORT_EVERY` seconds.
+    """Runs the `Job` in ``config``, and reports a `Report` every `REPORT_SECONDS` seconds.
 
     A trial that raises has an outcome; a process that dies is retried by Tune and continues from
     the trial's checkpoint.
 
-    A trial for several workers is handed to a crew of them (`trainables.distributed`), which
+    A trial for several workers is handed to a pool of them (`trainables.distributed`), which
     this actor keeps for its next trials.
     """
 
-    _crew: Crew | None = None
+    _pool: WorkerPool | None = None
 
     def setup(self, config: dict[str, Any]) -> None:
         self._job = Job.from_json(config[JOB])
         self._reports = self.reports(self._job)
-        if self._crew is not None and self._crew.busy:  # with a trial stopped in the middle
+        if self._pool is not None and self._pool.busy:  # with a trial stopped in the middle
             self._dismiss()
 
     def reports(self, job: Job) -> Iterator[Report]:
@@ -54,9 +54,9 @@ class TrialTrainable(tune.Trainable):
         self._dismiss()
 
     def _dismiss(self) -> None:
-        if self._crew is not None:
-            self._crew.close()
-            self._crew = None
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.setup(new_config)
@@ -70,30 +70,32 @@ class TrialTrainable(tune.Trainable):
         """Nothing; see `save_checkpoint`."""
 
     def step(self) -> dict[str, Any]:
-        report = self._together() if self._job.workers > 1 else latest(self._reports, REPORT_EVERY)
+        report = (
+            self._together() if self._job.workers > 1 else latest(self._reports, REPORT_SECONDS)
+        )
         return {REPORT: report.to_json(), "done": report.ended}
 
     def _together(self) -> Report:
         try:
-            return self._advance_crew()
+            return self._advance_pool()
         except WorkersLostError:
             self._dismiss()
             raise  # for Tune to try again
         except Exception as error:
             return Report.of_failure(self._job, error)
 
-    def _advance_crew(self) -> Report:
-        if self._crew is None or not self._crew.busy:
-            stored = already_run(self._job)
+    def _advance_pool(self) -> Report:
+        if self._pool is None or not self._pool.busy:
+            stored = cached_report(self._job)
             if stored is not None:
                 return stored
-            if self._crew is None:
-                from trainables.distributed import Crew
+            if self._pool is None:
+                from trainables.distributed import WorkerPool
 
-                self._crew = Crew(self._job.workers, self._job.cpus, self._job.gpus)
-            self._crew.start(self._job)
-        report = self._crew.hear(REPORT_EVERY)
-        if report.ended and self._crew.busy:
+                self._pool = WorkerPool(self._job.workers, self._job.cpus, self._job.gpus)
+            self._pool.submit(self._job)
+        report = self._pool.poll(REPORT_SECONDS)
+        if report.ended and self._pool.busy:
             self._dismiss()  # it failed in some workers, and others may be waiting for them
         return report
 

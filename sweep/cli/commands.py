@@ -26,7 +26,7 @@ from sweep.cli.workflow import (
 )
 from sweep.run.executor import executor
 from sweep.selection import listed
-from trainables.errors import UsageError, tell
+from trainables.errors import UsageError, print_error
 
 app = typer.Typer(
     name="sweep",
@@ -404,7 +404,7 @@ def main() -> None:
         # The reader (head, less) left; nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
-        sys.exit(tell(error, "sweep"))
+        sys.exit(print_error(error, "sweep"))
 
 
 if __name__ == "__main__":

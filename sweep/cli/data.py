@@ -15,7 +15,7 @@ import typer
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:
-    from trainables.data.prepare.catalog import Status
+    from trainables.data.prepare.catalog import CatalogEntry
 
 app = typer.Typer(
     name="data",
@@ -59,7 +59,7 @@ def list_sets(data: Directory = None, format: Format = Output.text) -> None:  # 
     print(f"data directory: {directory}")
     for status in found:
         print(f"{status.name:<15} {status.state.value:<10} {status.title}")
-        if status.state is catalog.State.MISSING:
+        if status.state is catalog.Availability.MISSING:
             print(f"{'':<26} to get it: {status.get}")
 
 
@@ -80,7 +80,7 @@ def prepare(
 
     directory = data_directory(data)
     options = registry.resolve(name, dict(map(_option, option)))
-    if download and catalog.status(name, directory).state is catalog.State.MISSING:
+    if download and catalog.status(name, directory).state is catalog.Availability.MISSING:
         catalog.download(name, directory)
     with _progress(name) as report, reporting(report):
         dataset = load(name, directory, **options)
@@ -126,7 +126,7 @@ def verify(
             print(f"{'DAMAGED' if findings[-1]['fault'] else 'ok':<8} {what}")
     checked = {finding["name"] for finding in findings}
     for name in names or []:
-        built_in = catalog.status(name, directory).state is catalog.State.BUILT_IN
+        built_in = catalog.status(name, directory).state is catalog.Availability.BUILT_IN
         if name not in checked and not built_in:
             fault = f"{name!r} is not in {directory}: {catalog.status(name, directory).get}"
             findings.append({"name": name, "checked": None, "fault": fault})
@@ -180,7 +180,7 @@ def _option(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _as_dict(status: Status) -> dict[str, Any]:
+def _as_dict(status: CatalogEntry) -> dict[str, Any]:
     return {
         "name": status.name,
         "title": status.title,

@@ -140,7 +140,7 @@ def _data(data_dir: Path | None) -> Iterator[Finding]:
 
     directory = data.data_directory(data_dir)
     states = {name: catalog.status(name, directory).state for name in data.names()}
-    missing = [name for name, state in states.items() if state is catalog.State.MISSING]
+    missing = [name for name, state in states.items() if state is catalog.Availability.MISSING]
     ready = [name for name in states if name not in missing]
     yield Finding("data", "ok", f"ready: {', '.join(ready) or 'none'}")
     if missing:

@@ -9,7 +9,7 @@ import pytest
 
 import trainables.data as data
 from trainables.data.base import about
-from trainables.data.prepare.labels import checked
+from trainables.data.prepare.labels import checked_labels
 from trainables.data.sets import parquet
 
 CIFAR = "cifar-10-batches-py/data_batch_3"
@@ -289,7 +289,7 @@ def test_a_directory_that_cannot_be_read(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(tmp_path / "cifar10"))
 
     monkeypatch.setattr(parquet, "read", fail)
-    refused("parquet", tmp_path, r"cifar10 cannot be read \(Permission denied\): mend that")
+    refused("parquet", tmp_path, r"cifar10 cannot be read \(Permission denied\): correct that")
 
 
 def test_nothing_is_downloaded_to_load_a_set(tmp_path, monkeypatch):
@@ -306,6 +306,6 @@ def test_nothing_is_downloaded_to_load_a_set(tmp_path, monkeypatch):
 def test_labels_as_bytes_or_wide_integers_are_checked_alike():
     for dtype in (np.int64, np.int32, np.uint8):
         labels = np.array([0, 1, 2], dtype)
-        assert checked(labels, 3, "x") is labels
+        assert checked_labels(labels, 3, "x") is labels
         with pytest.raises(data.DataError, match="row 2 of x has label 2, allowed are 0 to 1"):
-            checked(labels, 2, "x")
+            checked_labels(labels, 2, "x")

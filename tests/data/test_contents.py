@@ -223,7 +223,7 @@ def test_the_real_cifar10(tmp_path):
     (tmp_path / "cifar10" / "train.parquet").symlink_to(published.resolve())
     ours = data.load("parquet", tmp_path)
     assert ours.test is None
-    assert ours.train.store.shape == (10_000, 3, 32, 32)
+    assert ours.train.base.shape == (10_000, 3, 32, 32)
     assert ours.train.targets.bincount().tolist() == [1_000] * 10
     # the mean of CIFAR-10's test images is 0.4942, 0.4851, 0.4504; JPEG moves it by a thousandth
     known = torch.tensor([0.4942, 0.4851, 0.4504])

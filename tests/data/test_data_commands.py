@@ -9,7 +9,7 @@ import trainables.data as data
 from sweep.cli.data import app
 from trainables.data.base import about
 from trainables.data.prepare import catalog
-from trainables.data.prepare.store import folder
+from trainables.data.prepare.store import prepared_folder
 
 runner = CliRunner()
 
@@ -45,7 +45,7 @@ def test_list_says_of_every_set_whether_it_is_here_and_how_to_get_it(run, tmp_pa
     run("prepare", "parquet")
     after = listed(run)["parquet"]
     assert after["state"] == "prepared"
-    assert after["prepared"] == [str(folder(tmp_path, "parquet-cifar10"))]
+    assert after["prepared"] == [str(prepared_folder(tmp_path, "parquet-cifar10"))]
     assert after["get"] not in run("list").stdout
 
 
@@ -144,7 +144,7 @@ def test_verify(run, tmp_path, originals):
     findings = json.loads(result.stdout)["findings"]
     assert [finding["name"] for finding in findings] == ["cifar10", "parquet", "cifar10"]
     assert not any(finding["fault"] for finding in findings)
-    file = folder(tmp_path, "cifar10") / "test.inputs.npy"
+    file = prepared_folder(tmp_path, "cifar10") / "test.inputs.npy"
     content = bytearray(file.read_bytes())
     content[500] ^= 1
     file.write_bytes(content)
@@ -164,10 +164,10 @@ def test_verify_of_what_is_not_there_or_has_no_manifest_left(run, tmp_path, orig
     assert "digits" not in result.stderr
     originals.make("parquet", tmp_path)
     run("prepare", "parquet")
-    (folder(tmp_path, "parquet-cifar10") / "manifest.json").write_text("{")
+    (prepared_folder(tmp_path, "parquet-cifar10") / "manifest.json").write_text("{")
     result = run("verify", code=1)
     assert "manifest.json is damaged" in result.stderr
-    assert catalog.status("parquet", tmp_path).state is catalog.State.ORIGINALS
+    assert catalog.status("parquet", tmp_path).state is catalog.Availability.ORIGINALS
 
 
 def test_progress_on_a_terminal_is_a_bar(monkeypatch, tmp_path, originals, capsys):

@@ -12,7 +12,7 @@ import torch
 import trainables.data as data
 from trainables.config import Data
 from trainables.data.base import about
-from trainables.data.loader import Batches
+from trainables.data.loader import BatchLoader
 from trainables.data.splits import split
 
 STREAMED = {"imagenet"}
@@ -39,7 +39,7 @@ def test_a_set_is_consistent_and_gives_batches(name, tmp_path, originals, small)
     if dataset.class_names:
         assert len(dataset.class_names) == dataset.num_classes
     parts = split(dataset, Data(validation=0.2), 0)
-    batches = Batches(parts.train, 2, (), parts.mean, parts.std, resize=dataset.resize)
+    batches = BatchLoader(parts.train, 2, (), parts.mean, parts.std, resize=dataset.resize)
     inputs, targets = next(batches.epoch(0))
     assert inputs.shape == (2, *dataset.input_shape)
     assert inputs.dtype == torch.float32
@@ -48,7 +48,7 @@ def test_a_set_is_consistent_and_gives_batches(name, tmp_path, originals, small)
 
 
 @pytest.mark.parametrize("name", [n for n in data.names() if about[n].originals])
-def test_a_missing_set_is_one_sentence_with_the_mend(name, tmp_path):
+def test_a_missing_set_is_one_sentence_with_the_remedy(name, tmp_path):
     with pytest.raises(data.DataError) as error:
         data.load(name, tmp_path)
     message = str(error.value)

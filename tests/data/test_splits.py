@@ -153,4 +153,4 @@ def test_what_cannot_be_cut_is_said(config, fields, message):
 def test_the_store_is_shared_not_copied():
     whole = dataset(test=5)
     parts = split(whole, Data(subset=50, validation=10), 0)
-    assert parts.train.store is parts.validation.store is whole.train.store
+    assert parts.train.base is parts.validation.base is whole.train.base

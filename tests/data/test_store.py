@@ -15,11 +15,11 @@ import trainables.data as data
 from trainables.data.base import DataError
 from trainables.data.prepare import store
 from trainables.data.prepare.store import (
-    Part,
     Raw,
-    folder,
+    RawSplit,
     is_prepared,
     prepared,
+    prepared_folder,
     reporting,
     verify,
 )
@@ -29,7 +29,7 @@ def raw(count=20, chunk=8, labels=None):
     pixels = np.random.default_rng(0).integers(0, 256, (count, 3, 4, 5), dtype=np.uint8)
     chunks = (pixels[i : i + chunk] for i in range(0, count, chunk))
     targets = np.arange(count) % 2 if labels is None else labels
-    return Raw({"train": Part(pixels.shape, targets, chunks)}, ("a", "b"), "some pictures")
+    return Raw({"train": RawSplit(pixels.shape, targets, chunks)}, ("a", "b"), "some pictures")
 
 
 def left(directory: Path) -> list[str]:
@@ -45,7 +45,7 @@ def test_what_is_read_is_what_was_written(tmp_path):
     assert dataset.train.targets.tolist() == [0, 1] * 10
     assert (dataset.class_names, dataset.source) == (("a", "b"), "some pictures")
     assert left(tmp_path) == ["some-v1"]
-    assert sorted(p.name for p in folder(tmp_path, "some").iterdir()) == [
+    assert sorted(p.name for p in prepared_folder(tmp_path, "some").iterdir()) == [
         "manifest.json",
         "train.inputs.npy",
         "train.targets.npy",
@@ -54,7 +54,7 @@ def test_what_is_read_is_what_was_written(tmp_path):
 
 def test_the_files_are_numpys_and_memory_mapped(tmp_path):
     dataset = prepared(tmp_path, "some", "some", raw)
-    file = folder(tmp_path, "some") / "train.inputs.npy"
+    file = prepared_folder(tmp_path, "some") / "train.inputs.npy"
     assert np.array_equal(np.load(file), dataset.train.inputs.numpy())
     maps = Path("/proc/self/maps").read_text()
     assert str(file) in maps
@@ -62,10 +62,10 @@ def test_the_files_are_numpys_and_memory_mapped(tmp_path):
 
 def test_writing_to_a_loaded_set_does_not_reach_the_disk(tmp_path):
     dataset = prepared(tmp_path, "some", "some", raw)
-    dataset.train.store[0] = 0
+    dataset.train.base[0] = 0
     again = prepared(tmp_path, "some", "some", raw)
-    assert again.train.store[0].sum() > 0
-    verify(folder(tmp_path, "some"))
+    assert again.train.base[0].sum() > 0
+    verify(prepared_folder(tmp_path, "some"))
 
 
 def test_the_originals_are_read_once(tmp_path):
@@ -99,7 +99,7 @@ def failing(error):
         yield np.zeros((8, 3, 4, 5), np.uint8)
         raise error
 
-    return lambda: Raw({"train": Part((20, 3, 4, 5), np.zeros(20), chunks())}, ("a",), "")
+    return lambda: Raw({"train": RawSplit((20, 3, 4, 5), np.zeros(20), chunks())}, ("a",), "")
 
 
 def test_a_fault_halfway_leaves_nothing(tmp_path):
@@ -118,7 +118,7 @@ def test_a_fault_halfway_leaves_nothing(tmp_path):
         (errno.EDQUOT, "the disk is full"),
         (errno.EROFS, "it is not writable; make it so, or name another data directory"),
         (errno.EACCES, "it is not writable"),
-        (errno.EIO, "Input/output error; mend that"),
+        (errno.EIO, "Input/output error; correct that"),
     ],
 )
 def test_a_full_or_read_only_disk(tmp_path, monkeypatch, call, number, sentence):
@@ -143,7 +143,7 @@ import json, os, resource, signal, sys, time
 from pathlib import Path
 import numpy as np
 from trainables.data.base import DataError
-from trainables.data.prepare.store import Part, Raw, prepared
+from trainables.data.prepare.store import RawSplit, Raw, prepared
 
 home = Path(sys.argv[1])
 
@@ -165,7 +165,7 @@ def child(work):
 
 def raw(chunks):
     pieces = list(range(4))
-    return Raw({"train": Part((20, 3, 32, 32), np.zeros(20), chunks(pieces))}, ("a",), "")
+    return Raw({"train": RawSplit((20, 3, 32, 32), np.zeros(20), chunks(pieces))}, ("a",), "")
 
 def race(out):
     def chunks(pieces):
@@ -177,7 +177,7 @@ def race(out):
     while not (home / "go").exists():
         time.sleep(0.005)
     images = prepared(home / "race", "some", "some", lambda: raw(chunks)).train
-    out.write(f"{int((images.store == 7).all())} {len(images)}")
+    out.write(f"{int((images.base == 7).all())} {len(images)}")
 
 racers = [child(race) for _ in range(4)]
 time.sleep(0.1)
@@ -238,7 +238,7 @@ def test_a_write_that_really_fails_midway(laboratory):
     """Past the process's file-size limit a write fails as on a full disk: with an error."""
     home, seen = laboratory
     assert "cannot prepare 'some-v1'" in seen["limited"]
-    assert "File too large; mend that, or name another data directory" in seen["limited"]
+    assert "File too large; correct that, or name another data directory" in seen["limited"]
     assert left(home / "full") == []
 
 
@@ -246,7 +246,7 @@ def test_a_write_that_really_fails_midway(laboratory):
 @pytest.mark.parametrize("damage", ["truncated", "empty", "missing"])
 def test_damaged_prepared_files_are_named(tmp_path, file, damage):
     prepared(tmp_path, "some", "some", raw)
-    path = folder(tmp_path, "some") / file
+    path = prepared_folder(tmp_path, "some") / file
     content = path.read_bytes()
     if damage == "missing":
         path.unlink()
@@ -266,7 +266,7 @@ def test_damaged_prepared_files_are_named(tmp_path, file, damage):
 @pytest.mark.parametrize("file", ["train.inputs.npy", "train.targets.npy"])
 def test_verify_finds_a_single_changed_bit(tmp_path, file):
     prepared(tmp_path, "some", "some", raw)
-    where = folder(tmp_path, "some")
+    where = prepared_folder(tmp_path, "some")
     assert verify(where) == ["train.inputs.npy", "train.targets.npy"]
     content = bytearray((where / file).read_bytes())
     content[-1] ^= 1
@@ -289,7 +289,9 @@ def test_a_prepared_set_can_be_read_where_nothing_can_be_written(tmp_path, monke
 def test_the_manifest_says_what_was_prepared_from_what(tmp_path, originals):
     originals.make("parquet", tmp_path)
     data.load("parquet", tmp_path)
-    manifest = json.loads((folder(tmp_path, "parquet-cifar10") / "manifest.json").read_text())
+    manifest = json.loads(
+        (prepared_folder(tmp_path, "parquet-cifar10") / "manifest.json").read_text()
+    )
     sizes = {
         f"{split}.parquet": (tmp_path / "cifar10" / f"{split}.parquet").stat().st_size
         for split in ("train", "test")

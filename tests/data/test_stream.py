@@ -10,7 +10,7 @@ from PIL import Image
 import trainables.data as data
 from trainables.config import Data
 from trainables.data import augment
-from trainables.data.loader import Batches
+from trainables.data.loader import BatchLoader
 from trainables.data.splits import split
 from trainables.data.stream import decoded
 
@@ -24,7 +24,7 @@ def parts(tmp_path, originals):
 
 def batches(parts, seed=0):
     chain = [augment.build("random_resized_crop"), augment.build("flip")]
-    return Batches(parts.train, 5, chain, parts.mean, parts.std, seed=seed)
+    return BatchLoader(parts.train, 5, chain, parts.mean, parts.std, seed=seed)
 
 
 def test_order_and_crops_come_from_seed_epoch_and_batch_not_from_the_threads(parts, monkeypatch):
@@ -48,24 +48,24 @@ def test_each_image_is_the_crop_of_its_own_file(parts):
     from trainables.seeding import generator
 
     crop = augment.build("random_resized_crop")
-    loop = Batches(parts.train, 5, [crop], None, None, seed=4)
+    loop = BatchLoader(parts.train, 5, [crop], None, None, seed=4)
     order = loop.order(1)
     inputs, targets = next(loop.epoch(1))
     draws = crop.draw(5, generator(4, "augment", 1, 0))
     for i, row in enumerate(order[:5].tolist()):
-        image = Image.open(parts.train.store.path(row)).convert("RGB")
+        image = Image.open(parts.train.base.path(row)).convert("RGB")
         box = crop.box(draws[i], image.height, image.width)
         expected = functional.pil_to_tensor(functional.resized_crop(image, *box, [16, 16]))
         assert torch.equal(inputs[i], expected / 255)
         assert targets[i] == ("n01440764", "n01443537").index(
-            parts.train.store.path(row).parent.name
+            parts.train.base.path(row).parent.name
         )
 
 
 def test_evaluation_takes_the_central_square(parts):
-    inputs, targets = next(iter(Batches(parts.test, 6, shuffle=False)))
+    inputs, targets = next(iter(BatchLoader(parts.test, 6, shuffle=False)))
     assert targets.tolist() == [0, 0, 0, 1, 1, 1]
-    image = Image.open(parts.test.store.path(0)).convert("RGB")  # 40 x 50
+    image = Image.open(parts.test.base.path(0)).convert("RGB")  # 40 x 50
     edge = 35  # 224/256 of 40
     square = image.crop(
         ((50 - edge) // 2, (40 - edge) // 2, (50 - edge) // 2 + edge, (40 - edge) // 2 + edge)
@@ -75,7 +75,7 @@ def test_evaluation_takes_the_central_square(parts):
 
 
 def test_a_corrupt_photograph_is_named(parts):
-    file = parts.train.store.path(3)
+    file = parts.train.base.path(3)
     file.write_bytes(file.read_bytes()[:200])
     with pytest.raises(data.DataError, match=f"{file} is not a readable image"):
         list(batches(parts).epoch(0))
@@ -101,7 +101,7 @@ def test_only_a_few_batches_are_ahead(parts):
             asked.append(number)
             yield torch.tensor([number % 12]), None
 
-    stream = decoded(parts.train.store, requests(), None, threads=1)
+    stream = decoded(parts.train.base, requests(), None, threads=1)
     next(stream)
     assert len(asked) <= 5
     stream.close()

@@ -13,7 +13,7 @@ from trainables import methods
 from trainables.batch import batch_size
 from trainables.config import TrialConfig
 from trainables.execution import Execution
-from trainables.parallel.group import Group, Workers
+from trainables.parallel.group import DistributedGroup, Group
 from trainables.train import Trial
 
 OF_IMAGES = ("mixup", "adversarial")
@@ -101,7 +101,9 @@ def test_a_batch_without_one_row_per_sample_is_refused(inputs, message):
 def test_workers_take_their_part_of_every_tensor(structure, size):
     x, y = torch.arange(3.0 * size).view(size, 3), torch.arange(size)
     for rank in range(2):
-        worker = object.__new__(Workers)  # without the process group that it would exchange over
+        worker = object.__new__(
+            DistributedGroup
+        )  # without the process group that it would exchange over
         worker.rank, worker.size = rank, 2
         mine, targets = worker.shard(x, y)
         pieces, same_targets = worker.shard(structure(x), y)

@@ -1,6 +1,6 @@
 """Data sets by name, prepared once and shared by all trials of a process.
 
-    data = load("cifar10", directory)      # Dataset; DataError says what is missing and the mend
+    data = load("cifar10", directory)      # Dataset; DataError says what is missing, and the remedy
     parts = splits.split(data, config.data, seed)
 
 A new data set is a new file in this folder with a function registered in it.
@@ -39,7 +39,7 @@ def load(name: str, directory: str | os.PathLike[str] | None = None, **options: 
 
     Raises:
         ValueError: an unknown name or option, or a value out of range.
-        DataError: files missing or damaged, named with the mend.
+        DataError: files missing or damaged, named with the remedy.
     """
     where = data_directory(directory)
     complete = registry.resolve(name, options)
@@ -51,9 +51,9 @@ def load(name: str, directory: str | os.PathLike[str] | None = None, **options: 
 
 def is_ready(name: str, directory: str | os.PathLike[str] | None = None) -> bool:
     """Data set ``name`` can be loaded: it is computed, prepared, or its originals are there."""
-    from trainables.data.prepare.catalog import State, status
+    from trainables.data.prepare.catalog import Availability, status
 
-    return status(name, data_directory(directory)).state is not State.MISSING
+    return status(name, data_directory(directory)).state is not Availability.MISSING
 
 
 def forget() -> None:

@@ -45,7 +45,7 @@ about: dict[str, About] = {}
 """By registered name."""
 
 
-def mend(name: str) -> str:
+def how_to_get(name: str) -> str:
     """How to obtain the originals of data set ``name``, as a clause."""
     known = about[name]
     return known.get + (
@@ -54,28 +54,28 @@ def mend(name: str) -> str:
 
 
 class DataError(FlatsweepError):
-    """Data that cannot be used: one sentence with the value at fault and the mend."""
+    """Data that cannot be used: one sentence with the value at fault and the remedy."""
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """A set of examples: rows of a shared store, each with its target.
+    """A set of examples: rows of one shared tensor, each with its target.
 
-    Splits and subsets are rows of the same ``store``, so that many trials, each
+    Splits and subsets are rows of the same ``base``, so that many trials, each
     with its own split, hold the pixels only once.
 
     Attributes:
-        store: uint8 (N, C, H, W), or float features (N, D); on the CPU, maybe memory-mapped.
+        base: uint8 (N, C, H, W), or float features (N, D); on the CPU, maybe memory-mapped.
         targets: int64 (n,) class labels, or float (n,) or (n, k) regression targets.
-        rows: int64 (n,), the rows of ``store`` that belong to this set; None: all, in order.
+        rows: int64 (n,), the rows of ``base`` that belong to this set; None: all, in order.
     """
 
-    store: Tensor
+    base: Tensor
     targets: Tensor
     rows: Tensor | None = None
 
     def __post_init__(self) -> None:
-        expected = len(self.store if self.rows is None else self.rows)
+        expected = len(self.base if self.rows is None else self.rows)
         if len(self.targets) != expected:
             raise UsageError(f"{len(self.targets)} targets for {expected} inputs")
 
@@ -84,17 +84,17 @@ class Images:
 
     @property
     def inputs(self) -> Tensor:
-        """The examples themselves, (n, ...); a copy unless the set is the whole store."""
-        return self.store if self.rows is None else self.store[self.rows]
+        """The examples themselves, (n, ...); a copy unless the set is the whole ``base``."""
+        return self.base if self.rows is None else self.base[self.rows]
 
     def take(self, positions: Tensor) -> Images:
-        """The examples at these positions, in this order; shares the store."""
+        """The examples at these positions, in this order; shares ``base``."""
         rows = positions if self.rows is None else self.rows[positions]
-        return Images(self.store, self.targets[positions], rows)
+        return Images(self.base, self.targets[positions], rows)
 
     @property
     def is_pixels(self) -> bool:
-        return self.store.dtype == torch.uint8
+        return self.base.dtype == torch.uint8
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example as a model sees it."""
-        channels, *size = self.train.store.shape[1:]
+        channels, *size = self.train.base.shape[1:]
         return (channels, *([self.resize] * len(size) if self.resize else size))
 
 
@@ -159,9 +159,9 @@ def channel_statistics(pixels: Tensor) -> tuple[tuple[float, ...], tuple[float, 
         for channel in range(channels):
             counts[channel] += torch.bincount(chunk[:, channel].flatten(), minlength=256)
     values = torch.arange(256, dtype=torch.float64) / 255
-    share = counts.double() / counts.sum(1, keepdim=True)
-    mean = (share * values).sum(1)
-    std = (share * (values - mean[:, None]) ** 2).sum(1).sqrt()
+    frequencies = counts.double() / counts.sum(1, keepdim=True)
+    mean = (frequencies * values).sum(1)
+    std = (frequencies * (values - mean[:, None]) ** 2).sum(1).sqrt()
     return (
         tuple(round(x, 6) for x in mean.tolist()),
         tuple(round(x, 6) for x in std.tolist()),

@@ -23,14 +23,14 @@ from trainables.seeding import generator
 
 _resident: dict[tuple[int, torch.device], Tensor] = {}
 
-DEVICE_SHARE = 0.5
-"""A store larger than this share of a GPU's free memory stays on the CPU."""
+DEVICE_FRACTION = 0.5
+"""A store larger than this fraction of a GPU's free memory stays on the CPU."""
 
 
 def resident(store: Tensor, device: torch.device | str) -> Tensor:
     """``store`` on ``device``: one copy a process and device, however many trials ask for it.
 
-    A store that would fill the device (`DEVICE_SHARE`), or is streamed, is returned as it is.
+    A store that would fill the device (`DEVICE_FRACTION`), or is streamed, is returned as it is.
     """
     device = torch.device(device)
     if device.type == "cuda" and device.index is None:
@@ -41,7 +41,7 @@ def resident(store: Tensor, device: torch.device | str) -> Tensor:
     if key not in _resident:
         if (
             device.type == "cuda"
-            and store.nbytes > DEVICE_SHARE * torch.cuda.mem_get_info(device)[0]
+            and store.nbytes > DEVICE_FRACTION * torch.cuda.mem_get_info(device)[0]
         ):
             return store
         _resident[key] = store.to(device)
@@ -49,7 +49,7 @@ def resident(store: Tensor, device: torch.device | str) -> Tensor:
     return _resident[key]
 
 
-class Batches:
+class BatchLoader:
     """The batches of a set of images, epoch by epoch.
 
     Args:
@@ -96,18 +96,18 @@ class Batches:
         if augmentations and not images.is_pixels:
             raise DataError("augmentation needs images; this data set has feature vectors")
         self._crop: RandomResizedCrop | None = None
-        if isinstance(images.store, ImageFiles) and augmentations:
+        if isinstance(images.base, ImageFiles) and augmentations:
             first, *rest = augmentations
             if isinstance(first, RandomResizedCrop):
                 self._crop, augmentations = first, rest
         self._before, self._after = _stages(augmentations)
-        self._store = resident(images.store, self.device) if hold else images.store
+        self._store = resident(images.base, self.device) if hold else images.base
         self._targets = images.targets.to(self.device)
         if self._targets.is_floating_point():
             self._targets = self._targets.to(dtype)
         self._mean, self._std = self._affine(mean, std)
 
-    def head(self, count: int | None, batch_size: int | None = None) -> Batches:
+    def head(self, count: int | None, batch_size: int | None = None) -> BatchLoader:
         """The first ``count`` images (None: all) in batches of ``batch_size`` (None: as here)."""
         part = copy.copy(self)
         part.batch_size = batch_size or self.batch_size
@@ -184,14 +184,14 @@ class Batches:
     ) -> tuple[Tensor, Tensor]:
         """Mean and std in the units of the store (grey levels 0..255 for pixels)."""
         scale = 255.0 if self.images.is_pixels else 1.0
-        trailing = (1,) * (self.images.store.ndim - 2)
+        trailing = (1,) * (self.images.base.ndim - 2)
 
-        def spread(values: Tensor | Sequence[float] | None, default: float) -> Tensor:
+        def per_channel(values: Tensor | Sequence[float] | None, default: float) -> Tensor:
             values = torch.as_tensor([default] if values is None else values, dtype=torch.float64)
             working = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
             return (values * scale).to(self.device, working).view(-1, *trailing)
 
-        return spread(mean, 0.0), spread(std, 1.0)
+        return per_channel(mean, 0.0), per_channel(std, 1.0)
 
 
 def _stages(
@@ -209,4 +209,4 @@ def _stages(
     return fuse(augmentations[:first]), fuse(augmentations[first:])
 
 
-__all__ = ["Batches", "resident"]
+__all__ = ["BatchLoader", "resident"]

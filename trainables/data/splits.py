@@ -134,7 +134,7 @@ def _confused(dataset: Dataset, clean: Images, outside: Tensor, seed: int) -> Im
     )
     rows = dataset.train.take(added)
     return Images(
-        clean.store,
+        clean.base,
         torch.cat([clean.targets, labels]),
         torch.cat([_rows(clean), _rows(rows)]),
     )

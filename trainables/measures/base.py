@@ -19,15 +19,13 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from trainables.measures.guard import guarded, refuse_training_mode
+from trainables.measures.guard import guarded, require_evaluation_mode
+from trainables.methods.objective import LossFn
 from trainables.needs import OfTrial
 from trainables.registry import Registry
 
 Batches = Sequence[tuple[Tensor, Tensor]]
 """(inputs, targets) on the model's device; may be uneven; gone through several times."""
-
-LossFn = Callable[[Tensor, Tensor], Tensor]
-"""``loss_fn(logits, targets)``: 0-d, the *mean* over the batch."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def of_evaluation(measure: Function) -> Function:
 
     @functools.wraps(measure)
     def refusing(target: Target, **options: Any) -> Any:
-        refuse_training_mode(target.model)
+        require_evaluation_mode(target.model)
         return measure(target, **options)
 
     return cast("Function", refusing)

@@ -25,7 +25,7 @@ def guarded(model: nn.Module, batches: Batches) -> Iterator[None]:
 
     Raises:
         ValueError: if the model is in training mode or drops units at random,
-            or if two passes over ``batches`` differ. The message says how to mend it.
+            or if two passes over ``batches`` differ. The message says what to do.
     """
     check(model, batches)
     tensors = [*model.parameters(), *model.buffers()]
@@ -44,7 +44,7 @@ def guarded(model: nn.Module, batches: Batches) -> Iterator[None]:
 
 def check(model: nn.Module, batches: Batches) -> None:
     """The checks of `guarded` alone."""
-    refuse_training_mode(model)
+    require_evaluation_mode(model)
     first = _fingerprint(model, batches)
     second = _fingerprint(model, batches)
     if not first:
@@ -53,7 +53,7 @@ def check(model: nn.Module, batches: Batches) -> None:
         for what, a, b in zip(("inputs", "targets", "logits"), one, two, strict=True):
             if not _equal(a, b, exact=what != "logits"):
                 where = f"{what} of batch {index} differ"
-                raise UsageError(f"two passes disagree: {where}; {_MEND[what]}")
+                raise UsageError(f"two passes disagree: {where}; {_REMEDY[what]}")
     if len(first) != len(second):
         raise UsageError(
             f"two passes disagree: {len(first)} batches, then {len(second)}; "
@@ -61,7 +61,7 @@ def check(model: nn.Module, batches: Batches) -> None:
         )
 
 
-def refuse_training_mode(model: nn.Module) -> None:
+def require_evaluation_mode(model: nn.Module) -> None:
     """Raise ValueError where ``model`` drops units, or normalizes by the batch it is given."""
     for name, module in model.named_modules():
         if module.training:
@@ -75,7 +75,7 @@ def refuse_training_mode(model: nn.Module) -> None:
             )
 
 
-_MEND = {
+_REMEDY = {
     "inputs": "turn random augmentation and shuffling off, or collect the batches in a list once",
     "targets": "turn shuffling and label noise off, or collect the batches in a list once",
     "logits": "the model is random in eval mode; make its forward pass deterministic",

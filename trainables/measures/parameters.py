@@ -50,7 +50,7 @@ def last_linear(model: nn.Module) -> tuple[str, nn.Linear]:
     return linear[-1]
 
 
-def split(vector: Tensor, like: Iterable[Tensor]) -> list[Tensor]:
+def vector_to_tensors(vector: Tensor, like: Iterable[Tensor]) -> list[Tensor]:
     """Views of the flat ``vector`` in the shapes of ``like``."""
     tensors = list(like)
     parts = vector.split([tensor.numel() for tensor in tensors])
@@ -62,6 +62,8 @@ def displaced(
 ) -> dict[str, Tensor]:
     """The model's parameters with ``scale * direction`` (flat, over ``at``) added; copies."""
     moved = {name: p.detach() for name, p in model.named_parameters()}
-    for (name, tensor), part in zip(at.items(), split(direction, at.values()), strict=True):
+    for (name, tensor), part in zip(
+        at.items(), vector_to_tensors(direction, at.values()), strict=True
+    ):
         moved[name] = torch.add(tensor.detach(), part, alpha=scale)
     return moved

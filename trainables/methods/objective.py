@@ -14,9 +14,10 @@ from trainables.batch import batch_size, portions, take
 from trainables.methods.ops.batchnorm import moving, tracked_layers
 from trainables.methods.ops.parameters import Displacement, Scratch, trainable
 from trainables.parallel.division import Division
-from trainables.parallel.group import ALONE, Group
+from trainables.parallel.group import SINGLE_PROCESS, Group
 
 LossFn = Callable[[Tensor, Any], Tensor]
+"""``loss_fn(logits, targets)``: 0-d, the *mean* over the batch."""
 
 BatchNorm = Literal["clean", "all", "separate"]
 
@@ -104,7 +105,7 @@ class Composition:
     regularizers: tuple[Regularizer, ...] = ()
     batchnorm: BatchNorm = "clean"
     batchnorm_parts: int = 1
-    group: Group = ALONE
+    group: Group = SINGLE_PROCESS
     local_generator: torch.Generator | None = None
 
 
@@ -179,36 +180,36 @@ class Objective:
 
     # The pieces of f.
 
-    def forward(self, part: Any = None, share: tuple[int, int] | None = None) -> Tensor:
-        """Logits of the batch or of its ``part`` (an index).
+    def forward(self, samples: Any = None, microbatch: tuple[int, int] | None = None) -> Tensor:
+        """Logits of the batch, or of those of its ``samples`` (an index along the first dimension).
 
         Running statistics move as `Composition.batchnorm` says. A pass that is the i-th of M which
-        together see the batch once says ``share = (i, M)``: all M then count as that one pass,
+        together see the batch once says ``microbatch = (i, M)``: all M then count as that one pass,
         and the statistics move by the mean of theirs. With `Composition.batchnorm_parts` the pass
         is made part by part, each normalized by statistics of its own.
         """
-        inputs = self.inputs if part is None else take(self.inputs, part)
+        inputs = self.inputs if samples is None else take(self.inputs, samples)
         if not self._norms:
             return self.model(inputs)
-        share = self._share_of_statistics(share)
+        moves = self._moving_statistics(microbatch)
         pieces = self._normalized_together(batch_size(inputs))
         logits = []
         for index, piece in enumerate(pieces):
-            own = share and (share[0] * len(pieces) + index, share[1] * len(pieces))
+            own = moves and (moves[0] * len(pieces) + index, moves[1] * len(pieces))
             with moving(self._norms, own):
                 logits.append(self.model(take(inputs, piece)))
         return torch.cat(logits) if len(logits) > 1 else logits[0]
 
-    def _share_of_statistics(self, share: tuple[int, int] | None) -> tuple[int, int] | None:
-        """By which share the pass that begins now moves the running statistics; None: not."""
+    def _moving_statistics(self, microbatch: tuple[int, int] | None) -> tuple[int, int] | None:
+        """As which of how many passes the coming one moves the running statistics; None: not."""
         first, self._begun = not self._begun, True
         if self.composition.batchnorm == "all":
             return 0, 1
-        if share is None:
+        if microbatch is None:
             return (0, 1) if first else None
-        if share[0] == 0:
+        if microbatch[0] == 0:
             self._first_group = first
-        return share if self._first_group else None
+        return microbatch if self._first_group else None
 
     def _normalized_together(self, size: int) -> list[slice]:
         """The parts of a pass over ``size`` samples that have batch statistics of their own."""
@@ -221,17 +222,17 @@ class Objective:
         with torch.no_grad():
             return self.evaluate()
 
-    def data_loss(self, logits: Tensor, part: Any = None) -> Tensor:
+    def data_loss(self, logits: Tensor, samples: Any = None) -> Tensor:
         """The loss of the logits, without `penalty`."""
-        value = self.loss_fn(logits, self.dense_targets(logits, part))
+        value = self.loss_fn(logits, self.dense_targets(logits, samples))
         for regularizer in self.composition.regularizers:
             value = regularizer.loss(value)
         return value
 
-    def dense_targets(self, logits: Tensor, part: Any = None, given: Any = None) -> Any:
+    def dense_targets(self, logits: Tensor, samples: Any = None, given: Any = None) -> Any:
         """The batch's targets, or those ``given``, as the regularizers make them."""
         targets = self.targets if given is None else given
-        targets = targets if part is None else take(targets, part)
+        targets = targets if samples is None else take(targets, samples)
         if isinstance(targets, Mixed):
             targets = targets.dense(logits.shape[-1], logits.dtype)
         for regularizer in self.composition.regularizers:
@@ -247,11 +248,11 @@ class Objective:
     # f and its gradient.
 
     def evaluate(
-        self, part: Any = None, share: tuple[int, int] | None = None
+        self, samples: Any = None, microbatch: tuple[int, int] | None = None
     ) -> tuple[Tensor, Tensor]:
         """(f, logits), with their graph."""
-        logits = self.forward(part, share)
-        value = self.data_loss(logits, part)
+        logits = self.forward(samples, microbatch)
+        value = self.data_loss(logits, samples)
         penalty = self.penalty()
         return (value if penalty is None else value + penalty), logits
 

@@ -14,7 +14,7 @@ from trainables.models.variants import register_variant
 from trainables.needs import Needs
 from trainables.registry import Count, Fraction
 
-HIDDEN = Needs("a hidden layer (widths)", lambda o: bool(o.widths))
+HIDDEN_LAYER = Needs("a hidden layer (widths)", lambda o: bool(o.widths))
 
 
 @registry.register("mlp", added={"outputs": None}, layers=lambda o: Layers(dropout=o.dropout > 0))
@@ -23,7 +23,7 @@ def mlp(
     num_classes: int,
     input_shape: Sequence[int],
     widths: tuple[Count, ...] = (256,),
-    dropout: Annotated[Fraction, HIDDEN] = 0.0,
+    dropout: Annotated[Fraction, HIDDEN_LAYER] = 0.0,
     init: Literal["he", "torch"] = "he",
     outputs: Count | None = None,
 ) -> nn.Sequential:

@@ -14,7 +14,7 @@ from trainables.models.weights import load_weights
 from trainables.needs import Needs
 from trainables.registry import Fraction
 
-WEIGHTS = Needs("weights, the name of a file", lambda o: o.weights is not None)
+NAMED_FILE = Needs("weights, the name of a file", lambda o: o.weights is not None)
 
 
 def torchvision_resnet(
@@ -23,7 +23,7 @@ def torchvision_resnet(
     num_classes: int,
     input_shape: Sequence[int],
     weights: str | None = None,
-    weights_sha256: Annotated[str | None, WEIGHTS] = None,
+    weights_sha256: Annotated[str | None, NAMED_FILE] = None,
     bn_momentum: Fraction = 0.1,
 ) -> nn.Module:
     """``make``'s network without in-place operations, for any number of input channels.

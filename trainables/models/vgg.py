@@ -16,7 +16,7 @@ from trainables.registry import Count, Fraction
 Stages = tuple[tuple[Count, ...], ...]
 """Widths of the convolutions between one max-pooling and the next."""
 
-HIDDEN = Needs("a hidden layer (hidden)", lambda o: bool(o.hidden))
+HIDDEN_LAYER = Needs("a hidden layer (hidden)", lambda o: bool(o.hidden))
 
 
 def _conv_stages(
@@ -48,7 +48,7 @@ def vgg16(
     stages: Stages = ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3),
     hidden: tuple[Count, ...] = (4096, 4096),
     batchnorm: bool = True,
-    dropout: Annotated[Fraction, HIDDEN] = 0.0,
+    dropout: Annotated[Fraction, HIDDEN_LAYER] = 0.0,
     conv_dropout: Fraction = 0.0,
     bn_momentum: Annotated[Fraction, given(batchnorm=True)] = 0.1,
 ) -> nn.Sequential:

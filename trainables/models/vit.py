@@ -72,7 +72,7 @@ def vit_b(
         num_classes=num_classes,
     )
     if channels != 3:
-        std = (channels * patch * patch) ** -0.5  # torchvision's law for 3 channels
+        std = (channels * patch * patch) ** -0.5  # torchvision's initialisation for 3 channels
         model.conv_proj = nn.Conv2d(channels, width, patch, patch)
         nn.init.trunc_normal_(model.conv_proj.weight, std=std)
         nn.init.zeros_(model.conv_proj.bias)

@@ -62,7 +62,7 @@ def change_numbers(config: TrialConfig) -> bool:
     return parts == 1 or not division.whole(parts)
 
 
-def alone(config: TrialConfig) -> TrialConfig:
+def for_single_process(config: TrialConfig) -> TrialConfig:
     """``config`` for one process that measures its weights: without what needs several workers."""
     schema = config.method.declared("methods")
     shared = {
@@ -84,4 +84,4 @@ def _division(trial: TrialConfig) -> Division:
     )
 
 
-__all__ = ["alone", "change_numbers", "options"]
+__all__ = ["change_numbers", "for_single_process", "options"]

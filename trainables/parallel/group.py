@@ -1,9 +1,9 @@
 """Workers that share the batches of one trial: what they exchange, and how often.
 
-`Group` is one worker alone and exchanges nothing; `Workers` are the processes of a
+`Group` is one worker alone and exchanges nothing; `DistributedGroup` is the processes of a
 ``torch.distributed`` group. Every worker holds the whole model, optimizer and
 history; they are made from the same seeds, so nothing is ever broadcast to
-make them equal, and `Workers.agree` checks that they still are.
+make them equal, and `DistributedGroup.agree` checks that they still are.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ class Group:
         """Raise `DriftedError` unless the tensors are equal on all workers."""
 
 
-ALONE = Group()
+SINGLE_PROCESS = Group()
 
 
-class Workers(Group):
+class DistributedGroup(Group):
     """The processes of the default ``torch.distributed`` group, one replica each.
 
     Args:
@@ -182,4 +182,4 @@ class _contact:  # noqa: N801 - reads as a statement
             raise PeerLostError(f"a worker of the group stopped answering ({error})") from error
 
 
-__all__ = ["ALONE", "DriftedError", "Group", "PeerLostError", "Workers"]
+__all__ = ["SINGLE_PROCESS", "DistributedGroup", "DriftedError", "Group", "PeerLostError"]

@@ -31,10 +31,10 @@ def save(storage: Storage, name: str, state: dict[str, Any]) -> None:
 
 def load(storage: Storage, name: str, device: torch.device | str = "cpu") -> dict[str, Any]:
     """Read what `save` wrote. Raises FileNotFoundError or CheckpointError."""
-    return decode(storage.read(name), storage.path(name), device)
+    return from_bytes(storage.read(name), storage.path(name), device)
 
 
-def decode(content: bytes, where: str, device: torch.device | str = "cpu") -> dict[str, Any]:
+def from_bytes(content: bytes, where: str, device: torch.device | str = "cpu") -> dict[str, Any]:
     """The state in a checkpoint's bytes; ``where`` they are from is for the error."""
     digest, payload = content[:32], content[32:]
     if hashlib.sha256(payload).digest() != digest:

@@ -64,8 +64,8 @@ class Storage:
                 self._fs.pipe_file(self.path(name), content)
         except OSError as error:
             reason = f"cannot be written ({error.strerror or error})"
-            mend = "free it or name another with --storage"
-            raise _unusable(self.root, f"{reason}; {mend}") from self._cause(error)
+            remedy = "free it or name another with --storage"
+            raise _unusable(self.root, f"{reason}; {remedy}") from self._cause(error)
 
     def delete(self, name: str) -> None:
         """Remove the file if it is there."""

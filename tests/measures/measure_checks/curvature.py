@@ -22,7 +22,7 @@ from trainables.measures.base import Target
 from trainables.measures.curvature import trace as trace_module
 from trainables.measures.curvature.last_layer import last_layer_eigenvalue, last_layer_hessian
 from trainables.measures.curvature.operator import HessianOperator
-from trainables.measures.curvature.second_derivatives import cheap
+from trainables.measures.curvature.second_derivatives import fast_double_backward
 from trainables.measures.curvature.spectrum import (
     extreme_eigenvalues,
     hessian_eigenvalues,
@@ -30,10 +30,10 @@ from trainables.measures.curvature.spectrum import (
     hessian_spectrum,
 )
 from trainables.measures.curvature.trace import (
+    draw_probes,
     hessian_frobenius,
     hessian_trace,
     hessian_trace_of_square,
-    probe,
 )
 
 
@@ -103,13 +103,13 @@ def probes_come_in_blocks():
     operator = HessianOperator(model, cross_entropy, [(x, y)])
     h, g = dense_hessian(model, cross_entropy, x, y), generator()
     v = torch.stack([torch.empty(len(h)).double().normal_(generator=g) for _ in range(7)])
-    want = probe(operator, 7, generator(), "normal")
+    want = draw_probes(operator, 7, generator(), "normal")
     close(want.forms, ((v @ h) * v).sum(1))
     close(want.squares, (v @ h).square().sum(1))
     block = trace_module.BLOCK_ENTRIES
     trace_module.BLOCK_ENTRIES = 3 * operator.size
     try:
-        got = probe(operator, 7, generator(), "normal")
+        got = draw_probes(operator, 7, generator(), "normal")
     finally:
         trace_module.BLOCK_ENTRIES = block
     close(got.forms, want.forms)
@@ -121,7 +121,7 @@ def training_mode_is_left_to_torch():
     torch.manual_seed(0)
     layer = nn.BatchNorm2d(4).double()
     x = torch.randn(3, 4, 2, 2, dtype=torch.float64, requires_grad=True)
-    with cheap():
+    with fast_double_backward():
         output = layer(x)
     close(output.mean((0, 2, 3)), torch.zeros(4))
     close(layer.running_mean, 0.1 * x.mean((0, 2, 3)))
@@ -168,7 +168,7 @@ def _same_derivatives(layer, x):
         return first, torch.autograd.grad(first, inputs, weights)
 
     want = derivatives()
-    with cheap():
+    with fast_double_backward():
         got = derivatives()
     for order in (0, 1):
         for a, b in zip(got[order], want[order], strict=True):
@@ -188,7 +188,7 @@ def hutchinson_finds_the_trace():
         square, diagonal = h.square().sum(), h.diagonal().square().sum()
         operator = HessianOperator(model, cross_entropy, uneven(x, y))
         for law, variance in (("normal", 2 * square), ("rademacher", 2 * (square - diagonal))):
-            probes = probe(operator, 600, generator(1), law)
+            probes = draw_probes(operator, 600, generator(1), law)
             n = len(probes.forms)
             assert n == 600
             assert abs(probes.forms.mean() - h.trace()) < Z * (variance / n) ** 0.5, (name, law)
@@ -196,7 +196,7 @@ def hutchinson_finds_the_trace():
             error = probes.squares.std() / n**0.5
             assert abs(probes.squares.mean() - square) < Z * error, (name, law)
         options = {"num_samples": 100, "probes": "rademacher"}
-        want = probe(operator, 100, generator(2))
+        want = draw_probes(operator, 100, generator(2))
 
         def target(model=model, x=x, y=y):
             return Target(model, cross_entropy, uneven(x, y), generator(2))
@@ -222,7 +222,7 @@ def squares_of_every_batch_are_averaged():
     )
     g = generator(3)
     each = [
-        probe(HessianOperator(model, cross_entropy, [batch]), 400, g, "normal").squares
+        draw_probes(HessianOperator(model, cross_entropy, [batch]), 400, g, "normal").squares
         for batch in batches
     ]
     close(got.value, sum(s.mean() for s in each) / 2)

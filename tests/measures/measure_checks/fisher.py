@@ -51,12 +51,12 @@ def gram_is_that_of_the_rows():
 
 def gram_in_small_pieces():
     """The same when every intermediate is cut as small as it can be."""
-    piece = gram_module.PIECE
-    gram_module.PIECE = 40
+    piece = gram_module.BLOCK_ENTRIES
+    gram_module.BLOCK_ENTRIES = 40
     try:
         gram_is_that_of_the_rows()
     finally:
-        gram_module.PIECE = piece
+        gram_module.BLOCK_ENTRIES = piece
 
 
 class _Largest(TorchDispatchMode):

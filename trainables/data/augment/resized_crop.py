@@ -67,7 +67,7 @@ class RandomResizedCrop(Augmentation):
         )
 
 
-def center_box(height: int, width: int, share: float = 224 / 256) -> tuple[int, int, int, int]:
-    """The central square with ``share`` of the short side (NRS's code base, for evaluation)."""
-    edge = max(1, round(min(height, width) * share))
+def center_box(height: int, width: int, fraction: float = 224 / 256) -> tuple[int, int, int, int]:
+    """The central square with ``fraction`` of the short side (NRS's code base, for evaluation)."""
+    edge = max(1, round(min(height, width) * fraction))
     return (height - edge) // 2, (width - edge) // 2, edge, edge

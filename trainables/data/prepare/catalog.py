@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from trainables.data.base import DataError, about, mend, registry
+from trainables.data.base import DataError, about, how_to_get, registry
 from trainables.data.prepare import store
 
 
-class State(StrEnum):
+class Availability(StrEnum):
     """Of a data set in a directory."""
 
     BUILT_IN = "built in"
@@ -20,7 +20,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Status:
+class CatalogEntry:
     """Data set ``name`` in a directory.
 
     Attributes:
@@ -35,26 +35,28 @@ class Status:
 
     name: str
     title: str
-    state: State
+    state: Availability
     prepared: tuple[Path, ...]
     get: str
     downloads: bool
 
 
-def status(name: str, directory: Path) -> Status:
+def status(name: str, directory: Path) -> CatalogEntry:
     """The state of data set ``name`` in ``directory``. Raises ValueError for unknown names."""
     registry.get(name)
     known = about[name]
     found = tuple(folders(directory, name))
     if not known.originals:
-        state = State.BUILT_IN
+        state = Availability.BUILT_IN
     elif found:
-        state = State.PREPARED
+        state = Availability.PREPARED
     elif any((directory / original).exists() for original in known.originals):
-        state = State.ORIGINALS
+        state = Availability.ORIGINALS
     else:
-        state = State.MISSING
-    return Status(name, known.title, state, found, mend(name), known.download is not None)
+        state = Availability.MISSING
+    return CatalogEntry(
+        name, known.title, state, found, how_to_get(name), known.download is not None
+    )
 
 
 def folders(directory: Path, name: str | None = None) -> list[Path]:

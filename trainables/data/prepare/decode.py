@@ -19,7 +19,7 @@ CHUNK = 512
 Resize = Callable[[Any], Any]
 
 
-def decode(
+def decode_images(
     encoded: Sequence[bytes | Path],
     describe: Callable[[int], str],
     shape: tuple[int, int, int],
@@ -45,7 +45,7 @@ def decode(
             yield np.stack(list(pool.map(one, range(start, min(start + CHUNK, len(encoded))))))
 
 
-def probe(encoded: bytes | Path, describe: str) -> tuple[int, int, int]:
+def peek_shape(encoded: bytes | Path, describe: str) -> tuple[int, int, int]:
     """(C, H, W) of one image: 1 channel if it is gray, else 3."""
     image = _open(encoded, describe)
     channels = 1 if image.mode in ("1", "L", "I;16") else 3
@@ -114,4 +114,13 @@ def letterbox(size: int) -> Resize:
     return resize
 
 
-__all__ = ["CHUNK", "Resize", "corrupt", "decode", "letterbox", "probe", "rgb", "square"]
+__all__ = [
+    "CHUNK",
+    "Resize",
+    "corrupt",
+    "decode_images",
+    "letterbox",
+    "peek_shape",
+    "rgb",
+    "square",
+]

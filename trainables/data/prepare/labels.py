@@ -7,7 +7,9 @@ import numpy as np
 from trainables.data.base import DataError
 
 
-def checked(labels: np.ndarray, classes: int, where: str, every_class: bool = True) -> np.ndarray:
+def checked_labels(
+    labels: np.ndarray, classes: int, where: str, every_class: bool = True
+) -> np.ndarray:
     """``labels`` as they are, if each is in 0..classes-1 and (``every_class``) each occurs.
 
     Raises:
@@ -18,7 +20,7 @@ def checked(labels: np.ndarray, classes: int, where: str, every_class: bool = Tr
         row = int(outside[0])
         raise DataError(
             f"row {row} of {where} has label {int(labels[row])}, allowed are 0 to {classes - 1}: "
-            "mend the labels, or fetch the file again"
+            "correct the labels, or fetch the file again"
         )
     if every_class:
         missing = np.flatnonzero(np.bincount(labels, minlength=classes) == 0)

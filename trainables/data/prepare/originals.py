@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from trainables.data.base import DataError, about, mend
+from trainables.data.base import DataError, about, how_to_get
 
 
 def locate(name: str, directory: Path) -> Path:
@@ -19,7 +19,7 @@ def locate(name: str, directory: Path) -> Path:
         if (directory / candidate).exists():
             return directory / candidate
     wanted = directory / about[name].originals[0]
-    raise DataError(f"data set {name!r} is missing, looked for {wanted}: {mend(name)}")
+    raise DataError(f"data set {name!r} is missing, looked for {wanted}: {how_to_get(name)}")
 
 
 def md5(path: Path) -> str:
@@ -28,7 +28,7 @@ def md5(path: Path) -> str:
         return hashlib.file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def checked(path: Path, expected: str | None = None) -> Path:
+def checked_file(path: Path, expected: str | None = None) -> Path:
     """``path``, if it is there, not empty, and has the publisher's MD5 ``expected``.
 
     Raises:
@@ -78,7 +78,7 @@ def image_files(where: Path) -> list[Path]:
 def lines(path: Path) -> list[str]:
     """The lines of a publisher's list that are not empty."""
     try:
-        text = checked(path).read_text()
+        text = checked_file(path).read_text()
     except UnicodeDecodeError:
         raise DataError(f"{path} is not a text file: fetch the data set again") from None
     return [line.strip() for line in text.splitlines() if line.strip()]
@@ -87,4 +87,4 @@ def lines(path: Path) -> list[str]:
 def each_exists(files: Iterable[Path]) -> None:
     """Raises DataError naming the first of ``files`` that is missing or empty."""
     for file in files:
-        checked(file)
+        checked_file(file)

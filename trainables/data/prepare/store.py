@@ -33,7 +33,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Part:
+class RawSplit:
     """One split as read from the publisher's files.
 
     Attributes:
@@ -58,20 +58,20 @@ class Raw:
         files: The publisher's files, for the record of what was prepared.
     """
 
-    parts: Mapping[str, Part]
+    parts: Mapping[str, RawSplit]
     class_names: tuple[str, ...]
     source: str
     files: tuple[Path, ...] = ()
 
 
-Report = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Called as report(split, images done, images in all) while a set is prepared."""
 
-_report: ContextVar[Report | None] = ContextVar("report", default=None)
+_report: ContextVar[ProgressCallback | None] = ContextVar("report", default=None)
 
 
 @contextlib.contextmanager
-def reporting(report: Report) -> Iterator[None]:
+def reporting(report: ProgressCallback) -> Iterator[None]:
     """Show the progress of preparations inside the block."""
     token = _report.set(report)
     try:
@@ -80,13 +80,13 @@ def reporting(report: Report) -> Iterator[None]:
         _report.reset(token)
 
 
-def folder(directory: Path, key: str) -> Path:
+def prepared_folder(directory: Path, key: str) -> Path:
     """Where data set ``key`` is, or will be, prepared."""
     return directory / "prepared" / f"{key}-v{VERSION}"
 
 
 def is_prepared(directory: Path, key: str) -> bool:
-    return (folder(directory, key) / "manifest.json").is_file()
+    return (prepared_folder(directory, key) / "manifest.json").is_file()
 
 
 def prepared(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> Dataset:
@@ -98,18 +98,18 @@ def prepared(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> D
     """
     if not is_prepared(directory, key):
         prepare(directory, key, name, read)
-    return _open(folder(directory, key), name)
+    return _open(prepared_folder(directory, key), name)
 
 
 def prepare(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> None:
     """Decode and write data set ``key``, a form of ``name``, unless another process just has."""
-    target = folder(directory, key)
+    target = prepared_folder(directory, key)
     try:
         raw = read()  # before anything is written: most complaints are about the originals
     except OSError as error:
         raise DataError(
             f"{error.filename or directory} cannot be read ({error.strerror or error}): "
-            "mend that, or name another data directory"
+            "correct that, or name another data directory"
         ) from None
     with _writable(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -142,12 +142,12 @@ def _writable(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            mend = "the disk is full; free some space, or name another data directory"
+            remedy = "the disk is full; free some space, or name another data directory"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            mend = "it is not writable; make it so, or name another data directory"
+            remedy = "it is not writable; make it so, or name another data directory"
         else:
-            mend = f"{error.strerror or error}; mend that, or name another data directory"
-        raise DataError(f"cannot prepare {target.name!r} in {target.parent}: {mend}") from None
+            remedy = f"{error.strerror or error}; correct that, or name another data directory"
+        raise DataError(f"cannot prepare {target.name!r} in {target.parent}: {remedy}") from None
 
 
 @contextlib.contextmanager
@@ -184,7 +184,7 @@ def _write(building: Path, name: str, raw: Raw) -> None:
     _flush_folder(building)
 
 
-def _write_images(path: Path, split: str, part: Part) -> dict[str, Any]:
+def _write_images(path: Path, split: str, part: RawSplit) -> dict[str, Any]:
     """Written with write(), not through a memory map: a full disk is then an error, not a crash."""
     done, report = 0, _report.get()
     with _Hashed(path) as out:
@@ -332,13 +332,13 @@ def verify(path: Path) -> list[str]:
 
 
 __all__ = [
-    "Part",
+    "ProgressCallback",
     "Raw",
-    "Report",
-    "folder",
+    "RawSplit",
     "is_prepared",
     "prepare",
     "prepared",
+    "prepared_folder",
     "reporting",
     "verify",
 ]

@@ -10,7 +10,7 @@ import torch
 
 from trainables.data.base import About, DataError, Dataset, Images, about, registry
 from trainables.data.prepare import originals
-from trainables.data.prepare.labels import checked
+from trainables.data.prepare.labels import checked_labels
 from trainables.data.sets.options import IMAGENET_MEAN, IMAGENET_STD
 from trainables.data.stream import ImageFiles
 from trainables.registry import Count
@@ -65,6 +65,6 @@ def _split(root: Path, classes: list[str], size: int) -> Images:
             )
         names += [f"{folder}/{name}" for name in found]
         labels += [label] * len(found)
-    checked(np.array(labels, np.int64), len(classes), str(root))
+    checked_labels(np.array(labels, np.int64), len(classes), str(root))
     # An ImageFiles has the shape, dtype and length of the tensor it stands for.
     return Images(ImageFiles(root, names, size), torch.tensor(labels))  # type: ignore[arg-type]

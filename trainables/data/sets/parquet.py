@@ -15,8 +15,8 @@ from pydantic import Field
 
 from trainables.data.base import About, DataError, Dataset, about, registry
 from trainables.data.prepare import decode
-from trainables.data.prepare.labels import checked
-from trainables.data.prepare.store import Part, Raw, prepared
+from trainables.data.prepare.labels import checked_labels
+from trainables.data.prepare.store import Raw, RawSplit, prepared
 from trainables.data.sets.options import Normalization, TestSet, variant
 from trainables.registry import Count, Index
 
@@ -93,11 +93,11 @@ def read(where: Path, name: str, size: int | None) -> Raw:
     parts = {}
     for split, (encoded, labels) in tables.items():
         file = files[split]
-        checked(labels, count, str(file), every_class=split == "train")
+        checked_labels(labels, count, str(file), every_class=split == "train")
         if shape is None:
-            found = decode.probe(encoded[0], f"row 0 of {file}")
+            found = decode.peek_shape(encoded[0], f"row 0 of {file}")
             shape = (found[0], size, size) if size else found
-        parts[split] = Part((len(labels), *shape), labels, _decoded(encoded, file, shape, size))
+        parts[split] = RawSplit((len(labels), *shape), labels, _decoded(encoded, file, shape, size))
     return Raw(
         parts=parts,
         class_names=tuple(known) or tuple(map(str, range(count))),
@@ -108,7 +108,7 @@ def read(where: Path, name: str, size: int | None) -> Raw:
 
 def _decoded(encoded: Any, file: Path, shape: tuple[int, int, int], size: int | None) -> Any:
     resize = decode.square(size) if size else None
-    return decode.decode(encoded, lambda row: f"row {row} of {file}", shape, resize)
+    return decode.decode_images(encoded, lambda row: f"row {row} of {file}", shape, resize)
 
 
 class _Bytes:

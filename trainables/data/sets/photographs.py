@@ -14,8 +14,8 @@ import numpy as np
 
 from trainables.data.base import About, DataError, Dataset, about, registry
 from trainables.data.prepare import decode, originals
-from trainables.data.prepare.labels import checked
-from trainables.data.prepare.store import Part, Raw, prepared
+from trainables.data.prepare.labels import checked_labels
+from trainables.data.prepare.store import Raw, RawSplit, prepared
 from trainables.data.sets.options import Normalization, TestSet, variant
 from trainables.data.sets.parquet import SetName
 from trainables.registry import Count, Index
@@ -186,11 +186,11 @@ def folder(
     )
 
 
-def _photographs(listed: Listed, size: int, resize: decode.Resize) -> Part:
+def _photographs(listed: Listed, size: int, resize: decode.Resize) -> RawSplit:
     files = [file for file, _ in listed]
     labels = np.array([label for _, label in listed], np.int64)
-    chunks = decode.decode(files, lambda row: str(files[row]), (3, size, size), resize)
-    return Part((len(files), 3, size, size), labels, chunks)
+    chunks = decode.decode_images(files, lambda row: str(files[row]), (3, size, size), resize)
+    return RawSplit((len(files), 3, size, size), labels, chunks)
 
 
 def _raw(
@@ -207,7 +207,7 @@ def _raw(
         originals.each_exists(file for file, _ in listed)
         parts[split] = _photographs(listed, size, resize)
         every_class = split == "train"
-        checked(parts[split].targets, len(classes), f"{where} ({split})", every_class)
+        checked_labels(parts[split].targets, len(classes), f"{where} ({split})", every_class)
     return Raw(parts, tuple(classes), source)
 
 

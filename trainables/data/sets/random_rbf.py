@@ -11,7 +11,7 @@ import torch
 
 from trainables.data.base import About, DataError, Dataset, Images, about, registry
 from trainables.data.prepare import originals
-from trainables.data.prepare.labels import checked
+from trainables.data.prepare.labels import checked_labels
 
 about["random_rbf"] = About(
     "RandomRBF_50_1E-3 (OpenML 159): 1,000,000 rows, about 10 features, 5 classes (FA's code)",
@@ -32,7 +32,7 @@ def random_rbf(*, directory: Path) -> Dataset:
     Raises:
         DataError: the file is missing, cannot be parsed, or has an empty class.
     """
-    file = originals.checked(originals.locate("random_rbf", directory))
+    file = originals.checked_file(originals.locate("random_rbf", directory))
     table = _read_parquet(file) if file.suffix == ".parquet" else _read_arff(file)
     *features, target = table.column_names
     try:
@@ -44,13 +44,13 @@ def random_rbf(*, directory: Path) -> Dataset:
         row, column = bad[0]
         raise DataError(
             f"row {row} of {file} has no finite number in column {features[column]!r}: "
-            "mend that row, or fetch the file again"
+            "correct that row, or fetch the file again"
         )
     codes = table[target].combine_chunks().dictionary_encode()
     names = sorted(map(str, codes.dictionary.to_pylist()))
     order = np.array([names.index(str(value)) for value in codes.dictionary.to_pylist()])
     labels = order[codes.indices.to_numpy(zero_copy_only=False)]
-    checked(labels, len(names), str(file))
+    checked_labels(labels, len(names), str(file))
     return Dataset(
         name="random_rbf",
         train=Images(torch.from_numpy(inputs), torch.from_numpy(labels).long()),

@@ -73,7 +73,7 @@ def matrix_sensing(
     from_draw = generator(draw, "matrix_sensing")
     factor = torch.randn(size, rank, generator=from_draw, dtype=torch.float64)
     solution = factor @ factor.T
-    train, held = (_measured(solution, measurements, from_draw) for _ in range(2))
+    train, held = (_measurements(solution, measurements, from_draw) for _ in range(2))
     return Dataset(
         name="matrix_sensing",
         train=train,
@@ -87,7 +87,7 @@ def matrix_sensing(
     )
 
 
-def _measured(solution: Tensor, count: int, from_draw: Generator) -> Images:
+def _measurements(solution: Tensor, count: int, from_draw: Generator) -> Images:
     """``count`` measurements; kept in single precision, of which the targets are exact images."""
     normal = torch.randn(count, *solution.shape, generator=from_draw)
     matrices = (normal + normal.transpose(1, 2)) / 2

@@ -14,8 +14,8 @@ import numpy as np
 
 from trainables.data.base import About, DataError, Dataset, about, registry
 from trainables.data.prepare import originals
-from trainables.data.prepare.labels import checked
-from trainables.data.prepare.store import Part, Raw, prepared
+from trainables.data.prepare.labels import checked_labels
+from trainables.data.prepare.store import Raw, RawSplit, prepared
 from trainables.data.sets.options import Normalization, TestSet, resized, variant
 from trainables.registry import Count, Index
 
@@ -143,19 +143,19 @@ def _read_cifar(directory: Path, name: str) -> Raw:
 
     kind = datasets.CIFAR10 if name == "cifar10" else datasets.CIFAR100
     meta = where / kind.meta["filename"]
-    originals.checked(meta, kind.meta["md5"])
+    originals.checked_file(meta, kind.meta["md5"])
     classes = tuple(_unpickle(meta)[kind.meta["key"]])
     parts, files = {}, [meta]
     for split, listed in (("train", kind.train_list), ("test", kind.test_list)):
         batches = []
         for file, digest in listed:
             # The checksum comes first: only the publisher's own pickle is ever opened.
-            files.append(originals.checked(where / file, digest))
+            files.append(originals.checked_file(where / file, digest))
             batches.append(_unpickle(where / file))
         pixels = np.concatenate([batch["data"] for batch in batches]).reshape(-1, 3, 32, 32)
         key = "labels" if "labels" in batches[0] else "fine_labels"
         labels = np.concatenate([np.asarray(batch[key], np.int64) for batch in batches])
-        checked(labels, len(classes), str(where / split), every_class=split == "train")
+        checked_labels(labels, len(classes), str(where / split), every_class=split == "train")
         parts[split] = _part(pixels, labels)
     title = "CIFAR-10" if name == "cifar10" else "CIFAR-100"
     return Raw(parts, classes, title, tuple(files))
@@ -166,9 +166,9 @@ def _unpickle(path: Path) -> dict[str, Any]:
         return pickle.load(handle, encoding="latin1")
 
 
-def _part(pixels: np.ndarray, labels: np.ndarray) -> Part:
+def _part(pixels: np.ndarray, labels: np.ndarray) -> RawSplit:
     shape = (pixels.shape[0], pixels.shape[1], pixels.shape[2], pixels.shape[3])
-    return Part(shape, labels, _pieces(pixels))
+    return RawSplit(shape, labels, _pieces(pixels))
 
 
 def _pieces(pixels: np.ndarray, size: int = 4096) -> Iterator[np.ndarray]:
@@ -187,9 +187,9 @@ def _read_mnist(directory: Path) -> Raw:
         for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"):
             file = where / f"{prefix}-{kind}.gz"
             if not file.is_file() and (where / file.stem).is_file():
-                file = originals.checked(where / file.stem)  # unpacked: no published checksum
+                file = originals.checked_file(where / file.stem)  # unpacked: no published checksum
             else:
-                originals.checked(file, digests[file.name])
+                originals.checked_file(file, digests[file.name])
             files.append(file)
             arrays.append(_idx(file))
         pixels, labels = arrays[0][:, None], arrays[1].astype(np.int64)
@@ -198,7 +198,7 @@ def _read_mnist(directory: Path) -> Raw:
                 f"{files[-2]} holds {len(pixels)} images but {files[-1]} {len(labels)} labels: "
                 "fetch both again"
             )
-        checked(labels, 10, str(files[-1]), every_class=split == "train")
+        checked_labels(labels, 10, str(files[-1]), every_class=split == "train")
         parts[split] = _part(pixels, labels)
     return Raw(parts, tuple("0123456789"), "MNIST", tuple(files))
 
@@ -228,10 +228,10 @@ def _read_svhn(directory: Path) -> Raw:
     parts, files = {}, []
     for split in ("train", "test"):
         _, file, digest = datasets.SVHN.split_list[split]
-        path = originals.checked(where / file, digest)
+        path = originals.checked_file(where / file, digest)
         content = loadmat(str(path))
         labels = content["y"].astype(np.int64).ravel() % 10  # the publisher's 10 is the digit 0
-        checked(labels, 10, str(path), every_class=split == "train")
+        checked_labels(labels, 10, str(path), every_class=split == "train")
         parts[split] = _part(content["X"].transpose(3, 2, 0, 1), labels)
         files.append(path)
     return Raw(parts, tuple("0123456789"), "SVHN", tuple(files))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from trainables.measures.base import Estimate, Result, Target, registry
 from trainables.measures.curvature.operator import HessianOperator
-from trainables.measures.parameters import last_linear, split
+from trainables.measures.parameters import last_linear, vector_to_tensors
 from trainables.methods.ops.noise import draw
 from trainables.registry import Count, Positive
 
@@ -127,4 +127,4 @@ def nso_code_lambda1(
 
 
 def _layers(operator: HessianOperator, vector: Tensor) -> list[Tensor]:
-    return split(vector, operator.point.values())
+    return vector_to_tensors(vector, operator.point.values())

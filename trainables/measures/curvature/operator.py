@@ -11,8 +11,8 @@ from torch.func import functional_call
 
 from trainables.errors import UsageError
 from trainables.measures.base import Batches, LossFn
-from trainables.measures.curvature.second_derivatives import cheap
-from trainables.measures.parameters import select, split
+from trainables.measures.curvature.second_derivatives import fast_double_backward
+from trainables.measures.parameters import select, vector_to_tensors
 
 KEPT_BYTES = 2 * 2**30
 """Memory the kept graphs may take. Batches beyond it are differentiated anew for each product."""
@@ -75,7 +75,7 @@ class HessianOperator:
             if not outputs:
                 continue
             for row, target in zip(rows, out, strict=True):
-                parts = split(row, leaves)
+                parts = vector_to_tensors(row, leaves)
                 second = torch.autograd.grad(
                     outputs,
                     leaves,
@@ -83,7 +83,7 @@ class HessianOperator:
                     retain_graph=True,
                     allow_unused=True,
                 )
-                for part, value in zip(split(target, leaves), second, strict=True):
+                for part, value in zip(vector_to_tensors(target, leaves), second, strict=True):
                     if value is not None:
                         part.add_(value, alpha=weight)
         self.products += len(rows)
@@ -93,7 +93,9 @@ class HessianOperator:
         """The gradient of the mean loss over all samples, (size,)."""
         out = self.vector()
         for weight, gradient in self._gradients():
-            for part, value in zip(split(out, self.point.values()), gradient, strict=True):
+            for part, value in zip(
+                vector_to_tensors(out, self.point.values()), gradient, strict=True
+            ):
                 part.add_(value.detach(), alpha=weight)
         return out
 
@@ -112,7 +114,7 @@ class HessianOperator:
 
     def _differentiate(self, index: int) -> tuple[Tensor, ...]:
         inputs, targets = self.batches[index]
-        with torch.enable_grad(), cheap():
+        with torch.enable_grad(), fast_double_backward():
             loss = self.loss_fn(functional_call(self.model, self._values, (inputs,)), targets)
             return torch.autograd.grad(
                 loss,

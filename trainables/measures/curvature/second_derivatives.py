@@ -2,7 +2,7 @@
 
 torch differentiates both twice, but pays for it: its double backward of a
 convolution runs twice as many kernels as are needed, that of batch norm a
-dozen elementwise passes. Inside ``with cheap():`` the two are replaced while a
+dozen elementwise passes. Inside ``with fast_double_backward():`` the two are replaced while a
 graph is built; everything else is torch's own. On ResNet-20 this takes a
 Hessian-vector product from 2.4 gradients to 2.0 (CPU).
 
@@ -25,7 +25,7 @@ _conv_backward = torch.ops.aten.convolution_backward
 _norm_backward = torch.ops.aten.native_batch_norm_backward
 
 
-class cheap(TorchFunctionMode):  # noqa: N801 - used as a context manager, like torch.no_grad
+class fast_double_backward(TorchFunctionMode):  # noqa: N801 - used as a context manager, like torch.no_grad
     """Replace `conv2d` and evaluation-mode `batch_norm` inside the block."""
 
     def __torch_function__(

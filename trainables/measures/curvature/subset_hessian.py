@@ -7,7 +7,7 @@ import torch
 from trainables.measures.base import Estimate, Target, registry
 from trainables.measures.curvature.operator import HessianOperator
 from trainables.measures.curvature.spectrum import TOLERANCE, extreme_eigenvalues
-from trainables.measures.curvature.trace import probe
+from trainables.measures.curvature.trace import draw_probes
 from trainables.measures.fisher.log_det import Subsets, _subsets
 from trainables.methods.ops.noise import draw
 from trainables.registry import Count, Positive
@@ -32,7 +32,7 @@ def subset_hessian(
     squares, radii = [], []
     for batch in _subsets(target, num_samples, num_trials, subsets):
         operator = HessianOperator(target.model, target.loss_fn, [batch])
-        squares.append(probe(operator, num_probes, target.generator).squares.mean())
+        squares.append(draw_probes(operator, num_probes, target.generator).squares.mean())
         start = operator.vector()
         draw(start, "normal", target.generator)
         ends = extreme_eigenvalues(

@@ -13,7 +13,7 @@ from trainables.measures.parameters import Which
 from trainables.methods.ops.noise import draw
 from trainables.registry import Count
 
-Probe = Literal["rademacher", "normal"]
+ProbeDistribution = Literal["rademacher", "normal"]
 """Law of the probes' entries: mean 0, variance 1. Var(v'Hv) is 2 ‖H‖² for ``normal``, and
 2 (‖H‖² - sum H_ii²) for ``rademacher``: never more, and 0 where H is diagonal."""
 
@@ -28,11 +28,11 @@ class Probes(NamedTuple):
     squares: Tensor
 
 
-def probe(
+def draw_probes(
     operator: HessianOperator,
     num_samples: int,
     generator: torch.Generator | None = None,
-    law: Probe = "rademacher",
+    distribution: ProbeDistribution = "rademacher",
 ) -> Probes:
     """Draw ``num_samples`` probes of E vv' = 1; E v'Hv = Tr(H) and E ‖Hv‖² = Tr(H²)."""
     block = max(1, BLOCK_ENTRIES // operator.size)
@@ -40,7 +40,7 @@ def probe(
     for start in range(0, num_samples, block):
         v = operator.vector(min(block, num_samples - start))
         for row in v:
-            draw(row, law, generator)
+            draw(row, distribution, generator)
         hv = operator @ v
         forms.append((v * hv).sum(dim=1, dtype=torch.float64))
         squares.append(hv.square().sum(dim=1, dtype=torch.float64))
@@ -53,7 +53,7 @@ def hessian_trace(
     *,
     num_samples: Count = 100,
     parameters: Which = "all",
-    probes: Probe = "rademacher",
+    probes: ProbeDistribution = "rademacher",
 ) -> Estimate:
     """Tr(H) of the mean loss over all samples: mean of v'Hv over ``num_samples`` probes.
 
@@ -61,7 +61,7 @@ def hessian_trace(
     number, see `trainables.measures.curvature.nso_code`.
     """
     operator = HessianOperator(target.model, target.loss_fn, target.batches, parameters)
-    return Estimate.of(probe(operator, num_samples, target.generator, probes).forms)
+    return Estimate.of(draw_probes(operator, num_samples, target.generator, probes).forms)
 
 
 @registry.register("hessian_trace_of_square")
@@ -70,7 +70,7 @@ def hessian_trace_of_square(
     *,
     num_samples: Count = 100,
     parameters: Which = "all",
-    probes: Probe = "rademacher",
+    probes: ProbeDistribution = "rademacher",
     per_batch: bool = False,
 ) -> Estimate:
     """Tr(H²) = ‖H‖_F² (what FA penalises, InfoMCR's "Frobenius norm"): mean of ‖Hv‖².
@@ -82,7 +82,7 @@ def hessian_trace_of_square(
     parts = [[batch] for batch in target.batches] if per_batch else [target.batches]
     operators = (HessianOperator(target.model, target.loss_fn, part, parameters) for part in parts)
     estimates = [
-        Estimate.of(probe(operator, num_samples, target.generator, probes).squares)
+        Estimate.of(draw_probes(operator, num_samples, target.generator, probes).squares)
         for operator in operators
     ]
     return Estimate.mean(estimates)
@@ -94,7 +94,7 @@ def hessian_frobenius(
     *,
     num_samples: Count = 100,
     parameters: Which = "all",
-    probes: Probe = "rademacher",
+    probes: ProbeDistribution = "rademacher",
 ) -> Estimate:
     """‖H‖_F, the root of `hessian_trace_of_square`; its error to first order (delta method)."""
     square = hessian_trace_of_square(

@@ -4,7 +4,7 @@
 
 Row i of the (samples x parameters) matrix would hold all of g_i; here G is
 summed layer by layer while one backward pass goes through the batch, so that
-at most one layer's rows exist, in pieces of `PIECE` entries. A linear layer
+at most one layer's rows exist, in pieces of `BLOCK_ENTRIES` entries. A linear layer
 needs none: its g_i is an outer product δ_i a_i', so
 
     G = (A A' + 1) ∘ (D D')     (the 1 for the bias; Goodfellow 2015)
@@ -25,7 +25,7 @@ from torch.autograd import Function
 from torch.func import functional_call, vjp, vmap
 from torch.nn import functional
 
-PIECE = 2**25
+BLOCK_ENTRIES = 2**25
 """Entries of the largest intermediate (128 MiB in float32)."""
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
@@ -55,7 +55,7 @@ def gram(model: nn.Module, inputs: Tensor, cotangent: Callable[[Tensor], Tensor]
         out += taps.parts[layer]
     covered = {name for layer in done for name in taps.owned[layer]}
     rest = [n for n, p in model.named_parameters() if p.requires_grad and n not in covered]
-    for names in _groups(rest, values, PIECE // len(inputs)):
+    for names in _groups(rest, values, BLOCK_ENTRIES // len(inputs)):
         out += _by_rows(model, values, names, inputs, u.to(logits.dtype))
     return out
 
@@ -209,7 +209,7 @@ def _positions_gram(a: Tensor, d: Tensor) -> Tensor:
     n, _, length = d.shape
     out = torch.zeros(n, n, dtype=torch.float64, device=d.device)
     flat_a, flat_d = (t.transpose(0, 1).reshape(t.shape[1], -1) for t in (a, d))
-    step = max(1, PIECE // (n * length**2))
+    step = max(1, BLOCK_ENTRIES // (n * length**2))
     for i in range(0, n, step):
         some = slice(i * length, min(n, i + step) * length)
         products = (flat_a[:, some].T @ flat_a).mul_(flat_d[:, some].T @ flat_d)
@@ -227,8 +227,8 @@ def _pieces_gram(d: Tensor, q: int, each: int, rows: Callable[[Tensor, slice], T
     """
     n, c = d.shape[:2]
     out = torch.zeros(n, n, dtype=torch.float64, device=d.device)
-    wide = max(1, PIECE // (n * q))
-    step = max(1, PIECE // each)
+    wide = max(1, BLOCK_ENTRIES // (n * q))
+    step = max(1, BLOCK_ENTRIES // each)
     for k in range(0, c, wide):
         part = d[:, k : k + wide]
         pieces = [

@@ -15,8 +15,8 @@ from torch.func import functional_call
 
 from trainables.measures.base import Estimate, Result, Target, registry
 from trainables.measures.curvature.operator import HessianOperator
-from trainables.measures.curvature.trace import probe
-from trainables.measures.parameters import Which, displaced, select, split
+from trainables.measures.curvature.trace import draw_probes
+from trainables.measures.parameters import Which, displaced, select, vector_to_tensors
 from trainables.methods.ops.noise import draw
 from trainables.needs import given
 from trainables.registry import Count, NonNegative, Positive
@@ -47,7 +47,7 @@ def mean_gradient(
             gradient = torch.autograd.grad(
                 loss, list(leaves.values()), allow_unused=True, materialize_grads=True
             )
-        for part, value in zip(split(out, leaves.values()), gradient, strict=True):
+        for part, value in zip(vector_to_tensors(out, leaves.values()), gradient, strict=True):
             part.add_(value, alpha=len(targets) / samples)
     return out
 
@@ -86,7 +86,7 @@ def worst_case_sharpness(
         moved = displaced(target.model, chosen, d)
         gradient = mean_gradient(target, moved, chosen)
         d.add_(gradient, alpha=1.0 if rule == "sam" else inner_lr)
-        for part in [d] if scope == "global" else split(d, chosen.values()):
+        for part in [d] if scope == "global" else vector_to_tensors(d, chosen.values()):
             norm = torch.linalg.vector_norm(part)
             shrink = radius / norm.clamp_min(1e-30)
             part.mul_(shrink if rule == "sam" else shrink.clamp_max(1.0))
@@ -155,7 +155,7 @@ def perturbation_gap(
     sigmas = sigma if isinstance(sigma, tuple) else (sigma,)
     rises = _rises(target, sigmas, num_samples, parameters, True)
     operator = HessianOperator(target.model, target.loss_fn, target.batches, parameters)
-    trace = Estimate.of(probe(operator, num_probes, target.generator).forms)
+    trace = Estimate.of(draw_probes(operator, num_probes, target.generator).forms)
     found: dict[str, Estimate] = {}
     for at, rise in zip(sigmas, rises.unbind(dim=1), strict=True):
         name = (str(at),) if isinstance(sigma, tuple) else ()

@@ -8,7 +8,7 @@ from torch.func import functional_call
 
 from trainables.measures.base import Target, registry
 
-PIECE = 2**26
+BLOCK_ENTRIES = 2**26
 """Entries of the Jacobians held at once."""
 
 
@@ -45,7 +45,7 @@ def robustness(target: Target) -> float:
         classes = 1
         with torch.no_grad():
             classes = target.model(inputs[:1]).shape[1]
-        step = max(1, PIECE // (classes * inputs[0].numel()))
+        step = max(1, BLOCK_ENTRIES // (classes * inputs[0].numel()))
         for part in inputs.split(step):
             total += float(jacobian_norms(target.model, part).sum())
         samples += len(targets)

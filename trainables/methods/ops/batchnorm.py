@@ -19,20 +19,20 @@ def tracked_layers(model: nn.Module) -> list[_NormBase]:
 
 
 @contextmanager
-def moving(layers: Sequence[_NormBase], share: tuple[int, int] | None) -> Iterator[None]:
-    """Within the block ``layers`` leave their statistics alone (None), or move them by a share.
+def moving(layers: Sequence[_NormBase], microbatch: tuple[int, int] | None) -> Iterator[None]:
+    """Within the block ``layers`` leave their statistics alone (None), or move them by their part.
 
-    ``share = (i, M)``: the i-th of M passes after which the statistics are
+    ``microbatch = (i, M)``: the i-th of M passes after which the statistics are
     ``(1 - m) r + m · mean of the M passes' batch statistics``, m the layer's momentum: what
     one pass on each of M devices and an average over the devices gives. Sequential passes
     reach that with the momenta ``a_i = (m/M) / (1 - (M-1-i) m/M)``, i from 0. The pass counter
     moves once. (With ``momentum = None``, a cumulative average, the first pass counts alone.)
     """
-    if share is None:
+    if microbatch is None:
         with _frozen(layers):
             yield
         return
-    index, count = share
+    index, count = microbatch
     if count == 1:
         yield
         return

@@ -16,15 +16,15 @@ Distribution = Literal["normal", "laplace", "uniform", "binomial", "binomial_unc
 """
 
 
-def draw(flat: Tensor, law: str, generator: torch.Generator | None) -> None:
-    """Fill ``flat`` with independent entries of ``law``: a `Distribution`, ``rademacher``,
+def draw(flat: Tensor, distribution: str, generator: torch.Generator | None) -> None:
+    """Fill ``flat`` with independent entries of ``distribution``: a `Distribution`, ``rademacher``,
     ``unit`` (uniform in [0, 1]) or ``symmetric`` (uniform in [-1, 1]).
 
     Drawn on the generator's device, so that a CPU generator gives one stream everywhere.
     """
     home = generator.device if generator is not None else flat.device
     target = flat if flat.device == home else torch.empty_like(flat, device=home)
-    _LAWS[law](target, generator)
+    _DISTRIBUTIONS[distribution](target, generator)
     if target is not flat:
         flat.copy_(target)
 
@@ -65,7 +65,7 @@ def _rademacher(x: Tensor, generator: torch.Generator | None) -> None:
     x.random_(0, 2, generator=generator).mul_(2).sub_(1)
 
 
-_LAWS: dict[str, Callable[[Tensor, torch.Generator | None], object]] = {
+_DISTRIBUTIONS: dict[str, Callable[[Tensor, torch.Generator | None], object]] = {
     "normal": lambda x, g: x.normal_(generator=g),
     "laplace": _laplace,
     "uniform": lambda x, g: x.uniform_(-(3**0.5), 3**0.5, generator=g),

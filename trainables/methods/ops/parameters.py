@@ -11,6 +11,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+NORM_EPSILON = 1e-12
+"""Added to a norm before dividing by it: Foret et al.'s SAM, the code of NSO and that of AMP."""
+
 
 def trainable(model: nn.Module) -> list[nn.Parameter]:
     return [p for p in model.parameters() if p.requires_grad]
@@ -75,25 +78,25 @@ class Displacement:
     def __init__(self, params: Sequence[nn.Parameter], scratch: Scratch) -> None:
         self.weights = [p.data for p in params]
         self.start = scratch("start", self.weights)[1]
-        self.away = False
+        self.perturbed = False
 
     def __enter__(self) -> Displacement:
         torch._foreach_copy_(self.start, self.weights)
         return self
 
-    def move(self, direction: list[Tensor], factor: float = 1.0) -> None:
+    def perturb(self, direction: list[Tensor], factor: float = 1.0) -> None:
         """weights ← start + factor · direction"""
-        self.home()
-        self.away = True
+        self.restore()
+        self.perturbed = True
         torch._foreach_add_(self.weights, direction, alpha=factor)
         torch.clear_autocast_cache()  # autocast keeps low-precision copies of the weights
 
-    def home(self) -> None:
+    def restore(self) -> None:
         """weights ← start, bit for bit"""
-        if self.away:
+        if self.perturbed:
             torch._foreach_copy_(self.weights, self.start)
             torch.clear_autocast_cache()
-            self.away = False
+            self.perturbed = False
 
     def __exit__(self, *error: object) -> None:
-        self.home()
+        self.restore()

@@ -38,7 +38,7 @@ def exact_norms(model: nn.Module) -> Iterator[nn.Module]:
         yield getattr(model, "_orig_mod", model)
 
 
-def refuse_wrong_thirds(value: Tensor) -> None:
+def require_third_order(value: Tensor) -> None:
     """Raise ValueError where the graph of ``value`` has a node that is wrong at third order."""
     node = _find(value, _WRONG_AT_THIRD_ORDER)
     if node:
@@ -48,7 +48,7 @@ def refuse_wrong_thirds(value: Tensor) -> None:
         )
 
 
-def refuse_kinks(value: Tensor) -> None:
+def require_smooth(value: Tensor) -> None:
     """Raise ValueError where the graph of ``value`` has a node with a jump in its gradient."""
     node = _find(value, _KINKED)
     if node:

@@ -11,14 +11,11 @@ from torch import Tensor
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.ops import noise
-from trainables.methods.ops.parameters import clip, global_norm
-from trainables.methods.rules.sam import Shared
+from trainables.methods.ops.parameters import NORM_EPSILON, clip, global_norm
+from trainables.methods.rules.sam import PerturbationScope
 from trainables.needs import SEVERAL_TENSORS, Searched
 from trainables.parallel.division import Division
 from trainables.registry import Count, Positive, Readings, Strength
-
-TINY = 1e-12
-"""Added to the norm of the perturbation before dividing by it, as in the authors' code."""
 
 
 @registry.register("amp")
@@ -62,7 +59,7 @@ class AMP(Method):
     inner_steps: Annotated[Count, Searched((1, 2), "AMP, Figure 8", between=False)] = 1
     norm: Annotated[Literal["global", "per_tensor"], SEVERAL_TENSORS] = "global"
     clip: Positive | None = None
-    perturbation: Shared = "global"
+    perturbation: PerturbationScope = "global"
 
     @property
     def evaluations(self) -> float:
@@ -80,12 +77,12 @@ class AMP(Method):
         delta = self.inner_gradient(objective)
         self.project(delta, self.inner_lr)
         with objective.displaced() as at:
-            at.move(delta)
+            at.perturb(delta)
             for _ in range(self.inner_steps - 1):
                 objective.accumulate()
                 torch._foreach_add_(delta, self.inner_gradient(objective), alpha=self.inner_lr)
                 self.project(delta)
-                at.move(delta)
+                at.perturb(delta)
             del delta
             objective.accumulate()
         if self.clip is not None and self.perturbation == "global":  # the whole batch's is clipped
@@ -109,7 +106,7 @@ class AMP(Method):
         torch._foreach_mul_(delta, list((self.shrinking(norms) * scale).unbind()))
 
     def shrinking(self, norm: Tensor) -> Tensor:
-        return (self.epsilon / (norm + TINY)).clamp(max=1)
+        return (self.epsilon / (norm + NORM_EPSILON)).clamp(max=1)
 
 
 @registry.register("rmp")
@@ -147,6 +144,6 @@ class RMP(Method):
             noise.draw(flat, "symmetric", objective.generator)
             torch._foreach_mul_(delta, [(self.epsilon / d.numel()) ** 0.5 for d in delta])
         with objective.displaced() as at:
-            at.move(delta)
+            at.perturb(delta)
             loss, logits = objective.accumulate()
         return Output(loss, logits, objective=loss)

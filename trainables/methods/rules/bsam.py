@@ -11,8 +11,8 @@ from torch import Tensor
 from trainables.errors import UsageError
 from trainables.methods.base import Output, registry
 from trainables.methods.objective import Objective
-from trainables.methods.ops.parameters import global_norm
-from trainables.methods.rules.sam import TINY, Noisy
+from trainables.methods.ops.parameters import NORM_EPSILON, global_norm
+from trainables.methods.rules.sam import Noisy
 from trainables.needs import given
 from trainables.registry import Fraction, NonNegative, Positive, Readings
 
@@ -91,17 +91,19 @@ class BSAM(Noisy):
         del self.growth
         return output
 
-    def spread(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
+    def scale_noise(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
         if self.posterior == "fixed":
-            super().spread(flat, shift, weights)
+            super().scale_noise(flat, shift, weights)
             return
         deviation = torch._foreach_mul(self.precision, self.num_data)
         torch._foreach_sqrt_(deviation)
         torch._foreach_div_(shift, deviation)
 
-    def climb(self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]) -> None:
+    def ascent_direction(
+        self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]
+    ) -> None:
         if self.posterior == "fixed":
-            torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + TINY))
+            torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + NORM_EPSILON))
             return
         self.growth = list(torch._foreach_sqrt(self.precision))  # where s is going
         torch._foreach_mul_(self.growth, torch._foreach_abs(gradient))

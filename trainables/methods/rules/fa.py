@@ -11,8 +11,8 @@ from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.ops import noise
 from trainables.methods.ops.parameters import global_norm
-from trainables.methods.ops.third_order import exact_norms, refuse_kinks, refuse_wrong_thirds
-from trainables.methods.rules.sam import Shared
+from trainables.methods.ops.third_order import exact_norms, require_smooth, require_third_order
+from trainables.methods.rules.sam import PerturbationScope
 from trainables.needs import Searched, given
 from trainables.parallel.division import Division
 from trainables.registry import Count, Positive, Strength
@@ -63,7 +63,7 @@ class FA(Method):
         every: Count = 1,
         form: Literal["exact", "difference"] = "exact",
         step: Annotated[Positive, given(form="difference")] = 0.02,
-        perturbation: Shared = "global",
+        perturbation: PerturbationScope = "global",
     ) -> None:
         self.lam = lam
         self.num_probes = num_probes
@@ -116,7 +116,7 @@ class FA(Method):
         with exact_norms(objective.model) as model:
             objective.model = model
             loss, logits = objective.evaluate()
-        refuse_wrong_thirds(loss)
+        require_third_order(loss)
         slope = torch.autograd.grad(
             loss, objective.params, create_graph=True, allow_unused=True, materialize_grads=True
         )
@@ -133,7 +133,7 @@ class FA(Method):
                 create_graph=True, allow_unused=True, materialize_grads=True,
             )  # fmt: skip
             held = list(torch._foreach_clone([h.detach() for h in products]))
-            self.share(objective, held)
+            self.average(objective, held)
             penalized = penalized + weight * global_norm(held).square()
             # The gradient of ‖h‖² is that of <h, 2 h held constant>.
             torch._foreach_mul_(held, 2 * weight)
@@ -149,7 +149,7 @@ class FA(Method):
 
     def by_differences(self, objective: Objective) -> Output:
         loss, logits = objective.evaluate()
-        refuse_kinks(loss)
+        require_smooth(loss)
         clean = objective.gradient(loss)
         total = list(torch._foreach_clone(clean))
         weight = self.weight(objective)
@@ -163,16 +163,16 @@ class FA(Method):
                 noise.draw(flat, self.distribution, objective.generator)
                 size_v = torch.linalg.vector_norm(flat)
                 flat.mul_(self.length / size_v)  # a v
-                at.move(v)
+                at.perturb(v)
                 along_v = slope()
                 h = list(torch._foreach_sub(along_v, clean))  # a h
-                self.share(objective, h)
+                self.average(objective, h)
                 size_h = global_norm(h).clamp(min=1e-30)
                 torch._foreach_mul_(h, self.length / size_h)  # b h
-                at.move(h)
+                at.perturb(h)
                 along_h = slope()
                 torch._foreach_add_(h, v)
-                at.move(h)
+                at.perturb(h)
                 third = slope()
                 torch._foreach_sub_(third, along_v)
                 torch._foreach_sub_(third, along_h)
@@ -189,6 +189,6 @@ class FA(Method):
         workers = objective.workers if self.perturbation == "global" else 1
         return self.lam / (objective.size * workers * self.num_probes)
 
-    def share(self, objective: Objective, product: list[Tensor]) -> None:
+    def average(self, objective: Objective, product: list[Tensor]) -> None:
         if self.perturbation == "global":
             objective.mean_over_workers(product)

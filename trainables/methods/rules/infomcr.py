@@ -87,7 +87,7 @@ class InfoMCR(Method):
             authors' code; 3 evaluations; number-matching of Table 1 needs it. Without
             BatchNorm both are equal.
         split: Sub-batches in the ``order`` of the (shuffled) batch, as the code does, or at
-            ``random`` (Algorithm 1): the same in law.
+            ``random`` (Algorithm 1): the same in distribution.
 
     With several workers, M counts the sub-batches of the whole batch; the g_i are never reduced.
     """
@@ -178,14 +178,14 @@ class InfoMCR(Method):
             total = objective.gradient(whole)
             losses.append(whole.detach())
             scores.append(whole_logits.detach())
-        for i, part in enumerate(portions(objective.size, count)):
-            share = (part.stop - part.start) / objective.size
-            value, logits = objective.evaluate(part, (i, count))
+        for i, samples in enumerate(portions(objective.size, count)):
+            fraction = (samples.stop - samples.start) / objective.size
+            value, logits = objective.evaluate(samples, (i, count))
             at_w = objective.gradient(value)
             with objective.displaced() as at:
-                at.move(at_w, -self.alpha)
-                moved = objective.gradient(objective.evaluate(part)[0])
-            weight = self.beta / count + (0.0 if full else share)
+                at.perturb(at_w, -self.alpha)
+                moved = objective.gradient(objective.evaluate(samples)[0])
+            weight = self.beta / count + (0.0 if full else fraction)
             torch._foreach_mul_(at_w, weight)
             torch._foreach_add_(at_w, moved, alpha=-self.beta / count)
             if total is None:
@@ -193,7 +193,7 @@ class InfoMCR(Method):
             else:
                 torch._foreach_add_(total, at_w)
             if not full:
-                losses.append(share * value.detach())
+                losses.append(fraction * value.detach())
                 scores.append(logits.detach())
         assert total is not None
         objective.set_gradient(total)

@@ -67,8 +67,9 @@ class Neighborhood(Method):
     =======================  =================================================================
 
     ``ball``: u uniform in the unit ball, on its sphere, standard normal, or U(-1, 1) for every
-    coordinate; where u is divided by its norm only the direction's law is left of it. ``perturb
-    = "weights"`` leaves tensors with fewer than two dimensions (biases, normalization) alone.
+    coordinate; where u is divided by its norm, only the distribution of its direction matters.
+    ``perturb = "weights"`` leaves tensors with fewer than two dimensions alone (biases and
+    normalization).
 
     δ is constant in the gradient, ‖θ‖ included, so an objective (see `Output`) exists only
     where δ does not depend on θ. Each device has its own batch statistics, and running
@@ -103,18 +104,18 @@ class Neighborhood(Method):
     def same_over_workers(self, division: Division) -> bool:
         return division.whole(self.num_devices)
 
-    def parts(
+    def devices(
         self, objective: Objective
     ) -> Iterator[tuple[slice | None, tuple[int, int] | None, float]]:
-        """(index, share of the statistics, share of the batch) of each of this worker's devices."""
+        """(samples, microbatch, weight in the batch's mean) of each of this worker's devices."""
         own = self.own_devices(objective)
         self.skip(objective, own)
         devices = min(own, objective.size)
         if devices == 1:
             yield None, None, 1.0
             return
-        for i, part in enumerate(portions(objective.size, devices)):
-            yield part, (i, devices), (part.stop - part.start) / objective.size
+        for i, samples in enumerate(portions(objective.size, devices)):
+            yield samples, (i, devices), (samples.stop - samples.start) / objective.size
 
     def skip(self, objective: Objective, own: int) -> None:
         """Leave the draws of the devices before this worker's to them: all draw from one stream."""
@@ -132,8 +133,8 @@ class Neighborhood(Method):
         ):
             noise.ball(flat, objective.generator, surface=ball == "on_sphere")
         else:  # what is normalized below needs the direction alone
-            law = "symmetric" if ball == "per_coordinate_uniform" else "normal"
-            noise.draw(flat, law, objective.generator)
+            distribution = "symmetric" if ball == "per_coordinate_uniform" else "normal"
+            noise.draw(flat, distribution, objective.generator)
         if self.perturb == "weights":
             for vector in (d for d in delta if d.dim() < 2):
                 vector.zero_()
@@ -168,10 +169,10 @@ class RPR(Neighborhood):
 
     def step(self, objective: Objective) -> Output:
         losses, logits = [], []
-        for part, share, weight in self.parts(objective):
+        for samples, microbatch, weight in self.devices(objective):
             with objective.displaced() as at:
-                at.move(self.draw(objective))
-                value, scores = objective.evaluate(part, share)
+                at.perturb(self.draw(objective))
+                value, scores = objective.evaluate(samples, microbatch)
                 (weight * value).backward()
             losses.append(weight * value.detach())
             logits.append(scores.detach())
@@ -220,8 +221,8 @@ class NRS(Neighborhood):
 
     def step(self, objective: Objective) -> Output:
         losses, logits, totals = [], [], []
-        for part, share, weight in self.parts(objective):
-            loss, scores, total = self.device(objective, part, share, weight)
+        for samples, microbatch, weight in self.devices(objective):
+            loss, scores, total = self.device(objective, samples, microbatch, weight)
             losses.append(loss)
             logits.append(scores)
             totals.append(total)
@@ -230,30 +231,34 @@ class NRS(Neighborhood):
         return Output(torch.stack(losses).sum(), torch.cat(logits), objective=summed)
 
     def device(
-        self, objective: Objective, part: slice | None, share: tuple[int, int] | None, weight: float
+        self,
+        objective: Objective,
+        samples: slice | None,
+        microbatch: tuple[int, int] | None,
+        weight: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """One device's gradient, added with its weight; (clean loss, clean logits, L_i)."""
         delta = self.draw(objective)
         masks = objective.dropout_state()
-        clean = objective.forward(part, share)
+        clean = objective.forward(samples, microbatch)
         clean_penalty = objective.penalty()
         with objective.displaced() as at:
-            at.move(delta)
+            at.perturb(delta)
             if self.dropout == "same":
                 objective.rewind_dropout(masks)
-            noisy = objective.forward(part)
+            noisy = objective.forward(samples)
             noisy_penalty = objective.penalty()
 
             p, q = (z.detach().requires_grad_() for z in (clean, noisy))
-            loss, other = objective.data_loss(p, part), objective.data_loss(q, part)
-            share_of_ce = 0.5 if self.loss == "averaged" else 1.0
-            total = share_of_ce * (loss + other) + self.alpha * self.divergence(p, q)
+            loss, other = objective.data_loss(p, samples), objective.data_loss(q, samples)
+            ce_weight = 0.5 if self.loss == "averaged" else 1.0
+            total = ce_weight * (loss + other) + self.alpha * self.divergence(p, q)
             slope_p, slope_q = torch.autograd.grad(weight * total, (p, q))
-            penalty_weight = weight * share_of_ce
+            penalty_weight = weight * ce_weight
             _backward(noisy, slope_q, noisy_penalty, penalty_weight)
         _backward(clean, slope_p, clean_penalty, penalty_weight)
         for penalty in (clean_penalty, noisy_penalty):
-            total = total if penalty is None else total + share_of_ce * penalty
+            total = total if penalty is None else total + ce_weight * penalty
         loss = loss if clean_penalty is None else loss + clean_penalty
         return weight * loss.detach(), clean.detach(), weight * total.detach()
 

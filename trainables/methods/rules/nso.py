@@ -16,7 +16,7 @@ from trainables.needs import Searched
 from trainables.parallel.division import Division
 from trainables.registry import Count, Fraction, Strength
 
-Schedule = Literal["none", "linear", "exp"]
+SigmaSchedule = Literal["none", "linear", "exp"]
 
 
 @dataclass(kw_only=True)
@@ -37,7 +37,7 @@ class NoiseInjection(Method):
     ] = 1
     distribution: Distribution = "normal"
     lam: Fraction = 0.0
-    sigma_schedule: Schedule = "none"
+    sigma_schedule: SigmaSchedule = "none"
 
     @property
     def noisy_passes(self) -> int:
@@ -77,7 +77,7 @@ class NoiseInjection(Method):
                 for _ in range(self.num_perturbations):
                     noise.draw(flat, self.distribution, objective.generator)
                     for sign in (1.0, -1.0) if self.two_point else (1.0,):
-                        at.move(shift, sign * self.current_sigma)
+                        at.perturb(shift, sign * self.current_sigma)
                         value, logits = objective.accumulate(weight)
                         total = total + weight * value
                         first = first or (value, logits)

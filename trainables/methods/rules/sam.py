@@ -18,15 +18,12 @@ from trainables.errors import UsageError
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.ops import noise
-from trainables.methods.ops.parameters import global_norm
+from trainables.methods.ops.parameters import NORM_EPSILON, global_norm
 from trainables.needs import SEVERAL_WORKERS, Searched, given
 from trainables.parallel.division import Division
 from trainables.registry import NonNegative, Readings, Strength
 
-TINY = 1e-12
-"""Added to a norm before dividing by it, as in Foret et al.'s and the NSO authors' code."""
-
-Shared = Annotated[Literal["global", "local"], SEVERAL_WORKERS]
+PerturbationScope = Annotated[Literal["global", "local"], SEVERAL_WORKERS]
 """Data-parallel reading: the ascent gradient is the mean over the workers, or each worker's own."""
 
 
@@ -39,7 +36,7 @@ class Ascent(Method):
     """
 
     rho: Strength
-    perturbation: Shared = "global"
+    perturbation: PerturbationScope = "global"
 
     @property
     def evaluations(self) -> float:
@@ -57,7 +54,7 @@ class Ascent(Method):
         ascent = self.ascent(objective)
         with objective.displaced() as at:
             self.scale(ascent, at.weights)
-            at.move(ascent)
+            at.perturb(ascent)
             del ascent
             objective.accumulate()
         return Output(loss, logits, objective=None)
@@ -89,7 +86,7 @@ class SAM(Ascent):
     rho: Annotated[Strength, Searched((0.01, 0.02, 0.05), "NSO's authors' scripts")] = 0.05
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
-        torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + TINY))
+        torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + NORM_EPSILON))
 
 
 @registry.register("usam")
@@ -152,7 +149,7 @@ class ASAM(Ascent):
             one = weights[0].new_ones(())
             size = [part if named else one for part, named in zip(size, self.named, strict=True)]
         torch._foreach_mul_(gradient, size)
-        factor = self.rho / (global_norm(gradient) + TINY)
+        factor = self.rho / (global_norm(gradient) + NORM_EPSILON)
         torch._foreach_mul_(gradient, size)
         torch._foreach_mul_(gradient, factor)
 
@@ -192,22 +189,24 @@ class Noisy(Ascent):
         flat, shift = self.scratch("noise", objective.params)
         noise.draw(flat, "normal", objective.generator)
         with objective.displaced() as at:
-            self.spread(flat, shift, at.weights)
-            at.move(shift)
+            self.scale_noise(flat, shift, at.weights)
+            at.perturb(shift)
             loss, logits = objective.accumulate()
             ascent = self.ascent(objective)
-            self.climb(objective, ascent, shift)
-            at.move(ascent)
+            self.ascent_direction(objective, ascent, shift)
+            at.perturb(ascent)
             objective.accumulate()
         if self.code_faithful:
             torch._foreach_add_(at.weights, ascent)
         return Output(loss, logits, objective=None)
 
-    def spread(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
+    def scale_noise(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
         """Give the standard normal noise its size, in place."""
         flat.mul_(self.sigma)
 
-    def climb(self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]) -> None:
+    def ascent_direction(
+        self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]
+    ) -> None:
         """Turn the gradient into e, in place."""
         raise NotImplementedError
 
@@ -238,18 +237,20 @@ class RSAM(Noisy):
 
     lam: Annotated[NonNegative, given(code_faithful=True)] = 1.0
 
-    def spread(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
+    def scale_noise(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
         flat.mul_(self.sigma)
         if self.code_faithful:
             for part, weight in zip(shift, weights, strict=True):
                 if weight.dim() == 2:
                     part.mul_(torch.linalg.vector_norm(weight, dim=1, keepdim=True))
 
-    def climb(self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]) -> None:
+    def ascent_direction(
+        self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]
+    ) -> None:
         if self.code_faithful:
             steep = torch.stack(torch._foreach_norm(gradient))
             loud = torch.stack(torch._foreach_norm(shift))
             size = torch.linalg.vector_norm(self.lam * steep + loud)
         else:
             size = global_norm(gradient)
-        torch._foreach_mul_(gradient, self.rho / (size + TINY))
+        torch._foreach_mul_(gradient, self.rho / (size + NORM_EPSILON))
