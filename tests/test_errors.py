@@ -11,7 +11,7 @@ import pytest
 
 from trainables import methods, models
 from trainables.config import TrialConfig
-from trainables.errors import REPORT, FlatsweepError, UsageError
+from trainables.errors import PLEASE_REPORT, FlatsweepError, UsageError
 
 ROOT = Path(__file__).parents[1]
 FAULTS = {
@@ -99,7 +99,7 @@ cli.main()
         assert done.stderr == said
     else:
         assert "in rows" in done.stderr
-        assert done.stderr.endswith(f"{said}\n{REPORT}\n")
+        assert done.stderr.endswith(f"{said}\n{PLEASE_REPORT}\n")
 
 
 def test_a_configuration_that_is_no_json_is_one_sentence(tmp_path: Path) -> None:
