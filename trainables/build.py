@@ -87,7 +87,11 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
         batchnorm_parts=config.batchnorm_parts,
         **config.method.options,
     )
-    local_generator = _join(group, config, model, method, device) if group.size > 1 else None
+    local_generator = None
+    if group.size > 1:
+        local_generator = _join(group, method, device)
+        if config.workers.batchnorm == "sync":
+            model = synchronize(model, group)
     initial = {name: value.clone() for name, value in model.state_dict().items()}
     method.begin(model)
     optimizer = build_optimizer(model, config.optimizer)
@@ -108,21 +112,13 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
     )
 
 
-def _join(
-    group: Group,
-    config: TrialConfig,
-    model: nn.Module,
-    method: methods.Method,
-    device: torch.device,
-) -> torch.Generator:
-    """What differs from one worker alone; returns the source of this worker's own noise.
+def _join(group: Group, method: methods.Method, device: torch.device) -> torch.Generator:
+    """Tell ``method`` of the workers; returns the source of the noise that is this worker's own.
 
     See `trainables.parallel.group` and `methods.objective.Composition`.
     """
     own = torch.Generator(device=device)
     method.compose(group=group, local_generator=own)
-    if config.workers.batchnorm == "sync":
-        synchronize(model, group)
     return own
 
 

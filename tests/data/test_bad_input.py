@@ -76,20 +76,25 @@ def test_cifar_as_parquet_is_pointed_out(tmp_path, originals):
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    "content",
     [
-        (b"\x00\x00\x08\x03" + bytes(8), "truncated or too long"),
-        (b"\x00\x00\x0d\x01" + bytes(40), "not an IDX file of bytes"),
-        (b"\x00\x00", "not an IDX file"),
-        (bytes([0, 0, 8, 1, 0, 0, 0, 5]) + bytes(9), "truncated or too long"),
+        b"\x00\x00\x08\x03" + bytes(8),  # of three sizes two
+        b"\x00\x00\x0d\x01" + bytes(40),  # floating-point numbers
+        b"\x00\x00",
+        b"",
+        bytes([0, 0, 8, 1, 0, 0, 0, 5]) + bytes(9),  # too long
+        bytes([0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, 2, 0, 0, 0, 2]) + bytes(19),  # too short by one
+        bytes([0, 0, 8, 1, 0, 0, 0, 5]) + bytes(5),  # labels where images are expected
+        bytes([0, 0, 99, 1, 0, 0, 0, 5]) + bytes(5),  # no type of the format
     ],
 )
-def test_unpacked_mnist_files_have_no_checksum_but_a_header(content, sentence, tmp_path, originals):
+def test_unpacked_mnist_files_have_no_checksum_but_a_header(content, tmp_path, originals):
     originals.make("mnist", tmp_path)
     root = tmp_path / "MNIST" / "raw"
     packed = root / "train-images-idx3-ubyte.gz"
     packed.unlink()
     packed.with_suffix("").write_bytes(content)
+    sentence = "not an IDX file of bytes, or is truncated or too long" if content else "is empty"
     refused("mnist", tmp_path, f"train-images-idx3-ubyte.*{sentence}")
 
 

@@ -1,11 +1,12 @@
 """Batches: order and augmentation from (seed, epoch, batch); one shared copy; any batch alone."""
 
 import gc
+import weakref
 
 import pytest
 import torch
 
-from trainables.data import augment, loader
+from trainables.data import augment
 from trainables.data.base import DataError, Images
 from trainables.data.loader import BatchLoader, resident
 
@@ -141,7 +142,7 @@ def test_features_are_normalised_and_not_augmented():
     assert torch.equal(features.base, torch.arange(12.0).view(6, 2))
 
 
-def test_rows_select_from_the_store():
+def test_rows_select_from_the_base():
     whole = images()
     part = whole.take(torch.tensor([7, 3, 40]))
     (inputs, targets), *_ = BatchLoader(part, 3, shuffle=False)
@@ -155,27 +156,27 @@ def test_images_are_resized_on_the_device():
     assert inputs.shape == (4, 3, 13, 13)
 
 
-def test_one_copy_a_device_for_all_trials():
+def test_one_copy_per_device_for_all_trials():
     """The meta device stands for an accelerator: a device that is not the CPU."""
-    store = images().base
-    first, second = (resident(store, "meta") for _ in range(2))
+    one, other = images().base, images().base
+    first, second = (resident(one, "meta") for _ in range(2))
     assert first is second
     assert first.device.type == "meta"
-    assert resident(store, "cpu") is store
-    key = (id(store), torch.device("meta"))
-    assert key in loader._resident
-    del store, first, second
+    assert resident(other, "meta") is not first  # by identity, not by content
+    assert resident(one, "cpu") is one
+    copy = weakref.ref(first)
+    del one, first, second
     gc.collect()
-    assert key not in loader._resident  # dropped with the data set
+    assert copy() is None  # dropped with the data set
 
 
 def test_processes_that_share_a_device_keep_no_copy_on_it():
     """The meta device stands for a GPU: what arrives is there, what is stored is not."""
     every = images()
     held = BatchLoader(every, 8, [augment.build("flip")], MEAN, STD, device="meta")
-    assert held._store.device.type == "meta"
+    assert held._base.device.type == "meta"
     sharing = BatchLoader(every, 8, [augment.build("flip")], MEAN, STD, device="meta", hold=False)
-    assert sharing._store is every.base
+    assert sharing._base is every.base
     assert {inputs.device.type for inputs, _ in sharing} == {"meta"}
     here = BatchLoader(every, 8, augmentations(), MEAN, STD, hold=False)
     assert same(here, BatchLoader(every, 8, augmentations(), MEAN, STD))

@@ -282,7 +282,7 @@ def test_a_prepared_set_can_be_read_where_nothing_can_be_written(tmp_path, monke
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(Path, "mkdir", fail)
-    monkeypatch.setattr(store, "_lock", fail)
+    monkeypatch.setattr(store, "FileLock", fail)
     assert len(prepared(tmp_path, "some", "some", raw).train) == 20
 
 

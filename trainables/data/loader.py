@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import copy
 import itertools
-import weakref
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from trainables.data.augment.moves import Augmentation, fuse
 from trainables.data.augment.resized_crop import RandomResizedCrop
@@ -21,32 +21,38 @@ from trainables.data.base import DataError, Images
 from trainables.data.stream import ImageFiles, decoded
 from trainables.seeding import generator
 
-_resident: dict[tuple[int, torch.device], Tensor] = {}
+_resident: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+"""Of each tensor that still exists its copies, by device."""
 
 DEVICE_FRACTION = 0.5
-"""A store larger than this fraction of a GPU's free memory stays on the CPU."""
+"""A tensor of images larger than this fraction of a GPU's free memory stays on the CPU."""
 
 
-def resident(store: Tensor, device: torch.device | str) -> Tensor:
-    """``store`` on ``device``: one copy a process and device, however many trials ask for it.
+def resident(base: Tensor, device: torch.device | str) -> Tensor:
+    """``base`` on ``device``: one copy per process and device, however many trials ask for it.
 
-    A store that would fill the device (`DEVICE_FRACTION`), or is streamed, is returned as it is.
+    A copy is dropped with the tensor that it is of. One that would fill the device
+    (`DEVICE_FRACTION`), or that is streamed from files, is not made: ``base`` itself is returned.
+
+    Args:
+        base: What a data set's `Images` are rows of.
+        device: Where it is wanted; ``cuda`` means the current GPU.
     """
     device = torch.device(device)
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", torch.cuda.current_device())
-    if store.device == device or isinstance(store, ImageFiles):
-        return store
-    key = (id(store), device)
-    if key not in _resident:
-        if (
-            device.type == "cuda"
-            and store.nbytes > DEVICE_FRACTION * torch.cuda.mem_get_info(device)[0]
-        ):
-            return store
-        _resident[key] = store.to(device)
-        weakref.finalize(store, _resident.pop, key, None)
-    return _resident[key]
+    if base.device == device or isinstance(base, ImageFiles):
+        return base
+    copies: dict[torch.device, Tensor] = _resident.setdefault(base, {})
+    if device not in copies:
+        if device.type == "cuda" and _would_fill(base, device):
+            return base
+        copies[device] = base.to(device)
+    return copies[device]
+
+
+def _would_fill(base: Tensor, device: torch.device) -> bool:
+    return base.nbytes > DEVICE_FRACTION * torch.cuda.mem_get_info(device)[0]
 
 
 class BatchLoader:
@@ -101,7 +107,7 @@ class BatchLoader:
             if isinstance(first, RandomResizedCrop):
                 self._crop, augmentations = first, rest
         self._before, self._after = _stages(augmentations)
-        self._store = resident(images.base, self.device) if hold else images.base
+        self._base = resident(images.base, self.device) if hold else images.base
         self._targets = images.targets.to(self.device)
         if self._targets.is_floating_point():
             self._targets = self._targets.to(dtype)
@@ -143,17 +149,17 @@ class BatchLoader:
 
     def _images(self, rows: Tensor, draws: Iterator[Generator]) -> Iterator[Tensor]:
         """The stored images of each batch, on the device; a crop while decoding draws first."""
-        store, crop = self._store, self._crop
-        if isinstance(store, ImageFiles):
+        base, crop = self._base, self._crop
+        if isinstance(base, ImageFiles):
             wanted = (
                 (at, None if crop is None else crop.draw(len(at), draw))
                 for at, draw in zip(rows.split(self.batch_size), draws, strict=False)
             )
-            images = decoded(store, wanted, crop)
+            images = decoded(base, wanted, crop)
         else:
             images = (
-                store.index_select(0, at)  # five times as fast as store[at] on a CPU
-                for at in rows.to(store.device).split(self.batch_size)
+                base.index_select(0, at)  # five times as fast as base[at] on a CPU
+                for at in rows.to(base.device).split(self.batch_size)
             )
         return map(self._moved, images)
 
@@ -182,7 +188,7 @@ class BatchLoader:
     def _affine(
         self, mean: Tensor | Sequence[float] | None, std: Tensor | Sequence[float] | None
     ) -> tuple[Tensor, Tensor]:
-        """Mean and std in the units of the store (grey levels 0..255 for pixels)."""
+        """Mean and std in the units of the images (grey levels 0..255 for pixels)."""
         scale = 255.0 if self.images.is_pixels else 1.0
         trailing = (1,) * (self.images.base.ndim - 2)
 

@@ -26,7 +26,7 @@ AHEAD = 4
 
 
 class ImageFiles:
-    """Paths of N images that, decoded, form a (N, 3, S, S) uint8 store.
+    """Paths of N images that, decoded, form a (N, 3, S, S) uint8 tensor.
 
     Paths are kept as one array of bytes: a million Python strings would cost gigabytes
     in processes that share memory only until they touch it.
@@ -73,7 +73,7 @@ class ImageFiles:
 
 
 def decoded(
-    store: ImageFiles,
+    files: ImageFiles,
     batches: Iterable[tuple[Tensor, Tensor | None]],
     crop: RandomResizedCrop | None,
     threads: int | None = None,
@@ -90,7 +90,7 @@ def decoded(
         for rows, drawn in batches:
             waiting.append(
                 [
-                    pool.submit(store.image, row, crop, None if drawn is None else drawn[i])
+                    pool.submit(files.image, row, crop, None if drawn is None else drawn[i])
                     for i, row in enumerate(rows.tolist())
                 ]
             )

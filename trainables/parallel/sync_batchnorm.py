@@ -42,9 +42,30 @@ class SyncBatchNorm(_BatchNorm):
 
     Two small exchanges forward (the mean, then the variance around it) and two backward.
     Running statistics move as torch's do, the variance unbiased over the whole batch.
+
+    Args:
+        layer: The layer that this one stands in for. Parameters, buffers and hooks are the very
+            same objects: who holds one, or the handle of a hook, holds it still.
+        group: The workers that share the batch.
     """
 
-    group: Group
+    def __init__(self, layer: _BatchNorm, group: Group) -> None:
+        super().__init__(
+            layer.num_features,
+            layer.eps,
+            layer.momentum,
+            affine=False,
+            track_running_stats=layer.track_running_stats,
+        )
+        self.group = group
+        self.affine = layer.affine
+        self.weight, self.bias = layer.weight, layer.bias
+        for name, buffer in layer.named_buffers(recurse=False):
+            setattr(self, name, buffer)
+        for name, hooks in vars(layer).items():
+            if "hook" in name:
+                setattr(self, name, hooks)
+        self.train(layer.training)
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - torch's own name
         """Any: the layer it was made from has checked its own."""
@@ -79,15 +100,22 @@ class SyncBatchNorm(_BatchNorm):
         self.running_var.lerp_(variance * (count / max(count - 1, 1)), momentum)
 
 
-def synchronize(model: nn.Module, group: Group) -> None:
-    """Make every batch normalization of ``model`` one over the whole batch, in place.
+def synchronize(model: nn.Module, group: Group) -> nn.Module:
+    """``model`` with every batch normalization in it replaced by one over the whole batch.
 
-    Parameters, buffers and their names stay.
+    As torch's ``convert_sync_batchnorm``: what is replaced is replaced in the model that was given,
+    and a model that is itself such a layer is replaced as a whole. Names of parameters and buffers
+    stay, and a layer that has several places in the model has the same ones afterwards.
     """
-    for module in model.modules():
-        if isinstance(module, _BatchNorm):
-            module.__class__ = SyncBatchNorm
-            module.group = group  # type: ignore[assignment]
+    replaced = {
+        layer: SyncBatchNorm(layer, group)
+        for layer in model.modules()
+        if isinstance(layer, _BatchNorm)
+    }
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        if name and module in replaced:
+            model.set_submodule(name, replaced[module])
+    return replaced.get(model, model)
 
 
 __all__ = ["SyncBatchNorm", "synchronize"]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 from trainables.data.base import DataError, Dataset, Images, channel_statistics
 
@@ -113,7 +113,7 @@ def prepare(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> No
         ) from None
     with _writable(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(target.parent / f".{target.name}.lock"):
+        with FileLock(target.parent / f".{target.name}.lock"):
             if is_prepared(directory, key):
                 return
             _sweep(target)
@@ -148,13 +148,6 @@ def _writable(target: Path) -> Iterator[None]:
         else:
             remedy = f"{error.strerror or error}; correct that, or name another data directory"
         raise DataError(f"cannot prepare {target.name!r} in {target.parent}: {remedy}") from None
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    with open(path, "a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # released by the kernel, however the process ends
-        yield
 
 
 def _write(building: Path, name: str, raw: Raw) -> None:

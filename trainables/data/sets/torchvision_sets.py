@@ -1,16 +1,19 @@
-"""CIFAR-10, CIFAR-100, MNIST and SVHN, from the files that torchvision also reads."""
+"""CIFAR-10, CIFAR-100, MNIST and SVHN, read by torchvision.
+
+The publisher's files are checked first, so that what is missing or damaged is said in one sentence
+and no file is opened that is not the publisher's.
+"""
 
 from __future__ import annotations
 
-import gzip
-import math
-import pickle
+import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+from torch import Tensor
 
 from trainables.data.base import About, DataError, Dataset, about, registry
 from trainables.data.prepare import originals
@@ -142,28 +145,16 @@ def _read_cifar(directory: Path, name: str) -> Raw:
     from torchvision import datasets
 
     kind = datasets.CIFAR10 if name == "cifar10" else datasets.CIFAR100
-    meta = where / kind.meta["filename"]
-    originals.checked_file(meta, kind.meta["md5"])
-    classes = tuple(_unpickle(meta)[kind.meta["key"]])
-    parts, files = {}, [meta]
-    for split, listed in (("train", kind.train_list), ("test", kind.test_list)):
-        batches = []
-        for file, digest in listed:
-            # The checksum comes first: only the publisher's own pickle is ever opened.
-            files.append(originals.checked_file(where / file, digest))
-            batches.append(_unpickle(where / file))
-        pixels = np.concatenate([batch["data"] for batch in batches]).reshape(-1, 3, 32, 32)
-        key = "labels" if "labels" in batches[0] else "fine_labels"
-        labels = np.concatenate([np.asarray(batch[key], np.int64) for batch in batches])
+    listed = [(kind.meta["filename"], kind.meta["md5"]), *kind.train_list, *kind.test_list]
+    # The checksums come first: only the publisher's own pickles are ever opened.
+    files = tuple(originals.checked_file(where / file, digest) for file, digest in listed)
+    parts, classes = {}, ()
+    for split in ("train", "test"):
+        read = kind(str(where.parent), train=split == "train")
+        classes, labels = tuple(read.classes), np.asarray(read.targets, np.int64)
         checked_labels(labels, len(classes), str(where / split), every_class=split == "train")
-        parts[split] = _part(pixels, labels)
-    title = "CIFAR-10" if name == "cifar10" else "CIFAR-100"
-    return Raw(parts, classes, title, tuple(files))
-
-
-def _unpickle(path: Path) -> dict[str, Any]:
-    with open(path, "rb") as handle:
-        return pickle.load(handle, encoding="latin1")
+        parts[split] = _part(read.data.transpose(0, 3, 1, 2), labels)
+    return Raw(parts, classes, "CIFAR-10" if name == "cifar10" else "CIFAR-100", files)
 
 
 def _part(pixels: np.ndarray, labels: np.ndarray) -> RawSplit:
@@ -179,59 +170,60 @@ def _pieces(pixels: np.ndarray, size: int = 4096) -> Iterator[np.ndarray]:
 def _read_mnist(directory: Path) -> Raw:
     where = originals.locate("mnist", directory)
     from torchvision import datasets
+    from torchvision.datasets.mnist import read_image_file, read_label_file
 
+    # Its class MNIST reads nothing but unpacked files, in a folder that it chooses.
     digests = dict(datasets.MNIST.resources)
     parts, files = {}, []
     for split, prefix in (("train", "train"), ("test", "t10k")):
-        arrays = []
-        for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"):
-            file = where / f"{prefix}-{kind}.gz"
-            if not file.is_file() and (where / file.stem).is_file():
-                file = originals.checked_file(where / file.stem)  # unpacked: no published checksum
-            else:
-                originals.checked_file(file, digests[file.name])
-            files.append(file)
-            arrays.append(_idx(file))
-        pixels, labels = arrays[0][:, None], arrays[1].astype(np.int64)
+        images = _unpacked_or_packed(where / f"{prefix}-images-idx3-ubyte.gz", digests)
+        targets = _unpacked_or_packed(where / f"{prefix}-labels-idx1-ubyte.gz", digests)
+        pixels, labels = _idx(images, read_image_file)[:, None], _idx(targets, read_label_file)
         if len(pixels) != len(labels):
             raise DataError(
-                f"{files[-2]} holds {len(pixels)} images but {files[-1]} {len(labels)} labels: "
+                f"{images} holds {len(pixels)} images but {targets} {len(labels)} labels: "
                 "fetch both again"
             )
-        checked_labels(labels, 10, str(files[-1]), every_class=split == "train")
+        checked_labels(labels, 10, str(targets), every_class=split == "train")
         parts[split] = _part(pixels, labels)
+        files += [images, targets]
     return Raw(parts, tuple("0123456789"), "MNIST", tuple(files))
 
 
-def _idx(path: Path) -> np.ndarray:
-    """An array in MNIST's IDX format: bytes 0, 0, 8 (uint8), dimensions, sizes, data."""
-    try:
-        data = path.read_bytes()
-        data = gzip.decompress(data) if path.suffix == ".gz" else data
-    except (OSError, EOFError, zlib.error):
-        raise DataError(f"{path} cannot be unpacked: it is damaged; fetch it again") from None
-    if len(data) < 4 or data[:3] != b"\x00\x00\x08":
-        raise DataError(f"{path} is not an IDX file of bytes: fetch it again")
-    dimensions = data[3]
-    start = 4 + 4 * dimensions
-    shape = np.frombuffer(data[4:start].ljust(start - 4, b"\0"), ">i4").tolist()
-    if len(data) - start != math.prod(shape):
-        raise DataError(f"{path} is truncated or too long for its header: fetch it again")
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+def _unpacked_or_packed(packed: Path, digests: dict[str, str]) -> Path:
+    """The packed file, or the unpacked one beside it, for which no checksum is published."""
+    if not packed.is_file() and (unpacked := packed.with_suffix("")).is_file():
+        return originals.checked_file(unpacked)
+    return originals.checked_file(packed, digests[packed.name])
+
+
+def _idx(path: Path, read: Callable[[str], Tensor]) -> np.ndarray:
+    """What torchvision's ``read`` makes of a file in MNIST's IDX format, packed or not."""
+    from torchvision.datasets.utils import extract_archive
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            plain = extract_archive(str(path), folder) if path.suffix == ".gz" else path
+        except (OSError, EOFError, zlib.error):
+            raise DataError(f"{path} cannot be unpacked: it is damaged; fetch it again") from None
+        try:
+            return read(str(plain)).numpy()
+        except (AssertionError, LookupError, RuntimeError, TypeError, ValueError):
+            raise DataError(
+                f"{path} is not an IDX file of bytes, or is truncated or too long for its header: "
+                "fetch it again"
+            ) from None
 
 
 def _read_svhn(directory: Path) -> Raw:
     where = originals.locate("svhn", directory).parent
-    from scipy.io import loadmat
     from torchvision import datasets
 
     parts, files = {}, []
     for split in ("train", "test"):
         _, file, digest = datasets.SVHN.split_list[split]
-        path = originals.checked_file(where / file, digest)
-        content = loadmat(str(path))
-        labels = content["y"].astype(np.int64).ravel() % 10  # the publisher's 10 is the digit 0
-        checked_labels(labels, 10, str(path), every_class=split == "train")
-        parts[split] = _part(content["X"].transpose(3, 2, 0, 1), labels)
-        files.append(path)
+        files.append(originals.checked_file(where / file, digest))
+        read = datasets.SVHN(str(where), split=split)
+        checked_labels(read.labels, 10, str(files[-1]), every_class=split == "train")
+        parts[split] = _part(read.data, read.labels)
     return Raw(parts, tuple("0123456789"), "SVHN", tuple(files))
