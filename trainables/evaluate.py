@@ -17,8 +17,8 @@ from trainables.config import Request
 from trainables.data.loader import BatchLoader
 from trainables.errors import UsageError
 from trainables.measures import Target, measure
-from trainables.measures.base import LossFn
 from trainables.measures.predictions import classification
+from trainables.methods.objective import LossFn
 from trainables.parallel.group import SINGLE_PROCESS, Group
 from trainables.seeding import derive
 

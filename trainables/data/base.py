@@ -17,7 +17,7 @@ from torch import Tensor
 from trainables.errors import FlatsweepError, UsageError
 from trainables.registry import Registry
 
-registry: Registry = Registry("data set", given=("directory",))
+registry: Registry[Any] = Registry("data set", given=("directory",))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ for by name; adding a file adds its measures.
 from trainables.measures.base import (
     Batches,
     Estimate,
-    LossFn,
     Target,
     flatten,
     measure,
@@ -45,6 +44,7 @@ from trainables.measures.predictions.classification import (
     top_k_error,
 )
 from trainables.measures.predictions.input_jacobian import robustness
+from trainables.methods.objective import LossFn
 from trainables.registry import import_all
 
 import_all(__name__)

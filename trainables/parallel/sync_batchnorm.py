@@ -107,7 +107,7 @@ def synchronize(model: nn.Module, group: Group) -> nn.Module:
     and a model that is itself such a layer is replaced as a whole. Names of parameters and buffers
     stay, and a layer that has several places in the model has the same ones afterwards.
     """
-    replaced = {
+    replaced: dict[nn.Module, SyncBatchNorm] = {
         layer: SyncBatchNorm(layer, group)
         for layer in model.modules()
         if isinstance(layer, _BatchNorm)

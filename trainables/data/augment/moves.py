@@ -24,7 +24,7 @@ from trainables.errors import UsageError
 from trainables.needs import SEVERAL_IMAGES
 from trainables.registry import Count, Fraction, Registry
 
-registry: Registry = Registry("augmentation")
+registry: Registry[Any] = Registry("augmentation")
 
 _LEVEL = {"zero": 0, "gray": 128, "mean": 0}
 

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from trainables.errors import UsageError
-from trainables.measures.base import LossFn, Target, registry
+from trainables.measures.base import Target, registry
 from trainables.measures.curvature.spectrum import TOLERANCE, extreme_eigenvalues
 from trainables.measures.parameters import last_linear
+from trainables.methods.objective import LossFn
 from trainables.methods.ops.noise import draw
 from trainables.registry import Positive
 

@@ -10,9 +10,10 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call
 
 from trainables.errors import UsageError
-from trainables.measures.base import Batches, LossFn
+from trainables.measures.base import Batches
 from trainables.measures.curvature.second_derivatives import fast_double_backward
 from trainables.measures.parameters import select, vector_to_tensors
+from trainables.methods.objective import LossFn
 
 KEPT_BYTES = 2 * 2**30
 """Memory the kept graphs may take. Batches beyond it are differentiated anew for each product."""
