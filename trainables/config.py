@@ -69,6 +69,7 @@ class Component(BaseModel):
 
     @property
     def options(self) -> dict[str, Any]:
+        """Everything that was given beside the name."""
         return dict(self.model_extra or {})
 
     def resolved(self, package: str) -> Self:

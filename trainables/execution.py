@@ -41,6 +41,7 @@ class Execution:
     shared_device: bool = False
 
     def torch_device(self) -> torch.device:
+        """The device that ``device`` names on this machine."""
         if self.device != "auto":
             return torch.device(self.device)
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -94,10 +94,12 @@ class Job:
         )
 
     def to_json(self) -> str:
+        """The job as text; `from_json` reads it."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
+        """The job that `to_json` wrote."""
         fields = json.loads(text)
         measures = tuple(Request(**{**r, "at": tuple(r["at"])}) for r in fields.pop("measures"))
         return cls(measures=measures, **fields)
@@ -138,13 +140,16 @@ class Report:
 
     @property
     def ended(self) -> bool:
+        """Whether this is the trial's last report."""
         return self.outcome is not None
 
     def to_json(self) -> str:
+        """The report as text; `from_json` reads it."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
+        """The report that `to_json` wrote."""
         return cls(**json.loads(text))
 
 

@@ -89,8 +89,10 @@ class LearningRate:
         return self.config.gamma**self.drops
 
     def state_dict(self) -> dict[str, float]:
+        """What a plateau schedule has seen; the other schedules follow from the step alone."""
         return {"best": self.best, "stagnant": self.stagnant, "plateaus": self.plateaus}
 
     def load_state_dict(self, state: dict[str, float]) -> None:
+        """Take up the state that `state_dict` gave."""
         self.best = state["best"]
         self.stagnant, self.plateaus = int(state["stagnant"]), int(state["plateaus"])

@@ -115,6 +115,7 @@ class Registry(Generic[Part]):
         return enrol
 
     def names(self) -> list[str]:
+        """The registered names, sorted."""
         return sorted(self._parts)
 
     def get(self, name: str) -> Part:

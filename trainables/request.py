@@ -41,6 +41,7 @@ class Request:
 
     @property
     def key(self) -> str:
+        """The name that the numbers are recorded under."""
         return self.label or self.name
 
     def due(self, epoch: int, epochs: int) -> bool:

@@ -88,6 +88,7 @@ class Trial:
 
     @property
     def finished(self) -> bool:
+        """Whether there is nothing left to train: all epochs are done, or the loss diverged."""
         return self.diverged or self.epoch >= self.config.epochs
 
     def run_epoch(self) -> dict[str, float]:

@@ -94,6 +94,7 @@ class Images:
 
     @property
     def is_pixels(self) -> bool:
+        """Whether the examples are uint8 images, and not features."""
         return self.base.dtype == torch.uint8
 
 

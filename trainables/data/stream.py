@@ -44,13 +44,16 @@ class ImageFiles:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
+        """(N, 3, S, S), as of the tensor that the images would form."""
         return (len(self), 3, self.size, self.size)
 
     @property
     def ndim(self) -> int:
+        """4, as of the tensor that the images would form."""
         return 4
 
     def path(self, row: int) -> Path:
+        """The file of image ``row``."""
         return self.root / os.fsdecode(self._names[row])
 
     def image(

@@ -190,6 +190,7 @@ class Method:
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take up the state that `state_dict` gave."""
         for index, regularizer in enumerate(self.composition.regularizers):
             prefix = f"regularizers.{index}."
             regularizer.load_state_dict(

@@ -30,6 +30,7 @@ class Mixed(NamedTuple):
     weight: Tensor
 
     def dense(self, classes: int, dtype: torch.dtype) -> Tensor:
+        """The mixed targets as probabilities, (batch, classes)."""
         first, second = (probabilities(t, classes, dtype) for t in (self.first, self.second))
         weight = self.weight.to(dtype).view(-1, *[1] * (first.dim() - 1))
         return torch.lerp(second, first, weight)
@@ -78,10 +79,11 @@ class Regularizer:
         return None
 
     def state_dict(self) -> dict[str, Tensor]:
+        """Tensors that a resumed run needs; empty for most regularizers."""
         return {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Inverse of `state_dict`."""
+        """Take up the state that `state_dict` gave."""
 
 
 @dataclass(frozen=True)
@@ -155,18 +157,22 @@ class Objective:
 
     @property
     def size(self) -> int:
+        """Samples in this worker's part of the batch."""
         return batch_size(self.inputs)
 
     @property
     def device(self) -> torch.device:
+        """Where the parameters are."""
         return self.params[0].device
 
     @property
     def workers(self) -> int:
+        """How many workers share the batch."""
         return self.composition.group.size
 
     @property
     def rank(self) -> int:
+        """Which of them this is, counted from 0."""
         return self.composition.group.rank
 
     def shuffle(self) -> Tensor:
@@ -286,6 +292,7 @@ class Objective:
         return [p.grad for p in self.params if p.grad is not None]
 
     def set_gradient(self, tensors: list[Tensor]) -> None:
+        """``p.grad`` ← the tensors, one per parameter in the order of ``params``."""
         self._whole = False
         for p, tensor in zip(self.params, tensors, strict=True):
             p.grad = tensor
@@ -314,6 +321,7 @@ class Objective:
                 p.grad = torch.zeros_like(p)
 
     def displaced(self) -> Displacement:
+        """A block in which the weights can be perturbed, and after which they are as before."""
         return Displacement(self.params, self.scratch)
 
     def dropout_state(self) -> list[Tensor]:

@@ -44,9 +44,11 @@ class Storage:
         return Storage(f"{self.root}/{folder}")
 
     def path(self, name: str) -> str:
+        """Where file ``name`` is, for the file system and for messages."""
         return f"{self._base}/{name}"
 
     def exists(self, name: str) -> bool:
+        """Whether file ``name`` is there."""
         return bool(self._fs.exists(self.path(name)))
 
     def read(self, name: str) -> bytes:

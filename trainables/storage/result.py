@@ -53,6 +53,7 @@ class TrialResult:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> TrialResult:
+        """The result that `to_json` wrote; null becomes NaN."""
         fields = json.loads(text)
         fields["metrics"] = {
             name: math.nan if value is None else value for name, value in fields["metrics"].items()

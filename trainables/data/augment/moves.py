@@ -245,6 +245,7 @@ def build(name: str, **options: Any) -> Augmentation:
 
 
 def names() -> list[str]:
+    """The registered augmentations, sorted."""
     return registry.names()
 
 

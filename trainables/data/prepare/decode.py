@@ -92,6 +92,7 @@ def rgb(encoded: bytes | Path, describe: str) -> Any:
 
 
 def corrupt(describe: str) -> DataError:
+    """The error that an image cannot be read; ``describe`` names it, as its path does."""
     return DataError(
         f"{describe} is not a readable image: replace that file, or remove it, and prepare again"
     )

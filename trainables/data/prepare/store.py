@@ -86,6 +86,7 @@ def prepared_folder(directory: Path, key: str) -> Path:
 
 
 def is_prepared(directory: Path, key: str) -> bool:
+    """Whether data set ``key`` has been prepared in ``directory``: its manifest is written last."""
     return (prepared_folder(directory, key) / "manifest.json").is_file()
 
 

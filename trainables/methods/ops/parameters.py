@@ -16,6 +16,7 @@ NORM_EPSILON = 1e-12
 
 
 def trainable(model: nn.Module) -> list[nn.Parameter]:
+    """The parameters that require a gradient, in the model's order."""
     return [p for p in model.parameters() if p.requires_grad]
 
 

@@ -81,6 +81,7 @@ class L2SP(Regularizer):
         return [i for i in chosen if i not in head], [i for i in head if params[i].dim() > 1]
 
     def state_dict(self) -> dict[str, Tensor]:
+        """The starting point w⁰, tensor by tensor."""
         return {f"start.{i}": t for i, t in enumerate(self.start or [])}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -105,4 +106,5 @@ class _SquaredDistance(torch.autograd.Function):
 
 
 def squared_distance(weights: Sequence[Tensor], start: Sequence[Tensor]) -> Tensor:
+    """‖w - w⁰‖² over all tensors, 0-d; differentiable in ``weights`` any number of times."""
     return _SquaredDistance.apply(len(weights), *weights, *(t.detach() for t in start))

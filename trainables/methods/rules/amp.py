@@ -91,6 +91,7 @@ class AMP(Method):
         return Output(loss, logits, objective=None)
 
     def inner_gradient(self, objective: Objective) -> list[Tensor]:
+        """The gradient to ascend along, taken from ``p.grad`` and clipped."""
         gradient = objective.take_gradient()
         if self.perturbation == "global":
             objective.mean_over_workers(gradient)
@@ -106,6 +107,7 @@ class AMP(Method):
         torch._foreach_mul_(delta, list((self.shrinking(norms) * scale).unbind()))
 
     def shrinking(self, norm: Tensor) -> Tensor:
+        """min(1, epsilon / norm): the factor that pulls a vector of this norm into the ball."""
         return (self.epsilon / (norm + NORM_EPSILON)).clamp(max=1)
 
 

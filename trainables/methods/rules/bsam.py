@@ -114,6 +114,7 @@ class BSAM(Noisy):
         torch._foreach_mul_(gradient, self.rho)
 
     def state_dict(self) -> dict[str, Tensor]:
+        """The posterior precision s and the momentum m, tensor by tensor."""
         own = {
             f"{kind}.{i}": tensor
             for kind in ("precision", "momentum")

@@ -113,6 +113,7 @@ class FA(Method):
         return self.by_autograd(objective)
 
     def by_autograd(self, objective: Objective) -> Output:
+        """The step in the form ``exact``: reverse mode three times."""
         with exact_norms(objective.model) as model:
             objective.model = model
             loss, logits = objective.evaluate()
@@ -148,6 +149,7 @@ class FA(Method):
         return Output(loss.detach(), logits.detach(), objective=penalized)
 
     def by_differences(self, objective: Objective) -> Output:
+        """The step in the form ``difference``: gradients at displaced weights alone."""
         loss, logits = objective.evaluate()
         require_smooth(loss)
         clean = objective.gradient(loss)
@@ -190,5 +192,6 @@ class FA(Method):
         return self.lam / (objective.size * workers * self.num_probes)
 
     def average(self, objective: Objective, product: list[Tensor]) -> None:
+        """H v ← its mean over the workers, in place, where the Hessian is of the whole batch."""
         if self.perturbation == "global":
             objective.mean_over_workers(product)

@@ -161,6 +161,11 @@ class InfoMCR(Method):
         return Output(loss, logits if places is None else logits[places], objective=None)
 
     def splits(self, objective: Objective) -> int:
+        """How many of the M sub-batches are this worker's; at most one per sample.
+
+        Raises:
+            UsageError: they cannot be shared out evenly.
+        """
         if self.num_splits % objective.workers:
             raise UsageError(
                 f"method 'infomcr': num_splits = {self.num_splits} is not a multiple of the "

@@ -41,6 +41,7 @@ class NoiseInjection(Method):
 
     @property
     def noisy_passes(self) -> int:
+        """Gradients at displaced weights in a step; 0 where the clean one has all the weight."""
         return (2 if self.two_point else 1) * self.num_perturbations if self.lam < 1 else 0
 
     @property

@@ -1,0 +1,65 @@
+"""Every public name of trainables says what it is: here or, where it overrides one, there.
+
+Ruff asks modules, classes and functions; of methods it does not know which one inherits its words.
+"""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+import trainables
+
+NAMES = [
+    found.name
+    for found in pkgutil.walk_packages(trainables.__path__, "trainables.")
+    if not found.name.endswith("__main__")
+]
+
+
+def public(module: ModuleType) -> Iterator[type]:
+    """The classes that the module makes."""
+    for name, found in vars(module).items():
+        if inspect.isclass(found) and found.__module__ == module.__name__ and name[0] != "_":
+            yield found
+
+
+def documented(kind: type, name: str) -> bool:
+    """Whether the class, or one that it is made from, says what its member ``name`` is."""
+    return any(inspect.getdoc(vars(base)[name]) for base in kind.__mro__ if name in vars(base))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_public_methods_and_properties_are_documented(name: str) -> None:
+    members = (property, classmethod, staticmethod, functools.cached_property)
+    silent = [
+        f"{kind.__name__}.{member}"
+        for kind in public(importlib.import_module(name))
+        for member, found in vars(kind).items()
+        if member[0] != "_" and (inspect.isfunction(found) or isinstance(found, members))
+        if not documented(kind, member)
+    ]
+    assert not silent
+
+
+def test_silence_is_noticed() -> None:
+    """The test of the test: an override inherits its words, and a name of its own does not."""
+
+    class Said:
+        def method(self) -> None:
+            """Says what it does."""
+
+    class Silent(Said):
+        def method(self) -> None:
+            pass
+
+        @property
+        def other(self) -> int:
+            return 0
+
+    assert documented(Silent, "method")
+    assert not documented(Silent, "other")
