@@ -54,11 +54,11 @@ class Span(Clock):
         super().__init__()
         self.first, self.last = float("inf"), 0.0
 
-    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
+    def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
         assert result is not None, outcome
         self.first, self.last = min(self.first, result.metrics["began"]), time.time()
 
-    def said(self, sentence: str) -> None:
+    def message(self, sentence: str) -> None:
         print(sentence, file=sys.stderr)
 
     @property

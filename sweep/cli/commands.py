@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sweep.cli.data import app as data_app
+from sweep.cli.options import Format, OutputFormat
 from sweep.cli.parts import Kind
 from sweep.cli.workflow import (
     conclude,
@@ -39,13 +40,6 @@ app = typer.Typer(
 
 
 app.add_typer(data_app)
-
-
-class Output(StrEnum):
-    """Of commands that print facts."""
-
-    text = "text"
-    json = "json"
 
 
 class ExecutorName(StrEnum):
@@ -110,7 +104,6 @@ Concurrency = Annotated[
     int | None, typer.Option(help="Most trials at once [default: as many as fit].", min=1)
 ]
 KeepWeights = Annotated[str, typer.Option(help="Weights kept of each trial: none, last or best.")]
-Format = Annotated[Output, typer.Option("--format", help="text or json.")]
 Rendered = Annotated[
     str,
     typer.Option(
@@ -124,7 +117,7 @@ Rendered = Annotated[
 @app.command("list")
 def list_parts(
     kind: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.artifacts,
-    format: Format = Output.text,  # noqa: A002
+    format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """What can be reproduced: every table and figure, and the trials each preset needs.
 
@@ -138,7 +131,7 @@ def list_parts(
     else:
         rows = parts.rows(kind)
         words = parts.text(rows)
-    show(rows if format is Output.json else words)
+    show(rows if format is OutputFormat.json else words)
 
 
 @app.command("plan")
@@ -153,7 +146,7 @@ def plan(
         bool, typer.Option("--time", help="Time a few steps of each network that none ran yet.")
     ] = False,
     data: DataDir = None,
-    format: Format = Output.text,  # noqa: A002
+    format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """What would run: stages, grids, trials, hours. Trains nothing, but for the steps of --time."""
     from functools import partial
@@ -166,8 +159,8 @@ def plan(
     )
     outdated = tracker.outdated(planned.artifact.id, preset)
     say = partial(print, file=sys.stderr, flush=True)
-    cost = estimate(planned, record, partial(timed_here, data=data, said=say) if time else None)
-    if format is Output.json:
+    cost = estimate(planned, record, partial(timed_here, data=data, notify=say) if time else None)
+    if format is OutputFormat.json:
         show(listing.plan_as_dict(planned, record, cost, outdated))
     else:
         show(listing.plan_as_text(planned, record, cost, outdated))
@@ -345,13 +338,13 @@ def measure(
 def status(
     storage: StorageUri = "results",
     tracking_uri: TrackingUri = None,
-    format: Format = Output.text,  # noqa: A002
+    format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """What is in the record: sweeps, and how their trials ended."""
     from sweep.cli import listing
 
     rows = listing.status(connect(storage, tracking_uri))
-    show(rows if format is Output.json else listing.status_text(rows))
+    show(rows if format is OutputFormat.json else listing.status_text(rows))
 
 
 @app.command("ui")
@@ -385,13 +378,13 @@ def doctor(
     storage: StorageUri = "results",
     tracking_uri: TrackingUri = None,
     data: DataDir = None,
-    format: Format = Output.text,  # noqa: A002
+    format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
-    """Check Python, torch, GPU, Ray, the MLflow store, disk and data sets, and say the mend."""
+    """Check Python, torch, GPU, Ray, MLflow's store, disk and data sets; say how to fix each."""
     from sweep.cli import doctor as checks
 
     findings = checks.examine(storage, tracking_of(storage, tracking_uri), data)
-    show([vars(f) for f in findings] if format is Output.json else checks.text(findings))
+    show([vars(f) for f in findings] if format is OutputFormat.json else checks.text(findings))
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(1)
 

@@ -6,12 +6,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sweep.cli.options import Format, OutputFormat
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,21 +24,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-
-class Output(StrEnum):
-    """How results are printed."""
-
-    text = "text"
-    json = "json"
-
-
 Directory = Annotated[
     Path | None,
     typer.Option(
         "--data", help="Folder of the data sets [default: $FLATSWEEP_DATA, or the user's cache]."
     ),
 ]
-Format = Annotated[Output, typer.Option("--format", help="text or json.")]
 Options = Annotated[
     list[str],
     typer.Option("--option", "-o", help="An option of the data set, e.g. size=128; repeatable."),
@@ -46,14 +37,14 @@ Options = Annotated[
 
 
 @app.command("list")
-def list_sets(data: Directory = None, format: Format = Output.text) -> None:  # noqa: A002
+def list_sets(data: Directory = None, format: Format = OutputFormat.text) -> None:  # noqa: A002
     """Every data set: is it here, and if not, how to get it. Nothing is fetched."""
     from trainables.data import data_directory, names
     from trainables.data.prepare import catalog
 
     directory = data_directory(data)
     found = [catalog.status(name, directory) for name in names()]
-    if format is Output.json:
+    if format is OutputFormat.json:
         print(json.dumps({"directory": str(directory), "sets": [_as_dict(s) for s in found]}))
         return
     print(f"data directory: {directory}")
@@ -71,7 +62,7 @@ def prepare(
         bool, typer.Option("--download", help="Fetch the originals first, where they are public.")
     ] = False,
     data: Directory = None,
-    format: Format = Output.text,  # noqa: A002
+    format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """Decode a data set once into memory-mapped files; its originals are not needed afterwards."""
     from trainables.data import data_directory, load, registry
@@ -85,9 +76,9 @@ def prepare(
     with _progress(name) as report, reporting(report):
         dataset = load(name, directory, **options)
     sizes = {
-        split: len(part)
+        split: len(images)
         for split in ("train", "validation", "test")
-        if (part := getattr(dataset, split)) is not None
+        if (images := getattr(dataset, split)) is not None
     }
     facts = {
         "name": name,
@@ -98,7 +89,7 @@ def prepare(
         "fingerprint": dataset.fingerprint,
         "directory": str(directory),
     }
-    if format is Output.json:
+    if format is OutputFormat.json:
         print(json.dumps(facts))
     else:
         counts = ", ".join(f"{count:,} {split}" for split, count in sizes.items())
@@ -110,7 +101,7 @@ def prepare(
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Data sets [default: all].")] = None,
     data: Directory = None,
-    format: Format = Output.text,  # noqa: A002
+    format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """Hold prepared files, and originals where their publisher gives checksums, against them."""
     from trainables.data import data_directory, registry
@@ -122,7 +113,7 @@ def verify(
         registry.get(name)
     for name, what, check in _checks(directory, names or registry.names()):
         findings.append({"name": name, "checked": str(what), "fault": _fault(check)})
-        if format is Output.text:
+        if format is OutputFormat.text:
             print(f"{'DAMAGED' if findings[-1]['fault'] else 'ok':<8} {what}")
     checked = {finding["name"] for finding in findings}
     for name in names or []:
@@ -130,7 +121,7 @@ def verify(
         if name not in checked and not built_in:
             fault = f"{name!r} is not in {directory}: {catalog.status(name, directory).get}"
             findings.append({"name": name, "checked": None, "fault": fault})
-    if format is Output.json:
+    if format is OutputFormat.json:
         print(json.dumps({"directory": str(directory), "findings": findings}))
     elif not findings:
         print(f"nothing to verify in {directory}")

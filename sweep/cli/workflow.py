@@ -110,9 +110,9 @@ def run_missing(
         table = build_table(planned, tracker.with_curves(planned, record), tracker)
         return {f"table.{suffix}": layout.render(table, suffix) for suffix in ("md", "html")}
 
-    with contextlib.closing(progress.watcher(live=not executor.in_process)) as watcher:
+    with contextlib.closing(progress.observer(live=not executor.in_process)) as observer:
         planned, record = runner(
-            artifact, preset, rule, tracker, Settings(storage, execution), watcher, executor,
+            artifact, preset, rule, tracker, Settings(storage, execution), observer, executor,
             render=attachments,
         )  # fmt: skip
     return planned, tracker.with_curves(planned, record), tracker

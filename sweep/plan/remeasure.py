@@ -41,7 +41,7 @@ def check_weights(planned: Plan, record: Record, storage: str) -> None:
     """Refuse to train in silence.
 
     Raises:
-        ValueError: if a trial to be measured is not finished or kept no weights; with the mend.
+        UsageError: a trial to be measured is not finished or kept no weights.
     """
     from trainables.storage.files import Storage
     from trainables.storage.trial_folder import WEIGHTS, trials_with

@@ -21,7 +21,7 @@ from sweep.plan.expand import OUTCOMES, Plan, PlannedTrial, plan
 from sweep.record.membership import Membership, as_tags
 from sweep.record.mlflow_store import Tracker, outdated_words
 from sweep.record.record import Record
-from sweep.run.recorder import Reporter
+from sweep.run.recorder import ResultRecorder
 from trainables.errors import FlatsweepError
 from trainables.job import Job
 from trainables.storage.files import Storage
@@ -49,13 +49,15 @@ class Settings:
     execution: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Watcher(Protocol):
+class SweepObserver(Protocol):
     """What a sweep tells while it runs (`sweep.run.progress` shows it)."""
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None: ...
-    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None: ...
-    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None: ...
-    def said(self, sentence: str) -> None: ...
+    def on_submit(
+        self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
+    ) -> None: ...
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None: ...
+    def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None: ...
+    def message(self, sentence: str) -> None: ...
     def close(self) -> None: ...
 
 
@@ -65,7 +67,7 @@ def run(
     selection: SelectionRule,
     tracker: Tracker,
     settings: Settings,
-    watcher: Watcher,
+    observer: SweepObserver,
     executor: Executor,
     render: Callable[[Plan, Record], Mapping[str, str]] | None = None,
     grow: Callable[[Plan, Record], Artifact | None] | None = None,
@@ -97,16 +99,16 @@ def run(
             missing = planned.missing(record)
             for trial in missing:
                 executor.refuse(trial.config)
-            found = _in_storage(planned, missing, storage)
+            found = _unrecorded_results(planned, missing, storage)
             if (found or missing) and not parent:
                 if outdated := tracker.outdated(artifact.id, preset):
-                    watcher.said(outdated_words(outdated, artifact.id))
+                    observer.message(outdated_words(outdated, artifact.id))
                 parent = tracker.start_sweep(artifact.id, preset, selection.name, artifact.title)
             tags = Tags(planned, parent)
             if found:
                 for trial, result in found:
                     tracker.track(trial, result, tags.of(trial))
-                watcher.said(f"{len(found)} finished trials found in storage and recorded")
+                observer.message(f"{len(found)} finished trials found in storage and recorded")
                 continue
             todo = [trial for trial in missing if _asked(planned, trial) not in attempted]
             grown = grow(planned, record) if grow and not todo else None
@@ -119,23 +121,23 @@ def run(
                     tracker.finish_sweep(parent, render(planned, record) if render else {})
                 return planned, record
             if not started:
-                if executor.here:
+                if executor.local:
                     _check_data(todo, settings)
-                stack.enter_context(executor.start(watcher.said))
+                stack.enter_context(executor.start(observer.message))
                 started = True
             # Longest first, so that no slot waits for one late long trial.
             todo.sort(key=_expected_cost, reverse=True)
             jobs = [_job(planned, trial, settings) for trial in todo]
-            slots = executor.slots(jobs)
+            max_concurrent = executor.max_concurrent(jobs)
             attempted |= {_asked(planned, trial) for trial in todo}
-            watcher.wave(planned, todo, slots, len(planned.trials) - len(missing))
-            with Reporter(todo, storage, tracker, tags, watcher) as reporter:
-                executor.run(jobs, reporter)
-            if reporter.error is not None:
-                raise reporter.error
-            if reporter.unfinished:
+            observer.on_submit(planned, todo, max_concurrent, len(planned.trials) - len(missing))
+            with ResultRecorder(todo, storage, tracker, tags, observer) as recorder:
+                executor.run(jobs, recorder)
+            if recorder.error is not None:
+                raise recorder.error
+            if recorder.unfinished:
                 raise StoppedError(
-                    f"stopped with {len(reporter.unfinished)} trials unfinished; "
+                    f"stopped with {len(recorder.unfinished)} trials unfinished; "
                     "what is finished is recorded, the same command continues"
                 )
 
@@ -162,7 +164,7 @@ class Tags:
 
 def _asked(planned: Plan, trial: PlannedTrial) -> tuple[str, frozenset[str]]:
     """A trial and what is to be measured on it: a later stage may ask more of the same trial."""
-    return trial.trial_id, frozenset(request.key for request in planned.requests(trial))
+    return trial.trial_id, frozenset(request.key for request in planned.measures_of(trial))
 
 
 def _check_data(todo: Sequence[PlannedTrial], settings: Settings) -> None:
@@ -180,16 +182,16 @@ def _check_data(todo: Sequence[PlannedTrial], settings: Settings) -> None:
         data.load(source.name, settings.execution.get("data_dir"), **source.options)
 
 
-def _in_storage(
+def _unrecorded_results(
     planned: Plan, missing: Sequence[PlannedTrial], storage: Storage
 ) -> list[tuple[PlannedTrial, TrialResult]]:
     """Finished trials that the record does not know yet: the driver died before it tracked them."""
-    stored = trials_with(storage, RESULT) if missing else set()
+    with_result = trials_with(storage, RESULT) if missing else set()
     found = []
     for trial in missing:
-        if trial.trial_id in stored:
+        if trial.trial_id in with_result:
             folder = trial_folder(storage, trial.trial_id)
-            result = read_result(folder, planned.requests(trial))
+            result = read_result(folder, planned.measures_of(trial))
             if result is not None:
                 found.append((trial, result))
     return found
@@ -205,7 +207,7 @@ def _join(planned: Plan, record: Record, tracker: Tracker, tags: Tags) -> None:
 def _job(planned: Plan, trial: PlannedTrial, settings: Settings) -> Job:
     return Job.of(
         trial.config,
-        measures=tuple(planned.requests(trial)),
+        measures=tuple(planned.measures_of(trial)),
         storage=Storage(settings.storage).root,
         execution={
             "train_samples": presets.of(planned.artifact, planned.preset).train_samples,

@@ -17,11 +17,11 @@ from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
 from sweep import aggregate
 from sweep.aggregate import SelectionRule, Summary
 from sweep.plan.expand import Plan, every_cell
-from sweep.plan.proposals import Axis, Point, propose
+from sweep.plan.proposals import Axis, GridPoint, propose
 from sweep.record.mlflow_store import Tracker
 from sweep.record.record import Record
 from sweep.run.executor import Executor
-from sweep.run.loop import Settings, Watcher, run
+from sweep.run.loop import Settings, SweepObserver, run
 from trainables.errors import UsageError
 
 
@@ -80,8 +80,8 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
         id=f"{artifact.id}:search:{name}",
         title=f"{shown}, the grid of stage {stage.name} and between",
         cells=tuple(cells),
-        every={},
-        settings={},
+        fan_out={},
+        per_name_overrides={},
         stages=tuple(stages),
         claims=(),
         measures=artifact.measures if artifact.last_stage(cell).name == stage.name else (),
@@ -91,7 +91,7 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
 def as_rows(
     planned: Plan,
     metrics: Sequence[Metric],
-    points: Sequence[Point],
+    points: Sequence[GridPoint],
     rule: Selection,
     waiting: int = 0,
 ) -> Artifact:
@@ -149,7 +149,7 @@ def columns(artifact: Artifact, narrow: Artifact) -> tuple[Metric, ...]:
     )
 
 
-def loss(summary: Summary) -> float | None:
+def search_loss(summary: Summary) -> float | None:
     """A point's mean over seeds; inf if one of them diverged, None while one has no outcome."""
     if summary.diverged:
         return math.inf
@@ -162,7 +162,7 @@ def search(
     selection: SelectionRule,
     tracker: Tracker,
     settings: Settings,
-    watcher: Watcher,
+    observer: SweepObserver,
     executor: Executor,
     render: Callable[[Plan, Record], Mapping[str, str]] | None = None,
     *,
@@ -186,7 +186,7 @@ def search(
     rule = selection.criterion(artifact)
     narrow = narrowed(artifact, cell, stage)
     shown = columns(artifact, narrow)
-    points: list[Point] = list(stage.points())
+    points: list[GridPoint] = list(stage.points())
     axes: dict[str, Axis] = {}
     first: Plan | None = None
     ranked = False
@@ -201,7 +201,7 @@ def search(
             axes.update({name: Axis.of(name, vs, method) for name, vs in stage.grid.items()})
             return as_rows(first, shown, points, rule)
         found = [result.metrics[rule.on] for result in aggregate.cells(planned, record)]
-        losses = [loss(summary) for summary in found]
+        losses = [search_loss(summary) for summary in found]
         left = len(list(stage.points())) + proposals - len(points)
         # A failed trial is tried again, and its number would make the proposals others.
         failed = any(summary.failed for summary in found)
@@ -226,7 +226,7 @@ def search(
             ranked = True
         waiting = left if failed else 0
         if waiting:
-            watcher.said(f"{waiting} further points wait for the trials that failed")
+            observer.message(f"{waiting} further points wait for the trials that failed")
         return as_rows(first, shown, points, rule, waiting)
 
-    return run(narrow, preset, selection, tracker, settings, watcher, executor, render, grow=grow)
+    return run(narrow, preset, selection, tracker, settings, observer, executor, render, grow=grow)

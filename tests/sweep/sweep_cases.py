@@ -17,7 +17,7 @@ from sweep.run.serial import SerialExecutor
 
 
 class Witness:
-    """A watcher that remembers what it was told."""
+    """An observer that remembers what it was told."""
 
     def __init__(self) -> None:
         self.waves: list[int] = []
@@ -25,17 +25,19 @@ class Witness:
         self.sentences: list[str] = []
         self.started: list[str] = []
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None:
+    def on_submit(
+        self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
+    ) -> None:
         self.waves.append(len(todo))
 
-    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
         if epoch == 0:
             self.started.append(trial.trial_id)
 
-    def finished(self, trial: PlannedTrial, outcome: str, result: Any) -> None:
+    def on_end(self, trial: PlannedTrial, outcome: str, result: Any) -> None:
         self.outcomes[trial.trial_id] = outcome
 
-    def said(self, sentence: str) -> None:
+    def message(self, sentence: str) -> None:
         self.sentences.append(sentence)
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from sweep.plan.proposals import Axis, propose
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record, Run
 from sweep.run.loop import Settings
-from sweep.run.search import as_rows, chosen, columns, loss, narrowed, search
+from sweep.run.search import as_rows, chosen, columns, narrowed, search, search_loss
 from sweep.run.serial import SerialExecutor
 
 EMPTY = Record.from_runs([])
@@ -73,15 +73,15 @@ def test_a_range_where_values_between_make_sense_and_a_list_elsewhere(
 ) -> None:
     axis = Axis.of(name, values, "nso")
     assert axis.distribution == distribution
-    assert [axis.decoded(axis.coded(value)) for value in values] == list(values)
+    assert [axis.decode(axis.encode(value)) for value in values] == list(values)
 
 
 def test_a_proposed_number_has_three_digits_and_stays_in_the_range() -> None:
     axis = Axis.of("method.rho", (0.0123456, 0.5004), "sam")
-    assert axis.decoded(0.123456) == 0.123
-    assert axis.decoded(0.0123457) == 0.0123456
-    assert axis.decoded(0.5003) == 0.5
-    assert Axis.of("method.beta", (1, 2000), "infomcr").decoded(1234) == 1234
+    assert axis.decode(0.123456) == 0.123
+    assert axis.decode(0.0123457) == 0.0123456
+    assert axis.decode(0.5003) == 0.5
+    assert Axis.of("method.beta", (1, 2000), "infomcr").decode(1234) == 1234
 
 
 AXES = {"x": Axis((0.0, 1.0), True), "kind": Axis(("p", "q"), False)}
@@ -107,10 +107,10 @@ def test_a_search_of_a_list_ends_when_all_of_it_has_been_tried() -> None:
 
 
 def test_a_loss_is_the_mean_and_infinite_where_a_seed_diverged() -> None:
-    assert loss(Summary(0.25, 0.1, n=2, asked=2)) == 0.25
-    assert loss(Summary(0.25, None, n=1, asked=2, diverged=1)) == math.inf
-    assert loss(Summary(0.25, None, n=1, asked=2, failed=1)) is None
-    assert loss(Summary(None, None, n=0, asked=2, missing=2)) is None
+    assert search_loss(Summary(0.25, 0.1, n=2, asked=2)) == 0.25
+    assert search_loss(Summary(0.25, None, n=1, asked=2, diverged=1)) == math.inf
+    assert search_loss(Summary(0.25, None, n=1, asked=2, failed=1)) is None
+    assert search_loss(Summary(None, None, n=0, asked=2, missing=2)) is None
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_only_trials_whose_numbers_the_table_shows_are_measured() -> None:
     searched = narrowed(last, *chosen(last, "small", SAM))
     assert columns(last, searched) == shown
     full = planned(searched, known(searched))
-    assert {t.cell.key["method"] for t in full.trials if full.requests(t)} == {"sam"}
+    assert {t.cell.key["method"] for t in full.trials if full.measures_of(t)} == {"sam"}
     later = last.replace(stages=(*last.stages, final))
     searched = narrowed(later, *chosen(later, "small", SAM))
     assert searched.measures == ()

@@ -35,7 +35,7 @@ class Init:
         self.left = 0
         for name in [name for name in os.environ if name.startswith(("RAY_", "TUNE_"))]:
             monkeypatch.delenv(name)
-        for name in (*session.QUIET, "RAY_AUTH_MODE"):  # undone afterwards
+        for name in (*session.RAY_ENVIRONMENT, "RAY_AUTH_MODE"):  # undone afterwards
             monkeypatch.setenv(name, "")
             monkeypatch.delenv(name)
         monkeypatch.setenv("HOME", str(home))
