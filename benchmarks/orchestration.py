@@ -31,7 +31,7 @@ from sweep.aggregate import SELECTIONS
 from sweep.plan.expand import Plan, PlannedTrial
 from sweep.ray_executor import RayExecutor
 from sweep.record.mlflow_store import Tracker, default_uri
-from sweep.run.loop import Settings, run
+from sweep.run.loop import Sweep, run
 from trainables.job import Job, Report
 from trainables.storage.result import TrialResult
 from trainables.storage.trial_folder import write_result
@@ -87,9 +87,12 @@ class Clock:
 def swept(artifact: Artifact, folder: Path, trainable: type | None = None) -> Clock:
     clock = Clock()
     storage = str(folder)
-    tracker = Tracker(default_uri(storage))
-    by = RayExecutor(trainable=trainable)
-    run(artifact, "smoke", SELECTIONS["paper"], tracker, Settings(storage), clock, by)
+    run(
+        Sweep(artifact, "smoke", SELECTIONS["paper"], storage),
+        tracker=Tracker(default_uri(storage)),
+        observer=clock,
+        executor=RayExecutor(trainable=trainable),
+    )
     return clock
 
 

@@ -27,7 +27,7 @@ from sweep.aggregate import SELECTIONS
 from sweep.plan.expand import PlannedTrial
 from sweep.ray_executor import RayExecutor
 from sweep.record.mlflow_store import Tracker, default_uri
-from sweep.run.loop import Settings, run
+from sweep.run.loop import Sweep, run
 from trainables.job import Job, Report
 from trainables.storage.result import TrialResult
 from trainables.storage.trial_folder import write_result
@@ -69,10 +69,12 @@ class Span(Clock):
 def ours(address: str, trials: int, seconds: float, folder: Path) -> float:
     """Wall seconds of a sweep of this package, with its record."""
     span, storage = Span(), str(folder / "ours")
-    settings = Settings(storage, {"seconds": seconds})
-    tracker = Tracker(default_uri(storage))
-    by = RayExecutor(address, gpus=0, trainable=Sleeper)
-    run(nothing(trials), "smoke", SELECTIONS["paper"], tracker, settings, span, by)
+    run(
+        Sweep(nothing(trials), "smoke", SELECTIONS["paper"], storage, {"seconds": seconds}),
+        tracker=Tracker(default_uri(storage)),
+        observer=span,
+        executor=RayExecutor(address, gpus=0, trainable=Sleeper),
+    )
     return span.seconds
 
 

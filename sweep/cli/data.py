@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sweep.cli.options import Format, OutputFormat
-from trainables.errors import UsageError
+from sweep.cli.options import DataDir, Format, OutputFormat, parse_options
 
 if TYPE_CHECKING:
     from trainables.data.prepare.catalog import Status
@@ -24,20 +23,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Directory = Annotated[
-    Path | None,
-    typer.Option(
-        "--data", help="Folder of the data sets [default: $FLATSWEEP_DATA, or the user's cache]."
-    ),
-]
-Options = Annotated[
+DataOptions = Annotated[
     list[str],
     typer.Option("--option", "-o", help="An option of the data set, e.g. size=128; repeatable."),
 ]
 
 
 @app.command("list")
-def list_sets(data: Directory = None, format: Format = OutputFormat.text) -> None:  # noqa: A002
+def list_sets(data: DataDir = None, format: Format = OutputFormat.text) -> None:  # noqa: A002
     """Every data set: is it here, and if not, how to get it. Nothing is fetched."""
     from trainables.data import data_directory, names
     from trainables.data.prepare import catalog
@@ -57,11 +50,11 @@ def list_sets(data: Directory = None, format: Format = OutputFormat.text) -> Non
 @app.command("prepare")
 def prepare(
     name: Annotated[str, typer.Argument(help="A data set (see `sweep data list`).")],
-    option: Options = [],  # noqa: B006
+    option: DataOptions = [],  # noqa: B006
     download: Annotated[
         bool, typer.Option("--download", help="Fetch the originals first, where they are public.")
     ] = False,
-    data: Directory = None,
+    data: DataDir = None,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """Decode a data set once into memory-mapped files; its originals are not needed afterwards."""
@@ -70,7 +63,7 @@ def prepare(
     from trainables.data.prepare.store import reporting
 
     directory = data_directory(data)
-    options = registry.resolve(name, dict(map(_option, option)))
+    options = registry.resolve(name, parse_options(option))
     if download and catalog.status(name, directory).state is catalog.State.MISSING:
         catalog.download(name, directory)
     with _progress(name) as report, reporting(report):
@@ -100,7 +93,7 @@ def prepare(
 @app.command("verify")
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Data sets [default: all].")] = None,
-    data: Directory = None,
+    data: DataDir = None,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """Hold prepared files, and originals where their publisher gives checksums, against them."""
@@ -158,17 +151,6 @@ def _fault(check: Callable[[], Any]) -> str | None:
     except DataError as error:
         return str(error)
     return None
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """``size=128`` as ("size", 128): the value is JSON if it can be, else text."""
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise UsageError(f"--option {text!r}: write it as name=value, e.g. size=128")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
 
 
 def _as_dict(status: Status) -> dict[str, Any]:

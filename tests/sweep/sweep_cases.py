@@ -12,7 +12,7 @@ from sweep.plan.expand import Plan, PlannedTrial
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
 from sweep.run.executor import Executor
-from sweep.run.loop import Settings, run
+from sweep.run.loop import Sweep, run
 from sweep.run.serial import SerialExecutor
 
 
@@ -65,10 +65,12 @@ def sweep(
         execution: Options of `trainables.train.Execution`.
     """
     storage = str(folder / "results")
-    settings = Settings(storage, {"device": "cpu", **execution})
+    options = {"device": "cpu", **execution}
     witness = Witness()
     plan, record = run(
-        artifact, "smoke", SELECTIONS["paper"], Tracker(default_uri(storage)), settings, witness,
-        executor or SerialExecutor(),
-    )  # fmt: skip
+        Sweep(artifact, "smoke", SELECTIONS["paper"], storage, options),
+        tracker=Tracker(default_uri(storage)),
+        observer=witness,
+        executor=executor or SerialExecutor(),
+    )
     return plan, record, witness

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from sweep.plan.expand import Plan, plan
 from sweep.plan.proposals import Axis, propose
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record, Run
-from sweep.run.loop import Settings
+from sweep.run.loop import Extension, Sweep
 from sweep.run.search import as_rows, chosen, columns, narrowed, search, search_loss
 from sweep.run.serial import SerialExecutor
 
@@ -214,8 +213,9 @@ def test_a_criterion_that_no_trial_can_have_is_said_before_anything_runs(tmp_pat
     tracker = Tracker(default_uri(str(tmp_path)))
     with pytest.raises(ValueError, match=r"test/tiny has no validation_error .* loss is mse"):
         search(
-            regression, "small", SELECTIONS["validation"], tracker, Settings(str(tmp_path)),
-            Witness(), SerialExecutor(), where={"method": "sam"}, proposals=1, at_once=1,
+            Sweep(regression, "small", SELECTIONS["validation"], str(tmp_path)),
+            tracker=tracker, observer=Witness(), executor=SerialExecutor(),
+            where={"method": "sam"}, proposals=1, at_once=1,
         )  # fmt: skip
 
 
@@ -228,19 +228,20 @@ def test_nothing_is_proposed_beside_a_failed_trial(
     made: dict[str, list[Artifact]] = {"failed": [], "done": []}
 
     def ends_as(last: str) -> None:
-        def run(narrow: Artifact, *_: object, grow: Callable[..., Artifact | None]) -> None:
-            current: Artifact | None = narrow
+        def run(sweep: Sweep, *, extension: Extension, **_: object) -> None:
+            current: Artifact | None = sweep.artifact
             while current is not None and len(made[last]) < 3:
                 found = planned(current)
                 runs = [Run(t.trial_id, "done", {"validation_error": 0.5}) for t in found.trials]
                 runs[1] = replace(runs[1], status=last)
                 record = Record.from_runs(runs)
-                current = grow(planned(current, record), record)
+                current = extension(planned(current, record), record)
                 made[last] += [current] if current else []
 
         monkeypatch.setattr("sweep.run.search.run", run)
         search(
-            artifact, "smoke", rule, None, Settings(str(tmp_path)), witness, SerialExecutor(),
+            Sweep(artifact, "smoke", rule, str(tmp_path)),
+            tracker=None, observer=witness, executor=SerialExecutor(),
             where={"method": "sam"}, proposals=3, at_once=2,
         )  # fmt: skip
 
@@ -260,9 +261,9 @@ def test_a_search_runs_its_points_once_and_shows_them_best_first(tmp_path: Path)
     def searched() -> tuple[Plan, Record, Witness]:
         witness = Witness()
         rule, tracker = SELECTIONS["validation"], Tracker(default_uri(storage))
-        settings = Settings(storage, {"device": "cpu"})
         found = search(
-            artifact, "smoke", rule, tracker, settings, witness, SerialExecutor(),
+            Sweep(artifact, "smoke", rule, storage, {"device": "cpu"}),
+            tracker=tracker, observer=witness, executor=SerialExecutor(),
             where={"method": "sam"}, proposals=3, at_once=2,
         )  # fmt: skip
         return *found, witness
