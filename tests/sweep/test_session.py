@@ -43,7 +43,7 @@ class Init:
         monkeypatch.setattr(ray, "shutdown", self.shutdown)
         monkeypatch.setattr(ray, "is_initialized", lambda: False)
         monkeypatch.setattr(session, "_check_listening", lambda address: None)
-        monkeypatch.setattr(session, "present", lambda: Cluster([{"CPU": 2.0}]))
+        monkeypatch.setattr(session, "joined_cluster", lambda: Cluster([{"CPU": 2.0}]))
 
     def __call__(self, **options: Any) -> None:
         self.options, self.environment = options, dict(os.environ)
