@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from benchmarks.report import publish
-from sweep.ray_executor.session import local
+from sweep.ray_executor.session import local_ray
 from trainables.data import augment
 from trainables.data.base import Images
 from trainables.data.loader import BatchLoader
@@ -216,7 +216,7 @@ def ray_data(folder: str, count: int, batch: int, repeats: int, size: int) -> di
         mapped = ray.data.from_items(paths).map(decode)
         drain(mapped.iter_torch_batches(batch_size=batch))
 
-    with local(print):
+    with local_ray(print):
         run()  # starting the processes is not counted
         speed = rate(count, run, repeats)
     return {"pipeline": "Ray Data, torchvision v2, decoded and cropped", "images/s": speed}

@@ -62,7 +62,7 @@ def startup(rounds: int) -> list[dict[str, Any]]:
     """Wall seconds of the first trial, and the median of the later ones."""
     from ray import tune
 
-    from sweep.ray_executor.session import local
+    from sweep.ray_executor.session import local_ray
     from trainables.config import TrialConfig
     from trainables.job import Job
     from trainables.tune import JOB, TrialTrainable, reservation
@@ -85,7 +85,7 @@ def startup(rounds: int) -> list[dict[str, Any]]:
         ("stock TorchTrainer in Tune", stock, min(rounds, 2) + 1),
     ):
         ENDS.clear()
-        with local(print, num_cpus=3), tempfile.TemporaryDirectory() as scratch:
+        with local_ray(print, num_cpus=3), tempfile.TemporaryDirectory() as scratch:
             began = time.perf_counter()
             tune.Tuner(
                 trainable,

@@ -31,7 +31,7 @@ from sweep.aggregate import SELECTIONS
 from sweep.plan.expand import Plan, PlannedTrial
 from sweep.ray_executor import RayExecutor
 from sweep.record.mlflow_store import Tracker, default_uri
-from sweep.run.loop import Settings, run
+from sweep.run.loop import Sweep, run
 from trainables.job import Job, Report
 from trainables.storage.result import TrialResult
 from trainables.storage.trial_folder import write_result
@@ -55,23 +55,25 @@ class Clock:
 
     def __init__(self) -> None:
         self.started = self.ended = 0.0
-        self.slots = 1
+        self.max_concurrent = 1
         self.training = 0.0
         self.trials = 0
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None:
-        self.started, self.slots = time.perf_counter(), slots
+    def on_submit(
+        self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
+    ) -> None:
+        self.started, self.max_concurrent = time.perf_counter(), max_concurrent
 
-    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
         pass
 
-    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
+    def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
         self.ended = time.perf_counter()
         self.trials += 1
         if result is not None:
             self.training += result.metrics["training_seconds"]
 
-    def said(self, sentence: str) -> None:
+    def message(self, sentence: str) -> None:
         print(sentence)
 
     def close(self) -> None:
@@ -85,9 +87,12 @@ class Clock:
 def swept(artifact: Artifact, folder: Path, trainable: type | None = None) -> Clock:
     clock = Clock()
     storage = str(folder)
-    tracker = Tracker(default_uri(storage))
-    by = RayExecutor(trainable=trainable)
-    run(artifact, "smoke", SELECTIONS["paper"], tracker, Settings(storage), clock, by)
+    run(
+        Sweep(artifact, "smoke", SELECTIONS["paper"], storage),
+        tracker=Tracker(default_uri(storage)),
+        observer=clock,
+        executor=RayExecutor(trainable=trainable),
+    )
     return clock
 
 
@@ -142,7 +147,7 @@ def main() -> None:
         demo = search_spaces.apply(search_spaces.find("compare/methods"), "smoke")
         clock = swept(demo, folder / "demo")
         rows.append(_row("demo, wall once Ray is up", clock.wall, "s", "", clock.trials))
-        used = clock.training / (clock.wall * clock.slots)
+        used = clock.training / (clock.wall * clock.max_concurrent)
         rows.append(_row("demo, training / (wall x slots)", used, "", ">= 0.85", clock.trials))
         again = command("reproduce", "compare/methods", "--storage", str(folder / "demo"))
         rows.append(_row("demo again, whole command", again, "s", "<= 10", 1))

@@ -27,7 +27,7 @@ from sweep.aggregate import SELECTIONS
 from sweep.plan.expand import PlannedTrial
 from sweep.ray_executor import RayExecutor
 from sweep.record.mlflow_store import Tracker, default_uri
-from sweep.run.loop import Settings, run
+from sweep.run.loop import Sweep, run
 from trainables.job import Job, Report
 from trainables.storage.result import TrialResult
 from trainables.storage.trial_folder import write_result
@@ -54,11 +54,11 @@ class Span(Clock):
         super().__init__()
         self.first, self.last = float("inf"), 0.0
 
-    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
+    def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
         assert result is not None, outcome
         self.first, self.last = min(self.first, result.metrics["began"]), time.time()
 
-    def said(self, sentence: str) -> None:
+    def message(self, sentence: str) -> None:
         print(sentence, file=sys.stderr)
 
     @property
@@ -69,10 +69,12 @@ class Span(Clock):
 def ours(address: str, trials: int, seconds: float, folder: Path) -> float:
     """Wall seconds of a sweep of this package, with its record."""
     span, storage = Span(), str(folder / "ours")
-    settings = Settings(storage, {"seconds": seconds})
-    tracker = Tracker(default_uri(storage))
-    by = RayExecutor(address, gpus=0, trainable=Sleeper)
-    run(nothing(trials), "smoke", SELECTIONS["paper"], tracker, settings, span, by)
+    run(
+        Sweep(nothing(trials), "smoke", SELECTIONS["paper"], storage, {"seconds": seconds}),
+        tracker=Tracker(default_uri(storage)),
+        observer=span,
+        executor=RayExecutor(address, gpus=0, trainable=Sleeper),
+    )
     return span.seconds
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep.ray_executor.session import local, session
+from sweep.ray_executor.session import local_ray, session
 
 if TYPE_CHECKING:
     from ray.tune import ResultGrid
@@ -26,7 +26,7 @@ def tuned(
 
     uri = f"sqlite:///{folder / 'stock.db'}"
     try:
-        with local(print) if address == "local" else session(address, print):
+        with local_ray(print) if address == "local" else session(address, print):
             started = time.time()
             found = tune.Tuner(
                 tune.with_resources(train, {"cpu": 1}),

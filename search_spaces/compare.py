@@ -1,6 +1,6 @@
 """Our own artifact: every registered method under one protocol, in one table.
 
-A method appears here by being registered (``Artifact.every``). Each runs with
+A method appears here by being registered (``Artifact.fan_out``). Each runs with
 its registered defaults, which are its paper's, once for as many epochs as ERM,
 once for as many gradient evaluations and once for as much time, by the step
 times that `compare_times` has.
@@ -48,8 +48,8 @@ METHODS = Artifact(
     rows=("budget", "method"),
     metrics=METRICS,
     base=PROTOCOL,
-    every={"method": "methods"},
-    settings={"infomcr": {"method.start": INFOMCR_START}},
+    fan_out={"method": "methods"},
+    per_name_overrides={"infomcr": {"method.start": INFOMCR_START}},
     cells=(
         Cell({"budget": EPOCHS_KEY}),
         Cell({"budget": GRADIENTS_KEY}, budget="gradients"),
@@ -64,19 +64,19 @@ METHODS = Artifact(
     choices=(
         Choice(
             what="what is held equal",
-            reading="in panel 'equal epochs' the epochs; in 'equal gradients' and 'equal time' they"
-            " are divided by the gradient evaluations, or the time, of a method's step over ERM's,"
-            " and rounded to the nearest whole number, at least 1",
+            interpretation="in panel 'equal epochs' the epochs; in 'equal gradients' and 'equal"
+            " time' they are divided by the gradient evaluations, or the time, of a method's step"
+            " over ERM's, and rounded to the nearest whole number, at least 1",
             why="no one budget is fair to all: the columns '/ ERM' show what each has spent",
         ),
         Choice(
             what="hyper-parameters of each method",
-            reading="the registered defaults, each with its source beside it",
+            interpretation="the registered defaults, each with its source beside it",
             why="no method is tuned on this data, so none has an advantage by search",
         ),
         Choice(
             what="when InfoMCR begins",
-            reading="at 30 % of the training",
+            interpretation="at 30 % of the training",
             why="its own rule waits for a learning-rate drop, which a cosine has not",
             field="method.start",
         ),

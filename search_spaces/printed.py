@@ -25,11 +25,11 @@ def rows(text: str, n: int | None = None) -> Iterator[tuple[tuple[str, ...], lis
             raise UsageError(f"no labels in {line!r}: write 'label | numbers'")
         yield (
             tuple(label.strip() for label in labels.split("|")),
-            [number(item, n) for item in numbers.split()],
+            [parse_number(item, n) for item in numbers.split()],
         )
 
 
-def number(text: str, n: int | None = None) -> Reported:
+def parse_number(text: str, n: int | None = None) -> Reported:
     """``93.12±0.08`` or ``93.12`` or ``-``."""
     if text == "-":
         return Reported(None)

@@ -193,9 +193,12 @@ class Selection:
 
 @dataclass(frozen=True)
 class Choice:
-    """An ambiguity of the paper and the reading taken here.
+    """An ambiguity of the paper and how it is interpreted here.
 
     Attributes:
+        what: What is ambiguous.
+        interpretation: What is run.
+        why: The reason for it.
         field: The option that it is about, if any: a dotted field of a trial (``method.rho``),
             an option of a measure (``measure.half``) or of the command line (``--selection``).
         others: Other values of ``field`` that can be chosen (`Artifact.read`), each with what it
@@ -203,7 +206,7 @@ class Choice:
     """
 
     what: str
-    reading: str
+    interpretation: str
     why: str
     field: str = ""
     others: Mapping[str, tuple[Override, ...]] = dataclass_field(default_factory=dict)
@@ -252,9 +255,10 @@ class Artifact:
         rows, columns: Labels of the cells' keys that run down and across.
         metrics: Shown for every cell, innermost across.
         base: Overrides common to all cells.
-        every: Label -> registry package: the cells are repeated for every registered name
+        fan_out: Label -> registry package: the cells are repeated for every registered name
             (``{"method": "methods"}``), so that a new part appears by being registered.
-        settings: Registered name -> further fields of the cells that ``every`` makes for it.
+        per_name_overrides: Registered name -> further fields of the cells that ``fan_out`` makes
+            for it.
         stages: In order. A cell's value comes from the last stage that covers it.
         selection: The paper's own rule.
         choices: How ambiguities were read.
@@ -284,8 +288,8 @@ class Artifact:
     columns: tuple[str, ...] = ()
     kind: Literal["table", "figure"] = "table"
     base: Fields = field(default_factory=dict)
-    every: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, Fields] = field(default_factory=dict)
+    fan_out: Mapping[str, str] = field(default_factory=dict)
+    per_name_overrides: Mapping[str, Fields] = field(default_factory=dict)
     selection: Selection = Selection()
     choices: tuple[Choice, ...] = ()
     claims: tuple[str, ...] = ()
@@ -333,7 +337,7 @@ class Artifact:
                 stage, inherit=tuple(name for name in stage.inherit if name not in fixed)
             )
 
-        taken = dataclass_replace(choice, reading=f"{option} = {value}", others={})
+        taken = dataclass_replace(choice, interpretation=f"{option} = {value}", others={})
         return self.replace(
             cells=tuple(map(changed, self.cells)),
             stages=tuple(map(freed, self.stages)),
@@ -345,7 +349,7 @@ class Artifact:
         return next(stage for stage in self.stages if stage.name == name)
 
     @property
-    def by_parts(self) -> bool:
+    def x_from_names(self) -> bool:
         """Whether x is a part of the recorded names."""
         return self.x.startswith("@")
 

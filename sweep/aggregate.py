@@ -19,7 +19,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Cell, Selection
-from sweep.record.columns import at_epoch, measured, only_at_the_end, rounding, unfolded
+from sweep.record.columns import (
+    at_epoch,
+    column_rounding,
+    column_values,
+    expand_curves,
+    only_at_the_end,
+)
 from sweep.selection import EPOCH_WORDS, SELECTIONS, SelectionRule, selection
 from trainables.errors import UsageError
 
@@ -101,7 +107,7 @@ class CellResult:
 
 
 @dataclass
-class _Point:
+class _Candidate:
     """A grid point and its trials, with the criterion's mean; a diverged trial counts as +inf."""
 
     point: Mapping[str, Any]
@@ -131,23 +137,25 @@ def winner(
     Raises:
         ValueError: if all trials are finished and none of them recorded the rule's metric.
     """
-    points = _points(list(trials), record, rule)
+    points = _candidates(list(trials), record, rule)
     if len(points) == 1:
         return points[0].point
     complete = [point for point in points if point.complete]
     return min(complete, key=_mean).point if complete else None
 
 
-def _mean(point: _Point) -> float:
+def _mean(point: _Candidate) -> float:
     return point.mean
 
 
-def _points(trials: Sequence[PlannedTrial], record: Record, rule: Selection) -> list[_Point]:
+def _candidates(
+    trials: Sequence[PlannedTrial], record: Record, rule: Selection
+) -> list[_Candidate]:
     statuses = [record.status(trial.trial_id) for trial in trials]
     numbers = at_epoch([t.trial_id for t in trials], record, rule.on, rule.epoch).tolist()
-    points: dict[str, _Point] = {}
+    points: dict[str, _Candidate] = {}
     for trial, status, value in zip(trials, statuses, numbers, strict=True):
-        point = points.setdefault(_name(trial.point), _Point(trial.point))
+        point = points.setdefault(_name(trial.point), _Candidate(trial.point))
         point.trials.append(trial)
         if status == "diverged":
             point.values.append(math.inf)
@@ -187,7 +195,7 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
     found = []
     for cell in plan.cells:
         spec = plan.artifact.last_stage(cell)
-        points = _points(trials[spec.name, _name(cell.key)], record, rule)
+        points = _candidates(trials[spec.name, _name(cell.key)], record, rule)
         eligible = [p for p in points if p.complete] or [p for p in points if p.values] or points
         best = min(eligible, key=_mean) if eligible else None
         asked = 0 if best else spec.seeds
@@ -197,13 +205,13 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
     expected = [trial for stage in plan.stages for trial in stage.expected]
     groups = [[t.trial_id for t in best.trials] if best else [] for _, _, best, *_ in found]
     ids = [trial_id for group in groups for trial_id in group]
-    metrics = unfolded(plan.artifact, record.metric_names()).metrics
+    metrics = expand_curves(plan.artifact, record.metric_names()).metrics
     summaries = {
         metric.key: summarize(
             groups,
             record,
-            measured(ids, record, metric, rule),
-            rounding(ids, record, metric, rule) if metric.minus else None,
+            column_values(ids, record, metric, rule),
+            column_rounding(ids, record, metric, rule) if metric.minus else None,
         )
         for metric in metrics
     }
@@ -270,11 +278,11 @@ def summarize(
 
     summaries, start = [], 0
     for i, members in enumerate(groups):
-        part = slice(start, start := start + len(members))
-        summary = _summary(members, statuses[part], values[part], usable[part], rows.get(i))
+        span = slice(start, start := start + len(members))
+        summary = _summary(members, statuses[span], values[span], usable[span], rows.get(i))
         if summary.std and rounding is not None:
-            used = values[part][usable[part]]
-            if np.ptp(used) <= 2 * rounding[part][usable[part]].max():
+            used = values[span][usable[span]]
+            if np.ptp(used) <= 2 * rounding[span][usable[span]].max():
                 summary = replace(summary, std=0.0)
         summaries.append(summary)
     return summaries

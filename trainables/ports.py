@@ -10,6 +10,9 @@ import psutil
 
 LOOPBACK = "127.0.0.1"
 
+CONNECT_TIMEOUT = 10.0
+"""Seconds in which a server must take a connection: a cluster's head, a database."""
+
 
 def free_ports(count: int) -> list[int]:
     """Distinct free ports of 127.0.0.1: all are held while they are looked for."""

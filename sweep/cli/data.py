@@ -6,13 +6,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trainables.errors import UsageError
+from sweep.cli.options import DataDir, Format, OutputFormat, parse_options
 
 if TYPE_CHECKING:
     from trainables.data.prepare.catalog import CatalogEntry
@@ -24,36 +23,21 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-
-class Output(StrEnum):
-    """How results are printed."""
-
-    text = "text"
-    json = "json"
-
-
-Directory = Annotated[
-    Path | None,
-    typer.Option(
-        "--data", help="Folder of the data sets [default: $FLATSWEEP_DATA, or the user's cache]."
-    ),
-]
-Format = Annotated[Output, typer.Option("--format", help="text or json.")]
-Options = Annotated[
+DataOptions = Annotated[
     list[str],
     typer.Option("--option", "-o", help="An option of the data set, e.g. size=128; repeatable."),
 ]
 
 
 @app.command("list")
-def list_sets(data: Directory = None, format: Format = Output.text) -> None:  # noqa: A002
+def list_sets(data: DataDir = None, format: Format = OutputFormat.text) -> None:  # noqa: A002
     """Every data set: is it here, and if not, how to get it. Nothing is fetched."""
     from trainables.data import data_directory, names
     from trainables.data.prepare import catalog
 
     directory = data_directory(data)
     found = [catalog.status(name, directory) for name in names()]
-    if format is Output.json:
+    if format is OutputFormat.json:
         print(json.dumps({"directory": str(directory), "sets": [_as_dict(s) for s in found]}))
         return
     print(f"data directory: {directory}")
@@ -66,12 +50,12 @@ def list_sets(data: Directory = None, format: Format = Output.text) -> None:  # 
 @app.command("prepare")
 def prepare(
     name: Annotated[str, typer.Argument(help="A data set (see `sweep data list`).")],
-    option: Options = [],  # noqa: B006
+    option: DataOptions = [],  # noqa: B006
     download: Annotated[
         bool, typer.Option("--download", help="Fetch the originals first, where they are public.")
     ] = False,
-    data: Directory = None,
-    format: Format = Output.text,  # noqa: A002
+    data: DataDir = None,
+    format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """Decode a data set once into memory-mapped files; its originals are not needed afterwards."""
     from trainables.data import data_directory, load, registry
@@ -79,15 +63,15 @@ def prepare(
     from trainables.data.prepare.store import reporting
 
     directory = data_directory(data)
-    options = registry.resolve(name, dict(map(_option, option)))
+    options = registry.resolve(name, parse_options(option))
     if download and catalog.status(name, directory).state is catalog.Availability.MISSING:
         catalog.download(name, directory)
     with _progress(name) as report, reporting(report):
         dataset = load(name, directory, **options)
     sizes = {
-        split: len(part)
+        split: len(images)
         for split in ("train", "validation", "test")
-        if (part := getattr(dataset, split)) is not None
+        if (images := getattr(dataset, split)) is not None
     }
     facts = {
         "name": name,
@@ -98,7 +82,7 @@ def prepare(
         "fingerprint": dataset.fingerprint,
         "directory": str(directory),
     }
-    if format is Output.json:
+    if format is OutputFormat.json:
         print(json.dumps(facts))
     else:
         counts = ", ".join(f"{count:,} {split}" for split, count in sizes.items())
@@ -109,8 +93,8 @@ def prepare(
 @app.command("verify")
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Data sets [default: all].")] = None,
-    data: Directory = None,
-    format: Format = Output.text,  # noqa: A002
+    data: DataDir = None,
+    format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """Hold prepared files, and originals where their publisher gives checksums, against them."""
     from trainables.data import data_directory, registry
@@ -122,7 +106,7 @@ def verify(
         registry.get(name)
     for name, what, check in _checks(directory, names or registry.names()):
         findings.append({"name": name, "checked": str(what), "fault": _fault(check)})
-        if format is Output.text:
+        if format is OutputFormat.text:
             print(f"{'DAMAGED' if findings[-1]['fault'] else 'ok':<8} {what}")
     checked = {finding["name"] for finding in findings}
     for name in names or []:
@@ -130,7 +114,7 @@ def verify(
         if name not in checked and not built_in:
             fault = f"{name!r} is not in {directory}: {catalog.status(name, directory).get}"
             findings.append({"name": name, "checked": None, "fault": fault})
-    if format is Output.json:
+    if format is OutputFormat.json:
         print(json.dumps({"directory": str(directory), "findings": findings}))
     elif not findings:
         print(f"nothing to verify in {directory}")
@@ -167,17 +151,6 @@ def _fault(check: Callable[[], Any]) -> str | None:
     except DataError as error:
         return str(error)
     return None
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """``size=128`` as ("size", 128): the value is JSON if it can be, else text."""
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise UsageError(f"--option {text!r}: write it as name=value, e.g. size=128")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
 
 
 def _as_dict(status: CatalogEntry) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`sweep doctor`: is everything there that a sweep needs? Each finding says its mend."""
+"""`sweep doctor`: is everything there that a sweep needs? Each finding says how to fix it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Literal
 
 from trainables.masking import mask
 
-State = Literal["ok", "note", "broken"]
-ROOM = 2 * 1024**3
+FindingState = Literal["ok", "note", "broken"]
+MIN_FREE_BYTES = 2 * 1024**3
 """Free bytes below which a sweep's checkpoints are at risk."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at; ``mend`` is empty when nothing is to be done."""
+    """One thing looked at; ``fix`` is empty when nothing is to be done."""
 
     what: str
-    state: State
+    state: FindingState
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def examine(storage: str, tracking_uri: str, data_dir: Path | None) -> list[Finding]:
@@ -45,15 +45,15 @@ def examine(storage: str, tracking_uri: str, data_dir: Path | None) -> list[Find
             first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             findings.append(Finding(what, "broken", first, "see the message"))
     uris = storage, tracking_uri
-    return [Finding(f.what, f.state, mask(f.found, *uris), mask(f.mend, *uris)) for f in findings]
+    return [Finding(f.what, f.state, mask(f.found, *uris), mask(f.fix, *uris)) for f in findings]
 
 
 def text(findings: list[Finding]) -> str:
     marks = {"ok": "ok    ", "note": "note  ", "broken": "BROKEN"}
     lines = []
     for finding in findings:
-        mend = f"; {finding.mend}" if finding.mend else ""
-        lines.append(f"{marks[finding.state]} {finding.what}: {finding.found}{mend}")
+        fix = f"; {finding.fix}" if finding.fix else ""
+        lines.append(f"{marks[finding.state]} {finding.what}: {finding.found}{fix}")
     return "\n".join(lines)
 
 
@@ -112,7 +112,7 @@ def _storage(storage: str) -> Iterator[Finding]:
     yield Finding("storage", "ok", f"{opened.root} can be written")
     if opened.local:
         free = shutil.disk_usage(opened.root).free
-        low = free < ROOM
+        low = free < MIN_FREE_BYTES
         yield Finding(
             "disk",
             "broken" if low else "ok",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact
-    from sweep.plan.cost import Estimate
+    from sweep.plan.cost import CostEstimate
     from sweep.plan.expand import Plan
     from sweep.record.mlflow_store import Tracker
     from sweep.record.record import Record
@@ -57,7 +57,7 @@ def text(listed: list[dict[str, Any]]) -> str:
 
 
 def plan_as_dict(
-    planned: Plan, record: Record, cost: Estimate, outdated: int = 0
+    planned: Plan, record: Record, cost: CostEstimate, outdated: int = 0
 ) -> dict[str, Any]:
     """``{"stages": [{"name", "trials": [{"trial_id", "cell", "seed", "config", ...}]}]}``.
 
@@ -102,7 +102,7 @@ def plan_as_dict(
     }
 
 
-def plan_as_text(planned: Plan, record: Record, cost: Estimate, outdated: int = 0) -> str:
+def plan_as_text(planned: Plan, record: Record, cost: CostEstimate, outdated: int = 0) -> str:
     """Header, a line a stage with its grid, totals, and what a run would cost.
 
     Args:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -16,28 +15,38 @@ from trainables.masking import mask
 
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact
+    from sweep.cli.options import ExecutionOptions, RecordOptions, SweepOptions
     from sweep.plan.expand import Plan
     from sweep.record.mlflow_store import Tracker
     from sweep.record.record import Record
-    from sweep.run.executor import Executor
+    from sweep.run.loop import Runner, Sweep
     from sweep.tables.layout import Table
 
 
-def tracking_of(storage: str, tracking_uri: str | None) -> str:
+def tracking_of(options: RecordOptions) -> str:
+    """The URI of the MLflow store that the options name."""
     from sweep.record.mlflow_store import default_uri
 
-    return tracking_uri or default_uri(storage)
+    return options.tracking_uri or default_uri(options.storage)
 
 
-def connect(storage: str, tracking_uri: str | None) -> Tracker:
+def connect(options: RecordOptions) -> Tracker:
+    """The MLflow store that the options name.
+
+    Raises:
+        sweep.record.mlflow_store.TrackingError: it cannot be used.
+    """
     from sweep.record.mlflow_store import Tracker
 
-    return Tracker(tracking_of(storage, tracking_uri))
+    return Tracker(tracking_of(options))
 
 
 def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
-    from dataclasses import replace
+    """The artifact called ``name`` as ``preset`` shrinks it, its trials on so many workers each.
 
+    Raises:
+        UsageError: an unknown artifact or preset, or ``workers`` that are no number.
+    """
     import search_spaces
 
     found, _, searched = name.partition(":search:")
@@ -53,72 +62,80 @@ def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
     return replace(artifact, base={**artifact.base, "workers": asked})
 
 
-def plan_from_record(
-    artifact: str,
-    preset: str,
-    selection: str,
-    storage: str,
-    tracking_uri: str | None,
-    workers: str = "1",
+def plan_sweep(
+    options: SweepOptions, artifact: Artifact | None = None
 ) -> tuple[Plan, Record, Tracker]:
-    shrunk = find_artifact(artifact, preset, workers)
-    return plan_artifact(shrunk, preset, selection, storage, tracking_uri)
+    """What the sweep needs, as far as its record determines it.
 
-
-def plan_artifact(
-    artifact: Artifact, preset: str, selection: str, storage: str, tracking_uri: str | None
-) -> tuple[Plan, Record, Tracker]:
-    from sweep.aggregate import selection as find_rule
-    from sweep.plan.expand import plan
-
-    rule = find_rule(selection)
-    tracker = connect(storage, tracking_uri)
+    Args:
+        artifact: In place of the one that the options name.
+    """
+    sweep = _asked(options, artifact)
+    tracker = connect(options)
     record = tracker.record()
-    planned = plan(artifact, preset, rule, record)
+    planned = sweep.plan(record)
     return planned, tracker.with_curves(planned, record), tracker
 
 
-def run_missing(
-    artifact: Artifact,
-    preset: str,
-    selection: str,
-    storage: str,
-    tracking_uri: str | None,
-    executor: Executor,
-    data: Path | None,
-    keep_weights: str = "none",
-    runner: Callable[..., tuple[Plan, Record]] | None = None,
+def run_sweep(
+    options: SweepOptions,
+    execution: ExecutionOptions,
+    artifact: Artifact | None = None,
+    runner: Runner | None = None,
 ) -> tuple[Plan, Record, Tracker]:
-    """Run what ``artifact`` lacks, by `sweep.run.run` or another ``runner`` of its arguments."""
-    from sweep.aggregate import selection as find_rule
-    from sweep.run import progress
-    from sweep.run.loop import Settings, run
+    """Run what the sweep lacks.
 
-    runner = runner or run
+    Args:
+        artifact: In place of the one that the options name.
+        runner: In place of `sweep.run.run`.
+    """
+    from sweep.run import progress, run
+    from sweep.run.executor import executor as executor_of
 
-    if keep_weights not in ("none", "last", "best"):
-        raise UsageError(f"--keep-weights {keep_weights!r}: allowed are none, last, best")
-    rule = find_rule(selection)
-    execution: dict[str, Any] = {"keep_weights": keep_weights}
-    if data is not None:
-        execution["data_dir"] = str(data.expanduser().resolve())
-    tracker = connect(storage, tracking_uri)
+    sweep = _asked(options, artifact)
+    if execution.keep_weights not in ("none", "last", "best"):
+        raise UsageError(f"--keep-weights {execution.keep_weights!r}: allowed are none, last, best")
+    sweep = replace(sweep, execution=_trial_options(execution))
+    executor = executor_of(
+        execution.executor,
+        address=execution.address,
+        cpus=execution.cpus,
+        gpus=execution.gpus,
+        concurrency=execution.concurrency,
+    )
+    tracker = connect(options)
 
-    def attachments(planned: Plan, record: Record) -> dict[str, str]:
+    def attachments(plan: Plan, record: Record) -> dict[str, str]:
         from sweep.tables import layout
 
-        table = build_table(planned, tracker.with_curves(planned, record), tracker)
+        table = build_table(plan, tracker.with_curves(plan, record), tracker)
         return {f"table.{suffix}": layout.render(table, suffix) for suffix in ("md", "html")}
 
-    with contextlib.closing(progress.watcher(live=not executor.in_process)) as watcher:
-        planned, record = runner(
-            artifact, preset, rule, tracker, Settings(storage, execution), watcher, executor,
-            render=attachments,
-        )  # fmt: skip
+    with contextlib.closing(progress.observer(live=not executor.in_process)) as observer:
+        planned, record = (runner or run)(
+            sweep, tracker=tracker, observer=observer, executor=executor, attachments=attachments
+        )
     return planned, tracker.with_curves(planned, record), tracker
+
+
+def _asked(options: SweepOptions, artifact: Artifact | None) -> Sweep:
+    from sweep.run import Sweep
+    from sweep.selection import selection
+
+    found = artifact or find_artifact(options.artifact, options.preset, options.workers)
+    return Sweep(found, options.preset, selection(options.selection), options.storage)
+
+
+def _trial_options(execution: ExecutionOptions) -> dict[str, Any]:
+    """Options of `trainables.train.Execution`."""
+    options: dict[str, Any] = {"keep_weights": execution.keep_weights}
+    if execution.data is not None:
+        options["data_dir"] = str(execution.data.expanduser().resolve())
+    return options
 
 
 def build_table(planned: Plan, record: Record, tracker: Tracker) -> Table:
+    """The table of what is recorded of the plan, compared with what is printed."""
     from search_spaces import presets
     from sweep import aggregate
     from sweep.plan import held_out
@@ -142,6 +159,7 @@ def show_table(
     tracker: Tracker,
     format: str,  # noqa: A002
 ) -> None:
+    """Print the table in one of `sweep.tables.FORMATS`."""
     from sweep.tables import layout
 
     sys.stdout.write(

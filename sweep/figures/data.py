@@ -4,7 +4,7 @@
 
 * a label of the cells' keys: the table's numbers, a point a cell;
 * ``epoch``: the metrics' histories, averaged over seeds epoch by epoch;
-* ``@``: metrics recorded as ``<metric>/<number>`` (`sweep.record.columns.parts`);
+* ``@``: metrics recorded as ``<metric>/<number>`` (`sweep.record.columns.curve_points`);
 * ``boundary``: a metric recorded as ``<metric>/<number>/<number>``: a map a cell.
 """
 
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from search_spaces.spec import Cell, Metric, Reported
 from sweep.aggregate import CellResult, cells
-from sweep.record.columns import NUMBER, parts
+from sweep.record.columns import NUMBER, curve_points
 from sweep.tables.cells import TableCell, make, unit_of
 from trainables.errors import UsageError
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Point:
+class DataPoint:
     """Mean ± sample std (None when n < 2) over n seeds, in the metric's unit, at one x.
 
     ``std_error``: of the estimate of a single network, where its measure gives one.
@@ -87,7 +87,7 @@ class Line:
 
     name: str
     counts: Counts
-    points: tuple[Point, ...]
+    points: tuple[DataPoint, ...]
     style: tuple[str, ...] = ()
     reference: bool = False
     printed: tuple[tuple[float | str, Reported], ...] = ()
@@ -134,8 +134,8 @@ def panels(plan: Plan, record: Record) -> list[list[Panel]]:
     shown = [result for result in results if not result.cell.hidden]
     if artifact.x == "epoch":
         return _arranged(plan, shown, lambda m, group: _history(m, group[0], record))
-    if artifact.by_parts:
-        return _arranged(plan, shown, lambda m, group: _parts(m, group[0], record))
+    if artifact.x_from_names:
+        return _arranged(plan, shown, lambda m, group: _curve(m, group[0], record))
     made = make(artifact, results, comparable=False)
     found = {(id(cell.result), cell.metric.key): cell for cell in made}
 
@@ -155,7 +155,7 @@ def _arranged(plan: Plan, results: Sequence[CellResult], read: Reader) -> list[l
     rows = [
         [
             Panel(
-                title=", ".join(map(_named, artifact.panels, place)) if titled else "",
+                title=", ".join(map(_with_label, artifact.panels, place)) if titled else "",
                 xlabel=xlabel if titled else ", ".join(place),
                 ylabel=metric.label,
                 lines=tuple(_lines(metric, members, apart, read)),
@@ -164,7 +164,7 @@ def _arranged(plan: Plan, results: Sequence[CellResult], read: Reader) -> list[l
         ]
         for metric in artifact.metrics
     ]
-    if artifact.by_parts and len(results) == 1:  # a single network: its metrics are the lines
+    if artifact.x_from_names and len(results) == 1:  # a single network: its metrics are the lines
         lines = [
             replace(panel.lines[0], name=panel.ylabel, style=(panel.ylabel,)) for (panel,) in rows
         ]
@@ -199,7 +199,7 @@ def _lines(
         line = read(metric, group)
         line = replace(
             line,
-            name=", ".join(_named(labels[i], entries[i]) for i in kept),
+            name=", ".join(_with_label(labels[i], entries[i]) for i in kept),
             style=() if reference else tuple(entries[i] for i in telling),
             reference=reference,
         )
@@ -207,7 +207,7 @@ def _lines(
     return lines
 
 
-def _named(label: str, entry: str) -> str:
+def _with_label(label: str, entry: str) -> str:
     """A number is called by its label, a word by itself."""
     return f"{label} {entry}" if re.fullmatch(rf"{NUMBER}(, for .+)?", entry) else entry
 
@@ -241,7 +241,7 @@ def _of_table(made: Sequence[TableCell], x: str) -> Line:
     return Line(
         name="",
         counts=Counts(tuple((cell.n, cell.asked) for cell in made), problems),
-        points=tuple(Point(x, c.mean, c.std, c.n) for x, c in pairs if c.mean is not None),
+        points=tuple(DataPoint(x, c.mean, c.std, c.n) for x, c in pairs if c.mean is not None),
         printed=tuple((x, c.reported) for x, c in beside if c.reported is not None),
         trials=tuple(trial_id for cell in made for trial_id in cell.result.trial_ids),
     )
@@ -276,8 +276,8 @@ def _history(metric: Metric, result: CellResult, record: Record) -> Line:
     return _averaged(metric, gaps, [], result, record)
 
 
-def _parts(metric: Metric, result: CellResult, record: Record) -> Line:
-    names = {name: x for x, name in parts(metric, record.metric_names())}
+def _curve(metric: Metric, result: CellResult, record: Record) -> Line:
+    names = {name: x for x, name in curve_points(metric, record.metric_names())}
 
     def read(suffix: str = "") -> list[dict[float, float]]:
         return [
@@ -309,7 +309,7 @@ def _averaged(
             std = statistics.stdev(values) if len(values) > 1 else None
             error = of_one.get(x, math.nan) * unit_of(metric)
             known = error if math.isfinite(error) else None
-            points.append(Point(x, statistics.mean(values), std, len(values), known))
+            points.append(DataPoint(x, statistics.mean(values), std, len(values), known))
     used = sum(any(map(math.isfinite, curve.values())) for curve in curves)
     counts = _tally(used, result, record)
     return Line(name="", counts=counts, points=tuple(points), trials=result.trial_ids)
@@ -376,4 +376,4 @@ def _training_points(config: TrialConfig) -> tuple[tuple[float, float, int], ...
     )
 
 
-__all__ = ["Line", "Map", "Panel", "Point", "maps", "panels"]
+__all__ = ["DataPoint", "Line", "Map", "Panel", "maps", "panels"]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # matplotlib takes a second to import
     from sweep.plan.expand import Plan
     from sweep.record.record import Record
 
-SUFFIXES = (".png", ".svg", ".pdf")
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 COLORS = (  # Okabe & Ito, told apart by color-blind readers; the yellow is too light for lines
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#882255",
 )  # fmt: skip
@@ -56,13 +56,15 @@ def save(figure: Figure, path: Path | str) -> None:
     """Write ``figure``; the suffix of ``path`` says the format.
 
     Raises:
-        ValueError: if the suffix is none of `SUFFIXES`.
+        ValueError: if the suffix is none of `FIGURE_SUFFIXES`.
     """
     import matplotlib as mpl
 
     suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UsageError(f"cannot draw {str(path)!r}: a figure is one of {', '.join(SUFFIXES)}")
+    if suffix not in FIGURE_SUFFIXES:
+        raise UsageError(
+            f"cannot draw {str(path)!r}: a figure is one of {', '.join(FIGURE_SUFFIXES)}"
+        )
     undated = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with mpl.rc_context(STYLE):
         figure.savefig(path, dpi=200, metadata=undated[suffix], bbox_inches="tight")
@@ -113,7 +115,7 @@ def _caption(figure: Figure, plan: Plan, estimated: bool) -> None:
     width = max(60, int(figure.get_figwidth() * 17))
     title = "\n".join(textwrap.wrap(f"{artifact.id}: {artifact.title}", int(width * 0.8)))
     figure.suptitle(title, fontsize=9.5, fontweight="bold")
-    within = artifact.x == "epoch" or artifact.by_parts
+    within = artifact.x == "epoch" or artifact.x_from_names
     reading = "" if within or artifact.x == "boundary" else f"; {EPOCH_WORDS[rule.epoch]}"
     said = (
         f"Preset {plan.preset}, selection {plan.selection.name}{reading}. "

@@ -46,11 +46,13 @@ def epochs(config: TrialConfig, budget: Budget, times: Sequence[StepTimes] = ())
 
 def step_time(config: TrialConfig, times: Sequence[StepTimes]) -> float:
     """Time of a step of the trial over ERM's, where it was measured; else its gradients."""
-    found = measured(config, times)
+    found = measured_step_time(config, times)
     return found[1].ratio if found else gradients_per_step(config)
 
 
-def measured(config: TrialConfig, times: Sequence[StepTimes]) -> tuple[StepTimes, StepTime] | None:
+def measured_step_time(
+    config: TrialConfig, times: Sequence[StepTimes]
+) -> tuple[StepTimes, StepTime] | None:
     """A trial's step time and the table it stands in; None: not measured with these settings."""
     wanted, method = setting(config), config.method.naming("methods")
     known = [(table, step) for table in times if table.setting == wanted for step in table.steps]
@@ -62,7 +64,7 @@ def readings(configs: Iterable[TrialConfig], times: Sequence[StepTimes]) -> list
     used: dict[str, dict[str, None]] = {}
     lacking: dict[str, None] = {}
     for config in configs:
-        found = measured(config, times)
+        found = measured_step_time(config, times)
         if found is None:
             lacking[f"{config.method.name} ({gradients_per_step(config):g})"] = None
         else:
@@ -94,7 +96,7 @@ def setting(config: TrialConfig) -> dict[str, Any]:
 
 def gradients_per_step(config: TrialConfig) -> float:
     """Gradient evaluations one step of the trial's method costs, on average over the training."""
-    return sum(cost * share for cost, share in phases(config).items())
+    return sum(cost * fraction for cost, fraction in phases(config).items())
 
 
 def phases(config: TrialConfig) -> dict[float, float]:

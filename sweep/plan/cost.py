@@ -31,7 +31,7 @@ class UntimedError(FlatsweepError):
 
 
 @dataclass(frozen=True)
-class Cost:
+class EpochCost:
     """Of an epoch of ERM: one gradient evaluation over an epoch's images.
 
     Attributes:
@@ -46,7 +46,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """Of the trials still to run, those that wait for a winner included.
 
     Attributes:
@@ -89,14 +89,14 @@ class Estimate:
         return said
 
 
-Kind = tuple[str, ...]
+CostKey = tuple[str, ...]
 
 
 def estimate(
     planned: Plan,
     record: Record,
-    time: Callable[[PlannedTrial], Cost] | None = None,
-) -> Estimate:
+    time: Callable[[PlannedTrial], EpochCost] | None = None,
+) -> CostEstimate:
     """What is left of ``planned``, from the record and, where that is silent, from ``time``.
 
     Args:
@@ -109,16 +109,16 @@ def estimate(
     costs = _recorded(planned.trials, record, times)
     said: list[str] = []
     for trial in left if time is not None else ():
-        if _kind(trial) not in costs and time is not None:
+        if _cost_key(trial) not in costs and time is not None:
             try:
-                costs[_kind(trial)] = time(trial)
+                costs[_cost_key(trial)] = time(trial)
             except UntimedError as error:
                 if str(error) not in said:
                     said.append(str(error))
-    known = [(trial, costs[_kind(trial)]) for trial in left if _kind(trial) in costs]
+    known = [(trial, costs[_cost_key(trial)]) for trial in left if _cost_key(trial) in costs]
     seconds = sum(t.config.epochs * step_time(t.config, times) * c.seconds for t, c in known)
     weights = sum(PARAMETER_BYTES * cost.parameters for _, cost in known)
-    return Estimate(
+    return CostEstimate(
         device_hours=round(seconds / 3600, 4),
         result_megabytes=round(planned.size * RESULT_BYTES / 1e6, 1),
         weight_megabytes=round(weights / 1e6, 1),
@@ -131,24 +131,24 @@ def estimate(
 
 def _recorded(
     trials: Iterable[PlannedTrial], record: Record, times: Sequence[StepTimes]
-) -> dict[Kind, Cost]:
+) -> dict[CostKey, EpochCost]:
     from sweep.plan.budget import step_time
 
-    found: dict[Kind, list[tuple[float, float]]] = {}
+    found: dict[CostKey, list[tuple[float, float]]] = {}
     for trial in trials:
         seconds = record.value(trial.trial_id, "training_seconds")
         epochs = record.value(trial.trial_id, "epochs_run")
         if seconds and epochs:
             work = epochs * step_time(trial.config, times)
             parameters = record.value(trial.trial_id, "parameters") or 0.0
-            found.setdefault(_kind(trial), []).append((seconds / work, parameters))
+            found.setdefault(_cost_key(trial), []).append((seconds / work, parameters))
     return {
-        kind: Cost(sum(s for s, _ in costs) / len(costs), costs[0][1], len(costs))
+        kind: EpochCost(sum(s for s, _ in costs) / len(costs), costs[0][1], len(costs))
         for kind, costs in found.items()
     }
 
 
-def _kind(trial: PlannedTrial) -> Kind:
+def _cost_key(trial: PlannedTrial) -> CostKey:
     """Trials of one kind take as long for a gradient, and as many gradients an epoch."""
     config = trial.config
     data = config.data.model_dump_json(include={"source", "subset", "augmentation"})
@@ -156,13 +156,13 @@ def _kind(trial: PlannedTrial) -> Kind:
 
 
 def timed_here(
-    trial: PlannedTrial, data: Path | None = None, said: Callable[[str], None] = lambda _: None
-) -> Cost:
+    trial: PlannedTrial, data: Path | None = None, notify: Callable[[str], None] = lambda _: None
+) -> EpochCost:
     """The cost of a trial's network by plain gradients on this machine, from a few steps.
 
     Args:
         data: Folder of the data sets.
-        said: Told, when it is known, what a step takes.
+        notify: Told, when it is known, what a step takes.
 
     Raises:
         UntimedError: the data set is missing or damaged, or the device's memory is too small.
@@ -184,8 +184,8 @@ def timed_here(
         batch = f"batches of {plain.batch_size}"
         raise UntimedError(f"{plain.model.name} with {batch} does not fit here") from error
     parameters = sum(p.numel() for p in training.model.parameters())
-    said(
+    notify(
         f"{plain.model.name}, {parameters:,} parameters, on {training.device}: "
         f"{1000 * seconds:.1f} ms a step of {plain.batch_size}"
     )
-    return Cost(seconds * len(training.batches), parameters)
+    return EpochCost(seconds * len(training.batches), parameters)

@@ -129,9 +129,9 @@ class Plan:
     ) -> list[PlannedTrial]:
         """Trials without an outcome in the record, and done ones that lack a measure."""
         trials = self.trials if among is None else among
-        return [trial for trial in trials if not self._settled(trial, record)]
+        return [trial for trial in trials if not self._complete(trial, record)]
 
-    def _settled(self, trial: PlannedTrial, record: Record) -> bool:
+    def _complete(self, trial: PlannedTrial, record: Record) -> bool:
         status = record.status(trial.trial_id)
         if status != "done":
             return status == "diverged"
@@ -141,10 +141,10 @@ class Plan:
                 for name in record.metric_names()
                 if request.within({name: None})
             )
-            for request in self.requests(trial)
+            for request in self.measures_of(trial)
         )
 
-    def requests(self, trial: PlannedTrial) -> tuple[Measure, ...]:
+    def measures_of(self, trial: PlannedTrial) -> tuple[Measure, ...]:
         """What is measured on a trial: the artifact's measures where a cell shows its numbers."""
         if trial.trial_id not in self._shown:
             return ()
@@ -186,7 +186,7 @@ def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Reco
 
 
 def every_cell(artifact: Artifact) -> list[Cell]:
-    """The artifact's cells, repeated for each registered name of ``artifact.every``."""
+    """The artifact's cells, repeated for each registered name of ``artifact.fan_out``."""
 
     def repeat(cells: list[Cell], label: str, package: str) -> list[Cell]:
         names = importlib.import_module(f"trainables.{package}").names()
@@ -196,7 +196,7 @@ def every_cell(artifact: Artifact) -> list[Cell]:
                 key={label: name, **cell.key},
                 fields={
                     label: {"name": name},
-                    **artifact.settings.get(name, {}),
+                    **artifact.per_name_overrides.get(name, {}),
                     **cell.fields,
                 },
             )
@@ -205,7 +205,7 @@ def every_cell(artifact: Artifact) -> list[Cell]:
         ]
 
     cells = list(artifact.cells)
-    for label, package in artifact.every.items():
+    for label, package in artifact.fan_out.items():
         cells = repeat(cells, label, package)
     return cells
 
@@ -225,15 +225,16 @@ def _expand(
         parents = _parents(stage, cell, before)
         inherited = _inherited(stage, parents, held_out.rule.criterion(artifact), record)
         known = inherited is not None
-        taken = _settings(stage, parents[0]) if parents and not known else inherited
+        taken = _inherited_fields(stage, parents[0]) if parents and not known else inherited
         awaits = frozenset[str]() if known else frozenset(parent.trial_id for parent in parents)
         shown = artifact.last_stage(cell).name == stage.name
         for point in points:
             fields = {**artifact.base, **cell.fields, **stage.fields, **(taken or {})}
-            settled = _configure(artifact, {**fields, **point}, cell)
-            settled = held_out.taken_from(settled, searched=len(points) > 1, shown=shown)
+            configured = _configure(artifact, {**fields, **point}, cell)
+            configured = held_out.taken_from(configured, searched=len(points) > 1, shown=shown)
             for seed in range(stage.seeds):
-                config = settled.model_copy(update={"seed": seed})  # valid: no need to check again
+                # Already valid, so that the seed is put in without checking all of it again.
+                config = configured.model_copy(update={"seed": seed})
                 trial = PlannedTrial(stage.name, cell, seed, point, config, awaits)
                 (trials if known else expected).append(trial)
     return PlannedStage(stage.name, tuple(trials), tuple(expected), stage.after)
@@ -300,10 +301,10 @@ def _inherited(
     point = winner(parents, record, rule)
     if point is None:
         return None
-    return _settings(stage, next(trial for trial in parents if trial.point == point))
+    return _inherited_fields(stage, next(trial for trial in parents if trial.point == point))
 
 
-def _settings(stage: Stage, parent: PlannedTrial) -> dict[str, Any]:
+def _inherited_fields(stage: Stage, parent: PlannedTrial) -> dict[str, Any]:
     """What ``stage`` takes over from ``parent``."""
     settings = parent.config.model_dump(mode="json")
     return {field: _at(settings, field) for field in stage.inherit}

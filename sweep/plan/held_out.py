@@ -33,12 +33,12 @@ class HeldOut:
 
     Attributes:
         rule: The rule.
-        shares: Data set -> fields that hold out of it what the artifact does elsewhere.
+        overrides: Data set -> fields that hold out of it what the artifact does elsewhere.
         throughout: Data sets that all numbers shown are trained on without the held-out images.
     """
 
     rule: SelectionRule
-    shares: Mapping[str, Fields]
+    overrides: Mapping[str, Fields]
     throughout: frozenset[str]
 
     @classmethod
@@ -57,7 +57,7 @@ class HeldOut:
         for cell in cells:
             for stage in filter(lambda stage: stage.covers(cell), artifact.stages):
                 data = _data(artifact, cell, stage)
-                source = _named(data)
+                source = _source_key(data)
                 if stage is not artifact.last_stage(cell):
                     if data.validation:
                         elsewhere.setdefault(source, data)
@@ -65,15 +65,15 @@ class HeldOut:
                 if rule.epoch == "best_validation" or len(list(stage.points())) > 1:
                     throughout.add(source)
                 if data.validation:
-                    shown.setdefault(source, {}).setdefault(_share(data), (cell, data))
+                    shown.setdefault(source, {}).setdefault(_split_key(data), (cell, data))
         for source in throughout & shown.keys():
             _refuse_several(artifact, rule, list(shown[source].values()))
         first = {source: next(iter(found.values()))[1] for source, found in shown.items()}
-        shares = {
+        overrides = {
             source: {"data.validation": data.validation, "data.split_seed": data.split_seed}
             for source, data in (elsewhere | first).items()
         }
-        return cls(rule, shares, frozenset(throughout))
+        return cls(rule, overrides, frozenset(throughout))
 
     def taken_from(self, config: TrialConfig, searched: bool, shown: bool) -> TrialConfig:
         """``config``, holding images out if the rule needs it to.
@@ -82,11 +82,11 @@ class HeldOut:
             searched: Whether a winner is sought among it and others.
             shown: Whether its numbers may be a cell's.
         """
-        source = _named(config.data)
+        source = _source_key(config.data)
         needed = searched or (shown and source in self.throughout)
         if config.data.validation or not (self.rule.needs_validation and needed):
             return config
-        return config.replace(**self.shares.get(source, {"data.validation": FRACTION}))
+        return config.replace(**self.overrides.get(source, {"data.validation": FRACTION}))
 
 
 def _data(artifact: Artifact, cell: Cell, stage: Stage) -> Data:
@@ -97,11 +97,11 @@ def _data(artifact: Artifact, cell: Cell, stage: Stage) -> Data:
         raise UsageError(explain(error, "data")) from None
 
 
-def _named(data: Data) -> str:
+def _source_key(data: Data) -> str:
     return data.source.resolved("data").model_dump_json()
 
 
-def _share(data: Data) -> str:
+def _split_key(data: Data) -> str:
     return data.model_dump_json(include={"validation", "split_seed"})
 
 

@@ -31,7 +31,7 @@ STARTUP = 4
 ATTEMPTS = 20
 """How often a point that has been tried is proposed again before the search ends early."""
 
-Point = Mapping[str, Any]
+GridPoint = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ class Axis:
             return IntDistribution(low, high, log=log)
         return FloatDistribution(float(low), float(high), log=log)
 
-    def coded(self, value: Any) -> Any:
+    def encode(self, value: Any) -> Any:
         """``value`` as Optuna knows it."""
         return value if self.between else self.values.index(value)
 
-    def decoded(self, code: Any) -> Any:
+    def decode(self, code: Any) -> Any:
         """What Optuna calls ``code``, in `DIGITS` digits where it is no whole number."""
         if not self.between:
             return self.values[code]
@@ -84,8 +84,11 @@ class Axis:
 
 
 def propose(
-    axes: Mapping[str, Axis], tried: Sequence[tuple[Point, float]], pending: Sequence[Point], n: int
-) -> list[Point]:
+    axes: Mapping[str, Axis],
+    tried: Sequence[tuple[GridPoint, float]],
+    pending: Sequence[GridPoint],
+    n: int,
+) -> list[GridPoint]:
     """``n`` further points, by a tree-structured Parzen estimator on what was ``tried``.
 
     Args:
@@ -104,14 +107,14 @@ def propose(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(sampler=_sampler(len(taken)))
         for point, number in tried:
-            coded = {name: axis.coded(point[name]) for name, axis in axes.items()}
+            coded = {name: axis.encode(point[name]) for name, axis in axes.items()}
             study.add_trial(
                 optuna.trial.create_trial(params=coded, distributions=distributions, value=number)
             )
-        found: list[Point] = []
+        found: list[GridPoint] = []
         for _ in range(ATTEMPTS * n):
             asked = study.ask(distributions).params
-            point = {name: axis.decoded(asked[name]) for name, axis in axes.items()}
+            point = {name: axis.decode(asked[name]) for name, axis in axes.items()}
             if point not in taken and point not in found:
                 found.append(point)
             if len(found) == n:

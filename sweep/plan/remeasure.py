@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Artifact, Measure
@@ -15,33 +14,30 @@ if TYPE_CHECKING:
 
 
 def with_measure(
-    artifact: Artifact, name: str, options: Sequence[str], samples: int | None
+    artifact: Artifact, name: str, options: Mapping[str, Any], samples: int | None
 ) -> Artifact:
-    """``artifact`` with one more measure. Raises ValueError for an unknown measure or option."""
+    """``artifact`` with one more measure on its trials.
+
+    Args:
+        name, options: Of the measure, as `trainables.measures` has it.
+        samples: Measure on the first so many training images; None: on all.
+
+    Raises:
+        UsageError: an unknown measure or option.
+    """
     from trainables import measures
 
-    given = dict(map(_option, options))
-    measures.registry.resolve(name, given)
-    added = Measure(name, given, samples=samples)
+    measures.registry.resolve(name, options)
+    added = Measure(name, dict(options), samples=samples)
     others = tuple(m for m in artifact.measures if (m.label or m.name) != name)
     return artifact.replace(measures=(*others, added))
 
 
-def _option(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"option {text!r} is not of the form name=value")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
-
-
 def check_weights(planned: Plan, record: Record, storage: str) -> None:
-    """Refuse to train in silence.
+    """Refuse to train again, in silence, trials whose weights were not kept.
 
     Raises:
-        ValueError: if a trial to be measured is not finished or kept no weights; with the mend.
+        UsageError: a trial to be measured is not finished or kept no weights.
     """
     from trainables.storage.files import Storage
     from trainables.storage.trial_folder import WEIGHTS, trials_with

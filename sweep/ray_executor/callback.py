@@ -1,8 +1,7 @@
-"""What Ray Tune's loop tells of its trials, passed on to the reporter of a sweep."""
+"""What Ray Tune's loop tells of its trials, passed on to the recorder of a sweep."""
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
@@ -11,46 +10,46 @@ from trainables.job import Job, Report
 from trainables.tune import JOB, REPORT
 
 if TYPE_CHECKING:
-    from sweep.run.recorder import Reporter
-    from sweep.run.resources import Patience
-
-_listening: dict[int, tuple[Reporter, Patience]] = {}
-_numbers = itertools.count()
+    from sweep.run.recorder import ResultRecorder
+    from sweep.run.resources import WaitNotice
 
 
-class ReporterCallback(tune.Callback):
-    """Passes trial reports on to the driver's reporter, and lets ``patience`` speak.
+class RayTuneCallback(tune.Callback):
+    """Passes what Tune hears of trials on to the recorder, and keeps the wait notice up to date.
 
-    Tune pickles its callbacks, also on their way into its own loop, and a reporter
-    holds connections that cannot be pickled; so the callback carries only a number.
+    Tune calls this very object, in the driver's process. It also pickles it, into a file from
+    which an interrupted experiment could be restored. We restore from our own storage, and a
+    recorder holds connections and threads that no file can: a copy is a callback that does nothing.
+
+    Args:
+        recorder: Told when a trial starts, reports and fails.
+        notice: Told whether any trial runs, whenever Tune looks at its trials.
     """
 
-    def __init__(self, reporter: Reporter, patience: Patience) -> None:
-        self._number = next(_numbers)
-        _listening[self._number] = reporter, patience
+    def __init__(self, recorder: ResultRecorder, notice: WaitNotice) -> None:
+        self._recorder, self._notice = recorder, notice
 
-    @property
-    def _reporter(self) -> Reporter:
-        return _listening[self._number][0]
+    def __reduce__(self) -> tuple[type[tune.Callback], tuple[()]]:
+        return tune.Callback, ()
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        _, patience = _listening[self._number]
-        patience.look(any(trial.status == "RUNNING" for trial in trials))
+        """Tune is about to look at its trials."""
+        self._notice.update(any(trial.status == "RUNNING" for trial in trials))
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._reporter.started(_trial_id(trial))
+        """A process has the trial now."""
+        self._recorder.started(_trial_id(trial))
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        self._reporter.heard(Report.from_json(result[REPORT]))
+        """The trial reports an epoch, or its end."""
+        self._recorder.reported(Report.from_json(result[REPORT]))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """The trial's process died, and Tune does not start it again."""
         died = "its process died more often than it may be restarted (out of memory?)"
-        self._reporter.failed(_trial_id(trial), died)
-
-    def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
-        del _listening[self._number]
+        self._recorder.failed(_trial_id(trial), died)
 
 
 def _trial_id(trial: Any) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sweep.run.resources import Cluster, Request
+from sweep.run.resources import Cluster, TrialResources
 
 
-def present() -> Cluster:
+def joined_cluster() -> Cluster:
     """The cluster that this process has joined."""
     import ray
 
@@ -14,14 +14,14 @@ def present() -> Cluster:
     return Cluster([node["Resources"] for node in ray.nodes() if node["Alive"]], largest())
 
 
-def free() -> dict[str, float]:
+def free_resources() -> dict[str, float]:
     """Resources that nobody holds now."""
     import ray
 
     return dict(ray.available_resources())
 
 
-def reserved(request: Request) -> bool:
+def is_reserved(request: TrialResources) -> bool:
     """Whether a trial's resources are held: then it is starting, not waiting."""
     import ray
 
@@ -30,4 +30,4 @@ def reserved(request: Request) -> bool:
     return any(g["state"] == "CREATED" and list(g["bundles"].values()) == wanted for g in groups)
 
 
-__all__ = ["free", "present", "reserved"]
+__all__ = ["free_resources", "is_reserved", "joined_cluster"]

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sweep.ray_executor.cluster import present
+from sweep.ray_executor.cluster import joined_cluster
 from sweep.run.resources import Cluster, ResourceError
 from trainables.masking import mask
-from trainables.ports import LOOPBACK
+from trainables.ports import CONNECT_TIMEOUT, LOOPBACK
 
-QUIET = {
+RAY_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -33,9 +33,6 @@ AUTHENTICATION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 LOGGING: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
-PATIENCE = 10.0
-"""Seconds in which a cluster's head must take a connection."""
-
 TRIES = 3
 """How often Ray is started on this machine before that is an error."""
 
@@ -46,19 +43,19 @@ def address_of(given: str | None) -> str | None:
 
 
 @contextlib.contextmanager
-def session(given: str | None, said: Callable[[str], None]) -> Iterator[Cluster]:
+def session(given: str | None, notify: Callable[[str], None]) -> Iterator[Cluster]:
     """Ray at ``given`` (see `address_of`), and what its cluster has.
 
     Raises:
         ResourceError: it cannot be reached, or not be started.
     """
     address = address_of(given)
-    with _joined(address, said) if address else local(said):
-        yield present()
+    with _joined(address, notify) if address else local_ray(notify):
+        yield joined_cluster()
 
 
 @contextlib.contextmanager
-def local(said: Callable[[str], None], **options: Any) -> Iterator[None]:
+def local_ray(notify: Callable[[str], None], **options: Any) -> Iterator[None]:
     """A Ray of this process: it listens on 127.0.0.1 alone and asks for a token of its own.
 
     The token is in the environment of its processes and nowhere else.
@@ -70,10 +67,10 @@ def local(said: Callable[[str], None], **options: Any) -> Iterator[None]:
         ResourceError: it cannot be started.
     """
     # The first start after an installation is half a minute of silence.
-    said("starting Ray on this machine")
-    _be_quiet()
+    notify("starting Ray on this machine")
+    _set_ray_environment()
     with _own_token():
-        _start(said, options)
+        _start(notify, options)
         import ray
 
         try:
@@ -82,7 +79,7 @@ def local(said: Callable[[str], None], **options: Any) -> Iterator[None]:
             ray.shutdown()
 
 
-def _start(said: Callable[[str], None], options: dict[str, Any]) -> None:
+def _start(notify: Callable[[str], None], options: dict[str, Any]) -> None:
     """``ray.init``, again where a process of Ray did not survive it: a busy machine kills some."""
     import ray
 
@@ -105,7 +102,7 @@ def _start(said: Callable[[str], None], options: dict[str, Any]) -> None:
                     f"Ray cannot be started on this machine ({_reason(error)}; tried {TRIES} "
                     "times); see whether it lacks memory or room in its temporary folder"
                 ) from error
-            said(f"Ray did not start ({_reason(error)}): trying again")
+            notify(f"Ray did not start ({_reason(error)}): trying again")
 
 
 @contextlib.contextmanager
@@ -128,16 +125,16 @@ def _own_token() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _joined(address: str, said: Callable[[str], None]) -> Iterator[None]:
+def _joined(address: str, notify: Callable[[str], None]) -> Iterator[None]:
     _check_listening(address)
-    said(mask(f"joining Ray at {address}"))
-    _be_quiet()
+    notify(mask(f"joining Ray at {address}"))
+    _set_ray_environment()
     # Left unset, a token file from an earlier run would decide.
     os.environ.setdefault("RAY_AUTH_MODE", "token" if _has_token() else "disabled")
     import ray
 
     try:
-        with _as_it_is(address):
+        with _through_loopback_if_needed(address):
             ray.init(address=address, runtime_env=_quoted_python(), **LOGGING)
     except Exception as error:  # Ray raises plain Exceptions too
         raise _unreachable(address, _reason(error)) from error
@@ -147,12 +144,12 @@ def _joined(address: str, said: Callable[[str], None]) -> Iterator[None]:
         ray.shutdown()
 
 
-def _be_quiet() -> None:
-    for name, value in QUIET.items():
+def _set_ray_environment() -> None:
+    for name, value in RAY_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
 
 
-def _as_it_is(address: str) -> contextlib.AbstractContextManager[None]:
+def _through_loopback_if_needed(address: str) -> contextlib.AbstractContextManager[None]:
     """For ``ray.init``: it asks at an outside address for a head that is on loopback alone."""
     host, port = _host_and_port(address)
     if host not in ("127.0.0.1", "localhost") or not port:
@@ -160,7 +157,7 @@ def _as_it_is(address: str) -> contextlib.AbstractContextManager[None]:
     from trainables.ray_private.start import loopback, outside
 
     with contextlib.suppress(OSError):
-        socket.create_connection((outside(host), port), PATIENCE).close()
+        socket.create_connection((outside(host), port), CONNECT_TIMEOUT).close()
         return contextlib.nullcontext()
     return loopback()
 
@@ -177,7 +174,7 @@ def _check_listening(address: str) -> None:
     if not port:
         return
     try:
-        socket.create_connection((host, port), PATIENCE).close()
+        socket.create_connection((host, port), CONNECT_TIMEOUT).close()
     except (OSError, UnicodeError) as error:
         raise _unreachable(address, str(error)) from error
 

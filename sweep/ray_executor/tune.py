@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sweep.ray_executor.cluster import free, present, reserved
+from sweep.ray_executor.cluster import free_resources, is_reserved, joined_cluster
 from sweep.ray_executor.session import address_of, session
-from sweep.run.resources import Cluster, Patience, Request
+from sweep.run.resources import Cluster, TrialResources, WaitNotice
 
 if TYPE_CHECKING:
-    from sweep.run.recorder import Reporter
+    from sweep.run.recorder import ResultRecorder
     from trainables.config import TrialConfig
     from trainables.job import Job
 
@@ -46,47 +46,47 @@ class RayExecutor:
         self._trainable = trainable
 
     @property
-    def here(self) -> bool:
+    def local(self) -> bool:
         return address_of(self._address) is None
 
     def refuse(self, config: TrialConfig) -> None:
         """Nothing: what a cluster cannot run, it has no room for."""
 
     @contextmanager
-    def start(self, said: Callable[[str], None]) -> Iterator[None]:
-        with session(self._address, said) as self._cluster:
-            self._said = said
+    def start(self, notify: Callable[[str], None]) -> Iterator[None]:
+        with session(self._address, notify) as self._cluster:
+            self._notify = notify
             some = 1.0 if self._cluster.total("GPU") else 0.0
             self._gpus = some if self._asked_gpus is None else self._asked_gpus
             yield
 
-    def slots(self, jobs: Sequence[Job]) -> int:
+    def max_concurrent(self, jobs: Sequence[Job]) -> int:
         requests = {self._request(job) for job in jobs}
         for request in requests:
             self._cluster.check(request)
-        return max(self._cluster.slots(request, self._concurrency) for request in requests)
+        return max(self._cluster.max_concurrent(request, self._concurrency) for request in requests)
 
-    def run(self, jobs: Sequence[Job], reporter: Reporter) -> None:
+    def run(self, jobs: Sequence[Job], recorder: ResultRecorder) -> None:
         from ray import tune
 
-        from sweep.ray_executor.callback import ReporterCallback
+        from sweep.ray_executor.callback import RayTuneCallback
         from trainables.tune import JOB, TrialTrainable, reservation
 
-        # What Tune would print of a failure is in the reporter's one sentence.
+        # What Tune would print of a failure is in the recorder's one sentence.
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-        patience = _patience(self._cluster, self._request(jobs[0]), self._said)
+        notice = _wait_notice(self._cluster, self._request(jobs[0]), self._notify)
         scratch = tempfile.mkdtemp(prefix="flatsweep-")
         try:
             tune.Tuner(
                 tune.with_resources(self._trainable or TrialTrainable, reservation),
                 param_space={JOB: tune.grid_search([self._placed(j).to_json() for j in jobs])},
                 tune_config=tune.TuneConfig(
-                    max_concurrent_trials=self.slots(jobs), reuse_actors=True
+                    max_concurrent_trials=self.max_concurrent(jobs), reuse_actors=True
                 ),
                 run_config=tune.RunConfig(
                     name="trials",
                     storage_path=scratch,
-                    callbacks=[ReporterCallback(reporter, patience)],
+                    callbacks=[RayTuneCallback(recorder, notice)],
                     failure_config=tune.FailureConfig(max_failures=RETRIES),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                     verbose=0,
@@ -95,8 +95,8 @@ class RayExecutor:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _request(self, job: Job) -> Request:
-        return Request(job.workers, self._cpus, self._gpus)
+    def _request(self, job: Job) -> TrialResources:
+        return TrialResources(job.workers, self._cpus, self._gpus)
 
     def _placed(self, job: Job) -> Job:
         """``job`` with what each of its workers reserves."""
@@ -104,17 +104,19 @@ class RayExecutor:
         return replace(job, cpus=self._cpus, gpus=self._gpus, execution=execution)
 
 
-def _patience(cluster: Cluster, request: Request, said: Callable[[str], None]) -> Patience:
+def _wait_notice(
+    cluster: Cluster, request: TrialResources, notify: Callable[[str], None]
+) -> WaitNotice:
     """What a sweep says when its trials get no room: others hold it, or nodes are still coming."""
 
     def sentence() -> str | None:
-        now, unheld = present(), free()
+        now, unheld = joined_cluster(), free_resources()
         idle = all(0 < now.total(kind) <= unheld.get(kind, 0.0) for kind in request.bundle)
-        if reserved(request) or (idle and now.room(request)):
+        if is_reserved(request) or (idle and now.capacity(request)):
             return None  # it is starting, not waiting
-        return replace(cluster, nodes=now.nodes).waiting(request, unheld)
+        return replace(cluster, nodes=now.nodes).waiting_message(request, unheld)
 
-    return Patience(sentence, said)
+    return WaitNotice(sentence, notify)
 
 
 __all__ = ["RETRIES", "RayExecutor"]

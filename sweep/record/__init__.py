@@ -1,5 +1,5 @@
 """What is known of trials: the table of runs, and MLflow, where it is kept."""
 
-from sweep.record.record import Record, Run, Status, read_runs, write_runs
+from sweep.record.record import Record, Run, RunStatus, read_runs, write_runs
 
-__all__ = ["Record", "Run", "Status", "read_runs", "write_runs"]
+__all__ = ["Record", "Run", "RunStatus", "read_runs", "write_runs"]

@@ -46,7 +46,7 @@ def only_at_the_end(metric: Metric, rule: Selection, record: Record) -> bool:
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 
-def parts(metric: Metric, names: Iterable[str]) -> list[tuple[float, str]]:
+def curve_points(metric: Metric, names: Iterable[str]) -> list[tuple[float, str]]:
     """(x, name) of the recorded points of a curve, by x: ``<metric>/<x>`` or ``<metric>@<x>``.
 
     A name with an ``@`` in it says where x stands: ``gap@/hessian`` is ``gap/<x>/hessian``.
@@ -56,20 +56,20 @@ def parts(metric: Metric, names: Iterable[str]) -> list[tuple[float, str]]:
     return sorted((float(match[1]), name) for name in names if (match := pattern.fullmatch(name)))
 
 
-def unfolded(artifact: Artifact, names: Iterable[str]) -> Artifact:
+def expand_curves(artifact: Artifact, names: Iterable[str]) -> Artifact:
     """``artifact`` with a metric for every recorded point of its curves, run down."""
-    if not artifact.by_parts:
+    if not artifact.x_from_names:
         return artifact
     names = list(names)
     metrics = [
         replace(metric, name=name, label=f"{metric.label} at {x:g}")
         for metric in artifact.metrics
-        for x, name in parts(metric, names)
+        for x, name in curve_points(metric, names)
     ]
     return artifact.replace(metrics=tuple(metrics) or artifact.metrics, metrics_down=bool(metrics))
 
 
-def measured(
+def column_values(
     trial_ids: Sequence[str], record: Record, metric: Metric, rule: Selection
 ) -> np.ndarray:
     """A column's number for each trial, as recorded (not yet in the column's unit); NaN: none.
@@ -81,10 +81,10 @@ def measured(
     return first - minus[0] if minus else first
 
 
-def rounding(
+def column_rounding(
     trial_ids: Sequence[str], record: Record, metric: Metric, rule: Selection
 ) -> np.ndarray:
-    """By how much rounding alone moves each number that `measured` returns.
+    """By how much rounding alone moves each number that `column_values` returns.
 
     A recorded number counts as exact. A difference a - b is as coarse as its terms: half a unit
     in the last place of each, since 0.4 - 0.3 and 0.3 - 0.2 are one number and two floats.
@@ -111,4 +111,12 @@ def _terms(
     return [read(name) for name in (metric.name, metric.minus) if name]
 
 
-__all__ = ["NUMBER", "at_epoch", "measured", "only_at_the_end", "parts", "rounding", "unfolded"]
+__all__ = [
+    "NUMBER",
+    "at_epoch",
+    "column_rounding",
+    "column_values",
+    "curve_points",
+    "expand_curves",
+    "only_at_the_end",
+]

@@ -22,6 +22,7 @@ from sweep.record.record import Record, Run
 from trainables import config
 from trainables.errors import FlatsweepError
 from trainables.masking import has_secret, mask
+from trainables.ports import CONNECT_TIMEOUT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,8 +38,6 @@ METRICS_A_CALL = 1000  # MLflow's limit for one log_batch
 PARAMS_A_CALL = 100
 DATABASES = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 """Their usual ports."""
-PATIENCE = 10.0
-"""Seconds in which a database's server must take a connection."""
 
 OUTDATED = "outdated"
 """What a trial is whose protocol is older than ours: it was recorded, and no longer counts."""
@@ -211,7 +210,7 @@ class Tracker:
         from mlflow.entities import RunTag
 
         now = int(time.time() * 1000)
-        points = _points(result, now)
+        points = _metric_entities(result, now)
         known = self._runs.get(trial.trial_id)
         if known is not None and known.data.tags["outcome"] == result.status:
             new = [point for point in points if point.key not in known.data.metrics]
@@ -268,8 +267,8 @@ class Tracker:
             old = runs.pop(trial.trial_id, None)
             if old is not None and old.data.tags.get("outcome", "failed") == "failed":
                 self._call(self._client.delete_run, old.info.run_id)
-        identity = {"trial_id": trial.trial_id, "mlflow.runName": trial.name}
-        run = self._call(self._client.create_run, experiment, began, {**tags, **identity})
+        named = {"trial_id": trial.trial_id, "mlflow.runName": trial.name}
+        run = self._call(self._client.create_run, experiment, began, {**tags, **named})
         return str(run.info.run_id)
 
     def _close(self, run_id: str, outcome: str, error: str) -> None:
@@ -315,7 +314,7 @@ def _params(trial: PlannedTrial) -> list[Param]:
     return [Param(name, mask(str(value))) for name, value in flat][:PARAMS_A_CALL]
 
 
-def _points(result: TrialResult, now: int) -> list[Metric]:
+def _metric_entities(result: TrialResult, now: int) -> list[Metric]:
     """Its curves, and the numbers that have none, at the epochs they belong to."""
     from mlflow.entities import Metric
 
@@ -351,16 +350,16 @@ def _connect(uri: str) -> MlflowClient:
 
 
 def _check(uri: str) -> None:
-    parts = urlsplit(uri)
-    if parts.scheme == "sqlite":
+    url = urlsplit(uri)
+    if url.scheme == "sqlite":
         folder = Path(uri.removeprefix("sqlite:///")).parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unusable(uri, error) from error
-    elif parts.scheme.partition("+")[0] in DATABASES:
+    elif url.scheme.partition("+")[0] in DATABASES:
         _check_answering(uri)
-    elif parts.scheme in ("", "file"):
+    elif url.scheme in ("", "file"):
         raise TrackingError(
             f"tracking URI {mask(uri)!r} is a plain folder, which MLflow no longer supports; "
             "name a database (sqlite:///path/mlflow.db) or a server (http://host:5000)"
@@ -370,14 +369,14 @@ def _check(uri: str) -> None:
 def _check_answering(uri: str) -> None:
     """Ask once whether a database's server is there: MLflow would go on asking for minutes."""
     try:
-        parts = urlsplit(uri)
-        host, port = parts.hostname, parts.port or DATABASES[parts.scheme.partition("+")[0]]
+        url = urlsplit(uri)
+        host, port = url.hostname, url.port or DATABASES[url.scheme.partition("+")[0]]
     except ValueError:
         return  # several hosts, or a password that is not percent-encoded: the driver's to read
     if not host:
         return  # a socket in a folder
     try:
-        socket.create_connection((host, port), PATIENCE).close()
+        socket.create_connection((host, port), CONNECT_TIMEOUT).close()
     except (OSError, UnicodeError) as error:
         raise _unusable(uri, error) from _cause(uri, error)
 
@@ -391,12 +390,12 @@ def _unusable(uri: str, error: BaseException) -> TrackingError:
     """One line from whatever MLflow, SQLAlchemy or the network raised."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if "out-of-date database schema" in str(error):
-        mend = f"back it up, then run: mlflow db upgrade {uri}"
+        fix = f"back it up, then run: mlflow db upgrade {uri}"
     elif "file is not a database" in str(error) or "malformed" in str(error):
-        mend = "restore a backup, or name another database with --tracking-uri"
+        fix = "restore a backup, or name another database with --tracking-uri"
     else:
-        mend = "check that it is there and reachable, or name another with --tracking-uri"
-    sentence = f"tracking store {uri!r} cannot be used ({reason[:300]}); {mend}"
+        fix = "check that it is there and reachable, or name another with --tracking-uri"
+    sentence = f"tracking store {uri!r} cannot be used ({reason[:300]}); {fix}"
     return TrackingError(mask(sentence, uri))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # numpy and pyarrow wait for the work: the command line impor
     import numpy as np
     import pyarrow as pa
 
-Status = Literal["done", "diverged", "failed", "running"]
+RunStatus = Literal["done", "diverged", "failed", "running"]
 
 # A trial that was tracked twice counts once: as the run that came furthest, and then the latest.
 _RANK = {"done": 3, "diverged": 3, "running": 1, "failed": 0}
@@ -41,7 +41,7 @@ class Run:
     """
 
     trial_id: str
-    status: Status
+    status: RunStatus
     metrics: Mapping[str, float] = field(default_factory=dict)
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     error: str = ""
@@ -246,4 +246,4 @@ def _by_trial(run: Run) -> str:
     return run.trial_id
 
 
-__all__ = ["Record", "Run", "Status", "read_runs", "write_runs"]
+__all__ = ["Record", "Run", "RunStatus", "read_runs", "write_runs"]

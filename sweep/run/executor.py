@@ -7,45 +7,48 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from sweep.run.recorder import Reporter
+    from sweep.run.recorder import ResultRecorder
     from trainables.config import TrialConfig
     from trainables.job import Job
 
 
 class Executor(Protocol):
-    """Runs jobs and tells a reporter what it hears of them.
+    """Runs jobs and tells a recorder what it hears of them.
 
     Attributes:
-        here: Whether all trials run on this machine.
+        local: Whether all trials run on this machine.
         in_process: Whether they run in this very process, whose terminal a debugger may need.
     """
 
     @property
-    def here(self) -> bool: ...
+    def local(self) -> bool: ...
     @property
     def in_process(self) -> bool: ...
 
     def refuse(self, config: TrialConfig) -> None:
         """Raise UsageError if it cannot run such a trial, whatever the machine has."""
 
-    def start(self, said: Callable[[str], None]) -> AbstractContextManager[None]:
-        """Within: `slots` and `run` may be called. ``said`` is told what a person waits for.
+    def start(self, notify: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Within it, `max_concurrent` and `run` may be called.
+
+        Args:
+            notify: Told, in sentences, what a person waits for.
 
         Raises:
             sweep.run.resources.ResourceError: what trials would run on is not there.
         """
 
-    def slots(self, jobs: Sequence[Job]) -> int:
+    def max_concurrent(self, jobs: Sequence[Job]) -> int:
         """How many of ``jobs`` run at once.
 
         Raises:
             sweep.run.resources.ResourceError: one of them can never run, for lack of room.
         """
 
-    def run(self, jobs: Sequence[Job], reporter: Reporter) -> None:
-        """Run ``jobs``, in this order as far as there is one, and tell ``reporter``.
+    def run(self, jobs: Sequence[Job], recorder: ResultRecorder) -> None:
+        """Run ``jobs``, in this order as far as there is one, and tell ``recorder``.
 
-        It returns early when it is interrupted: the reporter knows what is unfinished.
+        It returns early when it is interrupted: the recorder knows what is unfinished.
         """
 
 

@@ -9,8 +9,8 @@ winners, the next one is planned.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from search_spaces import presets
@@ -21,7 +21,7 @@ from sweep.plan.expand import OUTCOMES, Plan, PlannedTrial, plan
 from sweep.record.membership import Membership, as_tags
 from sweep.record.mlflow_store import Tracker, outdated_words
 from sweep.record.record import Record
-from sweep.run.recorder import Reporter
+from sweep.run.recorder import ResultRecorder
 from trainables.errors import FlatsweepError
 from trainables.job import Job
 from trainables.storage.files import Storage
@@ -37,45 +37,103 @@ class StoppedError(FlatsweepError):
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a sweep's trials are run, by whatever executor; nothing here changes their numbers.
+class Sweep:
+    """What is to be run, and where its results go.
 
     Attributes:
+        artifact: The table or figure whose trials are run, as ``preset`` has shrunk it.
+        preset: Name of the preset.
+        selection: How hyper-parameters are chosen.
         storage: Folder or URI of results, checkpoints and weights.
-        execution: Further options of `trainables.train.Execution`.
+        execution: Further options of `trainables.train.Execution`; none changes a number.
     """
 
+    artifact: Artifact
+    preset: str
+    selection: SelectionRule
     storage: str = "results"
     execution: Mapping[str, Any] = field(default_factory=dict)
 
+    def plan(self, record: Record) -> Plan:
+        """The trials that it needs, as far as ``record`` determines them."""
+        return plan(self.artifact, self.preset, self.selection, record)
 
-class Watcher(Protocol):
+
+class SweepObserver(Protocol):
     """What a sweep tells while it runs (`sweep.run.progress` shows it)."""
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None: ...
-    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None: ...
-    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None: ...
-    def said(self, sentence: str) -> None: ...
-    def close(self) -> None: ...
+    def on_submit(
+        self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
+    ) -> None:
+        """Trials go to the executor.
+
+        Args:
+            todo: Those that are run now, of all that ``plan`` has.
+            max_concurrent: How many of them run at once.
+            recorded: How many others the record has.
+        """
+
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+        """``epoch`` of ``epochs`` is done; 0: the trial starts."""
+
+    def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
+        """The trial has ended and is recorded.
+
+        Args:
+            outcome: ``done``, ``diverged``, or ``failed: `` and the error.
+            result: None where it failed.
+        """
+
+    def message(self, sentence: str) -> None:
+        """Something that a person should know."""
+
+    def close(self) -> None:
+        """Nothing more will be told."""
+
+
+class Attachments(Protocol):
+    """Makes the files that are attached to a sweep's MLflow run at its end: name -> text."""
+
+    def __call__(self, plan: Plan, record: Record) -> Mapping[str, str]: ...
+
+
+class Extension(Protocol):
+    """Asked when nothing is left to run: the artifact with more to run, or None at the end."""
+
+    def __call__(self, plan: Plan, record: Record) -> Artifact | None: ...
+
+
+class Runner(Protocol):
+    """`run`, or what runs more than the sweep says, such as a search."""
+
+    def __call__(
+        self,
+        sweep: Sweep,
+        *,
+        tracker: Tracker,
+        observer: SweepObserver,
+        executor: Executor,
+        attachments: Attachments | None = None,
+    ) -> tuple[Plan, Record]: ...
 
 
 def run(
-    artifact: Artifact,
-    preset: str,
-    selection: SelectionRule,
+    sweep: Sweep,
+    *,
     tracker: Tracker,
-    settings: Settings,
-    watcher: Watcher,
+    observer: SweepObserver,
     executor: Executor,
-    render: Callable[[Plan, Record], Mapping[str, str]] | None = None,
-    grow: Callable[[Plan, Record], Artifact | None] | None = None,
+    attachments: Attachments | None = None,
+    extension: Extension | None = None,
 ) -> tuple[Plan, Record]:
-    """Run every trial of ``artifact`` that the record lacks.
+    """Run every trial of ``sweep`` that the record lacks.
 
     Args:
+        tracker: Where the record is read and written.
+        observer: Told what happens.
         executor: Runs the trials; it is started when there is one to run.
-        render: Gives the files (name -> text) that are attached to the sweep's MLflow run.
-        grow: Asked when nothing is left to run: the artifact with more to run, or None.
+        attachments: Makes the files that are attached to the sweep's MLflow run.
+        extension: Asked for more to run when nothing is left.
 
     Returns:
         The plan as far as it got, and the record it is read from. A trial that failed stays
@@ -86,56 +144,55 @@ def run(
         UsageError, sweep.run.resources.ResourceError, trainables.storage.files.StorageError,
             sweep.record.mlflow_store.TrackingError: before any trial starts.
     """
-    storage = Storage(settings.storage)
+    storage = Storage(sweep.storage)
     storage.check_writable()
     attempted: set[tuple[str, frozenset[str]]] = set()
     with contextlib.ExitStack() as stack:
         parent, started = "", False
         while True:
             record = tracker.record()
-            planned = plan(artifact, preset, selection, record)
+            planned = sweep.plan(record)
             missing = planned.missing(record)
             for trial in missing:
                 executor.refuse(trial.config)
-            found = _in_storage(planned, missing, storage)
+            found = _unrecorded_results(planned, missing, storage)
             if (found or missing) and not parent:
-                if outdated := tracker.outdated(artifact.id, preset):
-                    watcher.said(outdated_words(outdated, artifact.id))
-                parent = tracker.start_sweep(artifact.id, preset, selection.name, artifact.title)
+                parent = _start(sweep, tracker, observer)
             tags = Tags(planned, parent)
             if found:
                 for trial, result in found:
                     tracker.track(trial, result, tags.of(trial))
-                watcher.said(f"{len(found)} finished trials found in storage and recorded")
+                observer.message(f"{len(found)} finished trials found in storage and recorded")
                 continue
             todo = [trial for trial in missing if _asked(planned, trial) not in attempted]
-            grown = grow(planned, record) if grow and not todo else None
-            if grown is not None:
-                artifact = grown
+            extended = extension(planned, record) if extension and not todo else None
+            if extended is not None:
+                sweep = replace(sweep, artifact=extended)
                 continue
             if not todo:
                 _join(planned, record, tracker, tags)
                 if parent:
-                    tracker.finish_sweep(parent, render(planned, record) if render else {})
+                    files = attachments(planned, record) if attachments else {}
+                    tracker.finish_sweep(parent, files)
                 return planned, record
             if not started:
-                if executor.here:
-                    _check_data(todo, settings)
-                stack.enter_context(executor.start(watcher.said))
+                if executor.local:
+                    _check_data(todo, sweep.execution)
+                stack.enter_context(executor.start(observer.message))
                 started = True
             # Longest first, so that no slot waits for one late long trial.
             todo.sort(key=_expected_cost, reverse=True)
-            jobs = [_job(planned, trial, settings) for trial in todo]
-            slots = executor.slots(jobs)
+            jobs = [_job(sweep, planned, trial) for trial in todo]
+            max_concurrent = executor.max_concurrent(jobs)
             attempted |= {_asked(planned, trial) for trial in todo}
-            watcher.wave(planned, todo, slots, len(planned.trials) - len(missing))
-            with Reporter(todo, storage, tracker, tags, watcher) as reporter:
-                executor.run(jobs, reporter)
-            if reporter.error is not None:
-                raise reporter.error
-            if reporter.unfinished:
+            observer.on_submit(planned, todo, max_concurrent, len(planned.trials) - len(missing))
+            with ResultRecorder(todo, storage, tracker, tags, observer) as recorder:
+                executor.run(jobs, recorder)
+            if recorder.error is not None:
+                raise recorder.error
+            if recorder.unfinished:
                 raise StoppedError(
-                    f"stopped with {len(reporter.unfinished)} trials unfinished; "
+                    f"stopped with {len(recorder.unfinished)} trials unfinished; "
                     "what is finished is recorded, the same command continues"
                 )
 
@@ -148,6 +205,7 @@ class Tags:
     parent: str
 
     def of(self, trial: PlannedTrial) -> dict[str, str]:
+        """The tags of one trial's run."""
         planned, artifact = self.plan, self.plan.artifact
         member = Membership(artifact.id, planned.preset, planned.selection.name, trial.stage)
         tags = {
@@ -160,12 +218,20 @@ class Tags:
         return {**tags, "mlflow.parentRunId": self.parent} if self.parent else tags
 
 
+def _start(sweep: Sweep, tracker: Tracker, observer: SweepObserver) -> str:
+    """The sweep's own run in MLflow."""
+    artifact = sweep.artifact
+    if outdated := tracker.outdated(artifact.id, sweep.preset):
+        observer.message(outdated_words(outdated, artifact.id))
+    return tracker.start_sweep(artifact.id, sweep.preset, sweep.selection.name, artifact.title)
+
+
 def _asked(planned: Plan, trial: PlannedTrial) -> tuple[str, frozenset[str]]:
     """A trial and what is to be measured on it: a later stage may ask more of the same trial."""
-    return trial.trial_id, frozenset(request.key for request in planned.requests(trial))
+    return trial.trial_id, frozenset(request.key for request in planned.measures_of(trial))
 
 
-def _check_data(todo: Sequence[PlannedTrial], settings: Settings) -> None:
+def _check_data(todo: Sequence[PlannedTrial], execution: Mapping[str, Any]) -> None:
     """Load (and prepare, once) every data set here, so that what is missing is said at once.
 
     Not for a cluster: its nodes may have data that this machine has not.
@@ -177,19 +243,19 @@ def _check_data(todo: Sequence[PlannedTrial], settings: Settings) -> None:
 
     sources = [trial.config.data.source for trial in todo]
     for source in {source.model_dump_json(): source for source in sources}.values():
-        data.load(source.name, settings.execution.get("data_dir"), **source.options)
+        data.load(source.name, execution.get("data_dir"), **source.options)
 
 
-def _in_storage(
+def _unrecorded_results(
     planned: Plan, missing: Sequence[PlannedTrial], storage: Storage
 ) -> list[tuple[PlannedTrial, TrialResult]]:
     """Finished trials that the record does not know yet: the driver died before it tracked them."""
-    stored = trials_with(storage, RESULT) if missing else set()
+    with_result = trials_with(storage, RESULT) if missing else set()
     found = []
     for trial in missing:
-        if trial.trial_id in stored:
+        if trial.trial_id in with_result:
             folder = trial_folder(storage, trial.trial_id)
-            result = read_result(folder, planned.requests(trial))
+            result = read_result(folder, planned.measures_of(trial))
             if result is not None:
                 found.append((trial, result))
     return found
@@ -202,14 +268,14 @@ def _join(planned: Plan, record: Record, tracker: Tracker, tags: Tags) -> None:
             tracker.join(trial, tags.of(trial))
 
 
-def _job(planned: Plan, trial: PlannedTrial, settings: Settings) -> Job:
+def _job(sweep: Sweep, planned: Plan, trial: PlannedTrial) -> Job:
     return Job.of(
         trial.config,
-        measures=tuple(planned.requests(trial)),
-        storage=Storage(settings.storage).root,
+        measures=tuple(planned.measures_of(trial)),
+        storage=Storage(sweep.storage).root,
         execution={
             "train_samples": presets.of(planned.artifact, planned.preset).train_samples,
-            **settings.execution,
+            **sweep.execution,
         },
     )
 

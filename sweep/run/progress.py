@@ -10,11 +10,11 @@ from trainables.masking import mask
 
 if TYPE_CHECKING:
     from sweep.plan.expand import Plan, PlannedTrial
-    from sweep.run.loop import Watcher
+    from sweep.run.loop import SweepObserver
     from trainables.storage.result import TrialResult
 
 
-def watcher(live: bool = True) -> Watcher:
+def observer(live: bool = True) -> SweepObserver:
     """The live bar on a terminal, lines elsewhere; both on standard error.
 
     Args:
@@ -29,18 +29,20 @@ class _Lines:
     def __init__(self) -> None:
         self._done = self._total = 0
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None:
+    def on_submit(
+        self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
+    ) -> None:
         self._done, self._total = 0, len(todo)
-        self.said(_opening(plan, todo, slots, recorded))
+        self.message(_opening(plan, todo, max_concurrent, recorded))
 
-    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
+    def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
         self._done += 1
-        self.said(f"[{self._done}/{self._total}] {trial.name}: {_outcome(outcome, result)}")
+        self.message(f"[{self._done}/{self._total}] {trial.name}: {_outcome(outcome, result)}")
 
-    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
         pass
 
-    def said(self, sentence: str) -> None:
+    def message(self, sentence: str) -> None:
         _print(sentence)
 
     def close(self) -> None:
@@ -57,7 +59,9 @@ class _Bar:
         self._epochs: dict[str, float] = {}
         self._running: set[str] = set()
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None:
+    def on_submit(
+        self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
+    ) -> None:
         from rich.progress import (
             BarColumn,
             Progress,
@@ -67,7 +71,7 @@ class _Bar:
         )
 
         self.close()
-        self.said(_opening(plan, todo, slots, recorded))
+        self.message(_opening(plan, todo, max_concurrent, recorded))
         self._total, self._done = len(todo), 0
         self._epochs, self._running = {}, set()
         self._progress = Progress(
@@ -85,21 +89,21 @@ class _Bar:
         self._progress.start()
         self._show()
 
-    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
         self._running.add(trial.trial_id)
         self._epochs[trial.trial_id] = epoch / epochs
         self._show()
 
-    def finished(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
+    def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
         self._running.discard(trial.trial_id)
         self._epochs[trial.trial_id] = 1.0
         self._done += 1
-        self.said(f"{trial.name}: {_outcome(outcome, result)}")
+        self.message(f"{trial.name}: {_outcome(outcome, result)}")
         self._show()
         if self._done == self._total:
             self.close()
 
-    def said(self, sentence: str) -> None:
+    def message(self, sentence: str) -> None:
         if self._progress is not None:
             self._progress.console.print(mask(sentence), markup=False, highlight=False)
         else:
@@ -127,9 +131,11 @@ def _console() -> Any:
     return Console(stderr=True)
 
 
-def _opening(plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> str:
+def _opening(plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int) -> str:
     later = len(plan.expected)
-    parts = [f"{plan.artifact.id}, preset {plan.preset}: {len(todo)} to run, {slots} at once"]
+    parts = [
+        f"{plan.artifact.id}, preset {plan.preset}: {len(todo)} to run, {max_concurrent} at once"
+    ]
     if recorded:
         parts.append(f"{recorded} already recorded")
     if later:

@@ -11,12 +11,12 @@ from trainables.storage.trial_folder import read_result, trial_folder
 if TYPE_CHECKING:
     from sweep.plan.expand import PlannedTrial
     from sweep.record.mlflow_store import Tracker
-    from sweep.run.loop import Tags, Watcher
+    from sweep.run.loop import SweepObserver, Tags
     from trainables.job import Report
     from trainables.storage.files import Storage
 
 
-class Reporter:
+class ResultRecorder:
     """Reads results from storage, tracks and shows them.
 
     It does so in one thread of its own: a slow tracking store keeps no free slot waiting for
@@ -33,12 +33,12 @@ class Reporter:
         storage: Storage,
         tracker: Tracker,
         tags: Tags,
-        watcher: Watcher,
+        observer: SweepObserver,
     ) -> None:
         self.unfinished = {trial.trial_id: trial for trial in todo}
         self.error: Exception | None = None
         self._storage, self._tracker, self._tags = storage, tracker, tags
-        self._watcher = watcher
+        self._observer = observer
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._ends: list[Future[None]] = []
 
@@ -54,15 +54,15 @@ class Reporter:
         """A process has the trial now."""
         trial = self.unfinished.get(trial_id)
         if trial is not None:
-            self._watcher.running(trial, 0, trial.config.epochs)
+            self._observer.on_progress(trial, 0, trial.config.epochs)
 
-    def heard(self, report: Report) -> None:
+    def reported(self, report: Report) -> None:
         """What a trial reports."""
         trial = self.unfinished.get(report.trial_id)
         if trial is None:
             return
         if not report.ended:
-            self._watcher.running(trial, report.epoch, report.epochs)
+            self._observer.on_progress(trial, report.epoch, report.epochs)
         elif report.outcome == "failed":
             self.failed(trial.trial_id, report.error)
         else:
@@ -77,14 +77,14 @@ class Reporter:
 
     def _failed(self, trial: PlannedTrial, error: str) -> None:
         self._guarded(self._tracker.track_failure, trial, error, self._tags.of(trial))
-        self._watcher.finished(trial, f"failed: {error}", None)
+        self._observer.on_end(trial, f"failed: {error}", None)
 
     def _finished(self, trial: PlannedTrial) -> None:
         result = read_result(trial_folder(self._storage, trial.trial_id))
         if result is None:
             raise FileNotFoundError(f"trial {trial.trial_id} reported an end but left no result")
         self._guarded(self._tracker.track, trial, result, self._tags.of(trial))
-        self._watcher.finished(trial, result.status, result)
+        self._observer.on_end(trial, result.status, result)
 
     def _guarded(self, write: Callable[..., None], *arguments: Any) -> None:
         """A tracking store that goes away mid-sweep must not cost a trial: storage has it."""
@@ -92,5 +92,7 @@ class Reporter:
             write(*arguments)
         except Exception as error:
             if self.error is None:
-                self._watcher.said(f"{error}; results stay in storage and are recorded next time")
+                self._observer.message(
+                    f"{error}; results stay in storage and are recorded next time"
+                )
             self.error = error

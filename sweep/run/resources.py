@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from trainables.errors import FlatsweepError
 
-TINY = 1e-9
+FRACTION_SLACK = 1e-9
 """Fractions of a device add up to it but for rounding."""
 
 
@@ -18,7 +18,7 @@ class ResourceError(FlatsweepError):
 
 
 @dataclass(frozen=True)
-class Request:
+class TrialResources:
     """What one trial needs: ``workers`` times ``cpus`` CPUs and ``gpus`` GPUs."""
 
     workers: int = 1
@@ -43,40 +43,40 @@ class Cluster:
 
     Attributes:
         nodes: Resources of each node that is there.
-        most: Resources of the cluster at its largest; None if it does not grow.
+        limit: Resources of the cluster at its largest; None if it does not grow.
     """
 
     nodes: Sequence[Mapping[str, float]]
-    most: Mapping[str, float] | None = None
+    limit: Mapping[str, float] | None = None
 
     def total(self, kind: str) -> float:
         return sum(node.get(kind, 0.0) for node in self.nodes)
 
-    def room(self, request: Request) -> int:
+    def capacity(self, request: TrialResources) -> int:
         """Trials that fit at once; of a growing cluster, at its largest."""
         bundle = request.bundle
         if not bundle:
             return 1
-        if self.most is not None:
-            limits = [max(self.most.get(k, 0.0), self.total(k)) / v for k, v in bundle.items()]
-            workers = math.floor(min(limits) + TINY)
+        if self.limit is not None:
+            limits = [max(self.limit.get(k, 0.0), self.total(k)) / v for k, v in bundle.items()]
+            workers = math.floor(min(limits) + FRACTION_SLACK)
         else:
-            workers = sum(self._on(node, bundle) for node in self.nodes)
+            workers = sum(self._workers_on(node, bundle) for node in self.nodes)
         return workers // request.workers
 
     @staticmethod
-    def _on(node: Mapping[str, float], bundle: Mapping[str, float]) -> int:
-        return min(math.floor(node.get(k, 0.0) / v + TINY) for k, v in bundle.items())
+    def _workers_on(node: Mapping[str, float], bundle: Mapping[str, float]) -> int:
+        return min(math.floor(node.get(k, 0.0) / v + FRACTION_SLACK) for k, v in bundle.items())
 
-    def check(self, request: Request) -> None:
+    def check(self, request: TrialResources) -> None:
         """Raise ResourceError if a trial can never run here."""
-        if self.room(request) >= 1:
+        if self.capacity(request) >= 1:
             return
         for kind, each in request.bundle.items():
             asked, there = each * request.workers, self.total(kind)
-            largest = max(there, (self.most or {}).get(kind, 0.0))
-            if asked > largest + TINY:
-                has = f"has {there:g}" if self.most is None else f"can grow to {largest:g}"
+            largest = max(there, (self.limit or {}).get(kind, 0.0))
+            if asked > largest + FRACTION_SLACK:
+                has = f"has {there:g}" if self.limit is None else f"can grow to {largest:g}"
                 workers = f" ({request})" if request.workers > 1 else ""
                 also = " or --workers" if request.workers > 1 else ""
                 raise ResourceError(
@@ -92,24 +92,24 @@ class Cluster:
             f"(nodes: {nodes}); ask for less with --cpus, --gpus or --workers"
         )
 
-    def slots(self, request: Request, concurrency: int | None) -> int:
+    def max_concurrent(self, request: TrialResources, concurrency: int | None) -> int:
         """Trials to run at once."""
-        room = self.room(request)
+        room = self.capacity(request)
         return max(1, min(room, concurrency or room))
 
-    def waiting(self, request: Request, free: Mapping[str, float]) -> str:
+    def waiting_message(self, request: TrialResources, free: Mapping[str, float]) -> str:
         """The sentence for a person who sees nothing happen."""
         have = " and ".join(
             f"{free.get(k, 0.0):g} of {self.total(k):g} {k}s are free" for k in request.bundle
         )
         grow = ""
-        if self.most is not None:
-            limit = " and ".join(f"{self.most.get(k, 0.0):g} {k}s" for k in request.bundle)
+        if self.limit is not None:
+            limit = " and ".join(f"{self.limit.get(k, 0.0):g} {k}s" for k in request.bundle)
             grow = f"; the cluster may grow to {limit}, which takes minutes"
         return f"waiting for room: a trial needs {request}, {have}{grow}"
 
 
-class Patience:
+class WaitNotice:
     """Says now and then what trials wait for, while none of them runs."""
 
     def __init__(
@@ -120,7 +120,7 @@ class Patience:
         self._first, self._again = first, again
         self._due = time.monotonic() + first
 
-    def look(self, running: bool) -> None:
+    def update(self, running: bool) -> None:
         """Called often. Speaks if nothing has run for a while and there is something to say."""
         now = time.monotonic()
         if running:
@@ -132,4 +132,4 @@ class Patience:
             self._due = now + (self._again if sentence is not None else self._first)
 
 
-__all__ = ["Cluster", "Patience", "Request", "ResourceError"]
+__all__ = ["Cluster", "ResourceError", "TrialResources", "WaitNotice"]

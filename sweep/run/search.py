@@ -10,18 +10,18 @@ again makes the same ones, and finds them in the record.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
 from sweep import aggregate
-from sweep.aggregate import SelectionRule, Summary
+from sweep.aggregate import Summary
 from sweep.plan.expand import Plan, every_cell
-from sweep.plan.proposals import Axis, Point, propose
+from sweep.plan.proposals import Axis, GridPoint, propose
 from sweep.record.mlflow_store import Tracker
 from sweep.record.record import Record
 from sweep.run.executor import Executor
-from sweep.run.loop import Settings, Watcher, run
+from sweep.run.loop import Attachments, Sweep, SweepObserver, run
 from trainables.errors import UsageError
 
 
@@ -80,8 +80,8 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
         id=f"{artifact.id}:search:{name}",
         title=f"{shown}, the grid of stage {stage.name} and between",
         cells=tuple(cells),
-        every={},
-        settings={},
+        fan_out={},
+        per_name_overrides={},
         stages=tuple(stages),
         claims=(),
         measures=artifact.measures if artifact.last_stage(cell).name == stage.name else (),
@@ -91,7 +91,7 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
 def as_rows(
     planned: Plan,
     metrics: Sequence[Metric],
-    points: Sequence[Point],
+    points: Sequence[GridPoint],
     rule: Selection,
     waiting: int = 0,
 ) -> Artifact:
@@ -149,7 +149,7 @@ def columns(artifact: Artifact, narrow: Artifact) -> tuple[Metric, ...]:
     )
 
 
-def loss(summary: Summary) -> float | None:
+def search_loss(summary: Summary) -> float | None:
     """A point's mean over seeds; inf if one of them diverged, None while one has no outcome."""
     if summary.diverged:
         return math.inf
@@ -157,76 +157,106 @@ def loss(summary: Summary) -> float | None:
 
 
 def search(
-    artifact: Artifact,
-    preset: str,
-    selection: SelectionRule,
-    tracker: Tracker,
-    settings: Settings,
-    watcher: Watcher,
-    executor: Executor,
-    render: Callable[[Plan, Record], Mapping[str, str]] | None = None,
+    sweep: Sweep,
     *,
     where: Mapping[str, str],
     proposals: int,
     at_once: int,
+    tracker: Tracker,
+    observer: SweepObserver,
+    executor: Executor,
+    attachments: Attachments | None = None,
 ) -> tuple[Plan, Record]:
-    """Run the grid of the row that ``where`` names, then ``proposals`` more, ``at_once`` a round.
+    """Run the grid of one row of the sweep's artifact, then further points that Optuna proposes.
 
     Nothing is proposed as long as a trial is failed: what it would rest on may still change.
 
+    Args:
+        where: Label -> value of the row.
+        proposals: How many points are tried beside the grid's.
+        at_once: How many are proposed at once, from all before.
+        tracker, observer, executor, attachments: As `sweep.run.loop.run` takes them.
+
     Returns:
-        The plan whose artifact has a row a point, best first, and its record; that of the grid,
-        if trials of a stage before it failed.
+        The plan whose artifact has one row per point, best first, and its record; that of the
+        grid, if trials of a stage before it failed.
 
     Raises:
-        ValueError: ``where`` names no row, or several, or one that nothing is searched for; or
-            the trials do not record what ``selection`` selects on.
+        UsageError: ``where`` names no row, or several, or one that nothing is searched for; or
+            the trials do not record what the sweep selects on.
     """
-    cell, stage = chosen(artifact, preset, where)
-    rule = selection.criterion(artifact)
-    narrow = narrowed(artifact, cell, stage)
-    shown = columns(artifact, narrow)
-    points: list[Point] = list(stage.points())
-    axes: dict[str, Axis] = {}
-    first: Plan | None = None
-    ranked = False
+    cell, stage = chosen(sweep.artifact, sweep.preset, where)
+    narrow = narrowed(sweep.artifact, cell, stage)
+    rows = _Rows(
+        stage=stage,
+        rule=sweep.selection.criterion(sweep.artifact),
+        metrics=columns(sweep.artifact, narrow),
+        proposals=proposals,
+        at_once=at_once,
+        observer=observer,
+    )
+    return run(
+        replace(sweep, artifact=narrow),
+        tracker=tracker,
+        observer=observer,
+        executor=executor,
+        attachments=attachments,
+        extension=rows.extended,
+    )
 
-    def grow(planned: Plan, record: Record) -> Artifact | None:
-        nonlocal first, ranked
-        if ranked or not planned.stages[-1].trials:
+
+class _Rows:
+    """The rows of a search as they become more: the grid's, then proposed ones; at last ranked."""
+
+    def __init__(
+        self,
+        *,
+        stage: Stage,
+        rule: Selection,
+        metrics: Sequence[Metric],
+        proposals: int,
+        at_once: int,
+        observer: SweepObserver,
+    ) -> None:
+        self._stage, self._rule, self._metrics = stage, rule, metrics
+        self._at_once, self._observer = at_once, observer
+        self._points: list[GridPoint] = list(stage.points())
+        self._total = len(self._points) + proposals
+        self._grid: Plan | None = None
+        self._ranked = False
+
+    def extended(self, plan: Plan, record: Record) -> Artifact | None:
+        """The artifact with further rows, or with all of them best first; None after that."""
+        if self._ranked or not plan.stages[-1].trials:
             return None
-        if first is None:
-            first = planned
-            method = planned.stages[-1].trials[0].config.method.name
-            axes.update({name: Axis.of(name, vs, method) for name, vs in stage.grid.items()})
-            return as_rows(first, shown, points, rule)
-        found = [result.metrics[rule.on] for result in aggregate.cells(planned, record)]
-        losses = [loss(summary) for summary in found]
-        left = len(list(stage.points())) + proposals - len(points)
+        if self._grid is None:
+            self._grid = plan
+            return as_rows(plan, self._metrics, self._points, self._rule)
+        found = [result.metrics[self._rule.on] for result in aggregate.cells(plan, record)]
+        losses = [search_loss(summary) for summary in found]
         # A failed trial is tried again, and its number would make the proposals others.
         failed = any(summary.failed for summary in found)
-        further = (
-            []
-            if failed
-            else propose(
-                axes,
-                [
-                    (p, number)
-                    for p, number in zip(points, losses, strict=True)
-                    if number is not None
-                ],
-                [p for p, number in zip(points, losses, strict=True) if number is None],
-                min(at_once, left),
-            )
-        )
-        points.extend(further)
+        further = [] if failed else self._proposed(losses)
+        waiting = self._total - len(self._points) if failed else 0
+        self._points += further
         if not further:
-            order = [math.inf if number is None else number for number in losses]
-            points[:] = [points[i] for i in sorted(range(len(order)), key=order.__getitem__)]
-            ranked = True
-        waiting = left if failed else 0
+            self._rank(losses)
         if waiting:
-            watcher.said(f"{waiting} further points wait for the trials that failed")
-        return as_rows(first, shown, points, rule, waiting)
+            self._observer.message(f"{waiting} further points wait for the trials that failed")
+        return as_rows(self._grid, self._metrics, self._points, self._rule, waiting)
 
-    return run(narrow, preset, selection, tracker, settings, watcher, executor, render, grow=grow)
+    def _proposed(self, losses: Sequence[float | None]) -> list[GridPoint]:
+        assert self._grid is not None
+        method = self._grid.stages[-1].trials[0].config.method.name
+        results = list(zip(self._points, losses, strict=True))
+        return propose(
+            {name: Axis.of(name, values, method) for name, values in self._stage.grid.items()},
+            tried=[(point, loss) for point, loss in results if loss is not None],
+            pending=[point for point, loss in results if loss is None],
+            n=min(self._at_once, self._total - len(self._points)),
+        )
+
+    def _rank(self, losses: Sequence[float | None]) -> None:
+        order = [math.inf if loss is None else loss for loss in losses]
+        self._points = [self._points[i] for i in sorted(range(len(order)), key=order.__getitem__)]
+        self._ranked = True

@@ -11,14 +11,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sweep.run.resources import Cluster, Request
+from sweep.run.resources import Cluster, TrialResources
 from trainables.errors import UsageError
 from trainables.run_job import run_job
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from sweep.run.recorder import Reporter
+    from sweep.run.recorder import ResultRecorder
     from trainables.config import TrialConfig
     from trainables.job import Job
 
@@ -31,7 +31,7 @@ class SerialExecutor:
     A trial has the one GPU that torch takes first, or none with ``gpus=0``.
     """
 
-    here = in_process = True
+    local = in_process = True
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class SerialExecutor:
                 f"--concurrency {concurrency}: --executor serial runs one trial at a time: leave "
                 f"it away, {INSTEAD}"
             )
-        self._request = Request(1, cpus, gpus or 0)
+        self._request = TrialResources(1, cpus, gpus or 0)
         self._on_cpus = gpus == 0
 
     def refuse(self, config: TrialConfig) -> None:
@@ -66,10 +66,10 @@ class SerialExecutor:
             )
 
     @contextmanager
-    def start(self, said: Callable[[str], None]) -> Iterator[None]:
+    def start(self, notify: Callable[[str], None]) -> Iterator[None]:
         yield
 
-    def slots(self, jobs: Sequence[Job]) -> int:
+    def max_concurrent(self, jobs: Sequence[Job]) -> int:
         gpus = 0.0
         if self._request.gpus:
             import torch
@@ -78,12 +78,12 @@ class SerialExecutor:
         Cluster([{"CPU": float(os.cpu_count() or 1), "GPU": gpus}]).check(self._request)
         return 1
 
-    def run(self, jobs: Sequence[Job], reporter: Reporter) -> None:
+    def run(self, jobs: Sequence[Job], recorder: ResultRecorder) -> None:
         with suppress(KeyboardInterrupt, BdbQuit), _interrupts() as seen:
             for job in jobs:
-                reporter.started(job.trial_id)
+                recorder.started(job.trial_id)
                 for report in run_job(self._placed(job)):
-                    reporter.heard(report)
+                    recorder.reported(report)
                     if seen:
                         return
 

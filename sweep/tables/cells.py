@@ -173,7 +173,7 @@ def competing_label(artifact: Artifact) -> str:
     """The label whose values compete for bold (`Artifact.competing`)."""
     if artifact.competing:
         return artifact.competing
-    labels = {label for cell in artifact.cells for label in cell.key} | set(artifact.every)
+    labels = {label for cell in artifact.cells for label in cell.key} | set(artifact.fan_out)
     return "method" if "method" in labels or not artifact.rows else artifact.rows[-1]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Choice, Preset
 from sweep.aggregate import CellResult, SelectionRule
-from sweep.record.columns import unfolded
+from sweep.record.columns import expand_curves
 from sweep.tables import formats
 from sweep.tables.cells import TableCell, directions, make
 from trainables.errors import UsageError
@@ -109,7 +109,7 @@ def build(
         ValueError: if the artifact puts two numbers in one place.
     """
     results = list(results)
-    artifact = unfolded(artifact, results[0].metrics if results else ())
+    artifact = expand_curves(artifact, results[0].metrics if results else ())
     cells = make(artifact, results, preset.comparable)
     shown = [result.cell for result in results if not result.cell.hidden]
     down, across = _labels(artifact, shown)

@@ -11,7 +11,7 @@ from sweep.tables.layout import Table
 NOTHING = "–"
 
 
-def number(value: float, digits: int, sign: bool = False) -> str:
+def format_number(value: float, digits: int, sign: bool = False) -> str:
     """``digits`` after the point; a number too small for them in scientific notation."""
     spec = "+" if sign else ""
     tiny = value != 0 and abs(value) < 0.5 * 10**-digits
@@ -19,14 +19,16 @@ def number(value: float, digits: int, sign: bool = False) -> str:
     return text.replace("-", "−")
 
 
-def spread(mean: float, std: float | None, digits: int) -> str:
+def format_mean_std(mean: float, std: float | None, digits: int) -> str:
     """``1.23 ± 0.04``, or the mean alone."""
-    return number(mean, digits) + ("" if std is None else f" ± {number(std, digits)}")
+    return format_number(mean, digits) + ("" if std is None else f" ± {format_number(std, digits)}")
 
 
 def value(cell: TableCell) -> str:
     """The measured number without its counts."""
-    return NOTHING if cell.mean is None else spread(cell.mean, cell.std, cell.metric.digits)
+    return (
+        NOTHING if cell.mean is None else format_mean_std(cell.mean, cell.std, cell.metric.digits)
+    )
 
 
 def counts(cell: TableCell) -> str:
@@ -44,7 +46,7 @@ def printed(cell: TableCell) -> str:
     reported = cell.reported
     if reported is None or reported.mean is None:
         return ""
-    text = spread(reported.mean, reported.std, cell.metric.digits)
+    text = format_mean_std(reported.mean, reported.std, cell.metric.digits)
     text += "" if reported.n is None else f" ({reported.n})"
     return text + (f" [{cell.mark}]" if cell.mark else "")
 
@@ -53,10 +55,10 @@ def difference(cell: TableCell) -> str:
     """``−0.07, inside ±0.12``: measured less printed, and Welch's interval where it is known."""
     if cell.difference is None:
         return ""
-    text = number(cell.difference, cell.metric.digits, sign=True)
+    text = format_number(cell.difference, cell.metric.digits, sign=True)
     if cell.half_width is not None:
         verdict = "inside" if cell.inside else "outside"
-        text += f", {verdict} ±{number(cell.half_width, cell.metric.digits)}"
+        text += f", {verdict} ±{format_number(cell.half_width, cell.metric.digits)}"
     return text
 
 
@@ -109,7 +111,8 @@ def footer(table: Table) -> list[tuple[str, str]]:
     lines += [(f"[{mark}]", text) for mark, text in table.footnotes]
     lines += [("paper says", claim) for claim in table.claims]
     lines += [
-        ("reading", f"{choice.what}: {choice.reading} ({choice.why})") for choice in table.choices
+        ("reading", f"{choice.what}: {choice.interpretation} ({choice.why})")
+        for choice in table.choices
     ]
     if table.provenance:
         lines.append(("from", ", ".join(f"{k} {v}" for k, v in table.provenance.items())))
@@ -147,14 +150,14 @@ __all__ = [
     "counts",
     "difference",
     "footer",
+    "format_mean_std",
+    "format_number",
     "group_starts",
     "header",
     "measured",
     "not_compared",
-    "number",
     "printed",
     "row_names",
     "spans",
-    "spread",
     "value",
 ]

@@ -33,7 +33,7 @@ def half_width(a: Sample, b: Sample, confidence: float = CONFIDENCE) -> float | 
     va, vb = a.std**2 / a.n, b.std**2 / b.n
     if va + vb == 0:
         return 0.0
-    # Of shares, since squares of tiny variances would underflow.
+    # Of relative variances, since squares of tiny variances would underflow.
     pa, pb = va / (va + vb), vb / (va + vb)
     df = 1 / (pa**2 / (a.n - 1) + pb**2 / (b.n - 1))
     from scipy.special import stdtrit  # Student's quantile, without the import time of scipy.stats

@@ -128,7 +128,7 @@ def test_every_choice_has_a_reading_and_a_reason(artifact: Artifact) -> None:
     assert artifact.selection.stated
     for choice in artifact.choices:
         assert choice.what
-        assert choice.reading
+        assert choice.interpretation
         assert choice.why
     assert len({choice.what for choice in artifact.choices}) == len(artifact.choices)
 
@@ -155,7 +155,7 @@ PARTS = [
 def test_readings_are_those_of_this_table(artifact: Artifact) -> None:
     """What is shared between tables says nothing that is another table's."""
     shown = [cell for cell in artifact.cells if not cell.hidden]
-    readings = {choice.what: choice.reading for choice in artifact.choices}
+    readings = {choice.what: choice.interpretation for choice in artifact.choices}
     seeds = {artifact.last_stage(cell).seeds for cell in shown}
     if "number of runs" in readings:
         assert seeds == {int(readings["number of runs"])}
@@ -221,7 +221,7 @@ def test_a_shrunk_artifact_says_so(artifact: Artifact, preset: str) -> None:
 def test_smoke_needs_no_download_and_few_trials(artifact: Artifact) -> None:
     """About a minute a table on two cores: at most 80 trials of about 1.5 seconds."""
     shrunk = search_spaces.apply(artifact, "smoke")
-    if artifact.every:  # as many as there are registered parts
+    if artifact.fan_out:  # as many as there are registered parts
         shrunk = shrunk.replace(cells=tuple(every_cell(shrunk)))
     trials = set()
     for stage in shrunk.stages:

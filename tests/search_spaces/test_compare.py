@@ -55,7 +55,7 @@ def test_step_times_are_of_exactly_what_the_preset_runs(preset: str) -> None:
         for trial in run.values()
     )
     for trial in run.values():
-        found = budget.measured(trial.config, compare.METHODS.step_times)
+        found = budget.measured_step_time(trial.config, compare.METHODS.step_times)
         assert found is not None
         assert found[0] in STEP_TIMES[preset]
 
@@ -124,4 +124,4 @@ def test_every_panel_shows_what_was_spent_and_says_what_was_held_equal() -> None
         "equal time",
     ]
     (held,) = (c for c in compare.METHODS.choices if c.what == "what is held equal")
-    assert all(f"'{cell.key['budget']}'" in held.reading for cell in compare.METHODS.cells)
+    assert all(f"'{cell.key['budget']}'" in held.interpretation for cell in compare.METHODS.cells)

@@ -41,14 +41,14 @@ def test_bsam_as_published_can_be_chosen(name: str) -> None:
     assert changed
     assert "reading: method.posterior = adaptive" in published.notes
     (choice,) = (c for c in published.choices if c.field == "method.posterior")
-    assert choice.reading == "method.posterior = adaptive"
+    assert choice.interpretation == "method.posterior = adaptive"
 
 
 def test_the_default_reading_says_which_rule_runs() -> None:
     (choice,) = (
         c for c in search_spaces.find("nso/table6").choices if c.field == "method.posterior"
     )
-    assert choice.reading.startswith("fixed: the code's")
+    assert choice.interpretation.startswith("fixed: the code's")
     assert "adaptive is bSAM as published" in choice.why
 
 

@@ -79,7 +79,7 @@ def sentences(artifact: Artifact) -> Iterator[str]:
     yield from (artifact.title, artifact.selection.stated, artifact.blocked)
     yield from (*artifact.claims, *artifact.notes)
     for choice in artifact.choices:
-        yield from (choice.what, choice.reading, choice.why)
+        yield from (choice.what, choice.interpretation, choice.why)
     for cell in artifact.cells:
         yield from (number.note for number in cell.reported.values())
 

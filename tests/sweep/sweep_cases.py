@@ -12,12 +12,12 @@ from sweep.plan.expand import Plan, PlannedTrial
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
 from sweep.run.executor import Executor
-from sweep.run.loop import Settings, run
+from sweep.run.loop import Sweep, run
 from sweep.run.serial import SerialExecutor
 
 
 class Witness:
-    """A watcher that remembers what it was told."""
+    """An observer that remembers what it was told."""
 
     def __init__(self) -> None:
         self.waves: list[int] = []
@@ -25,17 +25,19 @@ class Witness:
         self.sentences: list[str] = []
         self.started: list[str] = []
 
-    def wave(self, plan: Plan, todo: Sequence[PlannedTrial], slots: int, recorded: int) -> None:
+    def on_submit(
+        self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
+    ) -> None:
         self.waves.append(len(todo))
 
-    def running(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
         if epoch == 0:
             self.started.append(trial.trial_id)
 
-    def finished(self, trial: PlannedTrial, outcome: str, result: Any) -> None:
+    def on_end(self, trial: PlannedTrial, outcome: str, result: Any) -> None:
         self.outcomes[trial.trial_id] = outcome
 
-    def said(self, sentence: str) -> None:
+    def message(self, sentence: str) -> None:
         self.sentences.append(sentence)
 
     def close(self) -> None:
@@ -63,10 +65,12 @@ def sweep(
         execution: Options of `trainables.train.Execution`.
     """
     storage = str(folder / "results")
-    settings = Settings(storage, {"device": "cpu", **execution})
+    options = {"device": "cpu", **execution}
     witness = Witness()
     plan, record = run(
-        artifact, "smoke", SELECTIONS["paper"], Tracker(default_uri(storage)), settings, witness,
-        executor or SerialExecutor(),
-    )  # fmt: skip
+        Sweep(artifact, "smoke", SELECTIONS["paper"], storage, options),
+        tracker=Tracker(default_uri(storage)),
+        observer=witness,
+        executor=executor or SerialExecutor(),
+    )
     return plan, record, witness

@@ -26,7 +26,7 @@ from sweep.aggregate import (
 )
 from sweep.aggregate import statistics as grouped
 from sweep.plan.expand import Plan, PlannedStage
-from sweep.record.columns import at_epoch, measured, only_at_the_end
+from sweep.record.columns import at_epoch, column_values, only_at_the_end
 from sweep.record.record import Record, Run
 from sweep.tables.layout import build
 
@@ -228,7 +228,7 @@ def test_what_was_measured_in_every_epoch_is_read_at_the_best_one():
     ]
     assert late == [True, False, False, True, False, False]
     difference = Metric("test_error", "", minus="trace")
-    assert measured(["b"], record, difference, rule).tolist() == [0.4 - 7.0]
+    assert column_values(["b"], record, difference, rule).tolist() == [0.4 - 7.0]
 
 
 def test_a_table_says_which_columns_are_of_the_last_epoch():
@@ -254,7 +254,7 @@ def test_a_column_reads_its_own_epoch_or_the_rules():
     rule = Selection("validation_error", "best_validation")
 
     def read(name: str, **options: Any) -> float:
-        return float(measured(["a"], record, Metric(name, "", **options), rule)[0])
+        return float(column_values(["a"], record, Metric(name, "", **options), rule)[0])
 
     assert read("test_error") == 0.3
     assert read("test_error", epoch="last") == 0.4

@@ -89,7 +89,7 @@ def test_the_parts_of_a_training_that_cost_the_same() -> None:
 def test_a_step_time_is_of_all_seeds_epochs_and_numbers_of_images(
     indifferent: dict[str, Any],
 ) -> None:
-    found = budget.measured(trial("fa", **indifferent), TIMES)
+    found = budget.measured_step_time(trial("fa", **indifferent), TIMES)
     assert found is not None
     assert found[1].ratio == 7.4
 
@@ -111,7 +111,7 @@ def test_a_step_time_is_of_all_seeds_epochs_and_numbers_of_images(
 def test_a_step_time_is_of_one_network_and_of_the_methods_options(other: dict[str, Any]) -> None:
     """With other settings the declared gradient evaluations count, as at equal gradients."""
     config = trial("fa", **other)
-    assert budget.measured(config, TIMES) is None
+    assert budget.measured_step_time(config, TIMES) is None
     expected = budget.epochs(config, "gradients")
     assert (
         budget.epochs(config, "time", TIMES)
@@ -178,16 +178,16 @@ def test_each_seed_is_a_trial_of_its_own() -> None:
 def test_a_table_says_where_its_step_times_are_from_and_which_methods_have_none() -> None:
     said = {choice.what: choice for choice in planned().artifact.choices}
     assert list(said) == ["step times", "step times of nrs (2)"]
-    assert said["step times"].reading == (
+    assert said["step times"].interpretation == (
         "measured once, on a machine, torch 0, 2026-01-02: by a clock"
     )
-    assert "gradient evaluations that they declare" in said["step times of nrs (2)"].reading
+    assert "gradient evaluations that they declare" in said["step times of nrs (2)"].interpretation
 
 
 def test_methods_that_were_measured_at_another_time_are_named() -> None:
     first = replace(TIMES[0], steps=TIMES[0].steps[:2])
     later = replace(table({"fa": 7.4, "nrs": 2.3}), date="2026-03-04")
-    said = [(c.what, c.reading) for c in planned(times=(first, later)).artifact.choices]
+    said = [(c.what, c.interpretation) for c in planned(times=(first, later)).artifact.choices]
     assert said == [
         ("step times of erm, sam", "measured once, on a machine, torch 0, 2026-01-02: by a clock"),
         ("step times of fa, nrs", "measured once, on a machine, torch 0, 2026-03-04: by a clock"),

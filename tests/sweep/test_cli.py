@@ -238,7 +238,7 @@ def test_the_installed_command_exits_with_the_code() -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_database_of_another_mlflow_is_said_with_the_mend(tmp_path: Path) -> None:
+def test_a_database_of_another_mlflow_is_said_with_the_remedy(tmp_path: Path) -> None:
     assert call("status", "--storage", str(tmp_path / "here"))[0] == 0
     # MLflow looks at a database once a process, so the other version lies elsewhere.
     (tmp_path / "there").mkdir()

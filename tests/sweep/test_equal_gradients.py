@@ -37,4 +37,4 @@ def test_a_method_that_waits_for_a_drop_of_the_rate_costs_more_from_there() -> N
     """InfoMCR from the first milestone on: as many epochs as when it is told to start there."""
     schedule = {"schedule.name": "step", "schedule.milestones": (0.3, 0.6)}
     base = {**compare.PROTOCOL, **schedule}
-    assert planned(compare.METHODS.replace(settings={}, base=base)) == set(EPOCHS.items())
+    assert planned(compare.METHODS.replace(per_name_overrides={}, base=base)) == set(EPOCHS.items())

@@ -12,7 +12,7 @@ from sweep_cases import TINY
 from search_spaces.spec import Artifact, Cell, Stage, StepTime, StepTimes
 from sweep.aggregate import SELECTIONS
 from sweep.plan import budget
-from sweep.plan.cost import Cost, Estimate, UntimedError, estimate, timed_here
+from sweep.plan.cost import CostEstimate, EpochCost, UntimedError, estimate, timed_here
 from sweep.plan.expand import Plan, PlannedTrial, plan
 from sweep.record.record import Record, Run
 from trainables.train import Execution, Trial
@@ -61,7 +61,7 @@ def test_hours_follow_from_measured_step_times_where_the_artifact_has_them() -> 
     one, *_ = (t.config for t in planned().trials if t.config.method.name == "sam")
     step = StepTime(one.method.naming("methods"), 1.5, (1.4, 1.6))
     timed = replace(TINY, step_times=(StepTimes(budget.setting(one), "", "", "", "", (step,)),))
-    found = estimate(planned(timed), EMPTY, lambda trial: Cost(10.0, 5))
+    found = estimate(planned(timed), EMPTY, lambda trial: EpochCost(10.0, 5))
     assert found.device_hours == round((2 * 2 * 10 + 2 * 2 * 1.5 * 10) / 3600, 4)
     trials = planned(timed).trials
     record = Record.from_runs([done(t, 30.0) for t in trials if t.config.method.name == "sam"])
@@ -71,7 +71,7 @@ def test_hours_follow_from_measured_step_times_where_the_artifact_has_them() -> 
 def test_trials_that_wait_for_a_winner_are_counted() -> None:
     """Four of 1 gradient and two of 2, two epochs each, 10 s a gradient and epoch."""
     assert [stage.pending for stage in planned(STAGED).stages] == [0, 2]
-    found = estimate(planned(STAGED), EMPTY, lambda trial: Cost(10.0, 5))
+    found = estimate(planned(STAGED), EMPTY, lambda trial: EpochCost(10.0, 5))
     assert found.device_hours == round((4 * 2 * 10 + 2 * 2 * 2 * 10) / 3600, 4)
     assert (found.timed, found.unknown_trials) == (1, 0)
 
@@ -84,9 +84,9 @@ def test_each_network_and_data_set_is_timed_once_and_recorded_ones_never() -> No
     record = Record.from_runs([done(mixed.trials[0], 20.0)])
     asked: list[str] = []
 
-    def time(trial: PlannedTrial) -> Cost:
+    def time(trial: PlannedTrial) -> EpochCost:
         asked.append(trial.cell.key["method"])
-        return Cost(1.0, 5)
+        return EpochCost(1.0, 5)
 
     found = estimate(mixed, record, time)
     assert asked == ["other", "subset", "batch"]
@@ -94,7 +94,7 @@ def test_each_network_and_data_set_is_timed_once_and_recorded_ones_never() -> No
 
 
 def test_a_network_without_its_data_is_left_out_and_said_once() -> None:
-    def time(trial: PlannedTrial) -> Cost:
+    def time(trial: PlannedTrial) -> EpochCost:
         raise UntimedError("data set 'x' is missing")
 
     found = estimate(planned(), EMPTY, time)
@@ -107,7 +107,7 @@ def test_a_network_without_its_data_is_left_out_and_said_once() -> None:
 
 
 def test_what_a_person_reads() -> None:
-    known = Estimate(1.5, 3.0, 7.0, from_trials=2, timed=1, unknown_trials=4)
+    known = CostEstimate(1.5, 3.0, 7.0, from_trials=2, timed=1, unknown_trials=4)
     assert known.lines() == [
         "disk: about 3 MB of results, 7 MB more with --keep-weights",
         "time: about 1.50 device hours left, from 2 recorded trials and a few steps of 1 networks, "
@@ -141,7 +141,7 @@ def test_a_cost_is_of_plain_gradients_and_an_epoch(clock: list[int]) -> None:
     """200 digits in batches of 64 are 4 steps an epoch, or 3 that are full."""
     sam = planned().trials[2]
     said: list[str] = []
-    cost = timed_here(sam, said=said.append)
+    cost = timed_here(sam, notify=said.append)
     trial = Trial(sam.config, Execution(device="cpu"))
     assert cost.seconds == 2.0 * len(trial.batches)
     assert cost.parameters == sum(p.numel() for p in trial.model.parameters())

@@ -19,7 +19,7 @@ from sweep.plan.expand import Plan
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
 from sweep.run.executor import Executor
-from sweep.run.loop import Settings, run
+from sweep.run.loop import Sweep, run
 from sweep.run.serial import SerialExecutor
 from sweep.tables import layout
 
@@ -39,10 +39,9 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
 def finished(artifact: Artifact, storage: str, executor: Executor) -> tuple[Plan, Record]:
     """The plan of a completed sweep and its record, curves included."""
     tracker = Tracker(default_uri(storage))
-    settings = Settings(storage, {"device": "cpu"})
-    rule = aggregate.SELECTIONS["paper"]
+    asked = Sweep(artifact, "smoke", aggregate.SELECTIONS["paper"], storage, {"device": "cpu"})
     witness = Witness()
-    plan, record = run(artifact, "smoke", rule, tracker, settings, witness, executor)
+    plan, record = run(asked, tracker=tracker, observer=witness, executor=executor)
     bad = {name: said for name, said in witness.outcomes.items() if said.startswith("failed")}
     assert bad == {}
     return plan, tracker.with_curves(plan, record)

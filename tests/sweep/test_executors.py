@@ -218,9 +218,9 @@ def test_an_interrupt_whose_exception_is_lost_stops_the_serial_one(
     """Python drops what is raised in a destructor, such as those of a trial that has ended."""
     told: list[int] = []
 
-    class Reporter:
+    class ResultRecorder:
         started = staticmethod(lambda trial_id: None)
-        heard = staticmethod(told.append)
+        reported = staticmethod(told.append)
 
     def losing(job: object) -> Iterator[int]:
         for epoch in range(3):
@@ -232,6 +232,6 @@ def test_an_interrupt_whose_exception_is_lost_stops_the_serial_one(
     monkeypatch.setattr("sweep.run.serial.run_job", losing)
     before = signal.getsignal(signal.SIGINT)
     jobs = [Job.of(TrialConfig())] * 2
-    SerialExecutor().run(jobs, Reporter())  # type: ignore[arg-type]
+    SerialExecutor().run(jobs, ResultRecorder())  # type: ignore[arg-type]
     assert told == [0, 1]
     assert signal.getsignal(signal.SIGINT) is before

@@ -345,7 +345,7 @@ def test_the_band_of_a_single_network_is_the_error_of_its_estimate():
 ERRORS = {"": 5.0, "_std_error": 0.25}
 
 
-@pytest.mark.parametrize("suffix", drawing.SUFFIXES)
+@pytest.mark.parametrize("suffix", drawing.FIGURE_SUFFIXES)
 def test_files_are_written_and_written_again_the_same(suffix, tmp_path):
     artifact = figure_of(METHODS, "epoch")
     contents = []
@@ -407,7 +407,7 @@ def test_every_figure_of_every_paper_can_be_drawn(artifact_id, tmp_path):
     runs = []
     for i, trial in enumerate(planned(artifact).trials):
         numbers = {n: value(i, trial.seed) for n in names}
-        if artifact.by_parts:
+        if artifact.x_from_names:
             spots = [(*n.partition("@")[::2], x) for n in names for x in (-1, 0, 1)]
             numbers |= {f"{head}/{x}{tail}": value(i, 0, x) for head, tail, x in spots}
         if artifact.x == "boundary":

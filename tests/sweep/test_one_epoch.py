@@ -5,7 +5,7 @@ from __future__ import annotations
 import search_spaces
 from sweep.aggregate import SELECTIONS
 from sweep.plan.expand import plan
-from sweep.record.columns import measured
+from sweep.record.columns import column_values
 from sweep.record.record import Record, Run
 from trainables.execution import Execution
 from trainables.train import fit
@@ -23,5 +23,5 @@ def test_amp_figure8_shows_both_losses_at_the_same_best_epoch() -> None:
     assert best < config.epochs
     record = Record.from_runs([Run(result.trial_id, "done", result.metrics, result.history)])
     for metric in artifact.metrics:
-        (shown,) = measured([result.trial_id], record, metric, artifact.selection)
+        (shown,) = column_values([result.trial_id], record, metric, artifact.selection)
         assert shown == result.history[metric.name][best - 1] != result.history[metric.name][-1]

@@ -145,7 +145,7 @@ def test_a_registered_name_becomes_a_cell() -> None:
     made = artifact(
         base={"schedule.name": "step", "schedule.milestones": (0.5,)},
         cells=(Cell({"budget": "all"}),),
-        every={"method": "methods"},
+        fan_out={"method": "methods"},
         seeds=1,
     )
     assert [c.key["method"] for c in planned(made).cells] == methods.names()
@@ -357,8 +357,8 @@ def test_only_trials_whose_numbers_are_shown_are_measured() -> None:
     record = finished(made)
     second = planned(made, record)
     search, final = second.stages
-    assert [second.requests(t) for t in search.trials] == [(), ()]
-    assert [r.name for r in second.requests(final.trials[0])] == ["hessian_trace"]
+    assert [second.measures_of(t) for t in search.trials] == [(), ()]
+    assert [r.name for r in second.measures_of(final.trials[0])] == ["hessian_trace"]
 
 
 def test_a_blocked_artifact_says_what_it_needs() -> None:

@@ -235,7 +235,7 @@ def dying(*arguments, **options):
     dead.append(None)
     return start(*arguments, **options)
 services.start_raylet = dying
-with session.local(said.append):
+with session.local_ray(said.append):
     servers = [p for p in psutil.Process().children() if p.name() == "gcs_server"]
 print(json.dumps([said, len(servers), [p.name() for p in psutil.Process().children()]]))
 """

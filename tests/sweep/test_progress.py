@@ -37,17 +37,17 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
 
 
 def test_the_bar_counts_done_running_and_left(planned: Plan, terminal: Callable[[], str]) -> None:
-    bar = progress.watcher()
+    bar = progress.observer()
     assert isinstance(bar, progress._Bar)
     first, second = planned.trials[:2]
-    bar.wave(planned, planned.trials, slots=2, recorded=0)
-    bar.running(first, 0, 2)
-    bar.running(second, 0, 2)
+    bar.on_submit(planned, planned.trials, max_concurrent=2, recorded=0)
+    bar.on_progress(first, 0, 2)
+    bar.on_progress(second, 0, 2)
     counts = bar._progress.tasks[0].fields["counts"]
     assert counts == "0 done  2 running  2 left"
-    bar.running(first, 1, 2)
+    bar.on_progress(first, 1, 2)
     assert bar._progress.tasks[0].completed == 0.5
-    bar.finished(first, "done", done(first.trial_id))
+    bar.on_end(first, "done", done(first.trial_id))
     assert bar._progress.tasks[0].fields["counts"] == "1 done  1 running  2 left"
     bar.close()
     assert bar._progress is None
@@ -57,10 +57,10 @@ def test_the_bar_counts_done_running_and_left(planned: Plan, terminal: Callable[
 def test_a_bar_ends_with_its_last_trial_and_bears_a_second_end(
     planned: Plan, terminal: Callable[[], str]
 ) -> None:
-    bar = progress.watcher()
-    bar.wave(planned, planned.trials, slots=2, recorded=0)
+    bar = progress.observer()
+    bar.on_submit(planned, planned.trials, max_concurrent=2, recorded=0)
     for trial in planned.trials:
-        bar.finished(trial, "diverged", None)
+        bar.on_end(trial, "diverged", None)
     assert bar._progress is None
     bar.close()
     assert terminal().count("diverged") == 4
@@ -81,7 +81,7 @@ def test_the_opening_counts_each_trial_once(capsys: pytest.CaptureFixture[str]) 
         ),
     )
     found = plan(twice, "smoke", SELECTIONS["paper"], Record.from_runs([]))
-    progress.watcher().wave(found, found.trials[1:], slots=1, recorded=1)
+    progress.observer().on_submit(found, found.trials[1:], max_concurrent=1, recorded=1)
     assert capsys.readouterr().err == (
         "test/tiny, preset smoke: 1 to run, 1 at once, 1 already recorded, "
         "3 more once this stage has its winners\n"
@@ -89,12 +89,12 @@ def test_the_opening_counts_each_trial_once(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_pipe_gets_plain_lines(planned: Plan, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = progress.watcher()
-    lines.wave(planned, planned.trials, slots=2, recorded=0)
+    lines = progress.observer()
+    lines.on_submit(planned, planned.trials, max_concurrent=2, recorded=0)
     trial = planned.trials[0]
-    lines.running(trial, 0, 2)
-    lines.finished(trial, "done", done(trial.trial_id))
-    lines.finished(planned.trials[1], "failed: out of memory", None)
+    lines.on_progress(trial, 0, 2)
+    lines.on_end(trial, "done", done(trial.trial_id))
+    lines.on_end(planned.trials[1], "failed: out of memory", None)
     lines.close()
     said = capsys.readouterr().err.splitlines()
     assert said == [

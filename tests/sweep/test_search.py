@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from sweep.plan.expand import Plan, plan
 from sweep.plan.proposals import Axis, propose
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record, Run
-from sweep.run.loop import Settings
-from sweep.run.search import as_rows, chosen, columns, loss, narrowed, search
+from sweep.run.loop import Extension, Sweep
+from sweep.run.search import as_rows, chosen, columns, narrowed, search, search_loss
 from sweep.run.serial import SerialExecutor
 
 EMPTY = Record.from_runs([])
@@ -73,15 +72,15 @@ def test_a_range_where_values_between_make_sense_and_a_list_elsewhere(
 ) -> None:
     axis = Axis.of(name, values, "nso")
     assert axis.distribution == distribution
-    assert [axis.decoded(axis.coded(value)) for value in values] == list(values)
+    assert [axis.decode(axis.encode(value)) for value in values] == list(values)
 
 
 def test_a_proposed_number_has_three_digits_and_stays_in_the_range() -> None:
     axis = Axis.of("method.rho", (0.0123456, 0.5004), "sam")
-    assert axis.decoded(0.123456) == 0.123
-    assert axis.decoded(0.0123457) == 0.0123456
-    assert axis.decoded(0.5003) == 0.5
-    assert Axis.of("method.beta", (1, 2000), "infomcr").decoded(1234) == 1234
+    assert axis.decode(0.123456) == 0.123
+    assert axis.decode(0.0123457) == 0.0123456
+    assert axis.decode(0.5003) == 0.5
+    assert Axis.of("method.beta", (1, 2000), "infomcr").decode(1234) == 1234
 
 
 AXES = {"x": Axis((0.0, 1.0), True), "kind": Axis(("p", "q"), False)}
@@ -107,10 +106,10 @@ def test_a_search_of_a_list_ends_when_all_of_it_has_been_tried() -> None:
 
 
 def test_a_loss_is_the_mean_and_infinite_where_a_seed_diverged() -> None:
-    assert loss(Summary(0.25, 0.1, n=2, asked=2)) == 0.25
-    assert loss(Summary(0.25, None, n=1, asked=2, diverged=1)) == math.inf
-    assert loss(Summary(0.25, None, n=1, asked=2, failed=1)) is None
-    assert loss(Summary(None, None, n=0, asked=2, missing=2)) is None
+    assert search_loss(Summary(0.25, 0.1, n=2, asked=2)) == 0.25
+    assert search_loss(Summary(0.25, None, n=1, asked=2, diverged=1)) == math.inf
+    assert search_loss(Summary(0.25, None, n=1, asked=2, failed=1)) is None
+    assert search_loss(Summary(None, None, n=0, asked=2, missing=2)) is None
 
 
 @pytest.mark.parametrize(
@@ -196,7 +195,7 @@ def test_only_trials_whose_numbers_the_table_shows_are_measured() -> None:
     searched = narrowed(last, *chosen(last, "small", SAM))
     assert columns(last, searched) == shown
     full = planned(searched, known(searched))
-    assert {t.cell.key["method"] for t in full.trials if full.requests(t)} == {"sam"}
+    assert {t.cell.key["method"] for t in full.trials if full.measures_of(t)} == {"sam"}
     later = last.replace(stages=(*last.stages, final))
     searched = narrowed(later, *chosen(later, "small", SAM))
     assert searched.measures == ()
@@ -214,8 +213,9 @@ def test_a_criterion_that_no_trial_can_have_is_said_before_anything_runs(tmp_pat
     tracker = Tracker(default_uri(str(tmp_path)))
     with pytest.raises(ValueError, match=r"test/tiny has no validation_error .* loss is mse"):
         search(
-            regression, "small", SELECTIONS["validation"], tracker, Settings(str(tmp_path)),
-            Witness(), SerialExecutor(), where={"method": "sam"}, proposals=1, at_once=1,
+            Sweep(regression, "small", SELECTIONS["validation"], str(tmp_path)),
+            tracker=tracker, observer=Witness(), executor=SerialExecutor(),
+            where={"method": "sam"}, proposals=1, at_once=1,
         )  # fmt: skip
 
 
@@ -228,19 +228,20 @@ def test_nothing_is_proposed_beside_a_failed_trial(
     made: dict[str, list[Artifact]] = {"failed": [], "done": []}
 
     def ends_as(last: str) -> None:
-        def run(narrow: Artifact, *_: object, grow: Callable[..., Artifact | None]) -> None:
-            current: Artifact | None = narrow
+        def run(sweep: Sweep, *, extension: Extension, **_: object) -> None:
+            current: Artifact | None = sweep.artifact
             while current is not None and len(made[last]) < 3:
                 found = planned(current)
                 runs = [Run(t.trial_id, "done", {"validation_error": 0.5}) for t in found.trials]
                 runs[1] = replace(runs[1], status=last)
                 record = Record.from_runs(runs)
-                current = grow(planned(current, record), record)
+                current = extension(planned(current, record), record)
                 made[last] += [current] if current else []
 
         monkeypatch.setattr("sweep.run.search.run", run)
         search(
-            artifact, "smoke", rule, None, Settings(str(tmp_path)), witness, SerialExecutor(),
+            Sweep(artifact, "smoke", rule, str(tmp_path)),
+            tracker=None, observer=witness, executor=SerialExecutor(),
             where={"method": "sam"}, proposals=3, at_once=2,
         )  # fmt: skip
 
@@ -260,9 +261,9 @@ def test_a_search_runs_its_points_once_and_shows_them_best_first(tmp_path: Path)
     def searched() -> tuple[Plan, Record, Witness]:
         witness = Witness()
         rule, tracker = SELECTIONS["validation"], Tracker(default_uri(storage))
-        settings = Settings(storage, {"device": "cpu"})
         found = search(
-            artifact, "smoke", rule, tracker, settings, witness, SerialExecutor(),
+            Sweep(artifact, "smoke", rule, storage, {"device": "cpu"}),
+            tracker=tracker, observer=witness, executor=SerialExecutor(),
             where={"method": "sam"}, proposals=3, at_once=2,
         )  # fmt: skip
         return *found, witness

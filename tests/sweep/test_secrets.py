@@ -146,7 +146,7 @@ def test_what_a_trial_raised_is_reported_without_its_storages_password(
 def test_progress_and_the_record_tell_no_password(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    progress._Lines().said(f"at {TRACKING[0]}")
+    progress._Lines().message(f"at {TRACKING[0]}")
     assert capsys.readouterr().err == f"at http://alice:***@{NOBODY}\n"
     uri = default_uri(str(tmp_path))
     tracker = Tracker(uri)

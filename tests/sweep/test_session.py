@@ -35,7 +35,7 @@ class Init:
         self.left = 0
         for name in [name for name in os.environ if name.startswith(("RAY_", "TUNE_"))]:
             monkeypatch.delenv(name)
-        for name in (*session.QUIET, "RAY_AUTH_MODE"):  # undone afterwards
+        for name in (*session.RAY_ENVIRONMENT, "RAY_AUTH_MODE"):  # undone afterwards
             monkeypatch.setenv(name, "")
             monkeypatch.delenv(name)
         monkeypatch.setenv("HOME", str(home))
@@ -43,7 +43,7 @@ class Init:
         monkeypatch.setattr(ray, "shutdown", self.shutdown)
         monkeypatch.setattr(ray, "is_initialized", lambda: False)
         monkeypatch.setattr(session, "_check_listening", lambda address: None)
-        monkeypatch.setattr(session, "present", lambda: Cluster([{"CPU": 2.0}]))
+        monkeypatch.setattr(session, "joined_cluster", lambda: Cluster([{"CPU": 2.0}]))
 
     def __call__(self, **options: Any) -> None:
         self.options, self.environment = options, dict(os.environ)

@@ -19,7 +19,7 @@ from search_spaces.spec import Cell, Stage
 from sweep.aggregate import SELECTIONS
 from sweep.ray_executor import RayExecutor
 from sweep.record.mlflow_store import Tracker, default_uri
-from sweep.run.loop import Settings, run
+from sweep.run.loop import Sweep, run
 from trainables.config import TrialConfig, merge
 from trainables.job import Job
 from trainables.storage.files import Storage
@@ -106,10 +106,12 @@ def test_a_worker_is_killed_and_its_trial_goes_on_from_the_checkpoint(
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     witness = Witness()
-    settings = Settings(storage.root, {"device": "cpu", "checkpoint_every": 0.5})
-    tracker = Tracker(default_uri(storage.root))
+    execution = {"device": "cpu", "checkpoint_every": 0.5}
     plan, _ = run(
-        long, "smoke", SELECTIONS["paper"], tracker, settings, witness, RayExecutor(ray_address)
+        Sweep(long, "smoke", SELECTIONS["paper"], storage.root, execution),
+        tracker=Tracker(default_uri(storage.root)),
+        observer=witness,
+        executor=RayExecutor(ray_address),
     )
     assert killed
     assert list(witness.outcomes.values()) == ["done"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Any
 
+from search_spaces.spec import Choice
 from sweep.tables.cells import TableCell
 from sweep.tables.fields import fields
 from sweep.tables.layout import Table
@@ -22,7 +24,7 @@ def render(table: Table) -> str:
         "switched_off": table.switched_off,
         "notes": table.notes,
         "claims": table.claims,
-        "choices": [asdict(choice) for choice in table.choices],
+        "choices": [_choice(choice) for choice in table.choices],
         "directions": table.directions,
         "provenance": table.provenance,
         "row_labels": table.row_labels,
@@ -42,6 +44,16 @@ def render(table: Table) -> str:
         ],
     }
     return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    """``reading`` is what programs know the interpretation by."""
+    fields = asdict(choice)
+    return {
+        "what": fields.pop("what"),
+        "reading": fields.pop("interpretation"),
+        **fields,
+    }
 
 
 def _as_in_the_paper(

@@ -1,4 +1,4 @@
-"""Tables for a terminal, in as many parts as its width needs: a cell is never cut."""
+"""Tables for a terminal, in as many blocks as its width needs: a cell is never cut."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def render(table: Table, width: int | None = None, color: bool | None = None) ->
     out = io.StringIO()
     console = Console(
         file=out,
-        width=UNLIMITED,  # parts are made to fit; what cannot fit is not to be cut
+        width=UNLIMITED,  # blocks are made to fit; what cannot fit is not to be cut
         force_terminal=color,
         color_system="standard" if color else None,
         highlight=False,
@@ -39,8 +39,8 @@ def render(table: Table, width: int | None = None, color: bool | None = None) ->
         markup=False,
     )
     _say(console, [(table.artifact, table.title), *text.header(table)], width)
-    for part in _parts(table, console, width):
-        console.print(part, no_wrap=True, crop=False)
+    for block in _column_blocks(table, console, width):
+        console.print(block, no_wrap=True, crop=False)
     _say(console, text.footer(table), width)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
@@ -50,20 +50,20 @@ def _say(console: Console, lines: list[tuple[str, str]], width: int | None) -> N
     for what, said in lines:
         line = Text(said)
         wrapped = line.wrap(console, max(20, (width or UNLIMITED) - indent - 2))
-        for i, part in enumerate(wrapped):
+        for i, block in enumerate(wrapped):
             head = Text(f"{what if i == 0 else '':<{indent}}  ", style="dim")
-            console.print(head + part, no_wrap=True, crop=False)
+            console.print(head + block, no_wrap=True, crop=False)
 
 
-def _parts(table: Table, console: Console, width: int | None) -> list[Grid]:
+def _column_blocks(table: Table, console: Console, width: int | None) -> list[Grid]:
     """As few tables as fit: the columns dealt out in order, the row labels repeated."""
-    parts: list[list[int]] = [[]]
+    blocks: list[list[int]] = [[]]
     for column in range(len(table.columns)):
-        grown = _grid(table, [*parts[-1], column], console)
-        if parts[-1] and width and console.measure(grown).maximum > width:
-            parts.append([])
-        parts[-1].append(column)
-    return [_grid(table, part, console) for part in parts]
+        grown = _grid(table, [*blocks[-1], column], console)
+        if blocks[-1] and width and console.measure(grown).maximum > width:
+            blocks.append([])
+        blocks[-1].append(column)
+    return [_grid(table, block, console) for block in blocks]
 
 
 def _grid(table: Table, columns: list[int], console: Console) -> Grid:

@@ -1,0 +1,237 @@
+"""The options that several commands take: each is declared here, once, in a group.
+
+A command names the groups that it takes, and gets each as one object:
+
+    @app.command("run")
+    @option_groups
+    def run(sweep: SweepOptions, execution: ExecutionOptions) -> None: ...
+
+Options of one command alone stand in its signature as everywhere in Typer.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import pkgutil
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from enum import StrEnum
+from inspect import Parameter
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from sweep.selection import listed
+from trainables.errors import UsageError
+
+
+class OutputFormat(StrEnum):
+    """How a command prints facts."""
+
+    text = "text"
+    json = "json"
+
+
+class ExecutorName(StrEnum):
+    """What runs trials."""
+
+    ray = "ray"
+    serial = "serial"
+
+
+TABLE_FORMATS = [
+    module.name
+    for module in pkgutil.iter_modules([str(Path(__file__).parents[1] / "tables" / "formats")])
+]
+"""How a table can be written; known without importing one of the formats."""
+
+
+def _known_format(name: str) -> str:
+    if name not in TABLE_FORMATS:
+        known = ", ".join(map(repr, TABLE_FORMATS))
+        raise typer.BadParameter(f"{name!r} is not one of {known}.")
+    return name
+
+
+Format = Annotated[OutputFormat, typer.Option("--format", help="text or json.")]
+TableFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help=f"How the table is written: {', '.join(TABLE_FORMATS)}.",
+        callback=_known_format,
+    ),
+]
+SelectionName = Annotated[
+    str, typer.Option("--selection", help=f"How hyper-parameters are chosen. {listed()}.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Folder of the data sets [default: $FLATSWEEP_DATA, or the user's cache]."
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordOptions:
+    """Where results and their record are: of every command that reads or writes them."""
+
+    storage: Annotated[
+        str,
+        typer.Option(
+            "--storage",
+            envvar="FLATSWEEP_STORAGE",
+            help="Folder or URI of results and checkpoints.",
+        ),
+    ] = "results"
+    tracking_uri: Annotated[
+        str | None,
+        typer.Option("--tracking-uri", help="MLflow store [default: SQLite beside the results]."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions(RecordOptions):
+    """Which sweep: of every command that plans, runs or shows one."""
+
+    artifact: Annotated[str, typer.Argument(help="PAPER/NAME of a table or figure.")]
+    preset: Annotated[str, typer.Option("--preset", help="paper, small or smoke.")] = "smoke"
+    selection: SelectionName = "paper"
+    workers: Annotated[
+        str,
+        typer.Option(
+            "--workers",
+            envvar="FLATSWEEP_WORKERS",
+            help="Workers that share each trial, such as 4; 4:sync joins their BatchNorm "
+            "statistics. Where that makes other trials of them, `sweep table` needs it too.",
+        ),
+    ] = "1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(SweepOptions):
+    """Which sweep a search is in: points that are not the paper's are judged on held-out images."""
+
+    selection: SelectionName = "validation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionOptions:
+    """How trials are run: of every command that starts some. None changes a trial's numbers."""
+
+    executor: Annotated[
+        ExecutorName,
+        typer.Option(
+            "--executor",
+            help="ray, or serial: one trial at a time in this process, for a debugger.",
+        ),
+    ] = ExecutorName.ray
+    address: Annotated[
+        str | None, typer.Option("--address", help="Ray cluster to join [default: a local one].")
+    ] = None
+    data: DataDir = None
+    cpus: Annotated[
+        float, typer.Option("--cpus", help="CPUs of each trial, or of each worker.", min=0)
+    ] = 1
+    gpus: Annotated[
+        float | None,
+        typer.Option(
+            "--gpus",
+            help="GPUs of the same; may be a fraction [default: 1 if there are any].",
+            min=0,
+        ),
+    ] = None
+    concurrency: Annotated[
+        int | None,
+        typer.Option("--concurrency", help="Most trials at once [default: as many as fit].", min=1),
+    ] = None
+    keep_weights: Annotated[
+        str,
+        typer.Option("--keep-weights", help="Weights kept of each trial: none, last or best."),
+    ] = "none"
+
+
+def option_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` with the fields of its option groups in place of the groups.
+
+    A group is a parameter whose type is a dataclass; each of its fields becomes a parameter, as
+    Typer reads it, and the command is called with an object made of their values.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type[Any]] = {
+        name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)
+    }
+    own = [
+        parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[name])
+        for name, parameter in inspect.signature(command).parameters.items()
+        if name not in groups
+    ]
+    parameters = own + [p for group in groups.values() for p in _parameters(group)]
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        made = {
+            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**made, **given)
+
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = {p.name: p.annotation for p in parameters}
+    return called
+
+
+def _parameters(group: type[Any]) -> list[Parameter]:
+    """The fields of an option group, those of the groups that it extends after its own."""
+    hints = get_type_hints(group, include_extras=True)
+    known = {field.name: field for field in fields(group)}
+    declared = (vars(each).get("__annotations__", {}) for each in group.__mro__)
+    return [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=Parameter.empty if known[name].default is MISSING else known[name].default,
+            annotation=hints[name],
+        )
+        for name in dict.fromkeys(name for names in declared for name in names)
+    ]
+
+
+def parse_options(given: Iterable[str]) -> dict[str, Any]:
+    """``["size=128", "path=here"]`` as ``{"size": 128, "path": "here"}``.
+
+    A value is JSON if it can be, else text.
+
+    Raises:
+        UsageError: one that is not of the form name=value.
+    """
+    options = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--option {text!r}: write it as name=value, e.g. size=128")
+        try:
+            options[name] = json.loads(value)
+        except json.JSONDecodeError:
+            options[name] = value
+    return options
+
+
+__all__ = [
+    "TABLE_FORMATS",
+    "DataDir",
+    "ExecutionOptions",
+    "ExecutorName",
+    "Format",
+    "OutputFormat",
+    "RecordOptions",
+    "SearchOptions",
+    "SweepOptions",
+    "TableFormat",
+    "option_groups",
+    "parse_options",
+]
