@@ -1,4 +1,4 @@
-"""benchmarks.step_times, which makes the table that decides epochs at equal time; no clock here."""
+"""The table that decides epochs at equal time, and how it is made; no clock here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import step_times
 from benchmarks.step_times import Steps
+from search_spaces.compare_times import STEP_TIMES
 from search_spaces.spec import StepTime, StepTimes
 from trainables.methods.base import Progress
 
@@ -74,6 +75,10 @@ def test_images_that_are_not_there_are_replaced_by_random_ones_of_their_shape(
     assert set(targets.tolist()) <= set(range(10))
     assert [p.shape[0] for p in steps.trial.model.parameters()][-1] == 10
     assert step_times.with_images(SMOKE["erm"], tmp_path) is SMOKE["erm"]
+
+
+def test_the_file_of_step_times_is_as_it_was_written() -> None:
+    assert step_times.FILE.read_text(encoding="utf-8") == step_times.written(STEP_TIMES)
 
 
 def times(date: str, *names: str, setting: str = "a") -> StepTimes:

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.trainables.data.originals import Originals
 
 # Before torch is imported: tests run side by side, and sums are ordered by thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,6 +31,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "ray_address" in getattr(item, "fixturenames", ()) or item.get_closest_marker("ray"):
             item.add_marker(pytest.mark.xdist_group("ray"))
+
+
+@pytest.fixture
+def originals(monkeypatch: pytest.MonkeyPatch) -> Iterator[Originals]:
+    """Makes small originals of every data set; afterwards nothing of them is remembered."""
+    from tests.trainables.data.originals import Originals
+    from trainables import data
+
+    data.forget()
+    yield Originals(monkeypatch)
+    data.forget()
 
 
 @pytest.fixture(autouse=True)

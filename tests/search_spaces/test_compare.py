@@ -7,7 +7,6 @@ from functools import cache
 import pytest
 
 import search_spaces
-from benchmarks import step_times
 from search_spaces import compare
 from search_spaces.compare_times import STEP_TIMES
 from search_spaces.spec import StepTime
@@ -72,10 +71,6 @@ def test_step_times_say_where_they_are_from(preset: str) -> None:
         assert 0 < low <= step.ratio <= high
         if step.method["name"] == "erm":
             assert step.ratio == 1
-
-
-def test_the_file_of_step_times_is_as_it_was_written() -> None:
-    assert step_times.FILE.read_text(encoding="utf-8") == step_times.written(STEP_TIMES)
 
 
 GRADIENTS = {

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests import reference_loop
+from tests.trainables import reference_loop
 from trainables import build, methods, train
 from trainables.config import TrialConfig
 from trainables.execution import Execution

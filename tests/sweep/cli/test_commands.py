@@ -11,27 +11,15 @@ from pathlib import Path
 
 import pytest
 import typer
-from sweep_cases import TINY
-from sweep_cases import sweep as run_sweep
-from typer.testing import CliRunner
 
 import search_spaces
-from search_spaces.spec import Artifact, Paper
 from sweep.cli import commands
 from sweep.selection import SELECTIONS
-from trainables.errors import FlatsweepError
+from tests.sweep.called import call
+from tests.sweep.cases import TINY
+from tests.sweep.cases import sweep as run_sweep
 
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def offer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """TINY is among the known artifacts."""
-    paper = Paper("test", "a test", "nowhere", (TINY,))
-    everything = (*search_spaces.papers(), paper)
-    monkeypatch.setattr(search_spaces, "papers", lambda: everything)
-    known: tuple[Artifact, ...] = (*search_spaces.artifacts(), TINY)
-    monkeypatch.setattr(search_spaces, "artifacts", lambda: known)
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +28,6 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("finished")
     run_sweep(search_spaces.apply(TINY, "smoke"), folder)
     return str(folder / "results")
-
-
-def call(*arguments: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error, errors explained as in `main`."""
-    result = CliRunner().invoke(commands.app, list(arguments))
-    if isinstance(result.exception, Exception) and not isinstance(result.exception, SystemExit):
-        assert isinstance(result.exception, FlatsweepError), result.exception
-        return result.exception.code, result.stdout, f"sweep: {result.exception}\n"
-    return result.exit_code, result.stdout, result.stderr
 
 
 def test_help_names_every_command() -> None:

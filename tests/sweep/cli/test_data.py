@@ -22,7 +22,8 @@ def run(tmp_path):
         assert result.exit_code == code, (result.output, result.exception)
         return result
 
-    return call
+    yield call
+    data.forget()
 
 
 def listed(run):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from sweep_cases import TINY
 
 from search_spaces.spec import Artifact, Cell, Stage, StepTime, StepTimes
 from sweep.aggregate import SELECTIONS
@@ -15,6 +14,7 @@ from sweep.plan import budget
 from sweep.plan.cost import Cost, Estimate, UntimedError, estimate, timed_here
 from sweep.plan.expand import Plan, PlannedTrial, plan
 from sweep.record.record import Record, Run
+from tests.sweep.cases import TINY
 from trainables.train import Execution, Trial
 
 EMPTY = Record.from_runs([])

@@ -13,13 +13,13 @@ from typing import Any
 
 import psutil
 import pytest
-from sweep_cases import TINY, Witness, sweep
 
 from search_spaces.spec import Cell, Stage
 from sweep.aggregate import SELECTIONS
 from sweep.ray_executor import RayExecutor
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.run.loop import Settings, run
+from tests.sweep.cases import TINY, Witness, sweep
 from trainables.config import TrialConfig, merge
 from trainables.job import Job
 from trainables.storage.files import Storage

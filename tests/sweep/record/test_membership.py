@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from sweep_cases import TINY
 
 from search_spaces.spec import Artifact, Cell, Stage
 from sweep.aggregate import SELECTIONS
@@ -18,6 +17,7 @@ from sweep.record.membership import TAG, Membership, as_tags, from_tags
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record, Run
 from sweep.run.loop import Tags
+from tests.sweep.cases import TINY
 from trainables import config
 from trainables.storage.result import TrialResult
 

@@ -15,8 +15,6 @@ from typing import Any
 import pytest
 import torch
 import typer
-from sweep_cases import TINY, sweep
-from test_cli import call, offer
 
 from search_spaces.spec import Cell, Measure
 from sweep.cli import commands
@@ -24,15 +22,15 @@ from sweep.ray_executor import RayExecutor
 from sweep.run.executor import executor
 from sweep.run.resources import ResourceError
 from sweep.run.serial import SerialExecutor
+from tests.sweep.called import call
+from tests.sweep.cases import TINY, sweep
 from trainables.config import TrialConfig
 from trainables.job import Job
 from trainables.storage.files import Storage
 from trainables.storage.trial_folder import RESULT, WEIGHTS, read_weights, trial_folder, trials_with
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SMALL = "infomcr/claim_time"
-
-__all__ = ["offer"]
 
 
 def numbers(folder: Path) -> dict[str, Any]:

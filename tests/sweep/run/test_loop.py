@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from sweep_cases import TINY, sweep
 
 from search_spaces.spec import Cell, Measure, Metric, Stage
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.run.executor import executor
+from tests.sweep.cases import TINY, sweep
 from trainables.data import DataError
 from trainables.storage.files import Storage
 from trainables.storage.trial_folder import RESULT
@@ -173,11 +173,12 @@ def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(tmp_path: Pa
     assert list(epochs.values()) == [[1, 2], [1, 2]]
 
 
+ROOT = Path(__file__).parents[3]
 SLOWER = """
-import sys, time; sys.path[:0] = {path!r}
+import sys, time; sys.path.insert(0, {root!r})
 from pathlib import Path
 from sweep.run.executor import executor
-from sweep_cases import TINY, sweep
+from tests.sweep.cases import TINY, sweep
 from trainables.train import Trial
 
 run_epoch = Trial.run_epoch
@@ -200,9 +201,8 @@ def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
     by = ("serial",)
     if name == "ray":  # one at a time, so that three are to come when the first has ended
         by = ("ray", request.getfixturevalue("ray_address"), 1, None, 1)
-    here = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
     epochs = 100 if name == "ray" else 5
-    code = SLOWER.format(path=here, folder=str(tmp_path), by=by, epochs=epochs)
+    code = SLOWER.format(root=str(ROOT), folder=str(tmp_path), by=by, epochs=epochs)
     driver = subprocess.Popen(
         [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, text=True
     )

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from sweep_cases import TINY
 
 from search_spaces.spec import Cell, Stage
 from sweep.aggregate import SELECTIONS
 from sweep.plan.expand import Plan, plan
 from sweep.record.record import Record
 from sweep.run import progress
+from tests.sweep.cases import TINY
 from trainables.storage.result import TrialResult
 
 

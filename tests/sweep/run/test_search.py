@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from sweep_cases import TINY, Witness
 
 from search_spaces.spec import Artifact, Cell, Measure, Metric, Selection, Stage
 from sweep import aggregate
@@ -21,6 +20,7 @@ from sweep.record.record import Record, Run
 from sweep.run.loop import Settings
 from sweep.run.search import as_rows, chosen, columns, loss, narrowed, search
 from sweep.run.serial import SerialExecutor
+from tests.sweep.cases import TINY, Witness
 
 EMPTY = Record.from_runs([])
 RATES = (0.01, 0.1)

@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 
 import pytest
 from markdown_it import MarkdownIt
-from table_cases import NASTY, SMALL, THREE, grid_of, nasty, summary, table_of
 
 import search_spaces
 from search_spaces.spec import Choice, Metric, Reported, Selection
@@ -19,6 +18,7 @@ from sweep.plan.expand import Plan, PlannedStage, every_cell
 from sweep.record.record import Record
 from sweep.tables.formats.latex import escape
 from sweep.tables.layout import FORMATS, build, render
+from tests.sweep.tables.cases import NASTY, SMALL, THREE, grid_of, nasty, summary, table_of
 
 
 def squeezed(text: str) -> str:

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from table_cases import nasty
 
 from sweep.tables.layout import render
 from tests.needs import needs_program
+from tests.sweep.tables.cases import nasty
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 def golden() -> ModuleType:

@@ -8,7 +8,6 @@ import json
 from collections import Counter
 
 import pytest
-from table_cases import summary
 
 import search_spaces
 from search_spaces.nso.protocol import NOT_UNDONE, STAND_INS
@@ -17,6 +16,7 @@ from search_spaces.spec import Artifact
 from sweep.aggregate import CellResult, selection
 from sweep.tables.cells import competing_label
 from sweep.tables.layout import Table, build, render
+from tests.sweep.tables.cases import summary
 
 RETINA = STAND_INS["Retina"]
 BOTH = f"{NOT_UNDONE}; {RETINA}"

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 from scipy import stats
-from table_cases import ERROR, FOUR, SMALL, THREE, cell, grid_of, summary, table_of
 
 from search_spaces.spec import Metric, Reported
 from sweep.tables.layout import FORMATS, Table, render
+from tests.sweep.tables.cases import ERROR, FOUR, SMALL, THREE, cell, grid_of, summary, table_of
 
 # -- units and comparison ----------------------------------------------------------------------
 

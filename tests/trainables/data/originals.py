@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import trainables.data as data
-
 Maker = Callable[[Path], None]
 
 
@@ -65,10 +63,6 @@ def make_parquet(directory: Path) -> None:
 
 class Originals:
     """Makes each data set's originals in a directory, with the publishers' checksums patched."""
-
-    encoded = staticmethod(encoded)
-    random_images = staticmethod(random_images)
-    write_parquet = staticmethod(write_parquet)
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.patch = patch
@@ -202,33 +196,3 @@ class Originals:
         file = directory / "openml_159" / "dataset.arff"
         file.parent.mkdir(parents=True)
         file.write_text("\n".join(lines) + "\n")
-
-
-SMALL = {
-    "imagenet": {"size": 16},
-    "aircraft": {"size": 16},
-    "caltech256": {"size": 8},
-    "indoor67": {"size": 16},
-    "retina": {"size": 16},
-    "folder": {"size": 16},
-    "spirals": {"points": 40},
-    "matrix_sensing": {"size": 6, "rank": 2, "measurements": 60},
-}
-"""Options that keep a test's data set small."""
-
-
-@pytest.fixture
-def originals(monkeypatch: pytest.MonkeyPatch) -> Originals:
-    return Originals(monkeypatch)
-
-
-@pytest.fixture
-def small() -> dict[str, dict]:
-    return SMALL
-
-
-@pytest.fixture(autouse=True)
-def _nothing_remembered():
-    data.forget()
-    yield
-    data.forget()

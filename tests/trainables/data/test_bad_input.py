@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import trainables.data as data
+from tests.trainables.data.originals import encoded, random_images, write_parquet
 from trainables.data.base import about
 from trainables.data.prepare.labels import checked
 from trainables.data.sets import parquet
@@ -109,12 +110,12 @@ def sheet(tmp_path, originals):
     """Writes a Parquet image set of 20 rows with the given changes."""
 
     def write(changes=None, labels=None, split="train", columns=("img", "label")):
-        images = [originals.encoded(image) for image in originals.random_images(20)]
+        images = [encoded(image) for image in random_images(20)]
         for row, content in (changes or {}).items():
             images[row] = content(images[row]) if callable(content) else content
         numbers = [i % 10 for i in range(20)] if labels is None else labels
         file = tmp_path / "cifar10" / f"{split}.parquet"
-        originals.write_parquet(file, images, numbers, columns)
+        write_parquet(file, images, numbers, columns)
 
     return write
 
@@ -137,7 +138,7 @@ def test_a_corrupt_image_of_the_test_set(sheet, tmp_path):
 
 
 def test_an_image_of_another_size(sheet, tmp_path, originals):
-    sheet({5: originals.encoded(originals.random_images(1, 16, 20)[0])})
+    sheet({5: encoded(random_images(1, 16, 20)[0])})
     refused("parquet", tmp_path, "row 5 of .* has 16x20 pixels where others have 32x32.*size")
     assert data.load("parquet", tmp_path, size=8).input_shape == (3, 8, 8)
 
@@ -172,7 +173,7 @@ def test_parquet_without_the_columns(sheet, tmp_path):
 
 
 def test_parquet_without_rows(sheet, tmp_path, originals):
-    originals.write_parquet(tmp_path / "cifar10" / "train.parquet", [], [])
+    write_parquet(tmp_path / "cifar10" / "train.parquet", [], [])
     refused("parquet", tmp_path, "has no rows")
     sheet(labels=[None, *range(10), *range(9)])
     refused("parquet", tmp_path, "'label' must hold whole numbers, none missing")

@@ -2,10 +2,11 @@
 
 import itertools
 
+import pytest
 import torch
 from torch import nn
 
-from measure_checks.networks import (
+from tests.trainables.measures.networks import (
     Z,
     close,
     cross_entropy,
@@ -37,7 +38,7 @@ from trainables.measures.curvature.trace import (
 )
 
 
-def products_are_dense():
+def test_products_are_dense():
     """All columns, one by one and as a block; graphs kept, some kept, and none."""
     for name in ("linear", "mlp", "conv", "sequence", "shared"):
         model, x, y = network(name)
@@ -53,7 +54,7 @@ def products_are_dense():
     close(HessianOperator(model, loss_fn, [(x, y)]) @ eye, h)
 
 
-def subsets_are_blocks():
+def test_subsets_are_blocks():
     model, x, y = network("conv")
     names = [n for n, _ in model.named_parameters()]
     cases = {
@@ -75,14 +76,14 @@ def subsets_are_blocks():
     assert list(operator.point) == [n for n in names if not n.startswith("3.")]
 
 
-def prefixes_are_whole_names():
+def test_prefixes_are_whole_names():
     """``1`` is not ``10``."""
     model = nn.Sequential(*[nn.Linear(2, 2) for _ in range(11)])
     operator = HessianOperator(model, cross_entropy, [(torch.ones(1, 2), torch.tensor([0]))], "1")
     assert list(operator.point) == ["1.weight", "1.bias"]
 
 
-def memory_is_bounded():
+def test_memory_is_bounded():
     """Graphs are kept while they fit: as many as the bytes saved for one say, by the sample."""
     model, x, y = network("conv")
     batches = uneven(x, y, (2, 4, 4, 2))
@@ -97,7 +98,7 @@ def memory_is_bounded():
     assert set(kept[2:]) == {0, 1, 2, 3, 4}
 
 
-def probes_come_in_blocks():
+def test_probes_come_in_blocks():
     """The same numbers whatever the size of a block: those of the same vectors on a dense H."""
     model, x, y = network("mlp")
     operator = HessianOperator(model, cross_entropy, [(x, y)])
@@ -116,7 +117,7 @@ def probes_come_in_blocks():
     close(got.squares, want.squares)
 
 
-def training_mode_is_left_to_torch():
+def test_training_mode_is_left_to_torch():
     """Batch statistics have derivatives of their own, which are not replaced."""
     torch.manual_seed(0)
     layer = nn.BatchNorm2d(4).double()
@@ -127,7 +128,7 @@ def training_mode_is_left_to_torch():
     close(layer.running_mean, 0.1 * x.mean((0, 2, 3)))
 
 
-def gradient_is_that_of_all_samples():
+def test_gradient_is_that_of_all_samples():
     model, x, y = network("conv")
     parameters = list(model.parameters())
     want = torch.autograd.grad(cross_entropy(model(x), y), parameters)
@@ -136,7 +137,7 @@ def gradient_is_that_of_all_samples():
     assert all(p.grad is None and p.requires_grad for p in parameters)
 
 
-def cheap_derivatives_are_torchs():
+def test_cheap_derivatives_are_torchs():
     """First and second derivatives of convolution and batch norm, for every shape of geometry."""
     torch.manual_seed(0)
     x = torch.randn(3, 4, 7, 6, dtype=torch.float64, requires_grad=True)
@@ -175,7 +176,7 @@ def _same_derivatives(layer, x):
             close(a, b)
 
 
-def hutchinson_finds_the_trace():
+def test_hutchinson_finds_the_trace():
     """z-tests of both laws, and their standard errors against the exact variances.
 
     Var v'Hv is 2 ‖H‖² (normal) and 2 (‖H‖² - sum H_ii²) (Rademacher). A sample standard deviation
@@ -212,7 +213,7 @@ def hutchinson_finds_the_trace():
         close(2 * root.value * root.std_error, got.std_error)
 
 
-def squares_of_every_batch_are_averaged():
+def test_squares_of_every_batch_are_averaged():
     """With probes of its own for each, drawn in order; the sum of squares does not cancel noise."""
     model, x, y = network("mlp")
     batches = uneven(x, y)
@@ -232,7 +233,7 @@ def squares_of_every_batch_are_averaged():
     assert sum(exact) / 2 > dense_hessian(model, cross_entropy, x, y).square().sum()
 
 
-def hutchinson_is_exact_on_diagonals():
+def test_hutchinson_is_exact_on_diagonals():
     model, loss, batches = quadratic([3.0, -1.0, 0.5])
     got = hessian_trace(Target(model, loss, batches), num_samples=7)
     close(got.value, 2.5)
@@ -247,7 +248,7 @@ def hutchinson_is_exact_on_diagonals():
     assert one.std_error != one.std_error  # nothing is known of the error of one sample
 
 
-def lanczos_on_known_spectra():
+def test_lanczos_on_known_spectra():
     """Negative, equal and zero eigenvalues; largest means largest, not largest in size."""
     model, loss, batches = quadratic([-5.0, 2.0, 2.0, 1.0, 0.0, -1.0, 2.0])
     close(hessian_lambda_max(Target(model, loss, batches), tolerance=1e-9), 2.0)
@@ -269,7 +270,7 @@ def lanczos_on_known_spectra():
     close(spectrum.largest, 2 * s.square().flip(0) / 10)
 
 
-def lanczos_keeps_its_bound():
+def test_lanczos_keeps_its_bound():
     """On a spectrum like a network's (a few outliers, a bulk): 1e-3 in at most 20 products."""
     g = generator(4)
     outliers = torch.tensor([9.0, 6.0, 4.0, -2.0])
@@ -292,18 +293,18 @@ def lanczos_keeps_its_bound():
     close([*low.largest, *low.smallest], [9.0, float(values.min())], 1e-4)
 
 
-def eigenvalues_of_networks():
-    for name in ("mlp", "conv"):
-        model, x, y = network(name)
-        truth = torch.linalg.eigvalsh(dense_hessian(model, cross_entropy, x, y))
-        found = hessian_spectrum(
-            Target(model, cross_entropy, uneven(x, y)), largest=3, smallest=2, tolerance=1e-9
-        )
-        close(found.largest, truth.flip(0)[:3], 1e-8)
-        close(found.smallest, truth[:2], 1e-8)
+@pytest.mark.parametrize("name", ["mlp", "conv"])
+def test_eigenvalues_of_networks(name):
+    model, x, y = network(name)
+    truth = torch.linalg.eigvalsh(dense_hessian(model, cross_entropy, x, y))
+    found = hessian_spectrum(
+        Target(model, cross_entropy, uneven(x, y)), largest=3, smallest=2, tolerance=1e-9
+    )
+    close(found.largest, truth.flip(0)[:3], 1e-8)
+    close(found.smallest, truth[:2], 1e-8)
 
 
-def last_layer_is_its_hessian_block():
+def test_last_layer_is_its_hessian_block():
     for name in ("mlp", "conv"):
         model, x, y = network(name)
         head = "2" if name == "mlp" else "7"

@@ -1,11 +1,12 @@
 """Gram matrices, gamma-hat and its rivals."""
 
+import pytest
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from measure_checks.networks import (
+from tests.trainables.measures.networks import (
     Z,
     close,
     cross_entropy,
@@ -39,24 +40,27 @@ def _log_det(model, x, y, scale=None):
     return 2 * torch.linalg.svdvals(dense_jacobian(model, x, y, scale)).log().sum()
 
 
-def gram_is_that_of_the_rows():
-    for name in ("linear", "mlp", "conv", "wide", "sequence", "shared"):
-        model, x, y = network(name)
-        for scale in (None, 0.04, 0.5):
-            j = dense_jacobian(model, x, y, scale)
-            close(_xi(model, x, y, scale), j @ j.T, what=name)
-        assert all(p.grad is None for p in model.parameters())
-        assert not any(m._forward_hooks for m in model.modules())
+each_network = pytest.mark.parametrize(
+    "name", ["linear", "mlp", "conv", "wide", "sequence", "shared"]
+)
 
 
-def gram_in_small_pieces():
+@each_network
+def test_gram_is_that_of_the_rows(name):
+    model, x, y = network(name)
+    for scale in (None, 0.04, 0.5):
+        j = dense_jacobian(model, x, y, scale)
+        close(_xi(model, x, y, scale), j @ j.T, what=name)
+    assert all(p.grad is None for p in model.parameters())
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+@each_network
+def test_gram_in_small_pieces(name):
     """The same when every intermediate is cut as small as it can be."""
-    piece = gram_module.PIECE
-    gram_module.PIECE = 40
-    try:
-        gram_is_that_of_the_rows()
-    finally:
-        gram_module.PIECE = piece
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gram_module, "PIECE", 40)
+        test_gram_is_that_of_the_rows(name)
 
 
 class _Largest(TorchDispatchMode):
@@ -72,7 +76,7 @@ class _Largest(TorchDispatchMode):
         return out
 
 
-def gram_makes_no_matrix_of_samples_by_parameters():
+def test_gram_makes_no_matrix_of_samples_by_parameters():
     torch.manual_seed(0)
     x, y = torch.randn(20, 3, 8, 8), torch.randint(10, (20,))
     wide = nn.Sequential(nn.Flatten(), nn.Linear(192, 128), nn.ReLU(), nn.Linear(128, 10)).eval()
@@ -83,7 +87,7 @@ def gram_makes_no_matrix_of_samples_by_parameters():
         assert 0 < largest.entries < 20 * parameters / 4
 
 
-def convolution_rows_either_way():
+def test_convolution_rows_either_way():
     """As on a CPU and as on a GPU, for every shape of geometry, against autograd."""
     torch.manual_seed(0)
     a = torch.randn(3, 4, 7, 6, dtype=torch.float64)
@@ -99,7 +103,7 @@ def convolution_rows_either_way():
         close(gram_module._unrolled(layer, a, d.flatten(2)).flatten(1), torch.stack(want))
 
 
-def gram_of_some_parameters():
+def test_gram_of_some_parameters():
     """Frozen parameters have no part; a layer frozen in part is done by rows."""
     model, x, y = network("conv")
     model[3].bias.requires_grad_(False)
@@ -109,7 +113,7 @@ def gram_of_some_parameters():
     close(_xi(model, x, y), j @ j.T)
 
 
-def gram_of_certain_samples():
+def test_gram_of_certain_samples():
     """p_y = 1 to the last bit in float32: the rows still have their true, tiny, size.
 
     Logits c (x, -x) give the gradient c' (1 - p_y) (a, -a) with 1 - p_y = exp(-2 c x): in float32
@@ -125,7 +129,7 @@ def gram_of_certain_samples():
     close(g, x.double() @ x.double().T, 1e-6)
 
 
-def log_det_is_that_of_singular_values():
+def test_log_det_is_that_of_singular_values():
     model, x, y = network("conv")
     target = Target(model, cross_entropy, uneven(x, y))
     for scale in (None, 0.04):
@@ -149,7 +153,7 @@ def log_det_is_that_of_singular_values():
     assert fisher_log_det(twice, num_samples=2, num_trials=1).value < -30
 
 
-def subsets_are_random_and_without_repetition():
+def test_subsets_are_random_and_without_repetition():
     """A whole set is a permutation; of 3 out of 4 each leaves one out, evenly over 400 trials.
 
     The frequency of each is 100 ± sqrt(400 * 3/16) = 8.7.
@@ -178,7 +182,7 @@ def subsets_are_random_and_without_repetition():
     assert (counts - 100).abs().max() < Z * 8.7
 
 
-def rivals_from_the_gram_matrix():
+def test_rivals_from_the_gram_matrix():
     """Against the Fisher matrix J'J / N' itself, (d, d)."""
     model, x, y = network("mlp")
     batches, options = uneven(x, y), {"num_samples": 6, "num_trials": 2, "subsets": "consecutive"}
@@ -214,7 +218,7 @@ def rivals_from_the_gram_matrix():
     assert a == fisher_log_det(Target(model, cross_entropy, batches), **scaled)
 
 
-def rivals_from_the_hessian():
+def test_rivals_from_the_hessian():
     """The radius exactly; the Frobenius norm by a z-test over 2 x 400 probes.
 
     Its stated error is the spread over subsets; here the subsets are fixed and the spread is that
@@ -241,15 +245,15 @@ def rivals_from_the_hessian():
     assert abs(got["frobenius_squared"].value - sum(squares) / 2) < Z * error
 
 
-def robustness_is_the_softmax_jacobian():
-    for name in ("linear", "mlp", "conv"):
-        model, x, y = network(name)
-        norms = []
-        for image in x:
-            j = torch.autograd.functional.jacobian(
-                lambda z, model=model: model(z[None])[0].softmax(0), image
-            )
-            norms.append(torch.linalg.matrix_norm(j.flatten(1), ord=2) ** 2)
-        got = robustness(Target(model, cross_entropy, uneven(x, y)))
-        close(got, torch.stack(norms).mean(), what=name)
-        assert all(p.grad is None for p in model.parameters())
+@pytest.mark.parametrize("name", ["linear", "mlp", "conv"])
+def test_robustness_is_the_softmax_jacobian(name):
+    model, x, y = network(name)
+    norms = []
+    for image in x:
+        j = torch.autograd.functional.jacobian(
+            lambda z, model=model: model(z[None])[0].softmax(0), image
+        )
+        norms.append(torch.linalg.matrix_norm(j.flatten(1), ord=2) ** 2)
+    got = robustness(Target(model, cross_entropy, uneven(x, y)))
+    close(got, torch.stack(norms).mean(), what=name)
+    assert all(p.grad is None for p in model.parameters())

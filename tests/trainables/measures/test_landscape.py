@@ -6,7 +6,7 @@ import itertools
 import torch
 from torch import nn
 
-from measure_checks.networks import (
+from tests.trainables.measures.networks import (
     Z,
     close,
     cross_entropy,
@@ -56,7 +56,7 @@ def _rise(model, d, x, y):
         return cross_entropy(_moved(model, d)(x), y) - cross_entropy(model(x), y)
 
 
-def worst_case_as_sam():
+def test_worst_case_as_sam():
     for name in ("mlp", "conv"):
         model, x, y = network(name)
         g = _gradient(model, x, y)
@@ -76,7 +76,7 @@ def worst_case_as_sam():
     assert flat == {"": 0.0, "distance": 0.0}
 
 
-def worst_case_as_amp():
+def test_worst_case_as_amp():
     """Two steps; a radius that clips both, the second only, neither; and tensor by tensor."""
     model, x, y = network("mlp")
     sizes = [p.numel() for p in model.parameters()]
@@ -99,7 +99,7 @@ def worst_case_as_amp():
             close(got["distance"], d.norm())
 
 
-def small_gradients_reach_the_ball():
+def test_small_gradients_reach_the_ball():
     """‖g‖ = 0.01 and radius 0.5: SAM's step is as long as the radius, AMP's as inner_lr allows."""
     model, loss, batches = quadratic([0.01, 0.0])
     got = worst_case_sharpness(Target(model, loss, batches), radius=0.5)
@@ -109,7 +109,7 @@ def small_gradients_reach_the_ball():
     close(got["distance"], 0.02)
 
 
-def worst_case_over_a_layer():
+def test_worst_case_over_a_layer():
     model, x, y = network("conv")
     got = worst_case_sharpness(
         Target(model, cross_entropy, uneven(x, y)), parameters="3", radius=0.2
@@ -122,7 +122,7 @@ def worst_case_over_a_layer():
     close(got[""], _rise(model, 0.2 * g / g.norm(), x, y))
 
 
-def gaps_of_a_quadratic():
+def test_gaps_of_a_quadratic():
     """½ u'Cu in each pair: mean sigma² / 2 Tr C; one-sided adds C w u of variance sigma² ‖C w‖²."""
     curvatures, sigma, n = [3.0, -1.0, 0.5, 2.0], 0.3, 400
     model, loss, batches = quadratic(curvatures)
@@ -147,7 +147,7 @@ def gaps_of_a_quadratic():
     assert rise.std_error > 2 * gap[""].std_error
 
 
-def gap_of_a_network():
+def test_gap_of_a_network():
     """Weight matrices only by default; small sigma: the gap is the Hessian's within its error."""
     model, x, y = network("mlp")
     names = ["0.weight", "2.weight"]
@@ -163,7 +163,7 @@ def gap_of_a_network():
     assert gap[""].std_error < want
 
 
-def gaps_over_sigma_share_draws_and_trace():
+def test_gaps_over_sigma_share_draws_and_trace():
     """½ sigma² z'Cz for the same z at every sigma, and sigma² / 2 times one estimate of Tr(H)."""
     sigmas = (0.1, 0.2, 0.4)  # doubling is exact
     model, loss, batches = quadratic([3.0, -1.0, 0.5, 2.0])
@@ -198,7 +198,7 @@ def gaps_over_sigma_share_draws_and_trace():
     assert (two.value, two.std_error) == (4 * one.value, 4 * one.std_error)
 
 
-def directions_are_filter_normalised():
+def test_directions_are_filter_normalised():
     for name in ("mlp", "conv"):
         model, _, _ = network(name)
         for moved in (False, True):
@@ -216,7 +216,7 @@ def directions_are_filter_normalised():
     assert torch.equal(a, random_direction(model, generator(0)))
 
 
-def lines_and_planes():
+def test_lines_and_planes():
     model, x, y = network("conv")
     batches = uneven(x, y)
     a, b = (random_direction(model, generator(s)) for s in (0, 1))
@@ -241,7 +241,7 @@ def lines_and_planes():
     assert list(named)[1] == "-1.000/0.000"
 
 
-def distances_by_hand():
+def test_distances_by_hand():
     model, x, y = network("mlp")
     other = copy.deepcopy(model)
     with torch.no_grad():

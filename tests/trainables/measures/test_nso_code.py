@@ -4,7 +4,7 @@ import torch
 import torchvision
 from torch import nn
 
-from measure_checks.networks import (
+from tests.trainables.measures.networks import (
     Z,
     close,
     cross_entropy,
@@ -22,7 +22,7 @@ from trainables.measures.curvature.nso_code import (
 )
 
 
-def selects_what_its_code_does():
+def test_selects_what_its_code_does():
     with torch.device("meta"):
         names = convolutions_and_head(torchvision.models.resnet34())
     assert len(names) == 34
@@ -31,7 +31,7 @@ def selects_what_its_code_does():
     assert not any("downsample" in name for name in names)
 
 
-def trace_is_a_mean_over_small_batches():
+def test_trace_is_a_mean_over_small_batches():
     """Batches of 5, 5, 2: the short one weighs as much as the others; a fourth is left out."""
     model, x, y = network("conv")
     names = ["0.weight", "3.weight", "7.weight"]
@@ -54,7 +54,7 @@ def trace_is_a_mean_over_small_batches():
     close(one["sum_of_max"], one[""].value)
 
 
-def error_is_the_spread_over_seeds():
+def test_error_is_the_spread_over_seeds():
     """A mean of 3 x 16 draws of kurtosis 15 has kurtosis 3.25: 40 seeds determine its deviation
     to sqrt(2.25 / 160) = 12 %, and 4.9 of these are 58 %.
     """
@@ -75,7 +75,7 @@ def error_is_the_spread_over_seeds():
     assert abs(spread / stated - 1) < 0.58
 
 
-def trace_stops_early():
+def test_trace_stops_early():
     """With a diagonal Hessian the second probe moves nothing: two draws, and no error."""
     model = nn.Linear(3, 1, bias=False).double().eval()
     x = torch.diag(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
@@ -92,7 +92,7 @@ def trace_stops_early():
     assert torch.equal(g.get_state(), two.get_state())
 
 
-def lambda_is_layer_by_layer():
+def test_lambda_is_layer_by_layer():
     """Against the same iteration on a dense matrix, from the same start; one layer: the truth."""
     model, x, y = network("conv")
     names = ["0.weight", "3.weight", "7.weight"]

@@ -5,7 +5,7 @@ import math
 import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from measure_checks.networks import close, cross_entropy, network, refuses, uneven
+from tests.trainables.measures.networks import close, cross_entropy, network, refuses, uneven
 from trainables import measures
 from trainables.measures.base import Target
 from trainables.measures.predictions.classification import (
@@ -25,7 +25,7 @@ def _scores(n=200, classes=8):
     return logits, torch.randint(classes, (n,), generator=g)
 
 
-def errors_by_sorting():
+def test_errors_by_sorting():
     logits, targets = _scores()
     for k in (1, 3, 5, 8, 9):
         wrong = [
@@ -35,7 +35,7 @@ def errors_by_sorting():
         assert float(top_k_error(logits, targets, k)) == sum(wrong) / 200
 
 
-def likelihood_and_brier_by_loop():
+def test_likelihood_and_brier_by_loop():
     logits, targets = _scores()
     nll = brier = 0.0
     for row, y in zip(logits.tolist(), targets.tolist(), strict=True):
@@ -46,7 +46,7 @@ def likelihood_and_brier_by_loop():
     close(brier_score(logits.softmax(1), targets), brier)
 
 
-def calibration_as_torchmetrics():
+def test_calibration_as_torchmetrics():
     logits, targets = _scores(1000)
     probabilities = logits.softmax(1)
     for bins in (1, 10, 15):
@@ -57,7 +57,7 @@ def calibration_as_torchmetrics():
     assert float(default) == float(expected_calibration_error(probabilities, targets, 15))
 
 
-def calibration_by_hand():
+def test_calibration_by_hand():
     """Two bins (0, ½] and (½, 1]: ½ belongs to the first, and 1 to the last."""
     p = torch.tensor([[0.5, 0.5], [1.0, 0.0], [0.75, 0.25], [0.25, 0.75]], dtype=torch.float64)
     y = torch.tensor([0, 1, 0, 1])
@@ -70,7 +70,7 @@ def calibration_by_hand():
     assert reliability_diagram(p, y, 4).confidence.isnan().tolist() == [True, False, False, False]
 
 
-def summary_is_its_parts():
+def test_summary_is_its_parts():
     logits, targets = _scores()
     logits[:20] *= 1e4  # saturated: confidence 1
     p = logits.softmax(1)
@@ -87,7 +87,7 @@ def summary_is_its_parts():
     assert low == again
 
 
-def smoothed_loss_reaches_its_floor():
+def test_smoothed_loss_reaches_its_floor():
     """AMP's rows lie just above the entropy of the smoothed labels: 0.940 and 1.419 (s = 0.2)."""
     for classes, floor in ((10, 0.940), (100, 1.419)):
         y = torch.arange(classes)
@@ -98,7 +98,7 @@ def smoothed_loss_reaches_its_floor():
     close(smoothed_loss(logits, targets, 0.3, "k"), theirs)
 
 
-def measured_over_uneven_batches():
+def test_measured_over_uneven_batches():
     model, x, y = network("mlp")
     logits = model(x).detach()
     got = measures.measure("classification", Target(model, cross_entropy, uneven(x, y)), bins=4)

@@ -11,7 +11,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from .oracle import Oracle, difference, slopes
+from tests.trainables.methods.oracle import Oracle, difference, slopes
 
 EXACT = 1e-10
 """The 1e-12 that methods add to norms of 0.01 and more; float64 rounding is far below it."""

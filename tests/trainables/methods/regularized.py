@@ -1,14 +1,11 @@
-"""The regularizers written out by hand on a case: what a rule composed with them must see."""
+"""The regularizers by hand on a case: what a rule that is composed with them must see."""
 
 from __future__ import annotations
 
 import torch
 from torch.nn import functional
 
-from trainables import methods
-
-from .oracle import Case, Oracle, case, close, generator, some_directions
-from .references import REFERENCES, tolerance
+from tests.trainables.methods.oracle import Case, Oracle
 
 CLASSES = 3
 
@@ -107,42 +104,3 @@ REGULARIZER_OPTIONS = {
     ],
     "l2_sp": [{"lam": 0.3}, {"lam": 0.3, "scope": "weights"}, {"lam": 0.3, "head_lam": 0.7}],
 }
-
-MODEST = {"infomcr": {"alpha": 0.05, "num_splits": 4}, "fa": {"lam": 0.5, "num_probes": 1}}
-
-
-def composition_is_the_formula(
-    rule: str, regularizer: str, network: str = "mlp", **options: object
-) -> None:
-    """The rule's dense reference on the regularized loss; the regularizer draws its noise first."""
-    options = options or MODEST.get(rule, {})
-    for own in REGULARIZER_OPTIONS[regularizer]:
-        c, g = case(network), generator(3)
-        method = methods.build(rule, regularizers=[(regularizer, own)], **options)
-        by_hand = dict(own)
-        if regularizer == "l2_sp":
-            method.begin(c.model)
-            by_hand["start"] = c.weights
-            for p in c.params:  # training has moved them since
-                p.data.add_(torch.randn_like(p))
-        oracle = BY_HAND[regularizer](c, g, **by_hand)
-        w, gradient, reference = c.weights, c.gradient_of(method, seed=3), dict(options)
-        if rule == "fa":
-            along = reference["along"] = some_directions(w)
-            gradient = along @ gradient
-        close(gradient, REFERENCES[rule](oracle, w, g, **reference), tolerance(rule))
-        if rule == "erm":
-            assert abs(float(c.output.loss) - oracle.value(c.weights)) < 1e-12
-
-
-def regularizer_is_the_formula(name: str) -> None:
-    for network in ("mlp", "conv"):
-        composition_is_the_formula("erm", name, network)
-
-
-def regularizer_alone_is_erm_with_it(name: str) -> None:
-    for own in REGULARIZER_OPTIONS[name]:
-        c = case("mlp")
-        alone = c.gradient_of(methods.build(name, **own))
-        with_erm = c.gradient_of(methods.build("erm", regularizers=[{"name": name, **own}]))
-        assert torch.equal(alone, with_erm)

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from method_checks.oracle import Case, Oracle, case, flat, generator
 from torch import nn
 
+from tests.trainables.methods.oracle import Case, Oracle, case, flat, generator
 from trainables import methods
 
 

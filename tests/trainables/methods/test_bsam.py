@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from method_checks.oracle import Oracle, case, generator
 
+from tests.trainables.methods.oracle import Oracle, case, generator
 from trainables import methods
 
 OPTIONS = {"rho": 0.02, "sigma": 0.1, "num_data": 50.0, "beta1": 0.6, "beta2": 0.7}

@@ -1,19 +1,53 @@
 """Any rule with any regularizer, and several at once: the rule applied to the regularized loss."""
 
 import pytest
-from method_checks.composed import (
+import torch
+
+from tests.trainables.methods.known import REGULARIZERS, RULES
+from tests.trainables.methods.oracle import (
+    Case,
+    Oracle,
+    case,
+    close,
+    generator,
+    regression,
+    some_directions,
+)
+from tests.trainables.methods.references import REFERENCES, tolerance
+from tests.trainables.methods.regularized import (
     BY_HAND,
-    composition_is_the_formula,
+    REGULARIZER_OPTIONS,
+    l2_sp,
     label_smoothing,
     mixup,
-    regularizer_alone_is_erm_with_it,
-    regularizer_is_the_formula,
 )
-from method_checks.oracle import Case, Oracle, case, close, generator
-from method_checks.properties import REGULARIZERS, RULES
-from method_checks.references import REFERENCES, tolerance
-
 from trainables import methods
+
+MODEST = {"infomcr": {"alpha": 0.05, "num_splits": 4}, "fa": {"lam": 0.5, "num_probes": 1}}
+
+
+def require_the_formula(
+    rule: str, regularizer: str, network: str = "mlp", **options: object
+) -> None:
+    """The rule's dense reference on the regularized loss; the regularizer draws its noise first."""
+    options = options or MODEST.get(rule, {})
+    for own in REGULARIZER_OPTIONS[regularizer]:
+        c, g = case(network), generator(3)
+        method = methods.build(rule, regularizers=[(regularizer, own)], **options)
+        by_hand = dict(own)
+        if regularizer == "l2_sp":
+            method.begin(c.model)
+            by_hand["start"] = c.weights
+            for p in c.params:  # training has moved them since
+                p.data.add_(torch.randn_like(p))
+        oracle = BY_HAND[regularizer](c, g, **by_hand)
+        w, gradient, reference = c.weights, c.gradient_of(method, seed=3), dict(options)
+        if rule == "fa":
+            along = reference["along"] = some_directions(w)
+            gradient = along @ gradient
+        close(gradient, REFERENCES[rule](oracle, w, g, **reference), tolerance(rule))
+        if rule == "erm":
+            assert abs(float(c.output.loss) - oracle.value(c.weights)) < 1e-12
 
 
 def test_every_regularizer_of_the_papers_has_a_reference():
@@ -21,16 +55,25 @@ def test_every_regularizer_of_the_papers_has_a_reference():
     assert set(BY_HAND) <= set(REGULARIZERS)
 
 
+@pytest.mark.parametrize("network", ["mlp", "conv"])
 @pytest.mark.parametrize("name", BY_HAND)
-def test_regularizer(name):
-    regularizer_is_the_formula(name)
-    regularizer_alone_is_erm_with_it(name)
+def test_regularizer(name, network):
+    require_the_formula("erm", name, network)
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_regularizer_alone_is_erm_with_it(name):
+    for own in REGULARIZER_OPTIONS[name]:
+        c = case("mlp")
+        alone = c.gradient_of(methods.build(name, **own))
+        with_erm = c.gradient_of(methods.build("erm", regularizers=[{"name": name, **own}]))
+        assert torch.equal(alone, with_erm)
 
 
 @pytest.mark.parametrize("regularizer", BY_HAND)
 @pytest.mark.parametrize("rule", REFERENCES)
 def test_pair(rule, regularizer):
-    composition_is_the_formula(rule, regularizer)
+    require_the_formula(rule, regularizer)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -50,7 +93,7 @@ def test_a_rule_sees_the_regularized_loss_alone(name):
 @pytest.mark.parametrize("regularizer", BY_HAND)
 def test_parts_of_a_batch_and_weighted_terms(regularizer):
     """The penalty is weighted as the loss term it stands beside."""
-    composition_is_the_formula("nrs", regularizer, num_devices=2, loss="averaged", epsilon=0.3)
+    require_the_formula("nrs", regularizer, num_devices=2, loss="averaged", epsilon=0.3)
 
 
 @pytest.mark.parametrize("rule", ["sam", "nso", "nrs", "amp", "infomcr"])
@@ -80,9 +123,6 @@ def test_cost_adds_up():
 
 def test_l2_sp_on_a_regression_with_nso():
     """Composition does not need classes."""
-    from method_checks.composed import l2_sp
-    from method_checks.oracle import regression
-
     c, g = regression(), generator(3)
     method = methods.build("nso", sigma=0.1, regularizers=[("l2_sp", {"lam": 0.3})])
     start = case("mlp", seed=2)

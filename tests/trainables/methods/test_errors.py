@@ -3,9 +3,9 @@
 import math
 
 import pytest
-from method_checks.properties import REGULARIZERS
-from method_checks.references import OPTIONS
 
+from tests.trainables.methods.known import REGULARIZERS
+from tests.trainables.methods.references import OPTIONS
 from trainables import methods
 from trainables.config import TrialConfig
 
@@ -94,7 +94,7 @@ def test_bsam_combinations():
 
 
 def test_mixup_twice():
-    from method_checks.oracle import case
+    from tests.trainables.methods.oracle import case
 
     with pytest.raises(ValueError, match="'mixup' is given twice"):
         case("mlp").gradient_of(methods.build("mixup", regularizers=["mixup"]))

@@ -8,10 +8,10 @@ with a fixed seed the answer is the same on every run).
 
 import pytest
 import torch
-from method_checks.oracle import Case, Oracle, case, difference, flat, generator
 from scipy.stats import norm
 from torch import nn
 
+from tests.trainables.methods.oracle import Case, Oracle, case, difference, flat, generator
 from trainables import methods
 from trainables.methods.ops import noise
 

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from method_checks.oracle import Case, Oracle, close, flat, generator, some_directions
-from method_checks.references import fa
 from torch import nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from tests.trainables.methods.oracle import Case, Oracle, close, flat, generator, some_directions
+from tests.trainables.methods.references import fa
 from trainables import methods
 from trainables.methods.ops import third_order
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from method_checks.oracle import Case, case, close
 from torch import nn
 
+from tests.trainables.methods.oracle import Case, case, close
 from trainables import methods
 from trainables.methods.ops import infomcr_linear
 from trainables.parallel.group import Group

@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-from method_checks.oracle import case, flat
-from method_checks.properties import KNOWN, REGULARIZERS, RULES, build
-from method_checks.references import OPTIONS
 
+from tests.trainables.methods.known import KNOWN, REGULARIZERS, RULES, build
+from tests.trainables.methods.oracle import case, flat
+from tests.trainables.methods.references import OPTIONS
 from trainables import methods
 
 NETWORKS = ("mlp", "conv")  # of linear layers alone, where InfoMCR takes a path of its own; others

@@ -5,12 +5,12 @@ from typing import Annotated, Literal, get_args, get_origin
 
 import pytest
 import torch
-from method_checks.oracle import flat, generator
-from method_checks.properties import LOUD, REGULARIZERS
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 from torch.nn import functional
 
+from tests.trainables.methods.known import LOUD, REGULARIZERS
+from tests.trainables.methods.oracle import flat, generator
 from trainables import methods
 from trainables.config import TrialConfig
 from trainables.methods import Progress

@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-from method_checks.oracle import Case, Oracle, case, close, flat, generator
-from method_checks.references import nrs
 from torch import nn
 
+from tests.trainables.methods.oracle import Case, Oracle, case, close, flat, generator
+from tests.trainables.methods.references import nrs
 from trainables import methods
 from trainables.methods.ops.parameters import Scratch
 

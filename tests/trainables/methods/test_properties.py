@@ -1,32 +1,30 @@
-"""What holds for every registered method, each as a function of a name that raises AssertionError.
+"""What holds for every registered method: one that is added is enrolled by being registered.
 
-They are functions, not tests, so that the mutants run the very same ones. A method that is not one
-of this package's (`KNOWN`) is held to what it declares.
+A method that is not one of this package's (`KNOWN`) is held to what it declares.
 """
 
 from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from torch import nn
 
+from tests.trainables.methods.known import KNOWN, NOISY, REGULARIZERS, RULES, build
+from tests.trainables.methods.oracle import (
+    Case,
+    Oracle,
+    case,
+    close,
+    flat,
+    generator,
+    slopes,
+    some_directions,
+)
+from tests.trainables.methods.references import OPTIONS
 from trainables import methods
 from trainables.methods import Progress
-
-from .oracle import Case, Oracle, case, close, flat, generator, slopes, some_directions
-from .references import OPTIONS, REFERENCES, tolerance
-
-NOISY = {"rmp", "rpr", "nrs", "nso", "wp_sgd", "rsam", "bsam", "fa", "mixup", "adversarial"}
-REGULARIZERS = methods.regularizers()
-RULES = [name for name in methods.names() if name not in REGULARIZERS]
-KNOWN = {*REFERENCES, "label_smoothing", "flooding", "mixup", "adversarial", "l2_sp"}
-
-LOUD = {  # options large enough that noise and hyper-parameters show
-    "nso": {"sigma": 0.1}, "wp_sgd": {"sigma": 0.1}, "rsam": {"sigma": 0.1}, "bsam": {"sigma": 0.1},
-    "adversarial": {"epsilon": 0.5, "step": 0.1}, "infomcr": {"alpha": 0.05}, "fa": {"lam": 0.5},
-    "flooding": {"level": 5.0}, "l2_sp": {"lam": 0.3},
-}  # fmt: skip
 
 ZERO = {  # the hyper-parameter at which the formula is ERM
     "sam": {"rho": 0}, "usam": {"rho": 0}, "asam": {"rho": 0}, "rsam": {"rho": 0},
@@ -43,15 +41,12 @@ PASSES = {  # forward passes of a step with BatchNorm, at the options above
 }  # fmt: skip
 
 
-def build(name: str, **options):
-    return methods.build(name, **{**LOUD.get(name, {}), **options})
-
-
-def weights_are_restored(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_weights_are_restored(name: str) -> None:
     """Bit for bit, with every option set; also where a pass fails half way."""
     for options in OPTIONS.get(name, [{}]):
         if options.get("code_faithful"):
-            continue  # the authors' slip: see `code_faithful_moves_the_weights`
+            continue  # the authors' slip: see `test_code_faithful_moves_the_weights`
         for network in ("mlp", "conv"):
             c = case(network, dtype=torch.float32)
             before, places = c.weights, [p.data_ptr() for p in c.params]
@@ -60,7 +55,8 @@ def weights_are_restored(name: str) -> None:
             assert [p.data_ptr() for p in c.params] == places, "the weights' storage moved"
 
 
-def weights_are_restored_after_an_error(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_weights_are_restored_after_an_error(name: str) -> None:
     class Failing(nn.Module):
         def __init__(self, inner, at):
             super().__init__()
@@ -82,7 +78,8 @@ def weights_are_restored_after_an_error(name: str) -> None:
             assert torch.equal(c.weights, before)
 
 
-def noise_comes_from_the_generator(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_noise_comes_from_the_generator(name: str) -> None:
     """Same generator, same gradient; another one, another gradient where there is noise."""
     c = case("mlp")
     torch.manual_seed(1)
@@ -95,7 +92,8 @@ def noise_comes_from_the_generator(name: str) -> None:
         assert torch.equal(first, other) == (name not in NOISY)
 
 
-def each_step_draws_anew(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_each_step_draws_anew(name: str) -> None:
     """One method object, one generator: the second step has other noise."""
     c, g, method = case("mlp"), generator(1), build(name)
     noisy = not torch.equal(*(case("mlp").gradient_of(build(name), seed=s) for s in (1, 2)))
@@ -108,9 +106,8 @@ def each_step_draws_anew(name: str) -> None:
     assert torch.equal(*steps) == (not noisy) or changes
 
 
-def zero_is_erm(name: str) -> None:
-    if name not in ZERO:
-        return
+@pytest.mark.parametrize("name", ZERO)
+def test_zero_is_erm(name: str) -> None:
     options = dict(ZERO[name])
     if name in ("rsam", "bsam"):
         options["sigma"] = 0
@@ -120,7 +117,8 @@ def zero_is_erm(name: str) -> None:
         close(c.gradient_of(methods.build(name, **options)), erm, 1e-12)
 
 
-def gradient_is_that_of_the_objective(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_gradient_is_that_of_the_objective(name: str) -> None:
     """Central differences of out.objective at fixed noise, error about 1e-9."""
     for options in OPTIONS.get(name, [{}]):
         if options.get("code_faithful"):
@@ -158,7 +156,8 @@ def has_objective(name: str, options: dict) -> bool:
     return name in ("erm", "rmp", "nso", "wp_sgd", "fa")
 
 
-def statistics_move_once(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_statistics_move_once(name: str) -> None:
     """`clean`: like one plain pass at the weights of the method's first pass."""
     c = case("conv")
     c.gradient_of(build(name))
@@ -174,13 +173,15 @@ def statistics_move_once(name: str) -> None:
     torch.testing.assert_close(norm.running_var, plain.model[1].running_var, rtol=1e-12, atol=0)
 
 
-def statistics_move_with_all_passes(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_statistics_move_with_all_passes(name: str) -> None:
     c = case("conv", batch=16)
     c.gradient_of(build(name, batchnorm="all"))
     assert int(c.model[1].num_batches_tracked) == PASSES.get(name, methods.build(name).passes)
 
 
-def statistics_stay_in_evaluation_mode(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_statistics_stay_in_evaluation_mode(name: str) -> None:
     c = case("conv")
     c.model.eval()
     before = copy.deepcopy(c.model.state_dict())
@@ -189,7 +190,8 @@ def statistics_stay_in_evaluation_mode(name: str) -> None:
     assert all(torch.equal(before[k], v) for k, v in c.model.state_dict().items())
 
 
-def modes_are_kept(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_modes_are_kept(name: str) -> None:
     """A layer frozen in evaluation mode stays so, the rest trains."""
     c = case("conv")
     c.model[1].eval()
@@ -197,7 +199,8 @@ def modes_are_kept(name: str) -> None:
     assert [m.training for m in c.model] == [True, False, True, True, True]
 
 
-def frozen_parameters_are_left_alone(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_frozen_parameters_are_left_alone(name: str) -> None:
     c = case("mlp")
     c.model[0].weight.requires_grad_(False)
     c.gradient_of(build(name))
@@ -205,7 +208,8 @@ def frozen_parameters_are_left_alone(name: str) -> None:
     assert all(p.grad is not None and p.grad.shape == p.shape for p in c.params)
 
 
-def unused_parameters_get_zero(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_unused_parameters_get_zero(name: str) -> None:
     c = case("mlp")
     c.model.extra = nn.Linear(2, 2).double()
     c.model.forward = lambda x: nn.Sequential(*list(c.model.children())[:-1])(x)
@@ -215,7 +219,8 @@ def unused_parameters_get_zero(name: str) -> None:
     assert not (precise and c.model.extra.weight.grad.any())
 
 
-def output_is_detached(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_output_is_detached(name: str) -> None:
     c = case("mlp")
     c.gradient_of(build(name))
     out = c.output
@@ -225,7 +230,8 @@ def output_is_detached(name: str) -> None:
     assert all(not p.grad.requires_grad for p in c.params)
 
 
-def stale_gradients_are_replaced(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_stale_gradients_are_replaced(name: str) -> None:
     c = case("mlp")
     fresh = c.gradient_of(build(name))
     for p in c.params:
@@ -233,7 +239,8 @@ def stale_gradients_are_replaced(name: str) -> None:
     assert torch.equal(c.gradient_of(build(name)), fresh)
 
 
-def cost_counts_passes(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_cost_counts_passes(name: str) -> None:
     """`cost` is what the model was run for: samples forward, in batches, with a gradient."""
     if name == "fa":
         assert methods.build("fa", num_probes=1).cost == 9
@@ -248,7 +255,8 @@ def cost_counts_passes(name: str) -> None:
         assert method.cost == sum(samples) / 24, (options, method.cost, samples)
 
 
-def state_survives_a_restart(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_state_survives_a_restart(name: str) -> None:
     """Tensors only; a fresh method with the saved state continues as the old one does."""
     c, options = case("mlp"), {"posterior": "adaptive"} if name == "bsam" else {}
     old, g = build(name, **options), generator(1)
@@ -262,10 +270,10 @@ def state_survives_a_restart(name: str) -> None:
     assert torch.equal(c.gradient_of(old, seed=2), c.gradient_of(new, seed=2))
 
 
-def autocast_sees_the_displaced_weights(name: str) -> None:
+# InfoMCR switches autocast off, and FA does not displace.
+@pytest.mark.parametrize("name", [n for n in methods.names() if n not in ("infomcr", "fa")])
+def test_autocast_sees_the_displaced_weights(name: str) -> None:
     """Autocast caches low-precision weights; a stale cache would undo every displacement."""
-    if name in ("infomcr", "fa"):
-        return  # they switch autocast off, or do not displace
     gradients = []
     for cached in (True, False):
         c = case("mlp", dtype=torch.float32)
@@ -280,7 +288,8 @@ def strong(name: str) -> dict:
             "asam": {"rho": 0.5}}.get(name, {})  # fmt: skip
 
 
-def progress_switches(name: str) -> None:
+@pytest.mark.parametrize("name", methods.names())
+def test_progress_switches(name: str) -> None:
     """Phases and schedules; before any progress is told, every phase is active."""
     c = case("mlp")
     plain = Oracle(c).gradient(c.weights)
@@ -314,24 +323,9 @@ def progress_switches(name: str) -> None:
         assert torch.equal(c.gradient_of(method), before)
 
 
-def equals_reference(name: str) -> None:
-    """The dense references again, on one network without and one with BatchNorm."""
-    networks = {"fa": ("conv",), "infomcr": ("mlp", "conv", "no_bias", "rectified")}
-    for options in OPTIONS.get(name, []):
-        for network in networks.get(name, ("mlp", "conv")):
-            c = case(network)
-            w, oracle = c.weights, Oracle(c)  # before the step: `code_faithful` moves them
-            gradient = c.gradient_of(methods.build(name, **options), seed=3)
-            if name == "fa":  # along a few directions: each costs two evaluations, not each weight
-                along = some_directions(w)
-                gradient, options = along @ gradient, {**options, "along": along}
-            expected = REFERENCES[name](oracle, w, generator(3), **options)
-            close(gradient, expected, tolerance(name))
-
-
-def loss_and_logits_are_those_of_the_first_pass(name: str) -> None:
-    if name in REGULARIZERS or name in ("rmp", "rpr"):
-        return  # another loss; their only pass is at a point that the reference pins
+# A regularizer has another loss; the only pass of two rules is at a point that the reference pins.
+@pytest.mark.parametrize("name", [n for n in RULES if n not in ("rmp", "rpr")])
+def test_loss_and_logits_are_those_of_the_first_pass(name: str) -> None:
     c = case("mlp")
     w, oracle = c.weights, Oracle(c)
     c.gradient_of(build(name), seed=3)
@@ -341,10 +335,9 @@ def loss_and_logits_are_those_of_the_first_pass(name: str) -> None:
     assert abs(float(c.output.loss) - oracle.value(w)) < 1e-12
 
 
-def code_faithful_moves_the_weights(name: str) -> None:
+@pytest.mark.parametrize("name", ["rsam", "bsam"])
+def test_code_faithful_moves_the_weights(name: str) -> None:
     """RSAM and BSAM as released never undo the ascent; as published they do."""
-    if name not in ("rsam", "bsam"):
-        return
     c = case("mlp")
     before = c.weights
     c.gradient_of(methods.build(name, rho=0.5, code_faithful=True))
@@ -352,14 +345,3 @@ def code_faithful_moves_the_weights(name: str) -> None:
     assert moved > 0.2
     if name == "bsam":
         assert abs(float(moved) - 0.5) < 1e-9
-
-
-PROPERTIES = [
-    loss_and_logits_are_those_of_the_first_pass, zero_is_erm, cost_counts_passes, progress_switches,
-    statistics_move_once, statistics_move_with_all_passes, statistics_stay_in_evaluation_mode,
-    modes_are_kept, frozen_parameters_are_left_alone, unused_parameters_get_zero,
-    output_is_detached, stale_gradients_are_replaced, state_survives_a_restart,
-    noise_comes_from_the_generator, each_step_draws_anew, code_faithful_moves_the_weights,
-    autocast_sees_the_displaced_weights, weights_are_restored_after_an_error, weights_are_restored,
-    gradient_is_that_of_the_objective,
-]  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from method_checks.oracle import case
 
+from tests.trainables.methods.oracle import case
 from trainables import methods
 from trainables.config import TrialConfig
 

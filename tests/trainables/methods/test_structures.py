@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from method_checks.oracle import Case, case, close, generator
-from method_checks.properties import LOUD
-from method_checks.references import OPTIONS
 from torch import nn
 
+from tests.trainables.methods.known import LOUD
+from tests.trainables.methods.oracle import Case, case, close, generator
+from tests.trainables.methods.references import OPTIONS
 from trainables import methods
 from trainables.batch import batch_size
 from trainables.config import TrialConfig

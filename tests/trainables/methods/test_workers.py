@@ -5,8 +5,8 @@ import threading
 
 import pytest
 import torch
-from method_checks.oracle import Case, case, close, flat, generator
 
+from tests.trainables.methods.oracle import Case, case, close, flat, generator
 from trainables import methods
 from trainables.parallel.group import Group
 

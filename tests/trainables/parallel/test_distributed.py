@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,12 @@ from typing import Any
 import pytest
 import torch
 
+from tests.trainables.parallel.worker_pair import BASE, EXECUTION, Pair, alone, compare, on_two
 from trainables.config import TrialConfig
 from trainables.parallel import equivalence
 from trainables.storage.files import Storage
 from trainables.storage.trial_folder import CHECKPOINT, RESULT
 from trainables.train import Trial
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from worker_pair import BASE, EXECUTION, Pair, alone, compare, on_two
 
 NORMED = {"name": "resnet_tiny"}
 

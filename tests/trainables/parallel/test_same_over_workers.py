@@ -6,21 +6,16 @@ The parts and their options come from the registries, so one that is added tomor
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
+from tests.trainables.parallel.worker_pair import BASE, Pair, alone, compare
 from trainables import methods, models
 from trainables.config import TrialConfig
 from trainables.data import augment
 from trainables.errors import UsageError
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from worker_pair import BASE, Pair, alone, compare
 
 FIELDS: dict[str, Any] = {
     **BASE,

@@ -6,20 +6,15 @@ import contextlib
 import json
 import multiprocessing
 import pickle
-import sys
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from tests.trainables.parallel.worker_process import main
 from trainables.config import TrialConfig
 from trainables.train import Execution, Trial
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from worker_process import main
 
 EXECUTION = Execution(device="cpu")
 BASE: dict[str, Any] = {
