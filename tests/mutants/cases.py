@@ -33,10 +33,11 @@ def cases(test: Any, **wanted: Any) -> Iterator[Check]:
 
 
 def of_file(module: ModuleType, **wanted: Any) -> Iterator[Check]:
-    """Every test of a file, in its order: those with drawn cases last."""
+    """Every test of a file: those with many cases late, and those with drawn ones last."""
     tests = [test for name, test in vars(module).items() if name.startswith("test_")]
-    for test in sorted(tests, key=lambda test: hasattr(test, "hypothesis")):
-        yield from cases(test, **wanted)
+    found = [(hasattr(test, "hypothesis"), list(cases(test, **wanted))) for test in tests]
+    for _, made in sorted(found, key=lambda pair: (pair[0], len(pair[1]))):
+        yield from made
 
 
 def _arguments(names: Any, values: Any) -> Iterator[dict[str, Any]]:
