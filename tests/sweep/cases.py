@@ -52,6 +52,20 @@ TINY = Artifact(
     stages=(Stage("train", seeds=2),),
 )
 
+EQUAL_ROWS = TINY.replace(
+    rows=("method", "row"),
+    cells=tuple(
+        Cell({"method": name, "row": row}, {"method": {"name": name}})
+        for name in ("erm", "sam")
+        for row in "ab"
+    ),
+    stages=(
+        Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.1, 0.2)}, seeds=1),
+        Stage("sam", {"method": "sam"}, after="erm", match=(), inherit=("optimizer.lr",)),
+    ),
+)
+"""Two rows of equal settings, twice: a search, and what waits for its winner."""
+
 
 def sweep(
     artifact: Artifact, folder: Path, executor: Executor | None = None, **execution: Any

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer
 
-from search_spaces.spec import Artifact, Cell, Stage
+from search_spaces.spec import Artifact, Stage
 from sweep.aggregate import SELECTIONS
 from sweep.cli import listing
 from sweep.cli.workflow import conclude
@@ -17,7 +18,7 @@ from sweep.record.membership import TAG, Membership, as_tags, from_tags
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record, Run
 from sweep.run.loop import Tags
-from tests.sweep.cases import TINY
+from tests.sweep.cases import EQUAL_ROWS, TINY
 from trainables import config
 from trainables.storage.result import TrialResult
 
@@ -107,20 +108,8 @@ def test_trials_of_an_older_protocol_are_counted_and_said(
 
 def test_the_lines_of_a_plan_add_up_to_its_sum() -> None:
     """Two rows of equal settings, one of two trials done; two wait for the winner."""
-    twice = TINY.replace(
-        rows=("method", "row"),
-        cells=tuple(
-            Cell({"method": name, "row": row}, {"method": {"name": name}})
-            for name in ("erm", "sam")
-            for row in "ab"
-        ),
-        stages=(
-            Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.1, 0.2)}, seeds=1),
-            Stage(
-                "sam", {"method": "sam"}, after="erm", match=(), inherit=("optimizer.lr",), seeds=2
-            ),
-        ),
-    )
+    erm, sam = EQUAL_ROWS.stages
+    twice = EQUAL_ROWS.replace(stages=(erm, replace(sam, seeds=2)))
     first = planned(twice, "smoke").trials[0]
     record = Record.from_runs([Run(first.trial_id, "done", {"test_error": 0.5})])
     found = planned(twice, "smoke", record)

@@ -8,12 +8,11 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from search_spaces.spec import Cell, Stage
 from sweep.aggregate import SELECTIONS
 from sweep.plan.expand import Plan, plan
 from sweep.record.record import Record
 from sweep.run import progress
-from tests.sweep.cases import TINY
+from tests.sweep.cases import EQUAL_ROWS, TINY
 from trainables.storage.result import TrialResult
 
 
@@ -68,19 +67,7 @@ def test_a_bar_ends_with_its_last_trial_and_bears_a_second_end(
 
 def test_the_opening_counts_each_trial_once(capsys: pytest.CaptureFixture[str]) -> None:
     """Two rows of equal settings are two trials, not four; so are those that wait for a winner."""
-    twice = TINY.replace(
-        rows=("method", "row"),
-        cells=tuple(
-            Cell({"method": name, "row": row}, {"method": {"name": name}})
-            for name in ("erm", "sam")
-            for row in "ab"
-        ),
-        stages=(
-            Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.1, 0.2)}, seeds=1),
-            Stage("sam", {"method": "sam"}, after="erm", match=(), inherit=("optimizer.lr",)),
-        ),
-    )
-    found = plan(twice, "smoke", SELECTIONS["paper"], Record.from_runs([]))
+    found = plan(EQUAL_ROWS, "smoke", SELECTIONS["paper"], Record.from_runs([]))
     progress.watcher().wave(found, found.trials[1:], slots=1, recorded=1)
     assert capsys.readouterr().err == (
         "test/tiny, preset smoke: 1 to run, 1 at once, 1 already recorded, "
