@@ -23,8 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.nodes import ENVIRONMENT
 from benchmarks.report import publish
+from tests.nodes import ENVIRONMENT
 
 ONE_THREAD = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "OMP_NUM_THREADS": "1"}
 TRIAL = {"model": {"name": "mlp", "widths": [16]}, "epochs": 1, "data": {"subset": 256}}

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.nodes import ENVIRONMENT, Nodes
 from benchmarks.orchestration import Clock, nothing
 from benchmarks.report import publish
 from benchmarks.stock import tuned
@@ -28,6 +27,7 @@ from sweep.plan.expand import PlannedTrial
 from sweep.ray_executor import RayExecutor
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.run.loop import Sweep, run
+from tests.nodes import ENVIRONMENT, Nodes
 from trainables.job import Job, Report
 from trainables.storage.result import TrialResult
 from trainables.storage.trial_folder import write_result

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.trainables.data.originals import Originals
 
 # Before torch is imported: tests run side by side, and sums are ordered by thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -29,8 +34,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than cores: the one with the tests that use Ray mostly waits for Ray's own."""
+    """One process more than cores: that with the tests of Ray mostly waits for Ray's own."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+@pytest.fixture
+def originals(monkeypatch: pytest.MonkeyPatch) -> Iterator[Originals]:
+    """Makes small originals of every data set; afterwards nothing of them is remembered."""
+    from tests.trainables.data.originals import Originals
+    from trainables import data
+
+    data.forget()
+    yield Originals(monkeypatch)
+    data.forget()
 
 
 @pytest.fixture(autouse=True)

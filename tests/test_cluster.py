@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.nodes import Nodes
+from tests.nodes import Nodes
 
 pytestmark = pytest.mark.ray
 

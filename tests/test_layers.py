@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -75,13 +75,13 @@ def test_executors_are_known_where_they_are_chosen_and_nowhere_else() -> None:
         assert users == {"sweep/run/executor.py"}
 
 
-def loaded(code: str) -> set[str]:
-    """Heavy modules that are in ``sys.modules`` after ``code`` ran in a fresh process."""
+def loaded(code: str, heavy: Set[str] = HEAVY) -> set[str]:
+    """Which of ``heavy`` are in ``sys.modules`` after ``code`` ran in a fresh process."""
     ending = "\nimport sys; print('\\n' + ' '.join(m for m in sys.modules if '.' not in m))"
     done = subprocess.run(
         [sys.executable, "-c", code + ending], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    return set(done.stdout.splitlines()[-1].split()) & HEAVY
+    return set(done.stdout.splitlines()[-1].split()) & heavy
 
 
 def test_search_spaces_need_neither_torch_nor_ray() -> None:
@@ -99,6 +99,12 @@ except SystemExit as end:
     assert not end.code
 """
     assert loaded(code) == set()
+
+
+def test_importing_the_reading_side_is_light() -> None:
+    """``sweep --help`` imports these: numpy and pyarrow wait until there is something to read."""
+    code = "import sweep.aggregate, sweep.record.record, sweep.tables.layout"
+    assert loaded(code, HEAVY | {"scipy", "rich"}) == set()
 
 
 @pytest.mark.parametrize("code", ["import trainables.train", "from trainables import fit"])

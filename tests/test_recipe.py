@@ -93,6 +93,8 @@ class Shaken(Method):
             objective.accumulate(0.5)
         return Output(loss, logits, objective=None)
 '''
+PROPERTIES = "tests/trainables/methods/test_properties.py"
+SAME_OVER_WORKERS = "tests/trainables/parallel/test_same_over_workers.py"
 AS_WRITTEN = ("--preset", "paper")
 LEFT_OUT = (".git", ".venv", "results", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis")
 
@@ -128,13 +130,10 @@ def run_tests(project: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 def test_the_tests_of_methods_find_them_and_pass(project: Path) -> None:
-    found = run_tests(project, "tests/methods", "tests/test_same_over_workers.py", "-rA")
+    found = run_tests(project, "tests/trainables/methods", SAME_OVER_WORKERS, "-rA")
     assert found.returncode == 0, found.stdout[-3000:]
     for name in ("normalized", "averaged", "shaken"):
-        assert (
-            f"PASSED tests/methods/test_properties.py::test_property[cost_counts_passes-{name}]"
-            in (found.stdout)
-        )
+        assert f"PASSED {PROPERTIES}::test_cost_counts_passes[{name}]" in found.stdout
 
 
 @pytest.mark.slow
@@ -147,11 +146,11 @@ def test_a_state_that_is_not_saved_is_found(project: Path) -> None:
     path = project / "trainables" / "methods" / "averaged.py"
     path.write_text(HEAD + AVERAGED)
     try:
-        found = run_tests(project, "tests/methods/test_properties.py")
+        found = run_tests(project, PROPERTIES)
     finally:
         path.write_text(HEAD + AVERAGED + STATE)
     assert found.returncode == 1
-    assert "state_survives_a_restart-averaged" in found.stdout
+    assert "test_state_survives_a_restart[averaged]" in found.stdout
 
 
 def test_they_have_rows_and_validated_configurations(project: Path) -> None:

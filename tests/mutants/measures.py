@@ -1,18 +1,20 @@
-"""Faults in the measures: each names the check that must notice."""
+"""Faults in the measures: each names the test that must notice, as ``file.test``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from importlib import import_module
 
-from measure_checks import CHECKS
-
+from tests.mutants.cases import Check, cases
 from tests.mutants.engine import Mutant
 from tests.mutants.faults import measures_curvature, measures_landscape
 
 MUTANTS = [*measures_curvature.MUTANTS, *measures_landscape.MUTANTS]
+TESTS = "tests.trainables.measures"
 
 
-def checks(mutant: Mutant) -> Iterator[Callable[[], object]]:
-    """The check that the mutant names."""
+def checks(mutant: Mutant) -> Iterator[Check]:
+    """Every case of the tests that the mutant names."""
     for name in mutant.about:
-        yield CHECKS[name]
+        file, _, test = name.partition(".")
+        yield from cases(getattr(import_module(f"{TESTS}.test_{file}"), f"test_{test}"))

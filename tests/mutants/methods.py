@@ -1,33 +1,33 @@
 """Faults in the methods: each names the methods whose tests must notice.
 
-The checks are the ones the other files run: the method's dense reference and properties, its
-composition with a regularizer, and the files on single subjects.
+They are its dense reference, its composition with a regularizer, what holds for all methods, and
+tests of single subjects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
-from method_checks.composed import composition_is_the_formula, regularizer_is_the_formula
-from method_checks.properties import PROPERTIES, REGULARIZERS, equals_reference
-
-from tests.methods import (
+from tests.mutants.cases import Check, cases, of_file
+from tests.mutants.engine import Mutant
+from tests.mutants.faults import methods_curvature, methods_rules, methods_shared
+from tests.trainables.methods import (
     test_batchnorm,
     test_bsam,
     test_composition,
     test_fa,
     test_infomcr,
     test_passes,
+    test_properties,
+    test_references,
     test_workers,
 )
-from tests.mutants.engine import Mutant
-from tests.mutants.faults import methods_curvature, methods_rules, methods_shared
 
 MUTANTS = [*methods_shared.MUTANTS, *methods_rules.MUTANTS, *methods_curvature.MUTANTS]
 
 
-OWN: dict[str, list[Callable[[], object]]] = {
+OWN: dict[str, list[Check]] = {
     "erm": [
         partial(test_batchnorm.test_parts_move_the_running_statistics_by_their_mean, "erm", 4),
         partial(test_batchnorm.test_statistics_over_parts_of_the_batch, "erm", 4),
@@ -99,19 +99,16 @@ OWN: dict[str, list[Callable[[], object]]] = {
 }
 
 
-def of_method(name: str) -> Iterator[Callable[[], object]]:
-    """Every check of one method."""
-    if name in REGULARIZERS:
-        yield partial(regularizer_is_the_formula, name)
-    else:
-        yield partial(equals_reference, name)
-        yield partial(composition_is_the_formula, name, "l2_sp")
+def of_method(name: str) -> Iterator[Check]:
+    """Tests of one method."""
+    yield from cases(test_references.test_equals_the_reference, name=name)
+    yield from cases(test_composition.test_regularizer, name=name)
+    yield from cases(test_composition.test_pair, rule=name, regularizer="l2_sp")
     yield from OWN.get(name, [])
-    for check in PROPERTIES:
-        yield partial(check, name)
+    yield from of_file(test_properties, name=name)
 
 
-def checks(mutant: Mutant) -> Iterator[Callable[[], object]]:
+def checks(mutant: Mutant) -> Iterator[Check]:
     """Those of the methods that the mutant names."""
     for name in mutant.about:
         yield from of_method(name)

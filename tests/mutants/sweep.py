@@ -6,16 +6,14 @@ They are the tests that need no fixture, loaded anew for each mutant and run one
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
-from inspect import signature
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from hypothesis import Phase, settings
 
+from tests.mutants.cases import Check, of_file
 from tests.mutants.engine import Mutant
 from tests.mutants.faults import sweep_planning, sweep_reading
 
@@ -23,39 +21,37 @@ MUTANTS = [*sweep_reading.MUTANTS, *sweep_planning.MUTANTS]
 TESTS = Path(__file__).parents[1] / "sweep"
 
 ABOUT: dict[str, tuple[str, ...]] = {
-    "aggregate": ("test_golden", "test_aggregate", "test_tables", "test_spreads"),
-    "record.columns": ("test_golden", "test_aggregate", "test_tables"),
-    "selection": ("test_golden", "test_aggregate", "test_held_out"),
-    "record.record": ("test_golden", "test_record"),
-    "tables.welch": ("test_golden", "test_welch"),
-    "plan.expand": ("test_plan", "test_held_out", "test_budget"),
-    "plan.held_out": ("test_held_out",),
-    "plan.budget": ("test_budget",),
-    "plan.cost": ("test_estimate",),
-    "plan.proposals": ("test_search",),
-    "run.search": ("test_search",),
-    "figures.data": ("test_figures",),
+    "aggregate": ("tables/test_golden", "test_aggregate", "tables/test_tables", "test_spreads"),
+    "record.columns": ("tables/test_golden", "test_aggregate", "tables/test_tables"),
+    "selection": ("tables/test_golden", "test_aggregate", "plan/test_held_out"),
+    "record.record": ("tables/test_golden", "record/test_record"),
+    "tables.welch": ("tables/test_golden", "tables/test_welch"),
+    "plan.expand": ("plan/test_expand", "plan/test_held_out", "plan/test_budget"),
+    "plan.held_out": ("plan/test_held_out",),
+    "plan.budget": ("plan/test_budget",),
+    "plan.cost": ("plan/test_cost",),
+    "plan.proposals": ("run/test_search",),
+    "run.search": ("run/test_search",),
+    "figures.data": ("figures/test_figures",),
 }
-ABOUT_TABLES = ("test_golden", "test_tables", "test_table_formats")
+ABOUT_TABLES = ("tables/test_golden", "tables/test_tables", "tables/test_formats")
 
 
-def checks(mutant: Mutant) -> Iterator[Callable[[], object]]:
-    """Every test that is about the module of the mutant: those with drawn cases last."""
+def checks(mutant: Mutant) -> Iterator[Check]:
+    """Every test that is about the module of the mutant."""
     return of_module(mutant.module.removeprefix("sweep."))
 
 
-def of_module(name: str) -> Iterator[Callable[[], object]]:
+def of_module(name: str) -> Iterator[Check]:
     for file in ABOUT.get(name, ABOUT_TABLES):
         module: list[ModuleType] = []
         yield lambda file=file, module=module: module.append(load(file))  # fails by itself, too
-        tests = {key: test for key, test in vars(module[0]).items() if key.startswith("test_")}
-        for key in sorted(tests, key=lambda key: hasattr(tests[key], "hypothesis")):
-            yield from (partial(tests[key], **arguments) for arguments in cases(tests[key]))
+        yield from of_file(module[0])
 
 
 def load(name: str) -> ModuleType:
     """A file of tests, anew. What is found is not shrunk: that there is something is enough."""
-    spec = spec_from_file_location(f"faulty_{name}", TESTS / f"{name}.py")
+    spec = spec_from_file_location(f"faulty_{Path(name).stem}", TESTS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
@@ -68,16 +64,3 @@ def load(name: str) -> ModuleType:
     finally:
         settings.load_profile(before)
     return module
-
-
-def cases(test: Any) -> Iterator[dict[str, Any]]:
-    marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
-    needed = {} if hasattr(test, "hypothesis") else signature(test).parameters
-    if len(marks) > 1 or test.__name__ == "test_importing_the_reading_side_is_light":
-        return
-    names: Any = marks[0].args[0] if marks else ()
-    names = (names,) if isinstance(names, str) else tuple(names)
-    if set(needed) != set(names):
-        return
-    for values in marks[0].args[1] if marks else [()]:
-        yield dict(zip(names, values if len(names) != 1 else (values,), strict=True))

@@ -7,10 +7,9 @@ from functools import cache
 import pytest
 
 import search_spaces
-from benchmarks import step_times
 from search_spaces import compare
 from search_spaces.compare_times import STEP_TIMES
-from search_spaces.spec import StepTime
+from search_spaces.spec import Artifact, StepTime
 from sweep.plan import budget
 from sweep.plan.expand import PlannedTrial, plan
 from sweep.record.record import Record
@@ -20,16 +19,24 @@ from trainables import methods
 every_preset = pytest.mark.parametrize("preset", search_spaces.PRESETS)
 
 
-@cache
-def trials(preset: str, kind: str) -> dict[str, PlannedTrial]:
+def first_trials(artifact: Artifact, preset: str, kind: str) -> dict[str, PlannedTrial]:
     """Method -> its first trial in the panel of budget ``kind``."""
-    artifact = search_spaces.apply(compare.METHODS, preset)
     found = plan(artifact, preset, SELECTIONS["paper"], Record.from_runs([]))
     return {
         trial.config.method.name: trial
         for trial in found.stages[0].trials
         if trial.cell.budget == kind and trial.seed == 0
     }
+
+
+@cache
+def trials(preset: str, kind: str) -> dict[str, PlannedTrial]:
+    """Those of compare/methods."""
+    return first_trials(search_spaces.apply(compare.METHODS, preset), preset, kind)
+
+
+def epochs_of(found: dict[str, PlannedTrial]) -> dict[str, int]:
+    return {name: trial.config.epochs for name, trial in found.items()}
 
 
 def step_times_of(preset: str) -> list[StepTime]:
@@ -74,10 +81,6 @@ def test_step_times_say_where_they_are_from(preset: str) -> None:
             assert step.ratio == 1
 
 
-def test_the_file_of_step_times_is_as_it_was_written() -> None:
-    assert step_times.FILE.read_text(encoding="utf-8") == step_times.written(STEP_TIMES)
-
-
 GRADIENTS = {
     1: ("erm", "flooding", "l2_sp", "label_smoothing", "mixup", "rmp", "rpr", "wp_sgd"),
     1.7: ("infomcr",),
@@ -97,11 +100,18 @@ GRADIENTS = {
 def test_epochs_at_equal_epochs_and_at_equal_gradients(
     preset: str, epochs: dict[float, int]
 ) -> None:
-    equal, divided = trials(preset, "epochs"), trials(preset, "gradients")
-    for cost, names in GRADIENTS.items():
-        for name in names:
-            assert equal[name].config.epochs == epochs[1]
-            assert divided[name].config.epochs == epochs[cost], name
+    divided = {name: epochs[cost] for cost, names in GRADIENTS.items() for name in names}
+    assert epochs_of(trials(preset, "epochs")) == dict.fromkeys(divided, epochs[1])
+    assert epochs_of(trials(preset, "gradients")) == divided
+
+
+def test_a_method_that_waits_for_a_drop_of_the_rate_costs_more_from_there() -> None:
+    """InfoMCR from the first milestone on: as many epochs as when it is told to start there."""
+    schedule = {"schedule.name": "step", "schedule.milestones": (0.3, 0.6)}
+    waiting = compare.METHODS.replace(settings={}, base={**compare.PROTOCOL, **schedule})
+    assert epochs_of(first_trials(waiting, "paper", "gradients")) == epochs_of(
+        trials("paper", "gradients")
+    )
 
 
 @every_preset

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.nodes import ENVIRONMENT, Nodes
+import search_spaces
+from search_spaces.spec import Artifact, Paper
 from sweep.ray_executor import RayExecutor
+from tests.nodes import ENVIRONMENT, Nodes
+from tests.sweep.cases import TINY
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -31,5 +34,15 @@ def ray_address(_environment: None) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def by_ray(ray_address: str) -> RayExecutor:
-    """Where Ray is what is tested; `sweep_cases.sweep` needs no executor elsewhere."""
+    """Where Ray is what is tested; `cases.sweep` needs no executor elsewhere."""
     return RayExecutor(ray_address)
+
+
+@pytest.fixture
+def offer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TINY is among the known artifacts."""
+    paper = Paper("test", "a test", "nowhere", (TINY,))
+    everything = (*search_spaces.papers(), paper)
+    monkeypatch.setattr(search_spaces, "papers", lambda: everything)
+    known: tuple[Artifact, ...] = (*search_spaces.artifacts(), TINY)
+    monkeypatch.setattr(search_spaces, "artifacts", lambda: known)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -417,13 +415,3 @@ def test_columns_with_the_same_name_are_kept_apart_by_their_keys():
         "test_error@best_test": 2,
         "test_error-train_error@last": 2,
     }
-
-
-def test_importing_the_reading_side_is_light():
-    """``sweep --help`` imports these: numpy and pyarrow wait until there is something to read."""
-    code = (
-        "import sys, sweep.aggregate, sweep.record.record, sweep.tables.layout; "
-        "print([m for m in ('numpy', 'pyarrow', 'torch', 'scipy', 'rich') if m in sys.modules])"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"

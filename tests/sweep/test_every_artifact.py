@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sweep_cases import Witness
 
 import search_spaces
 from search_spaces.spec import Artifact
@@ -22,6 +21,7 @@ from sweep.run.executor import Executor
 from sweep.run.loop import Sweep, run
 from sweep.run.serial import SerialExecutor
 from sweep.tables import layout
+from tests.sweep.cases import Witness
 
 RUNNABLE = [
     pytest.param(artifact, id=artifact.id)

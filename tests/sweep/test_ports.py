@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
-from benchmarks.nodes import Nodes
+from tests.nodes import Nodes
 from trainables.ports import LOOPBACK, free_ports
 
 pytestmark = [
@@ -34,7 +34,7 @@ from dataclasses import replace
 from pathlib import Path
 from search_spaces.spec import Stage
 from sweep.ray_executor import RayExecutor
-from sweep_cases import TINY, sweep
+from tests.sweep.cases import TINY, sweep
 long = {"workers": 2, "epochs": 100_000}
 one = {"cells": TINY.cells[:1], "stages": (Stage("train", seeds=1),)}
 sweep(replace(TINY, base={**TINY.base, **long}, **one), Path(), RayExecutor())
@@ -90,8 +90,8 @@ def outside() -> tuple[str, str] | None:
 
 def environment(home: Path, **changes: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "MLFLOW_"))}
-    path = f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'sweep'}"
-    return {**kept, "HOME": str(home), "PYTHONPATH": path, "RAY_worker_niceness": "0", **changes}
+    own = {"HOME": str(home), "PYTHONPATH": str(ROOT), "RAY_worker_niceness": "0"}
+    return {**kept, **own, **changes}
 
 
 @contextlib.contextmanager

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweep_cases import TINY
-from test_cli import call
 
 from sweep.aggregate import SELECTIONS
 from sweep.cli import doctor, ui
@@ -19,6 +17,8 @@ from sweep.record import mlflow_store
 from sweep.record.mlflow_store import Tracker, TrackingError, default_uri
 from sweep.record.record import Record
 from sweep.run import progress
+from tests.sweep.called import call
+from tests.sweep.cases import TINY
 from trainables import job
 from trainables.config import TrialConfig
 from trainables.job import Job, Report

@@ -18,7 +18,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from table_cases import ERROR, SMALL
 
 from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
 from sweep.aggregate import SELECTIONS, cells, summarize
@@ -27,6 +26,7 @@ from sweep.figures.data import panels
 from sweep.plan.expand import Plan, PlannedStage
 from sweep.record.record import Record, Run
 from sweep.tables.layout import build, render
+from tests.sweep.tables.cases import ERROR, SMALL
 from trainables.measures.base import Estimate
 
 U = 2.0**-53

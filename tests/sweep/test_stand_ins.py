@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from table_cases import FOUR, THREE, table_of
 
 import search_spaces
 from search_spaces.spec import Artifact, Cell, Metric, Reported, Selection, Stage
@@ -18,6 +17,7 @@ from sweep.plan.expand import Plan, plan
 from sweep.record.record import Record, Run
 from sweep.run.search import chosen
 from sweep.tables.layout import FORMATS, render
+from tests.sweep.tables.cases import FOUR, THREE, table_of
 
 DIGITS = {"data": "digits"}
 TWICE = {

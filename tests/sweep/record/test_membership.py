@@ -1,0 +1,188 @@
+"""Which sweeps a recorded trial belongs to, and whether its protocol still counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import typer
+
+from search_spaces.spec import Artifact, Stage
+from sweep.aggregate import SELECTIONS
+from sweep.cli import listing
+from sweep.cli.workflow import conclude
+from sweep.plan.cost import estimate
+from sweep.plan.expand import Plan, plan
+from sweep.record.membership import TAG, Membership, as_tags, from_tags
+from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.record.record import Record, Run
+from sweep.run.loop import Tags
+from tests.sweep.cases import EQUAL_ROWS, TINY
+from trainables import config
+from trainables.storage.result import TrialResult
+
+OTHER = TINY.replace(id="test/other", cells=TINY.cells[:1])
+
+
+def planned(artifact: Artifact, preset: str, record: Record | None = None) -> Plan:
+    return plan(artifact, preset, SELECTIONS["paper"], record or Record.from_runs([]))
+
+
+@pytest.fixture(scope="module")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
+    """TINY at smoke: three trials done and one failed, of which OTHER at small has two."""
+    made = Tracker(default_uri(str(tmp_path_factory.mktemp("record"))))
+    tiny, other = planned(TINY, "smoke"), planned(OTHER, "small")
+    for trial in tiny.trials[:3]:
+        result = TrialResult(trial.trial_id, "done", {}, {"test_error": 0.5}, {})
+        made.track(trial, result, Tags(tiny, "").of(trial))
+    made.track_failure(tiny.trials[3], "no memory", Tags(tiny, "").of(tiny.trials[3]))
+    made.record()
+    for trial in other.trials:
+        made.join(trial, Tags(other, "").of(trial))
+    made.record()
+    return made
+
+
+def test_memberships_are_kept_together() -> None:
+    """Lists apart cannot tell two sweeps from four; a stage's name may have a space."""
+    two = [
+        Membership("nrs/table1", "small", "paper", "baseline (ViT)"),
+        Membership("nrs/figure1", "smoke", "validation", "nrs"),
+    ]
+    assert from_tags(as_tags(two)) == two
+    older = {name: value for name, value in as_tags(two).items() if name != TAG}
+    assert len(from_tags(older)) == 4
+
+
+def test_status_counts_a_trial_in_the_sweeps_that_it_belongs_to(tracker: Tracker) -> None:
+    assert listing.status(tracker) == [
+        {"artifact": "test/other", "preset": "small", "done": 2, "diverged": 0, "failed": 0,
+         "outdated": 0},
+        {"artifact": "test/tiny", "preset": "smoke", "done": 3, "diverged": 0, "failed": 1,
+         "outdated": 0},
+    ]  # fmt: skip
+    assert "no longer count" not in listing.status_text(listing.status(tracker))
+
+
+def test_joining_again_changes_nothing(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[object] = []
+    monkeypatch.setattr(tracker._client, "set_tag", lambda *tag: written.append(tag))
+    vit = TINY.replace(stages=(Stage("train (ViT)", seeds=2),))
+    for made in (planned(TINY, "smoke"), planned(OTHER, "small")):
+        for trial in made.trials:
+            tracker.join(trial, Tags(made, "").of(trial))
+    assert written == []
+    made = planned(vit, "smoke")
+    tracker.join(made.trials[0], Tags(made, "").of(made.trials[0]))
+    assert len(written) == 4
+
+
+def test_every_recorded_trial_has_its_protocol_as_a_parameter(tracker: Tracker) -> None:
+    protocols = [run.data.params["protocol"] for run in tracker._runs.values()]
+    assert protocols == [str(config.PROTOCOL_VERSION)] * 4
+
+
+def test_trials_of_an_older_protocol_are_counted_and_said(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised = config.PROTOCOL_VERSION + 1
+    monkeypatch.setattr(config, "PROTOCOL_VERSION", raised)
+    rows = {row["artifact"]: row for row in listing.status(tracker)}
+    assert [rows["test/tiny"][end] for end in listing.ENDS] == [0, 0, 0, 4]
+    assert [rows["test/other"][end] for end in listing.ENDS] == [0, 0, 0, 2]
+    assert listing.status_text(list(rows.values())).endswith("they no longer count")
+    assert tracker.outdated("test/tiny", "smoke") == 4
+    assert tracker.outdated("test/tiny", "small") == 0
+    found, record = planned(TINY, "smoke"), Record.from_runs([])
+    sentence = (
+        f"4 recorded trials of test/tiny have a protocol older than {raised}: they no longer "
+        "count, and what is needed is trained again"
+    )
+    cost = estimate(found, record)
+    assert sentence in listing.plan_as_text(found, record, cost, 4).splitlines()
+    assert listing.plan_as_dict(found, record, cost, 4)["outdated"] == 4
+    assert "protocol" not in listing.plan_as_text(found, record, cost)
+
+
+def test_the_lines_of_a_plan_add_up_to_its_sum() -> None:
+    """Two rows of equal settings, one of two trials done; two wait for the winner."""
+    erm, sam = EQUAL_ROWS.stages
+    twice = EQUAL_ROWS.replace(stages=(erm, replace(sam, seeds=2)))
+    first = planned(twice, "smoke").trials[0]
+    record = Record.from_runs([Run(first.trial_id, "done", {"test_error": 0.5})])
+    found = planned(twice, "smoke", record)
+    lines = listing.plan_as_text(found, record, estimate(found, record)).splitlines()
+    assert (
+        "stage erm: 2 trials = 2 cells x 2 grid points x 1 seeds less 2 repeated, 1 done" in lines
+    )
+    assert (
+        "stage sam: 2 trials = 2 cells x 1 grid points x 2 seeds less 2 repeated, 0 done, "
+        "2 once stage erm is done" in lines
+    )
+    assert "4 trials in all: 1 done, 1 to run now, 2 once winners are known" in lines
+    data = listing.plan_as_dict(found, record, estimate(found, record))
+    assert (data["trials"], data["missing"], data["waiting"]) == (4, 1, 2)
+    assert [(s["distinct"], s["done"], s["waiting"]) for s in data["stages"]] == [
+        (2, 1, 0), (2, 0, 2),
+    ]  # fmt: skip
+    assert listing._size(twice, "smoke") == 4
+
+
+def test_a_sweep_ends_with_its_failed_trials_and_how_many_wait(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    staged = TINY.replace(
+        stages=(
+            Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.1, 0.2)}, seeds=1),
+            Stage(
+                "sam", {"method": "sam"}, after="erm", match=(), inherit=("optimizer.lr",), seeds=3
+            ),
+        )
+    )
+    done, failed = planned(staged, "smoke").trials
+    record = Record.from_runs(
+        [
+            Run(done.trial_id, "done", {"test_error": 0.5}),
+            Run(failed.trial_id, "failed", error="no memory"),
+        ]
+    )
+    with pytest.raises(typer.Exit) as ended:
+        conclude(planned(staged, "smoke", record), record)
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"{failed.trial_id} failed: no memory",
+        "1 of 5 trials failed and 3 wait for them; "
+        "`sweep status` counts them, the same command tries them again",
+    ]
+
+
+def test_a_failed_trial_that_nothing_waits_for_is_said_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trials = planned(TINY, "smoke").trials
+    runs = [Run(t.trial_id, "done", {"test_error": 0.5}) for t in trials[1:]]
+    record = Record.from_runs([*runs, Run(trials[0].trial_id, "failed", error="no memory")])
+    with pytest.raises(typer.Exit):
+        conclude(planned(TINY, "smoke", record), record)
+    assert "1 of 4 trials failed; `sweep status`" in capsys.readouterr().err
+
+
+def test_a_list_counts_distinct_trials() -> None:
+    """Those of ERM at nine radii are one; two data sets of which digits are made are one, too."""
+    import search_spaces
+
+    sizes = {
+        (name, preset): listing._size(search_spaces.apply(search_spaces.find(name), preset), preset)
+        for name, preset in (("amp/figure8", "paper"), ("nrs/table1", "smoke"))
+    }
+    assert list(sizes.values()) == [10, 58]
+
+
+def test_a_record_of_before_memberships_is_still_counted(tmp_path: Path) -> None:
+    made = Tracker(default_uri(str(tmp_path)))
+    found = planned(TINY, "smoke")
+    tags = {k: v for k, v in Tags(found, "").of(found.trials[0]).items() if k != TAG}
+    made.track_failure(found.trials[0], "no memory", tags)
+    assert [row["failed"] for row in listing.status(made)] == [1]

@@ -1,0 +1,223 @@
+"""Real sweeps: everything once, nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from search_spaces.spec import Cell, Measure, Metric, Stage
+from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.run.executor import executor
+from tests.sweep.cases import TINY, sweep
+from trainables.data import DataError
+from trainables.storage.files import Storage
+from trainables.storage.trial_folder import RESULT
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished sweep of TINY, in a path with a space."""
+    made = tmp_path_factory.mktemp("a sweep")
+    plan, record, witness = sweep(TINY, made)
+    assert witness.waves == [4]
+    assert witness.sentences == []
+    assert sorted(witness.started) == sorted(t.trial_id for t in plan.trials)
+    assert set(witness.outcomes.values()) == {"done"}
+    assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
+    return made
+
+
+def tracker(folder: Path) -> Tracker:
+    opened = Tracker(default_uri(str(folder / "results")))
+    opened.record()
+    return opened
+
+
+def test_a_run_a_trial_with_the_tags_people_filter_by(folder: Path) -> None:
+    tags = list(tracker(folder).tags())
+    assert len(tags) == len({t["trial_id"] for t in tags}) == 4
+    first = tags[0]
+    assert first["paper"] == "test"
+    assert first["artifact"] == "test/tiny"
+    assert {t["cell"] for t in tags} == {t["method"] for t in tags} == {"erm", "sam"}
+    assert {t["seed"] for t in tags} == {"0", "1"}
+    assert first["preset"] == "smoke"
+    assert first["stage"] == "train"
+    assert {"commit", "torch", "hardware", "precision"} <= {
+        name.removeprefix("provenance.") for name in first
+    }
+
+
+def test_the_record_has_what_storage_has_epoch_by_epoch(folder: Path) -> None:
+    runs = list(tracker(folder).runs(history=True))
+    stored = Storage(folder / "results")
+    for run in runs:
+        from trainables.storage.result import TrialResult
+
+        result = TrialResult.from_json(stored.read(f"trials/{run.trial_id}/{RESULT}"))
+        assert run.metrics == pytest.approx(result.metrics, rel=1e-15)
+        for name, values in result.history.items():
+            assert list(run.history[name]) == values
+
+
+def test_the_same_sweep_again_trains_nothing(folder: Path) -> None:
+    _, record, witness = sweep(TINY, folder)
+    assert witness.waves == witness.sentences == []
+    assert len(record) == 4
+
+
+def test_results_of_a_driver_that_died_are_recorded_not_trained(
+    folder: Path, tmp_path: Path
+) -> None:
+    """The record is lost, storage is there: what a kill between the two leaves, at its worst."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "trials").symlink_to(folder / "results" / "trials")
+    _, record, witness = sweep(TINY, tmp_path)
+    assert witness.waves == []
+    assert witness.sentences == ["4 finished trials found in storage and recorded"]
+    assert len(record) == 4
+
+
+def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(tmp_path: Path) -> None:
+    broken = TINY.replace(
+        cells=(*TINY.cells, Cell({"method": "broken"}, {"batch_size": 5000})),
+        stages=(Stage("train", seeds=1),),
+    )
+    plan, record, witness = sweep(broken, tmp_path)
+    missing = plan.missing(record)
+    assert [t.cell.key["method"] for t in missing] == ["broken"]
+    assert witness.outcomes[missing[0].trial_id].startswith("failed: DataError: ")
+    assert record.status(missing[0].trial_id) == "failed"
+    _, _, again = sweep(broken, tmp_path)
+    assert again.waves == [1]
+    failed = [t for t in tracker(tmp_path).tags() if t["outcome"] == "failed"]
+    assert len(failed) == 1  # one run a trial, however often it failed
+
+
+def test_a_missing_data_set_is_said_before_anything_starts(tmp_path: Path) -> None:
+    gone = TINY.replace(base={**TINY.base, "data.source": {"name": "cifar10"}})
+    with pytest.raises(DataError, match="cifar10"):
+        sweep(gone, tmp_path, data_dir=str(tmp_path))
+
+
+def test_stages_follow_each_other_in_one_command(tmp_path: Path) -> None:
+    staged = TINY.replace(
+        stages=(
+            Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.05, 0.1)}, seeds=1),
+            Stage(
+                "sam", {"method": "sam"}, after="erm", match=(), inherit=("optimizer.lr",), seeds=1
+            ),
+        )
+    )
+    plan, record, witness = sweep(staged, tmp_path)
+    assert witness.waves == [2, 1]
+    assert plan.missing(record) == []
+
+
+def test_a_stage_waits_until_a_failed_trial_has_been_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What started from the winner of the rest would be trained for nothing."""
+    staged = TINY.replace(
+        stages=(
+            Stage("erm", {"method": "erm"}, grid={"batch_size": (64, 5000)}, seeds=1),
+            Stage(
+                "sam", {"method": "sam"}, after="erm", match=(), inherit=("optimizer.lr",), seeds=1
+            ),
+        )
+    )
+    plan, record, witness = sweep(staged, tmp_path)
+    assert witness.waves == [2]
+    assert sorted(record.status(t.trial_id) for t in plan.trials) == ["done", "failed"]
+    assert [stage.pending for stage in plan.stages] == [0, 1]
+    monkeypatch.setattr(Tracker, "outdated", lambda *_: 7)
+    _, _, again = sweep(staged, tmp_path)
+    assert again.waves == [1]
+    assert again.sentences[0].startswith("7 recorded trials of test/tiny have a protocol older")
+
+
+def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(tmp_path: Path) -> None:
+    """The winner of a search is one of the final runs, which alone are measured.
+
+    The record has its whole curve, as it has that of the run which was measured from its start.
+    """
+    staged = TINY.replace(
+        cells=TINY.cells[:1],
+        measures=(Measure("classification", label="seen", at=(0.5, 1.0)),),
+        metrics=(Metric("seen/error", "error"),),
+        x="epoch",
+        stages=(
+            Stage("search", grid={"optimizer.lr": (0.05, 0.1)}, seeds=1),
+            Stage("final", after="search", inherit=("optimizer.lr",), seeds=2),
+        ),
+    )
+    plan, record, witness = sweep(staged, tmp_path)
+    assert witness.waves == [2, 2]
+    assert plan.missing(record) == []
+    measured = [t for t in plan.trials if record.value(t.trial_id, "seen/error") is not None]
+    assert len(measured) == 2
+    tracker = Tracker(default_uri(str(tmp_path / "results")))
+    curves = tracker.with_curves(plan, tracker.record()).history
+    epochs = {t.trial_id: [] for t in measured}
+    for row in curves.to_pylist():
+        if row["metric"] == "seen/error" and math.isfinite(row["value"]):
+            epochs[row["trial_id"]].append(row["epoch"])
+    assert list(epochs.values()) == [[1, 2], [1, 2]]
+
+
+ROOT = Path(__file__).parents[3]
+SLOWER = """
+import sys, time; sys.path.insert(0, {root!r})
+from pathlib import Path
+from sweep.run.executor import executor
+from tests.sweep.cases import TINY, sweep
+from trainables.train import Trial
+
+run_epoch = Trial.run_epoch
+def until_stopped(trial):  # in this process, the second trial waits for the signal
+    if list(Path({folder!r}).glob("results/trials/*/result.json")):
+        time.sleep(20)
+    return run_epoch(trial)
+Trial.run_epoch = until_stopped
+
+slow = TINY.replace(base={{**TINY.base, "epochs": {epochs}}})
+sweep(slow, Path({folder!r}), executor(*{by!r}))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("name", ["serial", pytest.param("ray", marks=pytest.mark.ray)])
+def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
+    tmp_path: Path, how: signal.Signals, name: str, request: pytest.FixtureRequest
+) -> None:
+    by = ("serial",)
+    if name == "ray":  # one at a time, so that three are to come when the first has ended
+        by = ("ray", request.getfixturevalue("ray_address"), 1, None, 1)
+    epochs = 100 if name == "ray" else 5
+    code = SLOWER.format(root=str(ROOT), folder=str(tmp_path), by=by, epochs=epochs)
+    driver = subprocess.Popen(
+        [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    storage = Storage(tmp_path / "results")
+    while driver.poll() is None and not storage.names(f"trials/*/{RESULT}"):
+        time.sleep(0.05)
+    os.kill(driver.pid, how)
+    _, said = driver.communicate(timeout=120)
+    before = {name: storage.read(name) for name in storage.names(f"trials/*/{RESULT}")}
+    assert 0 < len(before) < 4
+    if how == signal.SIGINT:
+        assert re.search(r"StoppedError: stopped with \d trials unfinished; what is finished", said)
+    slow = TINY.replace(base={**TINY.base, "epochs": epochs})
+    plan, record, witness = sweep(slow, tmp_path, executor(*by))
+    assert sum(witness.waves) <= 4 - len(before)
+    assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
+    assert {name: storage.read(name) for name in before} == before
+    assert sweep(slow, tmp_path, executor(*by))[2].waves == []
