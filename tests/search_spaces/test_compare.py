@@ -108,7 +108,7 @@ def test_epochs_at_equal_epochs_and_at_equal_gradients(
 def test_a_method_that_waits_for_a_drop_of_the_rate_costs_more_from_there() -> None:
     """InfoMCR from the first milestone on: as many epochs as when it is told to start there."""
     schedule = {"schedule.name": "step", "schedule.milestones": (0.3, 0.6)}
-    waiting = compare.METHODS.replace(settings={}, base={**compare.PROTOCOL, **schedule})
+    waiting = compare.METHODS.replace(per_name_overrides={}, base={**compare.PROTOCOL, **schedule})
     assert epochs_of(first_trials(waiting, "paper", "gradients")) == epochs_of(
         trials("paper", "gradients")
     )

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import pytest
 import typer
-from test_cli import call, offer
 from typer.testing import CliRunner
 
 from sweep.cli import commands
@@ -19,9 +18,8 @@ from sweep.cli.options import (
     option_groups,
     parse_options,
 )
+from tests.sweep.called import call
 from trainables.errors import UsageError
-
-__all__ = ["offer"]
 
 STARTS_TRIALS = {"run", "reproduce", "search", "measure"}
 READS_A_SWEEP = STARTS_TRIALS | {"plan", "table", "plot"}
