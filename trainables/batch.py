@@ -1,7 +1,7 @@
 """A batch: inputs that are a tensor or any structure of tensors, one row per sample.
 
-A structure is a dict, a tuple, a list, or what is registered with torch's pytrees, nested as
-deep as it may be. What is no tensor in it stays as it is.
+A structure is a dict, a tuple, a list, or whatever else is registered with torch's pytrees, nested
+to any depth. Whatever in it is no tensor is passed on unchanged.
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ from trainables.errors import UsageError
 Structure = TypeVar("Structure")
 
 
-def take(batch: Structure, part: Any) -> Structure:
-    """The samples of ``part``: an index along the first dimension of every tensor."""
-    return pytree.tree_map_only(Tensor, lambda tensor: tensor[part], batch)
+def take(batch: Structure, samples: Any) -> Structure:
+    """Some of the samples, as a batch of the same structure.
+
+    Args:
+        samples: A slice, or a tensor of positions: indexes the first dimension of every tensor.
+    """
+    return pytree.tree_map_only(Tensor, lambda tensor: tensor[samples], batch)
 
 
 def batch_size(batch: Any) -> int:
-    """How many samples there are.
+    """How many samples the batch has.
 
     Raises:
-        ValueError: there is no tensor, or not every one has a row for each sample.
+        UsageError: it has no tensor, or tensors with different numbers of rows.
     """
     sizes = {tuple(t.shape[:1]) for t in tensors(batch)}
     if len(sizes) == 1 and (size := sizes.pop()):
@@ -39,29 +43,29 @@ def batch_size(batch: Any) -> int:
 
 
 def tensors(batch: Any) -> list[Tensor]:
-    """The tensors of ``batch``, in their order."""
+    """The tensors of ``batch``, in the order of its structure."""
     return [leaf for leaf in pytree.tree_leaves(batch) if isinstance(leaf, Tensor)]
 
 
-def one_tensor(inputs: Any, part: str) -> Tensor:
-    """``inputs``, where they are a single floating-point tensor, such as images.
+def one_tensor(inputs: Any, who: str) -> Tensor:
+    """``inputs``, after the check that they are a single floating-point tensor, such as images.
 
     Args:
-        part: What needs them so, as it stands in the refusal.
+        who: Which part needs such inputs; the refusal begins with it.
 
     Raises:
-        ValueError: they are anything else.
+        UsageError: they are anything else.
     """
     if isinstance(inputs, Tensor) and inputs.is_floating_point():
         return inputs
     kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
     raise UsageError(
-        f"{part} changes images: it needs inputs that are one floating-point tensor, not {kind}"
+        f"{who} changes images: it needs inputs that are one floating-point tensor, not {kind}"
     )
 
 
 def portions(size: int, count: int) -> list[slice]:
-    """The samples 0 to ``size`` in ``count`` neighboring parts, as even as they can be."""
+    """Cut the samples 0 to ``size`` into ``count`` consecutive slices of nearly equal length."""
     edges = [size * i // count for i in range(count + 1)]
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
 

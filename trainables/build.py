@@ -1,4 +1,4 @@
-"""A configuration, assembled: data, network, method and optimizer of one trial."""
+"""From a configuration to what is trained: data, network, method and optimizer of one trial."""
 
 from __future__ import annotations
 
@@ -24,19 +24,22 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": nn.functional.mse_loss,
 }
 EVALUATION_BATCH = 1000
+"""Images per batch where nothing is trained."""
+
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
+"""Of the weights; with ``bfloat16`` the passes are in autocast and the weights in float32."""
 
 
 @dataclass
 class Components:
-    """What a trial is made of.
+    """What a trial is made of, ready to be trained.
 
     Attributes:
         batches: The training batches, shuffled and augmented.
-        splits: Every split in order and without augmentation: evaluated and measured on.
-        initial: The weights training starts from.
-        local_generator: Of the noise that the method draws for this worker alone; None: none.
-        source: What the data is called, and its fingerprint where it has one.
+        splits: Every split, in order and without augmentation, for evaluation and measures.
+        initial: A copy of the model's state when training starts.
+        local_generator: Source of the noise that differs from worker to worker; None: one worker.
+        source: Name and fingerprint of the data, for the result's provenance.
     """
 
     batches: BatchLoader
@@ -52,7 +55,7 @@ class Components:
 
 
 def build_components(config: TrialConfig, execution: Execution, group: Group) -> Components:
-    """Load the data, initialize the network, build method, optimizer and schedule.
+    """Load the data, initialize the network, and build method, optimizer and schedule.
 
     Raises:
         trainables.data.DataError: the data set is missing or damaged.

@@ -1,4 +1,4 @@
-"""What a trial is told: `TrialConfig`, which decides its numbers; `Request` is what to measure.
+"""What a trial is: `TrialConfig` decides its numbers; `Request` is what is measured on it.
 
 A configuration is validated when it is made, completed with the defaults of
 its parts, and hashed: the hash is the trial's name in every place a trial is
@@ -55,7 +55,8 @@ READABLE = {"data.source": "data", "model": "models", "method": "methods"}
 class Component(BaseModel):
     """A registered part and its options, written flat: ``{"name": "amp", "epsilon": 0.5}``.
 
-    ``reading`` may stand for several of them (`trainables.registry.Readings`); it is not kept.
+    An option ``reading`` stands for several options (`trainables.registry.Readings`), by which it
+    is replaced.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -81,7 +82,7 @@ class Component(BaseModel):
         return _registry(package).schema(self.name)
 
     def naming(self, package: str) -> dict[str, Any]:
-        """Name and options as they enter a trial's name."""
+        """Name and options as they enter `TrialConfig.canonical`."""
         options = self.model_dump(mode="json", exclude={"name"})
         return {"name": self.name, **_registry(package).naming(self.name, options)}
 
@@ -180,14 +181,14 @@ class Schedule(Options):
         return sum(epoch >= m for m in self._in_epochs(epochs))
 
     def levels(self, epochs: int) -> set[int]:
-        """How often the rate has fallen, at every time of a training of ``epochs``; for a plateau
-        as often as it may."""
+        """How often the rate has fallen, at any time of a training, e.g. {0, 1, 2}; for a plateau,
+        whose drops depend on the loss, how often it can have."""
         if self.name == "plateau":
             return set(range(1 + max(0, epochs - 2) // (self.patience + 1)))
         return {self.drops(m, epochs) for m in (0.0, *self._in_epochs(epochs)) if m < epochs}
 
     def _in_epochs(self, epochs: int) -> list[float]:
-        """A fraction of the epochs that is a whole number of them is exactly that one."""
+        """The milestones in epochs; rounded, so that 0.3 of 10 epochs is 3.0 exactly."""
         return [m if m >= 1 else round(m * epochs, 9) for m in self.milestones]
 
 
@@ -211,7 +212,7 @@ class Workers(Options):
 
 
 FURTHER_PASSES = OfTrial(
-    "a method with more than one pass a step",
+    "a method with more than one pass per step",
     lambda trial, _: trial.batchnorm != "all" or trial.rules[0].passes > 1,
 )
 NOT_CLEAN_FIRST = OfTrial(
@@ -348,7 +349,7 @@ class TrialConfig(Options):
         return hashlib.sha256(self.canonical.encode()).hexdigest()[:16]
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """pydantic's, unchecked; a copy with other fields does not keep the name it was made of."""
+        """As pydantic's, without validation; ``canonical`` and ``trial_id`` are the copy's own."""
         copied = super().model_copy(update=update, deep=deep)
         for name in ("canonical", "trial_id"):
             copied.__dict__.pop(name, None)
@@ -356,7 +357,7 @@ class TrialConfig(Options):
 
     @property
     def rules(self) -> tuple[Any, ...]:
-        """The method, made, and then its regularizers: they say what their passes are."""
+        """The method, built, and then its regularizers; they declare what their passes are."""
         made = importlib.import_module("trainables.methods").build(
             self.method.name,
             regularizers=[(r.name, r.options) for r in self.regularizers],
@@ -366,7 +367,7 @@ class TrialConfig(Options):
 
     @property
     def layers(self) -> Layers | None:
-        """What the network declares that it is made of; None where it says nothing."""
+        """The kinds of layers that the network declares; None where it declares nothing."""
         layers: Layers | None = importlib.import_module("trainables.models").layers(
             self.model.name, self.model.options
         )
@@ -379,7 +380,7 @@ class TrialConfig(Options):
         return [f"{o} of {p.name}" for p in parts for o in registry.off(p.name, p.options)]
 
     def flat(self) -> dict[str, Any]:
-        """``{"optimizer.lr": 0.1, ...}``: one entry a leaf, for tables and MLflow parameters."""
+        """``{"optimizer.lr": 0.1, ...}``: one entry per leaf, for tables and MLflow parameters."""
         return dict(_leaves(self._shown()))
 
     def replace(self, **overrides: Any) -> TrialConfig:

@@ -66,11 +66,11 @@ WORKER_REPORT_SECONDS = 0.5
 
 
 class WorkerPool:
-    """Workers that train one trial after another.
+    """Workers that train one trial after another, all of them each trial.
 
     Args:
         workers: How many.
-        cpus, gpus: Of each worker. Workers that share a GPU talk over gloo, since NCCL
+        cpus, gpus: Resources of each worker. Workers that share a GPU talk over gloo, since NCCL
             cannot have two of them on one.
     """
 
@@ -103,11 +103,11 @@ class WorkerPool:
     def _fit(self) -> None:
         try:
             self._trainer.fit()
-        except BaseException as error:  # the thread's last words, read by `poll`
+        except BaseException as error:  # raised where `poll` next asks for reports
             self._error = error
 
     def submit(self, job: Job) -> None:
-        """Give the workers a trial."""
+        """Hand the workers a trial; `poll` then tells how far it is."""
         self.busy = True
         self._latest = Report(job.trial_id, epochs=job.config["epochs"])
         self._ask("submit", job)
@@ -115,8 +115,8 @@ class WorkerPool:
     def poll(self, seconds: float) -> Report:
         """The latest report on the trial, after at most ``seconds``.
 
-        After one that ends it the pool is free again. But if the trial failed in some workers only,
-        it stays ``busy``: the others may wait for them for ever.
+        Once a report has ended the trial, the pool can take the next one. If the trial failed in
+        only some of the workers, the pool stays ``busy``: the others may wait for them for ever.
 
         Raises:
             WorkersLostError: the workers are gone.
@@ -144,7 +144,7 @@ class WorkerPool:
         return reports
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        """A method of the mailbox; the controller is there a few seconds after the pool is made."""
+        """Call a method of the mailbox, which is there a few seconds after the pool is made."""
         while self._trainer.mailbox is None and self._thread.is_alive():
             time.sleep(0.01)
         if self._trainer.mailbox is None:
@@ -175,10 +175,10 @@ def _reason(error: BaseException | None) -> str:
 
 
 class _Borrowed(DefaultPlacementGroupHandle):
-    """A placement group that belongs to Tune, and is not removed with the workers."""
+    """A placement group that belongs to Tune, and so is not removed with the workers."""
 
     def shutdown(self) -> None:
-        """Nothing: Tune frees it when its actor is done."""
+        """Does nothing: Tune frees the group when its actor is done."""
 
 
 class _WorkerGroup(WorkerGroup):
@@ -192,7 +192,7 @@ class _WorkerGroup(WorkerGroup):
 
 
 class _Policy(FixedScalingPolicy):
-    """A fixed size, and nothing asked of the autoscaler: Tune's reservation has asked already."""
+    """A fixed number of workers, for which Tune has asked the autoscaler already."""
 
     def after_controller_start(self, train_run_context: Any) -> None:
         """Nothing."""
@@ -202,7 +202,7 @@ class _Policy(FixedScalingPolicy):
 
 
 class _Controller(TrainController):
-    """Ray Train's controller with a mailbox: jobs go one way, reports the other."""
+    """Ray Train's controller with a mailbox: jobs go to the workers, reports come from them."""
 
     worker_group_cls = _WorkerGroup
 
@@ -213,24 +213,24 @@ class _Controller(TrainController):
         super().__init__(**arguments)
 
     async def submit(self, job: Job | None) -> None:
-        """A trial for the workers; None: there is no more."""
+        """Leave a job for the workers; None tells them to end."""
         self._jobs.append(job)
         self._reports.clear()
 
     async def next(self, number: int) -> Job | None:
-        """Job ``number``, as soon as it is posted. Every worker takes every job."""
+        """Wait for job ``number`` and return it. Every worker asks for every job."""
         while len(self._jobs) <= number:
             await asyncio.sleep(0.01)
         return self._jobs[number]
 
     async def report(self, number: int, report: Report) -> None:
-        """A worker's report on job ``number``; a late one on an earlier job is dropped."""
+        """Leave a worker's report on job ``number``; one on an earlier job comes too late."""
         if number == len(self._jobs) - 1:
             self._reports.append(report)
             self._news.set()
 
     async def poll(self, seconds: float) -> list[Report]:
-        """Reports since the last call, the first of them waited for."""
+        """Wait at most ``seconds`` for a report, and return all since the last call."""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._news.wait(), seconds)
         self._news.clear()
@@ -240,7 +240,7 @@ class _Controller(TrainController):
 
 @dataclass
 class _Torch(TorchConfig):
-    """How the workers meet: at a file, where their machine is the whole cluster."""
+    """torch's process group, with a file at which the workers of one machine can meet."""
 
     rendezvous: str = ""
 
@@ -250,7 +250,7 @@ class _Torch(TorchConfig):
 
 
 class _Backend(TorchBackend):
-    """Of a Ray on loopback, the workers too listen there alone.
+    """Where Ray listens on 127.0.0.1 alone, the workers do too.
 
     A rendezvous of ``torch.distributed`` at an address opens a port on all interfaces.
     """
@@ -278,7 +278,7 @@ class _Backend(TorchBackend):
 
 
 class _Trainer(TorchTrainer):
-    """TorchTrainer in the trial's own bundles, without the processes that it has no use for."""
+    """TorchTrainer in the resources that Tune has reserved, without the processes it spares."""
 
     mailbox: Any = None
     train_loop_config: dict[str, Any]
@@ -299,7 +299,7 @@ class _Trainer(TorchTrainer):
 
 
 def _serve(settings: dict[str, Any]) -> None:
-    """What each worker runs: trial after trial, until there are no more."""
+    """What each worker runs: one trial after another, until there are no more."""
     from trainables.parallel.group import DistributedGroup
 
     mailbox = ray.get_actor(settings["mailbox"])

@@ -24,13 +24,13 @@ class FlatsweepError(Exception):
 
 
 class UsageError(FlatsweepError, ValueError):
-    """What was asked for does not exist, or makes no sense; the message says what would."""
+    """A request for what does not exist or makes no sense; the message says what is allowed."""
 
     code = 2
 
 
 def print_error(error: Exception, who: str) -> int:
-    """Say on standard error how ``who`` (a command) failed, without the passwords of URIs.
+    """Print to standard error that ``who`` (a command) failed, without the passwords of URIs.
 
     Returns:
         The code to exit with: that of a `FlatsweepError`, which is one sentence; 1 after the

@@ -26,10 +26,16 @@ from trainables.seeding import derive
 def evaluate(
     model: nn.Module, batches: BatchLoader, loss: str, group: Group = SINGLE_PROCESS
 ) -> dict[str, float]:
-    """Numbers of one split: see `classification.summary`; for a regression, ``loss`` alone (MSE).
+    """The numbers of one split that every epoch has.
 
-    The model is left in the mode it was in. Workers evaluate whole batches, a part each, and all
-    get the same numbers, bit for bit those of one.
+    The model is left in the mode it was in. Several workers evaluate some of the batches each; all
+    get the same numbers, bit for bit those that one worker gets.
+
+    Args:
+        loss: ``cross_entropy`` or ``mse``, as in the configuration.
+
+    Returns:
+        `classification.summary` of the split; for a regression its mean squared error, ``loss``.
     """
     training = model.training
     model.eval()
@@ -59,14 +65,18 @@ def measure_requests(
     initial: Mapping[str, Tensor],
     seed: int,
 ) -> dict[str, float]:
-    """Every request on ``model`` as it is, under the requests' keys.
+    """Measure what is requested on ``model`` as it now is.
 
     Args:
         splits: Unshuffled, unaugmented batches of each split.
-        initial: The weights training started from.
+        initial: The state of the model when training started.
+        seed: The trial's; every measure draws its noise from a stream of its own.
+
+    Returns:
+        The numbers of all requests, by name; a name begins with the request's key.
 
     Raises:
-        ValueError: a request that cannot be met, naming it.
+        UsageError: a request that cannot be met, naming it.
     """
     training = model.training
     model.eval()

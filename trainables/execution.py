@@ -1,4 +1,4 @@
-"""How a trial is run on this machine, as far as its numbers do not depend on it."""
+"""How a trial is run on this machine: the options that do not change its numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainables.config import Request
 
 @dataclass(frozen=True)
 class Execution:
-    """How a trial is run, as far as its numbers do not depend on it.
+    """Options of running a trial that do not change its numbers, and so are not in its name.
 
     Attributes:
         device: ``auto`` takes the GPU if there is one.
@@ -48,7 +48,7 @@ class Execution:
 
 
 DEFAULT_EXECUTION = Execution()
-"""On this machine, with everything as it comes."""
+"""On this machine, with every option at its default."""
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
-"""What travels to a trial and back.
+"""What is sent to the process that trains, and what it sends back.
 
-A `Job` goes from the sweep to the process that trains, and one `Report` after the other comes back,
-the last with the trial's outcome. The result is in storage before its outcome is reported.
+A `Job` goes there, and one `Report` after another comes back, the last with the trial's outcome.
+The result is in storage before its outcome is reported.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class IdentityError(FlatsweepError):
-    """A node gives a trial another name than it was sent under: its code is not the sender's."""
+    """A configuration has another id on a node than where it was sent: the code differs."""
 
 
 class WorkersLostError(FlatsweepError, RuntimeError):
@@ -60,19 +60,19 @@ class Job:
 
     @property
     def workers(self) -> int:
-        """How many share the trial's batches."""
+        """How many workers share each of the trial's batches."""
         return int(self.config["workers"]["count"])
 
     @property
     def folder(self) -> Storage:
-        """The trial's own."""
+        """The trial's own folder in ``storage``."""
         return trial_folder(Storage(self.storage), self.trial_id)
 
     def checked_config(self) -> TrialConfig:
-        """The configuration, after the check that it is the one which was meant.
+        """The configuration, after the check that it has the id which it was sent under.
 
         Raises:
-            IdentityError: its id is another one here.
+            IdentityError: it has another id here.
         """
         config = TrialConfig(**self.config)
         if config.trial_id != self.trial_id:
@@ -107,14 +107,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Report:
-    """What is heard of a trial.
+    """How far a trial is, or how it ended.
 
     Attributes:
-        epoch, epochs: Done, and to do.
-        numbers: Of the last epoch.
+        epoch, epochs: Epochs done so far, and in all.
+        numbers: Those of the last epoch, by name.
         outcome: How the trial ended; None while it runs.
         error, traceback: Of a failed trial, without the passwords of its storage.
-        lost: It failed because another worker of its group is gone, and can go on elsewhere.
+        lost: Whether it failed because another worker of its group is gone; then it can go on from
+            its checkpoint with other workers.
     """
 
     trial_id: str

@@ -28,10 +28,10 @@ Mark = TypeVar("Mark")
 
 @dataclass(frozen=True)
 class Needs:
-    """What gives an option its effect: other options of its part.
+    """A condition on the other options of a part, without which an option has no effect.
 
     Attributes:
-        words: The condition as it stands in the refusal, after "it needs".
+        words: The condition in words; in a refusal they follow "it needs".
         met: ``met(options)``: whether it holds; ``options`` have the part's options as attributes.
     """
 
@@ -41,10 +41,10 @@ class Needs:
 
 @dataclass(frozen=True)
 class OfTrial:
-    """What gives an option, or a whole part, its effect: the rest of the trial.
+    """A condition on the rest of the trial, without which an option or a part has no effect.
 
     Attributes:
-        words: As of `Needs`.
+        words: As in `Needs`.
         met: ``met(options, trial)``; ``trial`` is the `trainables.config.TrialConfig`.
     """
 
@@ -59,12 +59,12 @@ class OffAtZero:
 
 @dataclass(frozen=True)
 class Searched:
-    """Marks an option that was searched: where one's own search may begin.
+    """Marks an option whose values were searched by somebody: a start for one's own search.
 
     Attributes:
         values: In ascending order, in the option's unit.
         source: Who searched them, or used them.
-        between: Whether values between them make sense; false for counts that cost time.
+        between: Whether values between them may be tried; false for counts that cost time.
     """
 
     values: tuple[float, ...]
@@ -73,7 +73,7 @@ class Searched:
 
 
 def given(**values: Any) -> Needs:
-    """The need that each of these options has its value, or one of a tuple of values."""
+    """The condition that each of these options has this value, or one of this tuple of values."""
     allowed = {
         name: value if isinstance(value, tuple) else (value,) for name, value in values.items()
     }
@@ -84,12 +84,12 @@ def given(**values: Any) -> Needs:
 
 
 def idle(schema: type[BaseModel], options: Any, trial: Any = None) -> list[str]:
-    """The options that can have no effect, each as a clause with what would give it one.
+    """The options that would have no effect, each as a clause that says what it needs.
 
     Args:
         schema: Declares the options: fields, defaults, and needs in their annotations.
         options: Holds their values, as attributes.
-        trial: None: the needs on the part itself are asked, else those on the trial.
+        trial: Checks the conditions on this trial; None: those on the part itself.
     """
     clauses = []
     for name, need in declared(schema, Needs if trial is None else OfTrial):
@@ -103,7 +103,7 @@ def idle(schema: type[BaseModel], options: Any, trial: Any = None) -> list[str]:
 
 @cache
 def declared(schema: type[BaseModel], kind: type[Mark]) -> tuple[tuple[str, Mark], ...]:
-    """(option, mark) of every mark of this kind in the annotations of ``schema``."""
+    """(option, mark) for every mark of type ``kind`` in the annotations of ``schema``."""
     return tuple(
         (name, mark)
         for name, field in schema.model_fields.items()

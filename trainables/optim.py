@@ -1,4 +1,4 @@
-"""torch's optimizers from an `Optimizer`, and the learning rate over time from a `Schedule`."""
+"""torch's optimizer for an `Optimizer`, and the learning rate over time for a `Schedule`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IMPROVEMENT = 1e-4
 
 
 def build_optimizer(model: nn.Module, config: Optimizer) -> torch.optim.Optimizer:
-    """One of torch's optimizers over the trainable parameters of ``model``."""
+    """torch's optimizer of this name over the trainable parameters of ``model``."""
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups: list[dict[str, Any]]
     if config.decay == "all":
@@ -38,8 +38,14 @@ def build_optimizer(model: nn.Module, config: Optimizer) -> torch.optim.Optimize
 class LearningRate:
     """Sets the learning rate before every step.
 
-    ``drops`` counts the discrete reductions so far (``step`` and ``plateau``):
-    some methods begin at the first one.
+    Args:
+        config: The schedule.
+        base: The rate that it scales.
+        steps_per_epoch, epochs: Length of an epoch in steps, and of the training in epochs.
+
+    Attributes:
+        drops: How often a ``step`` or ``plateau`` schedule has lowered the rate; some methods
+            change at a drop.
     """
 
     def __init__(
@@ -66,7 +72,7 @@ class LearningRate:
         return rate
 
     def after_epoch(self, loss: float) -> None:
-        """Note an epoch's mean training loss; only ``plateau`` looks at it."""
+        """Take note of an epoch's mean training loss, by which ``plateau`` goes."""
         if loss < self.best * (1 - IMPROVEMENT):
             self.best, self.stagnant = loss, 0
         else:

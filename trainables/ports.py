@@ -1,4 +1,4 @@
-"""Where what this package starts listens: on this machine, for this machine."""
+"""Ports and interfaces: servers that this package starts listen on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONNECT_TIMEOUT = 10.0
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct free ports of 127.0.0.1: all are held while they are looked for."""
+    """``count`` different free ports of 127.0.0.1; all are held until the last one is found."""
     with contextlib.ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -26,8 +26,8 @@ def free_ports(count: int) -> list[int]:
 def use_loopback() -> None:
     """Let this process's ``torch.distributed`` groups use the loopback interface.
 
-    gloo would take the interface of the machine's name, NCCL the first that is not loopback. The
-    processes should meet at a file: a meeting at an address opens a port on all interfaces.
+    By default gloo takes the interface of the machine's name, and NCCL the first that is not
+    loopback. The rendezvous should be a file: one at an address opens a port on all interfaces.
     """
     interfaces = psutil.net_if_addrs().items()
     inside = next(n for n, found in interfaces if any(a.address == LOOPBACK for a in found))

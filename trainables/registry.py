@@ -51,12 +51,12 @@ Strength = Annotated[float, Field(ge=0), OffAtZero()]
 
 
 Readings = Mapping[str, Mapping[str, Any]]
-"""``{"text": {...}, "code": {...}}``: what a part's paper says and what its authors' code does, as
-values of its options, declared as the part's ``READINGS``."""
+"""``{"text": {...}, "code": {...}}``: values of a part's options that stand for what its paper says
+and for what its authors' code does. A part declares them as its ``READINGS``."""
 
 
 class Options(BaseModel):
-    """Options of a part: annotations say what is allowed, and what gives an option an effect."""
+    """Options of a part. Annotations say which values are allowed, and what an option needs."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True, strict=False)
 
@@ -130,9 +130,9 @@ class Registry(Generic[Part]):
         return getattr(self.get(name), "READINGS", {})
 
     def read(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """``options`` with the values that their ``reading`` stands for in its place.
+        """``options`` with ``reading`` replaced by the values that it stands for.
 
-        An option given beside it wins.
+        An option that is given beside it wins.
 
         Raises:
             ValueError: part ``name`` has no such reading.
@@ -155,9 +155,9 @@ class Registry(Generic[Part]):
         )
 
     def resolve(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Every option of part ``name``: those given, validated, and the defaults of the others.
+        """All options of part ``name``: those given, validated, and the defaults of the others.
 
-        A ``reading`` among those given is what it stands for (`read`).
+        A ``reading`` among them is replaced (see `read`).
 
         Raises:
             ValueError: naming the part, the option, its value and what is allowed.
@@ -173,12 +173,12 @@ class Registry(Generic[Part]):
             raise UsageError(explain(error, f"{self.kind} {name!r}")) from None
 
     def added(self, part: Part) -> Mapping[str, Any]:
-        """``added`` of `register`, where ``part`` is registered; else nothing."""
+        """What ``part`` was registered with as ``added``; empty if it is not registered."""
         names = [name for name, known in self._parts.items() if known is part]
         return self._added[names[0]] if names else {}
 
     def idle(self, name: str, options: Mapping[str, Any], trial: Any) -> list[str]:
-        """What can have no effect in ``trial`` of part ``name`` with these resolved options."""
+        """Clauses that say what of part ``name`` with these options has no effect in ``trial``."""
         schema, need = self.schema(name), self._needs.get(name)
         if need is None and not declared(schema, OfTrial):
             return []
@@ -189,15 +189,15 @@ class Registry(Generic[Part]):
         return clauses
 
     def off(self, name: str, options: Mapping[str, Any]) -> list[str]:
-        """The strengths of part ``name`` that are 0 among these resolved options."""
+        """Names of those options of part ``name`` that are strengths and are 0."""
         return [o for o, _ in declared(self.schema(name), OffAtZero) if options[o] == 0]
 
     def searched(self, name: str) -> dict[str, Searched]:
-        """Where the options of part ``name`` were searched, as far as it says."""
+        """The values that were searched for options of part ``name``, where it declares them."""
         return dict(declared(self.schema(name), Searched))
 
     def naming(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The resolved ``options`` that enter a trial's name: see ``added`` in `register`."""
+        """The resolved ``options`` that enter a trial's id; see ``added`` in `register`."""
         added = self._added[name]
         return {
             option: value
@@ -206,7 +206,7 @@ class Registry(Generic[Part]):
         }
 
     def build(self, name: str, **options: Any) -> Any:
-        """Make part ``name``; parameters in ``given`` are passed on as they are."""
+        """Make part ``name`` with these options; parameters in ``given`` are not validated."""
         given = {key: options.pop(key) for key in self.given & options.keys()}
         part = self.get(name)
         accepted = inspect.signature(part).parameters
@@ -214,7 +214,7 @@ class Registry(Generic[Part]):
         return part(**passed, **self.resolve(name, options))
 
     def schema(self, name: str) -> type[Options]:
-        """The options of part ``name``: fields with their defaults, ranges and needs."""
+        """The class of part ``name``'s options: a field for each, with default, range and needs."""
         if name not in self._schemas:
             self._schemas[name] = _schema_of(self.get(name), self.given)
         return self._schemas[name]
@@ -239,8 +239,8 @@ def _schema_of(part: Callable[..., Any], given: frozenset[str]) -> type[Options]
 
 
 def _annotated(part: Callable[..., Any], parameters: Iterable[str]) -> Callable[..., Any]:
-    """What bears the annotations of the ``parameters``: a dataclass itself (its fields may be
-    inherited from another module, in which they have a meaning), else a class's ``__init__``."""
+    """The object with the annotations of ``parameters``: a dataclass itself, whose fields may be
+    inherited from another module and are resolved there; of another class ``__init__``."""
     if not inspect.isclass(part):
         return part
     fields = {f.name for f in dataclasses.fields(part)} if dataclasses.is_dataclass(part) else set()
@@ -248,7 +248,7 @@ def _annotated(part: Callable[..., Any], parameters: Iterable[str]) -> Callable[
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> str:
-    """One sentence for a name that does not exist: what is known, and the nearest."""
+    """A sentence for a name that does not exist, with the known ones and the most similar."""
     known = sorted(known)
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""

@@ -1,4 +1,4 @@
-"""What is to be measured on a trial."""
+"""A request to measure something on a trial."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from trainables.errors import UsageError
 
 @dataclass(frozen=True)
 class Request:
-    """A measure of a trial, recorded under ``label`` (default: the measure's name).
+    """What is to be measured on a trial, when, and on which images.
 
-    It is no part of the trial's identity: artifacts that measure different things share trials.
+    It does not enter the trial's id, so that artifacts which measure different things share trials.
 
     Attributes:
-        name, options: In `trainables.measures`.
-        split: The images it is measured on, without augmentation.
-        samples: At most so many, the first ones; None: all.
-        batch_size: None: the trial's.
-        at: Fractions of the training, 1 being its end; each means the nearest epoch's end. Earlier
-            ones enter the per-epoch history.
-        every: Also after every so many epochs; 0: no. A finished trial that has numbers under
-            the label has them all: a curve asked for later needs a label of its own.
+        name, options: Of a measure in `trainables.measures`.
+        label: The name that the numbers are recorded under; default: the measure's.
+        split: The split whose images it is measured on, without augmentation.
+        samples: How many of the images, from the first on, at most; None: all.
+        batch_size: Images per batch; None: the trial's, or 1000 on validation and test images.
+        at: When, as fractions of the training: 1 is its end, and any other the end of the nearest
+            epoch. Numbers from before the end are in the history, one per epoch.
+        every: Measure also after every ``every`` epochs; 0: do not. A finished trial that has any
+            number under the label counts as measured, so a curve that is requested later needs
+            another label.
     """
 
     name: str
@@ -45,18 +47,18 @@ class Request:
         return self.label or self.name
 
     def due(self, epoch: int, epochs: int) -> bool:
-        """Whether it is measured when ``epoch`` of ``epochs`` is done."""
+        """Whether it is to be measured when ``epoch`` of ``epochs`` is done."""
         if self.every and epoch % self.every == 0:
             return True
         return epoch in {max(1, round(part * epochs)) for part in self.at}
 
     @property
     def final_only(self) -> bool:
-        """Whether the final weights suffice for it."""
+        """Whether the weights at the end of training are enough to measure it."""
         return self.at == (1.0,) and not self.every
 
     def within(self, recorded: Mapping[str, Any]) -> bool:
-        """Whether metrics ``recorded`` of a trial have it."""
+        """Whether it is among the numbers ``recorded`` of a trial."""
         return any(name == self.key or name.startswith(_parts(self.key)) for name in recorded)
 
 

@@ -1,4 +1,4 @@
-"""The one way in which a job is run: in this process, in an actor of Ray Tune, or in workers."""
+"""Running a job: the same loop in this process, in an actor of Ray Tune, and in each worker."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def run_job(job: Job, group: Callable[[torch.device], Group] | None = None) -> I
     """Train ``job`` (from its checkpoint, if it has one), an epoch between two reports.
 
     Args:
-        group: Makes, on its device, the group of workers that this process is one of; None: it
-            trains alone. Every worker runs the job.
+        group: Called with this process's device, returns the group of workers that it belongs to;
+            each of them runs the job. None: this process trains alone.
 
     Yields:
         A report after each epoch, and at last one with an outcome. An exception is an outcome, not
@@ -45,7 +45,7 @@ def run_job(job: Job, group: Callable[[torch.device], Group] | None = None) -> I
 
 
 def cached_report(job: Job) -> Report | None:
-    """The last report of a ``job`` that need not be trained (again); None if it must."""
+    """The last report of a job whose result is in storage already; None if it must be trained."""
     if not job.folder.exists(RESULT):  # the usual case, seen without importing torch
         return None
     from trainables.train import cached_result
@@ -55,7 +55,7 @@ def cached_report(job: Job) -> Report | None:
 
 
 def latest(reports: Iterator[Report], seconds: float) -> Report:
-    """The report that is the latest after ``seconds``, or the one that ends the trial before."""
+    """Read reports for ``seconds`` or until the trial ends, and return the last one."""
     until = time.monotonic() + seconds
     report = next(reports)
     while not report.ended and time.monotonic() < until:

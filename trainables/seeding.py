@@ -26,7 +26,7 @@ def derive(seed: int, purpose: str, *indices: int) -> int:
 def generator(
     seed: int, purpose: str, *indices: int, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """A fresh generator on ``device`` for this purpose and these indices (epoch, step, ...)."""
+    """A new generator on ``device`` for this purpose and these indices (epoch, step, ...)."""
     import torch
 
     return torch.Generator(device=device).manual_seed(derive(seed, purpose, *indices))

@@ -92,7 +92,7 @@ class Trial:
         return self.diverged or self.epoch >= self.config.epochs
 
     def run_epoch(self) -> dict[str, float]:
-        """Train one epoch, evaluate, note both in ``history`` and return that epoch's numbers."""
+        """Train one epoch, evaluate, and return the numbers, which ``history`` then has too."""
         config = self.config
         with reproducible(self.execution.threads):
             started, spent = time.perf_counter(), time.process_time()
@@ -139,9 +139,9 @@ class Trial:
         return numbers
 
     def time_step(self, at_least: float = 1.0) -> float:
-        """Seconds of a training step: the mean over ``at_least`` seconds of steps, after a first.
+        """Seconds per training step: a mean over at least ``at_least`` seconds, after a first step.
 
-        It trains, so the trial is of no other use afterwards.
+        The steps train, so the trial cannot be used for anything else afterwards.
         """
         self.model.train()
         noise = torch.Generator(device=self.device)
@@ -159,9 +159,9 @@ class Trial:
         return elapsed / (step - 1)
 
     def _average_running_statistics(self) -> None:
-        """Every worker's running statistics become their mean: one state, on all of them.
+        """Replace the workers' running statistics of BatchNorm by their mean.
 
-        They are linear in the batches' statistics, so once an epoch is as good as every step.
+        They are linear in the batches' statistics, so once per epoch is as good as once per step.
         """
         self.group.agree(self.model.parameters())
         self.group.average_(
@@ -200,7 +200,7 @@ class Trial:
         return out
 
     def _evaluate(self) -> dict[str, float]:
-        """Every split after this epoch; the training images where it is the last, or watched."""
+        """Evaluate after an epoch; training images only after the last one, or if watched."""
         splits = {name: batches for name, batches in self.splits.items() if name != "train"}
         if self.epoch == self.config.epochs or self.config.schedule.watch == "clean":
             splits["train"] = self._train_images()
@@ -211,14 +211,14 @@ class Trial:
         }
 
     def _train_images(self) -> BatchLoader:
-        """What the clean training numbers are of: as many as asked for, all where they decide."""
+        """The images of the clean training numbers: ``train_samples`` of them, or all if watched."""
         decides = self.config.schedule.watch == "clean"
         count = None if decides else self.execution.train_samples
         return self.splits["train"].head(count, EVALUATION_BATCH)
 
     @property
     def _watched(self) -> str:
-        """The number that a plateau is one of."""
+        """Name of the number by which a plateau schedule goes."""
         if self.config.schedule.watch == "running":
             return "running_train_loss"
         return "train_loss" if self.config.loss == "mse" else "train_nll"
@@ -230,7 +230,7 @@ class Trial:
         )
 
     def _note(self, numbers: dict[str, float]) -> None:
-        """Append an epoch to the history; a number that is not of every epoch is NaN in others."""
+        """Append an epoch to the history, with NaN for numbers that this epoch does not have."""
         for name in self.history.keys() | numbers.keys():
             curve = self.history.setdefault(name, [])
             curve += [math.nan] * (self.epoch - 1 - len(curve)) + [numbers.get(name, math.nan)]
@@ -266,7 +266,7 @@ class Trial:
 
     @property
     def _device_seconds(self) -> float:
-        """What the training cost: CPU time on CPUs (whatever else ran beside), else wall time."""
+        """Cost of the training: CPU time on a CPU (whatever else runs there), else wall time."""
         return self.cpu_seconds if self.device.type == "cpu" else self.seconds
 
     # -- storage -----------------------------------------------------------------------------
@@ -334,7 +334,7 @@ class Trial:
             write_weights(self.storage, self.model, self.epoch)
 
     def finish(self) -> TrialResult:
-        """Leave the result (and weights) in storage, drop the checkpoint, return the result."""
+        """Write the result (and weights) to storage, delete the checkpoint, return the result."""
         result = self.result()
         if self.storage is not None and self.group.rank == 0:
             if self.execution.keep_weights == "last" and not self.diverged:
@@ -382,7 +382,7 @@ def fit(
 def training(
     config: TrialConfig, execution: Execution, storage: Storage | None, group: Group
 ) -> Generator[Report, None, TrialResult]:
-    """`fit`, cut between epochs: a report after each of them, and the result in the end."""
+    """As `fit`, but a generator: yields a report after each epoch and returns the result."""
     if storage is not None:
         stored = _cached_result_for_all(config, execution, storage, group)
         if stored is not None:
@@ -397,7 +397,7 @@ def training(
 def _cached_result_for_all(
     config: TrialConfig, execution: Execution, storage: Storage, group: Group
 ) -> TrialResult | None:
-    """`cached_result`, as the first worker sees it: all of them train, or none."""
+    """`cached_result` of the first worker, on all of them: either all train or none does."""
 
     def found() -> bytes | None:
         result = cached_result(config, execution, storage)
@@ -410,7 +410,7 @@ def _cached_result_for_all(
 def cached_result(
     config: TrialConfig, execution: Execution, storage: Storage
 ) -> TrialResult | None:
-    """The outcome of a trial that need not be trained (again); None if it must.
+    """The result of a trial that is finished already; None if it must be trained.
 
     A finished trial that lacks one of ``execution.measures`` is measured from its weights, if
     those of its last epoch were kept.

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from trainables.distributed import WorkerPool
 
 JOB = "job"
-"""Under which Tune carries a `Job` to a trial; as text, so that it sees one value and no tree."""
+"""Key of Tune's configuration that holds a `Job`, as text: one value for Tune, not a tree."""
 
 REPORT = "report"
-"""Under which it carries a `Report` back, as text."""
+"""Key of Tune's result that holds a `Report`, as text."""
 
 REPORT_SECONDS = 2.0
-"""Seconds between reports of a running trial; also how long a step may keep Tune waiting."""
+"""Seconds between the reports of a running trial, and so the longest that Tune waits for one."""
 
 
 class TrialTrainable(tune.Trainable):
     """Runs the `Job` in ``config``, and reports a `Report` every `REPORT_SECONDS` seconds.
 
-    A trial that raises has an outcome; a process that dies is retried by Tune and continues from
-    the trial's checkpoint.
+    A trial that raises an exception has the outcome ``failed``. Where the process dies, Tune tries
+    again, from the trial's checkpoint.
 
     A trial for several workers is handed to a pool of them (`trainables.distributed`), which
     this actor keeps for its next trials.
@@ -47,7 +47,7 @@ class TrialTrainable(tune.Trainable):
             self._dismiss()
 
     def reports(self, job: Job) -> Iterator[Report]:
-        """What a trial of one worker reports (benchmarks measure with one that does nothing)."""
+        """The reports of a trial with one worker. Benchmarks override it to measure Tune alone."""
         return run_job(job)
 
     def cleanup(self) -> None:
@@ -63,11 +63,11 @@ class TrialTrainable(tune.Trainable):
         return True
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        """Nothing: the trial keeps its own checkpoint, in storage, where a restart finds it."""
+        """Nothing for Tune to keep: the trial writes its checkpoints to storage by itself."""
         return {}
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Nothing; see `save_checkpoint`."""
+        """Does nothing; see `save_checkpoint`."""
 
     def step(self) -> dict[str, Any]:
         report = (
@@ -101,7 +101,11 @@ class TrialTrainable(tune.Trainable):
 
 
 def reservation(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
-    """What a trial reserves: a bundle for each worker, and then none for Tune's own actor."""
+    """The resources that a trial reserves.
+
+    One bundle for a trial of one process; otherwise an empty one for Tune's own actor, which only
+    waits, and one for each worker.
+    """
     job = Job.from_json(config[JOB])
     bundle = {"CPU": float(job.cpus), **({"GPU": float(job.gpus)} if job.gpus else {})}
     if job.workers == 1:

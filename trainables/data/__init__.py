@@ -1,6 +1,6 @@
 """Data sets by name, prepared once and shared by all trials of a process.
 
-    data = load("cifar10", directory)      # Dataset; DataError says what is missing, and the remedy
+    data = load("cifar10", directory)      # a Dataset; a DataError says what is missing
     parts = splits.split(data, config.data, seed)
 
 A new data set is a new file in this folder with a function registered in it.
@@ -25,20 +25,20 @@ def names() -> list[str]:
 
 
 def build(name: str, **options: Any) -> Dataset:
-    """Read data set ``name`` anew; `load` is the same with one shared copy a process."""
+    """Read data set ``name`` anew. `load` reads it once and then returns the same object."""
     return registry.build(name, **options)
 
 
 def load(name: str, directory: str | os.PathLike[str] | None = None, **options: Any) -> Dataset:
-    """Data set ``name`` from ``directory``; the same object for the same request.
+    """Data set ``name`` from ``directory``; the same object whenever the arguments are the same.
 
     Args:
         name: A registered name.
         directory: Where data sets lie; None: $FLATSWEEP_DATA or ~/.cache/flatsweep/data.
-        options: The data set's own; see its function.
+        options: Options of the data set; see the function that is registered for it.
 
     Raises:
-        ValueError: an unknown name or option, or a value out of range.
+        UsageError: an unknown name or option, or a value out of range.
         DataError: files missing or damaged, named with the remedy.
     """
     where = data_directory(directory)
@@ -50,14 +50,14 @@ def load(name: str, directory: str | os.PathLike[str] | None = None, **options: 
 
 
 def is_ready(name: str, directory: str | os.PathLike[str] | None = None) -> bool:
-    """Data set ``name`` can be loaded: it is computed, prepared, or its originals are there."""
+    """Whether data set ``name`` can be loaded: it is computed, prepared, or its files are there."""
     from trainables.data.prepare.catalog import Availability, status
 
     return status(name, data_directory(directory)).state is not Availability.MISSING
 
 
 def forget() -> None:
-    """Drop the copies that `load` holds."""
+    """Drop the data sets that `load` keeps, so that it reads them anew."""
     _loaded.clear()
 
 

@@ -1,4 +1,4 @@
-"""What a data set is: images or feature vectors with targets, held once for all trials.
+"""What a data set is: images or feature vectors with targets, in memory once for all trials.
 
 Letters in shapes: N images, C channels, H x W pixels, D features.
 """
@@ -22,16 +22,16 @@ registry: Registry[Any] = Registry("data set", given=("directory",))
 
 @dataclass(frozen=True)
 class About:
-    """What a person needs to know to have a data set; shown by `sweep data list`.
+    """What a person needs to know to obtain a data set; shown by `sweep data list`.
 
     Attributes:
         title: Name, size and kind, in one line.
         get: How to obtain the originals by hand and where to put them, as a clause.
-        originals: Paths under the data directory, any of which shows that they are there.
+        originals: Paths under the data directory; if one of them exists, the originals are there.
             () for sets that are computed or come with a dependency.
-        download: Fetches the originals into a directory; only ever called on request.
-        check: Reads the originals in a directory and holds them against their publisher's
-            checksums.
+        download: Fetches the originals into a directory; called only when a person asks for it.
+        check: Reads the originals in a directory and compares them with the publisher's checksums;
+            raises DataError.
     """
 
     title: str
@@ -42,11 +42,11 @@ class About:
 
 
 about: dict[str, About] = {}
-"""By registered name."""
+"""An `About` for every registered data set, by its name."""
 
 
 def how_to_get(name: str) -> str:
-    """How to obtain the originals of data set ``name``, as a clause."""
+    """How to obtain the originals of data set ``name``, as a clause for messages."""
     known = about[name]
     return known.get + (
         f", or run `sweep data prepare {name} --download`" if known.download else ""
@@ -116,8 +116,9 @@ class Dataset:
         confusion: Training images to add with random labels (InfoMCR, scenario I).
         standardize: Mean and std are taken per feature from the training part of each split
             instead of from here.
-        resize: Edge in pixels that batches are resized to on the device; None: as they are.
+        resize: Edge in pixels that batches are resized to on the device; None: not resized.
         fingerprint: SHA-256 of the prepared content; "" for sets that are computed.
+        extra: Further tensors that belong to the set, such as the solution of matrix sensing.
     """
 
     name: str

@@ -60,7 +60,7 @@ class BatchLoader:
 
     Args:
         images: What to iterate over.
-        batch_size: Images a batch.
+        batch_size: Images per batch.
         augmentations: Applied in this order to uint8 images, then they are normalised; those
             with ``after_normalization``, and all after the first such, see normalised ones.
         mean, std: (C,) as fractions of full intensity, or per feature; None: inputs / 255 only.
@@ -70,7 +70,7 @@ class BatchLoader:
         dtype: Floating-point type of the inputs.
         shuffle: False: in order, for evaluation.
         resize: Edge that images are resized to after augmentation (bilinear, antialiased).
-        hold: Keep the images on ``device`` (see `resident`); False: move them batch by batch.
+        hold: Keep all images on ``device`` (see `resident`); False: move them batch by batch.
 
     Raises:
         DataError: if there is not a single batch.
@@ -142,13 +142,17 @@ class BatchLoader:
         return self.epoch(0)
 
     def order(self, index: int) -> Tensor:
-        """Positions of the images in the order of epoch ``index``; int64 (n,), on the CPU."""
+        """The positions of the images in the order of epoch ``index``: int64 (n,), on the CPU."""
         if not self.shuffle:
             return torch.arange(len(self.images))
         return torch.randperm(len(self.images), generator=generator(self.seed, "order", index))
 
     def _images(self, rows: Tensor, draws: Iterator[Generator]) -> Iterator[Tensor]:
-        """The stored images of each batch, on the device; a crop while decoding draws first."""
+        """The images of each batch as they are stored, on the device.
+
+        Images in files are cropped while they are decoded, if the first augmentation is a crop; its
+        random numbers are then the first of the batch's.
+        """
         base, crop = self._base, self._crop
         if isinstance(base, ImageFiles):
             wanted = (

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trainables.config import Data
 
 TEST_FRACTION = 0.2
-"""Share of a data set without a published test set that is held out as one."""
+"""Fraction of a data set without a published test set that is held out as one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +31,10 @@ class Splits:
         validation: Held out of the training images; None if none was asked for.
         test: The published test set, or a stratified fifth drawn from the seed.
         clean: The training images with true labels only (InfoMCR measures on these).
-        mean, std: What inputs are normalised with: per channel, or per feature. They know no test
-            image: where none is published as one, they are taken after it is drawn (features:
-            from what is trained on; pixels: from that and the validation images, so that holding
-            some out does not change how the others look).
+        mean, std: What inputs are normalised with: per channel, or per feature. No test image
+            enters them: where no test set is published, they are computed after one is drawn (for
+            features from what is trained on; for pixels from that and the validation images, so
+            that holding some out does not change how the others look).
     """
 
     train: Images

@@ -22,7 +22,7 @@ from trainables.data.augment.resized_crop import RandomResizedCrop, center_box
 from trainables.data.prepare import decode
 
 AHEAD = 4
-"""Batches in the making at any time."""
+"""How many batches are being decoded at any time."""
 
 
 class ImageFiles:
@@ -81,7 +81,13 @@ def decoded(
     crop: RandomResizedCrop | None,
     threads: int | None = None,
 ) -> Iterator[Tensor]:
-    """The images (B, 3, S, S) of each (rows, draws of ``crop``), in order, `AHEAD` in the making.
+    """The images of each batch, uint8 (B, 3, S, S), decoded `AHEAD` batches in advance.
+
+    Args:
+        files: The images.
+        batches: For each batch the rows of its images, and the random numbers of ``crop``.
+        crop: Cuts each image; None: its central square is taken.
+        threads: None: see `workers`.
 
     Raises:
         DataError: naming the first file that is no readable image.
@@ -106,6 +112,6 @@ def decoded(
 
 
 def workers() -> int:
-    """Threads that decode: $FLATSWEEP_WORKERS, or as many as this process may use processors."""
+    """How many threads decode: $FLATSWEEP_WORKERS, or one for each processor that may be used."""
     chosen = os.environ.get("FLATSWEEP_WORKERS", "")
     return max(1, int(chosen) if chosen.isdigit() else len(os.sched_getaffinity(0)))

@@ -1,7 +1,7 @@
-"""What is measured on a model: predictions, curvature, Fisher information, the landscape.
+"""Quantities of a trained model: predictions, curvature, Fisher information, the landscape.
 
-A quantity a file. ``registry`` holds those a trial or the command line can ask
-for by name; adding a file adds its measures.
+One file per quantity. ``registry`` holds those that a trial or the command line can request
+by name; adding a file adds its measures.
 """
 
 from trainables.measures.base import (
@@ -51,7 +51,7 @@ import_all(__name__)
 
 
 def names() -> list[str]:
-    """The names `measure` knows."""
+    """The registered measures, sorted."""
     return registry.names()
 
 

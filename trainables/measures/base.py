@@ -1,4 +1,4 @@
-"""What every measure is: a function of a `Target`, a trained model with a loss and some batches.
+"""What a measure is: a function of a `Target`, which is a trained model, a loss and some batches.
 
     @registry.register("hessian_trace")
     def hessian_trace(target: Target, *, num_samples: Count = 100) -> Estimate: ...
@@ -25,19 +25,20 @@ from trainables.needs import OfTrial
 from trainables.registry import Registry
 
 Batches = Sequence[tuple[Tensor, Tensor]]
-"""(inputs, targets) on the model's device; may be uneven; gone through several times."""
+"""(inputs, targets) of each batch, on the model's device. Sizes may differ; read several times."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is measured.
+    """What a measure is taken of.
 
     Attributes:
         model: In evaluation mode.
         loss_fn: ``loss_fn(logits, targets)``, 0-d, the mean over the batch.
-        batches: What the model is measured on.
-        generator: Of all randomness of an estimator, on the model's device; None: torch's own.
-        initial: The weights training started from, for the measures that need them.
+        batches: The samples that it is taken on.
+        generator: Source of all randomness of an estimator, on the model's device; None: torch's
+            global one.
+        initial: The weights that training started from, for the measures that need them.
     """
 
     model: nn.Module
@@ -54,7 +55,7 @@ class Estimate:
     Attributes:
         value: The sample mean.
         std_error: Sample standard deviation (n - 1) over the square root of n.
-            NaN when there was a single sample, which says nothing of its error.
+            NaN where there was a single sample, from which no error can be estimated.
     """
 
     value: float
@@ -64,8 +65,8 @@ class Estimate:
     def of(cls, samples: Tensor) -> Estimate:
         """Mean and standard error of independent ``samples``, shape (n,), summed in float64.
 
-        Both are taken of the differences from the first, so that equal samples have no error. An
-        infinite sample makes the mean infinite.
+        Both are computed from the differences to the first sample, so that equal samples have the
+        error 0 exactly. An infinite sample makes the mean infinite.
         """
         samples = samples.detach().double()
         origin = samples[0] if samples.isfinite().all() else samples.new_zeros(())
@@ -75,7 +76,7 @@ class Estimate:
 
     @classmethod
     def mean(cls, parts: Sequence[Estimate]) -> Estimate:
-        """The plain mean of independent estimates; their errors add in squares."""
+        """The unweighted mean of n independent estimates; its error is √(Σ error²) / n."""
         return cls(
             math.fsum(part.value for part in parts) / len(parts),
             math.hypot(*(part.std_error for part in parts)) / len(parts),
@@ -88,8 +89,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def of_evaluation(measure: Function) -> Function:
-    """``measure`` that refuses, however it is called, a model in training mode: what it would
-    measure is another function, of the batch as a whole and different with every pass."""
+    """``measure`` with a check, before every call, that the model is in evaluation mode.
+
+    In training mode a model is another function: of the whole batch, and different in every pass.
+    """
 
     @functools.wraps(measure)
     def refusing(target: Target, **options: Any) -> Any:
@@ -100,7 +103,7 @@ def of_evaluation(measure: Function) -> Function:
 
 
 class Measures(Registry[Any]):
-    """Measures by name, each made `of_evaluation` when it is registered."""
+    """Measures by name. Each is wrapped in `of_evaluation` when it is registered."""
 
     def register(
         self, name: str, added: Mapping[str, Any] | None = None, needs: OfTrial | None = None
@@ -117,11 +120,11 @@ registry = Measures("measure")
 
 
 def measure(name: str, target: Target, **options: Any) -> dict[str, float]:
-    """Measure ``name`` and return it flat.
+    """Take measure ``name`` of ``target``.
 
     Args:
-        target: Without a ``generator`` it gets a fresh one, seeded with 0.
-        options: Of the measure; the defaults complete them.
+        target: Where it has no ``generator``, one with seed 0 is used.
+        options: Options of the measure; the others have their defaults.
 
     Returns:
         ``{name: value}``, with ``name_std_error`` beside it for an `Estimate`;
@@ -129,8 +132,8 @@ def measure(name: str, target: Target, **options: Any) -> dict[str, float]:
         (and its main one, if there is one, just ``name``).
 
     Raises:
-        ValueError: for an unknown measure or option, or a model or data on
-            which two passes do not agree (see `trainables.measures.guard`).
+        UsageError: for an unknown measure or option, a model in training mode, or a model or data
+            on which two passes do not agree (see `trainables.measures.guard`).
     """
     options = registry.resolve(name, options)
     if target.generator is None:
@@ -142,7 +145,7 @@ def measure(name: str, target: Target, **options: Any) -> dict[str, float]:
 
 
 def flatten(name: str, result: Result) -> dict[str, float]:
-    """``name``, ``name_std_error`` and ``name/part`` keys (see `measure`); part "" is ``name``."""
+    """The result of a measure as `measure` returns it; its part ``""`` is called just ``name``."""
     if isinstance(result, Mapping):
         parts = [flatten(f"{name}/{part}" if part else name, v) for part, v in result.items()]
         return {key: value for part in parts for key, value in part.items()}

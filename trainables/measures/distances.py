@@ -1,4 +1,4 @@
-"""How far apart two sets of weights are."""
+"""Distances between two sets of weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before a measurement: does the model give one answer, and does it stay as it was?"""
+"""Checks before a measurement, and the model as it was after it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def guarded(model: nn.Module, batches: Batches) -> Iterator[None]:
-    """Check that measuring makes sense, and leave the model bit for bit as it was.
+    """Check that two passes agree; after the block the model is bit for bit as before it.
 
     Parameters, buffers, ``requires_grad`` flags and ``grad`` fields are put
     back after the block, whatever happened in it.
@@ -43,7 +43,7 @@ def guarded(model: nn.Module, batches: Batches) -> Iterator[None]:
 
 
 def check(model: nn.Module, batches: Batches) -> None:
-    """The checks of `guarded` alone."""
+    """The checks of `guarded`, without its block."""
     require_evaluation_mode(model)
     first = _fingerprint(model, batches)
     second = _fingerprint(model, batches)
@@ -62,7 +62,7 @@ def check(model: nn.Module, batches: Batches) -> None:
 
 
 def require_evaluation_mode(model: nn.Module) -> None:
-    """Raise ValueError where ``model`` drops units, or normalizes by the batch it is given."""
+    """Raise UsageError where a module of ``model`` is in training mode, naming it."""
     for name, module in model.named_modules():
         if module.training:
             if isinstance(module, _DropoutNd):

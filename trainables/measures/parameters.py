@@ -1,4 +1,4 @@
-"""Which parameters a curvature is measured over, and the vector they make."""
+"""Which parameters a measure is taken over, and the one vector that they form."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ normalisation); ``last``: of the last linear layer; otherwise names of modules o
 
 
 def select(model: nn.Module, which: str | Sequence[str] = "all") -> dict[str, nn.Parameter]:
-    """The parameters ``which`` names, in the model's order.
+    """The parameters that ``which`` names, by name, in the model's order.
 
     Raises:
-        ValueError: if a name is neither a parameter nor a module that has any.
+        UsageError: if a name is neither a parameter nor a module that has any.
     """
     parameters = dict(model.named_parameters())
     if which == "all":
@@ -39,10 +39,10 @@ def select(model: nn.Module, which: str | Sequence[str] = "all") -> dict[str, nn
 
 
 def last_linear(model: nn.Module) -> tuple[str, nn.Linear]:
-    """The last `nn.Linear` of the model, by order of registration, and its name.
+    """(name, layer) of the model's last `nn.Linear`, by order of registration.
 
     Raises:
-        ValueError: if there is none.
+        UsageError: if there is none.
     """
     linear = [(n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear)]
     if not linear:
@@ -51,7 +51,7 @@ def last_linear(model: nn.Module) -> tuple[str, nn.Linear]:
 
 
 def vector_to_tensors(vector: Tensor, like: Iterable[Tensor]) -> list[Tensor]:
-    """Views of the flat ``vector`` in the shapes of ``like``."""
+    """Views of ``vector`` (size,), one in the shape of each tensor of ``like``."""
     tensors = list(like)
     parts = vector.split([tensor.numel() for tensor in tensors])
     return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
@@ -60,7 +60,12 @@ def vector_to_tensors(vector: Tensor, like: Iterable[Tensor]) -> list[Tensor]:
 def displaced(
     model: nn.Module, at: Mapping[str, Tensor], direction: Tensor, scale: float = 1.0
 ) -> dict[str, Tensor]:
-    """The model's parameters with ``scale * direction`` (flat, over ``at``) added; copies."""
+    """All parameters of ``model`` by name, those in ``at`` with ``scale * direction`` added.
+
+    Args:
+        at: Parameters to displace, by name.
+        direction: (size,), over the parameters in ``at``.
+    """
     moved = {name: p.detach() for name, p in model.named_parameters()}
     for (name, tensor), part in zip(
         at.items(), vector_to_tensors(direction, at.values()), strict=True

@@ -1,4 +1,4 @@
-"""How far a factorization is from the matrix it was to recover (NSO section 5, figure 6)."""
+"""Distance of a factorization from the matrix that it should recover (NSO section 5, figure 6)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def recovery_distance(
 ) -> dict[str, float]:
     """``‖W W' - X‖_F``; ``relative_squared``: ``(‖W W' - X‖_F / ‖X‖_F)²``, as NSO's code plots.
 
-    The options are those of data set ``matrix_sensing`` and say which X.
+    The options are those of data set ``matrix_sensing`` and determine X.
 
     Raises:
         ValueError: if ``model`` is no factorization of a ``size`` x ``size`` matrix.

@@ -1,4 +1,4 @@
-"""Training methods: how a batch becomes a gradient.
+"""Training methods: rules that turn a batch into a gradient.
 
     method = methods.build("amp", epsilon=0.5, inner_lr=1.0)
     out = method.gradient(model, loss_fn, inputs, targets, generator=g)
@@ -26,7 +26,7 @@ def names() -> list[str]:
 
 
 def regularizers() -> list[str]:
-    """The names that can be composed with a rule (each is also a method: ERM with it)."""
+    """The names that can be composed with a rule; as a method each means ERM with it."""
     return [name for name in names() if issubclass(registry.get(name), Regularizer)]
 
 
@@ -45,12 +45,12 @@ def build(
         regularizers: Names, ``(name, options)`` pairs or ``{"name": ..., **options}``, in the
             order in which they change the batch, its targets and its loss. A rule sees the
             regularized loss wherever its formula says loss.
-        batchnorm: ``clean``: running statistics move once a step, with the clean pass where
+        batchnorm: ``clean``: running statistics move once per step, with the clean pass where
             the method has one and with its first pass otherwise. ``all``: with every pass, as
             the authors of AMP do in every table. ``separate``: with a forward pass at w of its
             own before the step (a third of a gradient evaluation), as the authors of NSO do.
-        batchnorm_parts: Statistics are taken over this many parts of a batch, as on as many
-            devices.
+        batchnorm_parts: BatchNorm takes its statistics over each of this many parts of a batch, as
+            if each part were on a device of its own.
         hyper: The method's own hyper-parameters.
 
     Raises:

@@ -28,14 +28,14 @@ from trainables.parallel.division import Division
 from trainables.registry import Registry
 
 FORWARD = 1 / 3
-"""A forward pass in gradient evaluations: going backward is twice its work."""
+"""Cost of a forward pass in gradient evaluations: the backward pass takes twice its work."""
 
 registry: Registry[Any] = Registry("method")
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training is, told before every step: for phases and schedules.
+    """How far the training is, for methods whose steps change with it.
 
     Attributes:
         step, steps: Optimizer steps done so far, and in all.
@@ -52,7 +52,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Output:
-    """What a step tells the running log; everything is detached and stays on the device.
+    """What a step returns for the running log; everything is detached and stays on the device.
 
     Attributes:
         loss: 0-d, the (regularized) loss of the first forward pass.
@@ -72,7 +72,7 @@ class Method:
 
     Attributes:
         composition: What the loss is composed with, and who shares the batch; see `compose`.
-        progress: The last one told to `advance`; None before the first, when every phase
+        progress: What `advance` was called with last; None before the first call, when every phase
             counts as active.
     """
 
@@ -98,50 +98,50 @@ class Method:
 
     @property
     def evaluations(self) -> float:
-        """`cost` of the rule alone."""
+        """`cost` of the rule itself, without regularizers and a separate pass for BatchNorm."""
         return 1.0
 
     @property
     def passes(self) -> float:
-        """Forward passes in training mode of the coming step: those that can move statistics."""
+        """Forward passes of the coming step that can move running statistics."""
         return self.evaluations
 
     @property
     def own_parts(self) -> int:
-        """Parts of the batch that every pass of every step is of one of: each is normalized by
-        itself, whatever `batchnorm_parts` says."""
+        """How many parts the rule itself cuts every batch into, each of which is then normalized by
+        its own statistics, whatever ``batchnorm_parts`` is; 1 where it passes whole batches."""
         return 1
 
     def over_workers(self, division: Division) -> dict[str, Any]:
-        """The options that several workers change, such as one device for each.
+        """The options that have another value over several workers, such as one device for each.
 
         Raises:
-            UsageError: what they cannot do together.
+            UsageError: options that several workers cannot follow together.
         """
         return {}
 
     def same_over_workers(self, division: Division) -> bool:
-        """Whether W workers, each with its part of a batch, give the gradient of one process with
-        the whole batch, but for the order of sums; BatchNorm and dropout aside.
+        """Whether W workers, each with its part of a batch, compute the gradient that one process
+        computes from the whole batch, up to the order of sums; BatchNorm and dropout aside.
 
-        A rule made of means over the batch says True. One that says nothing makes another trial:
-        its name then tells the number of workers.
+        True for a rule that is made of means over the batch. Where it is False, or not declared,
+        the number of workers enters the trial's id.
         """
         return False
 
     @property
     def clean_first(self) -> bool:
-        """Whether the first pass of a step is of the whole batch at w, so that a ``separate`` one
-        before it would only cost."""
+        """Whether a step begins with a pass over the whole batch at w. Then such a pass before the
+        step (``batchnorm: separate``) would only cost time."""
         return False
 
     def begin(self, model: nn.Module) -> None:
-        """Once, before training."""
+        """Called once, before training, with the initial weights in ``model``."""
         for regularizer in self.composition.regularizers:
             regularizer.begin(model)
 
     def advance(self, progress: Progress) -> None:
-        """Before every step."""
+        """Called before every step."""
         self.progress = progress
 
     def gradient(
@@ -178,7 +178,10 @@ class Method:
         return output
 
     def step(self, objective: Objective) -> Output:
-        """The algorithm box of the paper."""
+        """One step of the paper's algorithm: leave this worker's gradient in ``p.grad``.
+
+        Called by `gradient`, which makes it that of the whole batch.
+        """
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Tensor]:

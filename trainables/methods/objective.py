@@ -23,7 +23,10 @@ BatchNorm = Literal["clean", "all", "separate"]
 
 
 class Mixed(NamedTuple):
-    """Targets of a mixed batch: ``weight · first + (1 - weight) · second``, one row per sample."""
+    """Targets of a mixed batch: ``weight · first + (1 - weight) · second``.
+
+    ``first`` and ``second`` are class indices or probabilities, ``weight`` is (batch,).
+    """
 
     first: Tensor
     second: Tensor
@@ -37,14 +40,17 @@ class Mixed(NamedTuple):
 
 
 def probabilities(targets: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
-    """(batch, classes) from class indices; anything else as it is."""
+    """Targets as probabilities, (batch, classes): class indices become one-hot rows."""
     if targets.is_floating_point():
         return targets.to(dtype)
     return functional.one_hot(targets, classes).to(dtype)
 
 
 class Regularizer:
-    """A change of the batch, its targets or its loss. Subclasses override what they change."""
+    """A change of the batch, its targets or its loss. Subclasses override what they change.
+
+    A rule sees the regularized loss wherever its formula says loss, so each composes with all.
+    """
 
     @property
     def evaluations(self) -> float:
@@ -52,26 +58,26 @@ class Regularizer:
         return 0.0
 
     def over_workers(self, division: Division) -> dict[str, Any]:
-        """Nothing; raises UsageError for what several workers cannot do together."""
+        """As `trainables.methods.base.Method.over_workers`."""
         return {}
 
     def same_over_workers(self, division: Division) -> bool:
-        """As of `trainables.methods.base.Method`."""
+        """As `trainables.methods.base.Method.same_over_workers`."""
         return False
 
     def begin(self, model: nn.Module) -> None:
-        """Once, before training."""
+        """Called once, before training, with the initial weights in ``model``."""
 
     def batch(self, objective: Objective, inputs: Any, targets: Any) -> tuple[Any, Any]:
-        """New inputs and targets, once a step."""
+        """The inputs and targets to train on instead of these; called once per step."""
         return inputs, targets
 
     def targets(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """New targets (class indices or probabilities), for each forward pass."""
+        """The targets (class indices or probabilities) to use instead; called after each pass."""
         return targets
 
     def loss(self, value: Tensor) -> Tensor:
-        """New loss of a forward pass."""
+        """The loss (0-d) to use instead of this one; called after each forward pass."""
         return value
 
     def penalty(self, params: Sequence[Tensor]) -> Tensor | None:
@@ -88,16 +94,16 @@ class Regularizer:
 
 @dataclass(frozen=True)
 class Composition:
-    """What a step's loss is composed with, and who shares the batch it is of.
+    """What the loss of a step is composed with, and which workers share the batch.
 
     Attributes:
         regularizers: In the order in which they change the batch, its targets and its loss.
-        batchnorm: Running statistics move once a step, with the clean pass where the rule has one
+        batchnorm: Running statistics move once per step, with the clean pass where the rule has one
             and with its first pass otherwise (``clean``); with ``all`` passes; or with a forward
             pass at w of their own before the step (``separate``), whose loss and logits are then
             the output's.
-        batchnorm_parts: Neighboring parts of the whole batch, each normalized by statistics of
-            its own; the running ones move by the mean over the parts.
+        batchnorm_parts: How many consecutive parts of the whole batch BatchNorm normalizes, each by
+            statistics of its own; the running ones move by the mean over the parts.
         group: The workers that share a batch, each with its own part of it.
         local_generator: For noise that belongs to a worker's own data (mixup, adversarial
             examples); None takes the ``generator`` of the step, which is equal on all workers, so
@@ -112,14 +118,14 @@ class Composition:
 
 
 PLAIN = Composition()
-"""One worker, no regularizer."""
+"""One worker and no regularizer."""
 
 
 class Objective:
-    """f(w): the mean loss of the batch, changed by the regularizers.
+    """f(w): the mean loss of the batch with its regularizers, wherever the weights w now are.
 
     Args:
-        scratch: Buffers for displaced weights that outlive the step; None: of this step alone.
+        scratch: Buffers for displaced weights, kept from step to step; None: made for this one.
 
     Attributes:
         params: The trainable parameters, in the model's order.
@@ -176,7 +182,11 @@ class Objective:
         return self.composition.group.rank
 
     def shuffle(self) -> Tensor:
-        """Put the samples of the batch in a random order; returns where each of them went."""
+        """Put the samples of the batch in a random order.
+
+        Returns:
+            int64 (batch,): where each sample is now; ``logits[places]`` are in the old order.
+        """
         local = self.local_generator
         order = torch.randperm(
             self.size, generator=local, device=self.device if local is None else local.device
@@ -190,7 +200,7 @@ class Objective:
         """Logits of the batch, or of those of its ``samples`` (an index along the first dimension).
 
         Running statistics move as `Composition.batchnorm` says. A pass that is the i-th of M which
-        together see the batch once says ``microbatch = (i, M)``: all M then count as that one pass,
+        together see the batch once is given ``microbatch = (i, M)``: all M then count as one pass,
         and the statistics move by the mean of theirs. With `Composition.batchnorm_parts` the pass
         is made part by part, each normalized by statistics of its own.
         """
@@ -207,7 +217,7 @@ class Objective:
         return torch.cat(logits) if len(logits) > 1 else logits[0]
 
     def _moving_statistics(self, microbatch: tuple[int, int] | None) -> tuple[int, int] | None:
-        """As which of how many passes the coming one moves the running statistics; None: not."""
+        """(i, M) where the coming pass moves the running statistics as the i-th of M; else None."""
         first, self._begun = not self._begun, True
         if self.composition.batchnorm == "all":
             return 0, 1
@@ -218,7 +228,7 @@ class Objective:
         return microbatch if self._first_group else None
 
     def _normalized_together(self, size: int) -> list[slice]:
-        """The parts of a pass over ``size`` samples that have batch statistics of their own."""
+        """The slices of a pass over ``size`` samples that BatchNorm normalizes one by one."""
         own = max(1, self.composition.batchnorm_parts // self.workers)
         parts = round(own * size / self.size)
         return portions(size, min(max(1, parts), size))
@@ -229,14 +239,14 @@ class Objective:
             return self.evaluate()
 
     def data_loss(self, logits: Tensor, samples: Any = None) -> Tensor:
-        """The loss of the logits, without `penalty`."""
+        """The loss of the logits, 0-d, without `penalty`."""
         value = self.loss_fn(logits, self.dense_targets(logits, samples))
         for regularizer in self.composition.regularizers:
             value = regularizer.loss(value)
         return value
 
     def dense_targets(self, logits: Tensor, samples: Any = None, given: Any = None) -> Any:
-        """The batch's targets, or those ``given``, as the regularizers make them."""
+        """The batch's targets, or those ``given``, after the regularizers' changes."""
         targets = self.targets if given is None else given
         targets = targets if samples is None else take(targets, samples)
         if isinstance(targets, Mixed):
@@ -246,7 +256,7 @@ class Objective:
         return targets
 
     def penalty(self) -> Tensor | None:
-        """What regularizers add as a function of the weights alone; None if nothing."""
+        """The sum of the regularizers' terms in the weights, 0-d; None if there are none."""
         terms = [r.penalty(self.params) for r in self.composition.regularizers]
         given = [term for term in terms if term is not None]
         return torch.stack(given).sum() if given else None
@@ -274,13 +284,13 @@ class Objective:
         return value.detach(), logits.detach()
 
     def gradient(self, value: Tensor) -> list[Tensor]:
-        """∇ of ``value`` as a list of its own; zeros where it does not depend on a parameter."""
+        """∇ of ``value``, one tensor per parameter; zeros where it does not depend on one."""
         return list(
             torch.autograd.grad(value, self.params, allow_unused=True, materialize_grads=True)
         )
 
     def take_gradient(self) -> list[Tensor]:
-        """The tensors in ``p.grad``, taken away from there."""
+        """The tensors in ``p.grad``, which is None afterwards."""
         taken = []
         for p in self.params:
             taken.append(p.grad if p.grad is not None else torch.zeros_like(p))
@@ -288,7 +298,7 @@ class Objective:
         return taken
 
     def held_gradient(self) -> list[Tensor]:
-        """The tensors in ``p.grad``, in place."""
+        """The tensors in ``p.grad`` themselves: changing them changes the gradient."""
         return [p.grad for p in self.params if p.grad is not None]
 
     def set_gradient(self, tensors: list[Tensor]) -> None:
@@ -303,10 +313,10 @@ class Objective:
             self.composition.group.mean_(tensors)
 
     def complete_gradient(self) -> None:
-        """``p.grad`` ← that of the whole batch, and zeros where the loss does not depend on ``p``.
+        """``p.grad`` ← gradient of the whole batch; zeros where the loss does not depend on ``p``.
 
-        Every step ends with it. A rule that goes on from the whole batch's gradient (clips it,
-        keeps a mean of it) asks for it before, and then the end has nothing left to do.
+        Called at the end of every step. A rule that works on with the whole batch's gradient (clips
+        it, keeps a mean of it) calls it before, and the last call then does nothing.
         """
         if self._whole:
             return
@@ -315,7 +325,7 @@ class Objective:
         self._whole = True
 
     def _fill_with_zeros(self) -> None:
-        """The gradient of parameters on which the loss does not depend."""
+        """Give parameters on which the loss does not depend a gradient of zeros."""
         for p in self.params:
             if p.grad is None:
                 p.grad = torch.zeros_like(p)
@@ -325,14 +335,14 @@ class Objective:
         return Displacement(self.params, self.scratch)
 
     def dropout_state(self) -> list[Tensor]:
-        """Where torch's global generators now are."""
+        """The states of torch's global generators, from which dropout draws its masks."""
         state = [torch.get_rng_state()]
         if self.device.type == "cuda":
             state.append(torch.cuda.get_rng_state(self.device))
         return state
 
     def rewind_dropout(self, state: list[Tensor]) -> None:
-        """Let the next pass draw the masks that were drawn from `dropout_state`."""
+        """Let the next pass draw the same masks as a pass that began in this state."""
         torch.set_rng_state(state[0])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(state[1], self.device)

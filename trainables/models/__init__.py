@@ -26,7 +26,7 @@ from trainables.registry import Registry, import_all
 
 @dataclass(frozen=True)
 class Layers:
-    """What a network is made of, as far as a configuration's meaning depends on it.
+    """The kinds of layers in a network that decide which options have an effect.
 
     Attributes:
         batchnorm: Whether it has layers that normalize by the batch's statistics.
@@ -44,7 +44,7 @@ class Layers:
 class Networks(Registry[Any]):
     """Networks by name, each with a declaration of its `Layers`.
 
-    A configuration asks the declaration, so that no network is built to know what a trial is.
+    Validating a configuration needs only the declaration, so no network is built for it.
     """
 
     def __init__(self) -> None:
@@ -61,20 +61,20 @@ class Networks(Registry[Any]):
         """As `Registry.register`.
 
         Args:
-            layers: What the network is made of; or a function of its options, which it finds as
-                attributes. None: nothing is known of it, and what may matter is taken to matter.
+            layers: The layers, or a function from an object with the network's options as
+                attributes to them. None: not known, and any layer is taken to be there.
         """
         if layers is not None:
             self._layers[name] = layers if callable(layers) else lambda _: layers
         return super().register(name, added, needs)
 
     def layers(self, name: str, options: Mapping[str, Any]) -> Layers | None:
-        """The declaration of network ``name`` with these resolved options; None: it has none."""
+        """The layers of network ``name`` with these resolved options; None if not declared."""
         declared = self._layers.get(name)
         return declared and declared(self.schema(name).model_construct(**options))
 
     def declaration(self, network: Callable[..., nn.Module]) -> Callable[[Any], Layers] | None:
-        """What ``network`` was registered with, for its variants."""
+        """The ``layers`` that ``network`` was registered with, as a function; for its variants."""
         named = (name for name, part in self._parts.items() if part is network)
         return self._layers.get(next(named, ""))
 
@@ -107,8 +107,7 @@ def build(
 
 
 def layers(name: str, options: Mapping[str, Any]) -> Layers | None:
-    """What network ``name`` with these resolved ``options`` is made of; None where that is not
-    declared."""
+    """The layers of network ``name`` with these resolved ``options``; None if not declared."""
     return registry.layers(name, options)
 
 

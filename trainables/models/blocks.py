@@ -12,7 +12,7 @@ from torch.nn import functional
 from trainables.errors import UsageError
 
 Shortcut = Literal["conv", "zero_pad"]
-"""How a shortcut changes shape: by a 1x1 convolution, or without parameters (channels of zeros)."""
+"""How a shortcut changes shape: by a 1x1 convolution, or without parameters, by zero channels."""
 
 
 def conv(c_in: int, c_out: int, kernel: int = 3, stride: int = 1, bias: bool = False) -> nn.Conv2d:
@@ -84,7 +84,7 @@ def image_shape(input_shape: Sequence[int], smallest: int = 1) -> tuple[int, int
     """``input_shape`` as (channels, height, width).
 
     Raises:
-        ValueError: when it is no image, or has fewer than ``smallest`` pixels a side.
+        ValueError: when it is no image, or has fewer than ``smallest`` pixels per side.
     """
     shape = tuple(input_shape)
     if len(shape) != 3 or min(shape[1:]) < smallest:
@@ -96,5 +96,5 @@ def image_shape(input_shape: Sequence[int], smallest: int = 1) -> tuple[int, int
 
 
 def num_parameters(model: nn.Module) -> int:
-    """Trainable numbers in ``model``."""
+    """How many trainable numbers ``model`` has."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -31,7 +31,7 @@ def densenet_bc_k12(
     (Table 1) does not print the depth; 100 is the only one with this growth in Huang et al.
 
     Args:
-        depth: ``6 n + 4`` for ``n`` layers a block.
+        depth: ``6 n + 4`` for ``n`` layers per block.
         dropout: After each layer's second convolution.
 
     Raises:
@@ -39,7 +39,7 @@ def densenet_bc_k12(
     """
     channels, *_ = image_shape(input_shape, smallest=4)
     if depth < 10 or depth % 6 != 4:
-        raise UsageError(f"depth = {depth} must be 6 n + 4 for n = 1, 2, ... layers a block")
+        raise UsageError(f"depth = {depth} must be 6 n + 4 for n = 1, 2, ... layers per block")
     from torchvision.models import DenseNet  # seconds: not before it is needed
 
     layers = (depth - 4) // 6
@@ -66,7 +66,7 @@ def densenet_bc_k12(
 register_variant(
     "densenet_tiny",
     densenet_bc_k12,
-    "`densenet_bc_k12` with one layer a block, growth 4.",
+    "`densenet_bc_k12` with one layer per block, growth 4.",
     depth=10,
     growth=4,
 )

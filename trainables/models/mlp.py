@@ -35,7 +35,7 @@ def mlp(
     top that changes nothing under cross-entropy and is left out. ``init="torch"`` keeps torch's
     own initialisation; ``widths=()`` is a linear classifier.
 
-    ``outputs`` is the width of the last layer where it is not one unit a class: FA's code has 100
+    ``outputs`` is the width of the last layer where it is not one unit per class: FA's code has 100
     for the five classes of its table, and the units that no label names are driven down by the
     softmax alone.
 

@@ -133,7 +133,7 @@ def preact_resnet18(
 
     Args:
         width: Of the first stage; the others are 2, 4 and 8 times as wide.
-        blocks: A stage.
+        blocks: Per stage.
         conv_bias: Whether the blocks' convolutions have biases.
         dropout: Before each block's second convolution and before the classifier.
     """
@@ -157,7 +157,7 @@ def preact_resnet18(
 register_variant(
     "preact_tiny",
     preact_resnet18,
-    "`preact_resnet18`, one block a stage, width 2.",
+    "`preact_resnet18`, one block per stage, width 2.",
     blocks=1,
     width=2,
 )

@@ -50,13 +50,13 @@ def pyramidnet_164(
     dropout: Fraction = 0.0,
     bn_momentum: Fraction = 0.1,
 ) -> nn.Sequential:
-    """PyramidNet-164: 3 stages of 18 bottleneck blocks, ``alpha / 54`` channels wider a block.
+    """PyramidNet-164: 3 stages of 18 bottleneck blocks, ``alpha / 54`` channels wider per block.
 
     27,216,021 parameters on CIFAR-10 with alpha 270, AMP's (Table 2); 48 is the other value
     NRS's group uses (NRS prints none). As in AMP's code a BatchNorm follows the stem.
 
     Args:
-        depth: ``9 n + 2`` for ``n`` blocks a stage.
+        depth: ``9 n + 2`` for ``n`` blocks per stage.
         alpha: Channels gained from the stem to the last block, before the expansion of 4.
         width: Channels of the stem.
         dropout: Before each block's last convolution.
@@ -66,7 +66,7 @@ def pyramidnet_164(
     """
     channels, *_ = image_shape(input_shape)
     if depth < 11 or depth % 9 != 2:
-        raise UsageError(f"depth = {depth} must be 9 n + 2 for n = 1, 2, ... blocks a stage")
+        raise UsageError(f"depth = {depth} must be 9 n + 2 for n = 1, 2, ... blocks per stage")
     blocks = (depth - 2) // 9
     body: list[nn.Module] = []
     c_in = width
@@ -83,7 +83,7 @@ def pyramidnet_164(
 register_variant(
     "pyramidnet_tiny",
     pyramidnet_164,
-    "`pyramidnet_164` with one block a stage, from width 4 to 10.",
+    "`pyramidnet_164` with one block per stage, from width 4 to 10.",
     depth=11,
     alpha=6,
     width=4,

@@ -86,7 +86,7 @@ def resnet18(
 
     Args:
         width: Of the first stage; the others are 2, 4 and 8 times as wide.
-        blocks: A stage.
+        blocks: Per stage.
         stem_width: Channels of the stem; None is ``width``.
         stem_relu: Whether a ReLU follows the stem's BatchNorm.
         conv_bias: Whether the blocks' 3x3 convolutions have biases.
@@ -146,15 +146,15 @@ def wrn_18_1_5(
     return _resnet(stem, stem_width, widths, blocks, num_classes, "conv", False, bn_momentum)
 
 
-register_variant("resnet8", resnet20, "`resnet20` with one block a stage.", blocks=1)
+register_variant("resnet8", resnet20, "`resnet20` with one block per stage.", blocks=1)
 register_variant("resnet_tiny", resnet20, "`resnet8` of width 4.", blocks=1, width=4)
 register_variant(
-    "resnet18_tiny", resnet18, "`resnet18`, one block a stage, width 2.", blocks=1, width=2
+    "resnet18_tiny", resnet18, "`resnet18`, one block per stage, width 2.", blocks=1, width=2
 )
 register_variant(
     "wrn_18_1_5_tiny",
     wrn_18_1_5,
-    "`wrn_18_1_5`, one block a stage, width 3.",
+    "`wrn_18_1_5`, one block per stage, width 3.",
     blocks=1,
     width=3,
     stem_width=2,

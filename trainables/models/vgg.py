@@ -66,7 +66,7 @@ def vgg16(
             ``dropout``.
 
     Raises:
-        ValueError: when the image is too small for one 2x2 max-pooling a stage.
+        ValueError: when the image is too small for one 2x2 max-pooling per stage.
     """
     channels, height, width = image_shape(input_shape, smallest=2 ** len(stages))
     body = _conv_stages(channels, stages, bias=True, batchnorm=batchnorm, dropout=conv_dropout)
@@ -95,7 +95,7 @@ def cnn(
     the image, classifier. 1,148,874 parameters on CIFAR-10. Tables must call it a stand-in.
 
     Raises:
-        ValueError: when the image is too small for one 2x2 max-pooling a stage.
+        ValueError: when the image is too small for one 2x2 max-pooling per stage.
     """
     channels, *_ = image_shape(input_shape, smallest=2 ** len(stages))
     body = _conv_stages(channels, stages, bias=False, batchnorm=True, dropout=0.0)

@@ -24,7 +24,7 @@ _DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.[^.]+$")
 
 
 def weights_directory() -> Path:
-    """Where files of weights are looked for."""
+    """The folder in which files of weights are looked for."""
     if named := os.environ.get("FLATSWEEP_WEIGHTS"):
         return Path(named).expanduser()
     return data_directory() / "weights"

@@ -43,7 +43,7 @@ def wrn_28_10(
     public code of NRS's group ``shortcut="zero_pad", shared_activation="first"``.
 
     Args:
-        depth: ``6 n + 4`` for ``n`` blocks a group.
+        depth: ``6 n + 4`` for ``n`` blocks per group.
         widen: How many times wider than ``width`` the first group is.
         width: Channels of the stem.
         shortcut: 1x1 convolution, or 2x2 means and channels of zeros.
@@ -55,7 +55,7 @@ def wrn_28_10(
     """
     channels, *_ = image_shape(input_shape)
     if depth < 10 or depth % 6 != 4:
-        raise UsageError(f"depth = {depth} must be 6 n + 4 for n = 1, 2, ... blocks a group")
+        raise UsageError(f"depth = {depth} must be 6 n + 4 for n = 1, 2, ... blocks per group")
     first = width * widen
     model = preact_network(
         channels,
@@ -89,7 +89,7 @@ register_variant(
 register_variant(
     "wrn_tiny",
     wrn_28_10,
-    "`wrn_28_10`, 1 block a group, stem 4.",
+    "`wrn_28_10`, 1 block per group, stem 4.",
     depth=10,
     widen=1,
     width=4,

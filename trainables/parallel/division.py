@@ -1,4 +1,4 @@
-"""How a trial's batches are divided among its workers: each has a part of every batch."""
+"""The division of batches among workers: each has a part of every batch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from trainables.errors import UsageError
 
 @dataclass(frozen=True)
 class Division:
-    """How a trial's batches are divided among its workers: each has a neighboring part of each.
+    """The division of a trial's batches among its workers: each has consecutive samples of each.
 
     Attributes:
-        workers: W.
-        batch_size: Of a whole batch; where ``drop_last`` is false the last of an epoch is smaller.
-        has_batchnorm: Whether the network has BatchNorm; true where it does not say.
+        workers: How many there are.
+        batch_size: Samples of a whole batch.
+        drop_last: False: the last batch of an epoch may be smaller.
+        has_batchnorm: Whether the network has BatchNorm; true where that is not declared.
         sync_batchnorm: Whether BatchNorm's statistics are of the whole batch.
     """
 
@@ -30,15 +31,15 @@ class Division:
         return self.whole(self.workers)
 
     def whole(self, parts: int) -> bool:
-        """Whether every batch has ``parts`` equal parts, of which each worker has whole ones."""
+        """Whether a batch can be cut into ``parts`` equal parts, each whole on one worker."""
         counts = (self.batch_size % parts, parts % self.workers)
         return self.drop_last and not any(counts)
 
     def check_whole(self, option: str, parts: int) -> None:
-        """Raise UsageError where a method's parts of the batch cannot each stay whole on a worker.
+        """Raise UsageError where ``parts`` parts of a batch cannot each stay whole on a worker.
 
         Args:
-            option: The method's option that says how many ``parts`` there are.
+            option: The method's option that sets the number of parts.
         """
         if parts % self.workers:
             raise UsageError(

@@ -1,4 +1,4 @@
-"""Which trials come out the same on several workers, and which become another trial.
+"""Which trials have the same numbers on several workers, and which become another trial.
 
 Nearly everything is made of means over the batch, which workers form exactly. What is left: noise
 that belongs to a worker (dropout, mixup, a perturbation of its own), statistics of its own part of
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def options(config: TrialConfig) -> dict[str, Any]:
-    """Options of the trial's method that several workers change, such as one device for each.
+    """The method's options that have another value over the trial's workers, by name.
 
     Raises:
-        ValueError: what several workers cannot do together.
+        UsageError: a configuration that several workers cannot follow together.
     """
     count, parts = config.workers.count, config.batchnorm_parts
     if count == 1:
@@ -45,7 +45,7 @@ def options(config: TrialConfig) -> dict[str, Any]:
 def change_numbers(config: TrialConfig) -> bool:
     """Whether the trial's numbers depend on ``workers``, beyond the order of sums.
 
-    In doubt yes: then the trial has a name of its own.
+    If that is not known, True: the trial then has an id of its own.
     """
     if config.workers.count == 1:
         return False
@@ -63,7 +63,7 @@ def change_numbers(config: TrialConfig) -> bool:
 
 
 def for_single_process(config: TrialConfig) -> TrialConfig:
-    """``config`` for one process that measures its weights: without what needs several workers."""
+    """``config`` with one worker, to measure its weights; options that need several are reset."""
     schema = config.method.declared("methods")
     shared = {
         f"method.{option}": schema.model_fields[option].default

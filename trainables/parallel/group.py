@@ -1,4 +1,4 @@
-"""Workers that share the batches of one trial: what they exchange, and how often.
+"""Workers that share the batches of one trial, and what they exchange.
 
 `Group` is one worker alone and exchanges nothing; `DistributedGroup` is the processes of a
 ``torch.distributed`` group. Every worker holds the whole model, optimizer and
@@ -21,7 +21,7 @@ from trainables.errors import FlatsweepError
 
 
 class PeerLostError(FlatsweepError, RuntimeError):
-    """Another worker of the group died or stopped answering: the trial can go on elsewhere."""
+    """Another worker of the group died or does not answer; the trial can go on elsewhere."""
 
 
 class DriftedError(FlatsweepError, RuntimeError):
@@ -32,10 +32,10 @@ class Group:
     """One worker alone.
 
     Attributes:
-        rank, size: This worker's number, and how many there are.
-        own: Samples of the last `shard` that are this worker's.
-        whole: Samples of the last whole batch.
-        reductions: Means over the workers so far; tests and benchmarks read it.
+        rank, size: This worker's number, from 0, and how many workers there are.
+        own: How many samples of the last batch given to `shard` are this worker's.
+        whole: How many samples that batch has in all.
+        reductions: How many means over the workers were taken so far, for tests and benchmarks.
     """
 
     rank = 0
@@ -45,7 +45,7 @@ class Group:
     reductions = 0
 
     def shard(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
-        """This worker's part of a whole batch (see `trainables.batch`)."""
+        """This worker's part of a whole batch: (inputs, targets), of any structure of tensors."""
         self.own = self.whole = batch_size(inputs)
         return inputs, targets
 
@@ -59,22 +59,22 @@ class Group:
         """Replace each tensor by the plain mean over the workers."""
 
     def total_(self, tensor: Tensor) -> None:
-        """Replace by the sum over the workers."""
+        """Replace the tensor by its sum over the workers."""
 
     def portion(self, batches: Any) -> Iterable[tuple[Tensor, Tensor]]:
-        """A contiguous part of ``batches`` (with ``len`` and ``epoch``) for this worker."""
+        """The batches that this worker evaluates: consecutive ones of a `BatchLoader`."""
         return batches
 
     def gather(self, tensor: Tensor | None) -> Tensor:
-        """The workers' tensors along the first dimension, in the order of the ranks.
+        """The workers' tensors, concatenated along the first dimension in the order of the ranks.
 
-        A worker that has none gives None.
+        A worker that has no tensor gives None.
         """
         assert tensor is not None
         return tensor
 
     def from_first(self, make: Callable[[], bytes | None]) -> bytes | None:
-        """What ``make`` returns on the first worker, on all of them."""
+        """Call ``make`` on the first worker, and return there and elsewhere what it returned."""
         return make()
 
     def agree(self, tensors: Iterable[Tensor]) -> None:
@@ -82,6 +82,7 @@ class Group:
 
 
 SINGLE_PROCESS = Group()
+"""The group of a trial that one process trains."""
 
 
 class DistributedGroup(Group):
@@ -117,7 +118,7 @@ class DistributedGroup(Group):
         self._reduce(tensors, 1 / self.size)
 
     def _reduce(self, tensors: list[Tensor], weight: float) -> None:
-        """tensors ← Σ over workers of weight · tensors, as one message for each kind."""
+        """tensors ← Σ over workers of weight · tensors, with one message for each dtype."""
         kinds: dict[torch.dtype, list[Tensor]] = {}
         for tensor in tensors:
             kinds.setdefault(tensor.dtype, []).append(tensor)
@@ -130,7 +131,7 @@ class DistributedGroup(Group):
             torch._foreach_copy_([t.detach() for t in alike], views)
 
     def _buffer(self, like: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """One flat message and views of it; kept, because every step sends the same shapes."""
+        """A flat message and views of it; kept, because every step sends the same shapes."""
         key = (like[0].dtype, like[0].device, tuple(t.shape for t in like))
         if key not in self._buffers:
             flat = like[0].new_empty(sum(t.numel() for t in like)).detach()

@@ -17,10 +17,10 @@ from trainables.parallel.group import Group
 
 
 class _Mean(torch.autograd.Function):
-    """The mean over the whole batch, and so is its derivative, and so on.
+    """The mean of the workers' ``values`` over the whole batch, differentiable any number of times.
 
-    For the sum over workers of each one's loss (weighted as `Group.mean_` weights) the
-    operation is its own adjoint.
+    The loss is the sum of the workers' losses, weighted as `Group.mean_` weights them. For it the
+    operation is its own adjoint: the backward pass is the same mean, of the gradients.
     """
 
     @staticmethod

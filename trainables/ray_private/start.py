@@ -1,4 +1,4 @@
-"""How a node of Ray is started: where it listens, with which token, and whether it lives."""
+"""Starting a node of Ray: where it listens, with which token, and whether it lives."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REGISTERED = 120.0
 
 
 class DiedError(Exception):
-    """A process of a node that is starting has ended."""
+    """A process of a node has ended while the node was starting."""
 
 
 @contextlib.contextmanager
@@ -38,12 +38,12 @@ def _replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
 
 
 def loopback() -> contextlib.AbstractContextManager[None]:
-    """Within: 127.0.0.1 is a node's address as it is; Ray makes an outside address of it."""
+    """Within the block a node can have the address 127.0.0.1, which Ray otherwise replaces."""
     return _replaced(services, "resolve_ip_for_localhost", lambda host: host)
 
 
 def outside(host: str) -> str:
-    """What Ray takes ``host`` for: this machine's outside address, if ``host`` is a local one."""
+    """The address that Ray uses for ``host``: the machine's outside one, if ``host`` is local."""
     return str(services.resolve_ip_for_localhost(host))
 
 
@@ -56,10 +56,9 @@ def read_authentication() -> None:
 
 @contextlib.contextmanager
 def watched() -> Iterator[None]:
-    """A node that this process starts within: a dead process of it is an error at once.
+    """Within the block a node that this process starts fails as soon as one of its processes dies.
 
-    Ray itself would ask for the dead one for minutes. When the start fails, none of its
-    processes is left.
+    Ray itself waits minutes for the dead process. A start that fails leaves no process behind.
 
     Raises:
         DiedError: a process has ended before the node was there.
@@ -105,6 +104,6 @@ def watched() -> Iterator[None]:
 
 
 def largest() -> Mapping[str, float] | None:
-    """What an autoscaling cluster may grow to; None if it does not grow."""
+    """The resources that an autoscaling cluster can grow to; None if it does not grow."""
     found: Mapping[str, float] | None = state.get_max_resources_from_cluster_config()
     return found

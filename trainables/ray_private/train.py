@@ -1,4 +1,4 @@
-"""What `trainables.distributed` builds on in Ray Train."""
+"""The private names of Ray Train that `trainables.distributed` uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where trials keep what must outlive a process: files, checkpoints, results, weights."""
+"""Files that outlive a process: checkpoints, results and weights of trials."""
 
 from trainables.storage.files import Storage, StorageError
 

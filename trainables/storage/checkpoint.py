@@ -18,7 +18,7 @@ from trainables.storage.files import Storage
 
 
 class CheckpointError(FlatsweepError):
-    """A checkpoint that is damaged or belongs to another trial."""
+    """A checkpoint is damaged or belongs to another trial."""
 
 
 def save(storage: Storage, name: str, state: dict[str, Any]) -> None:
@@ -35,7 +35,7 @@ def load(storage: Storage, name: str, device: torch.device | str = "cpu") -> dic
 
 
 def from_bytes(content: bytes, where: str, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The state in a checkpoint's bytes; ``where`` they are from is for the error."""
+    """The state in a checkpoint's bytes. Raises CheckpointError, which names ``where`` it is."""
     digest, payload = content[:32], content[32:]
     if hashlib.sha256(payload).digest() != digest:
         raise CheckpointError(

@@ -19,7 +19,7 @@ from trainables.masking import has_secret, mask
 
 
 class StorageError(FlatsweepError):
-    """A path that cannot be read or written; the message says which and what to do."""
+    """A path cannot be read or written; the message says which, and what to do."""
 
 
 class Storage:
@@ -36,11 +36,11 @@ class Storage:
         self.local = "file" in _protocols(self._fs)
 
     def _cause(self, error: Exception) -> Exception | None:
-        """What a traceback shows of ``error``: nothing, where it may have a key in it."""
+        """The error that a traceback may show; None where the URI has a secret, as it may then."""
         return None if has_secret(self.root) else error
 
     def below(self, folder: str) -> Storage:
-        """The same storage, one or more folders down."""
+        """The storage whose root is ``folder`` in this one."""
         return Storage(f"{self.root}/{folder}")
 
     def path(self, name: str) -> str:
@@ -81,7 +81,7 @@ class Storage:
         return sorted(path[prefix:] for path in self._fs.glob(self.path(pattern)))
 
     def check_writable(self) -> None:
-        """Raise StorageError now rather than after the first hour of work."""
+        """Write and delete a small file, so that StorageError is raised before any work is done."""
         probe = f".probe-{uuid.uuid4().hex}"
         self.write(probe, b"")
         self.delete(probe)

@@ -1,4 +1,4 @@
-"""What a trial leaves behind, as JSON."""
+"""The result of a trial: its numbers, their history, and where they come from; as JSON."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Status = Literal["done", "diverged"]
+"""How a trial that has a result ended."""
 
 TOTALS = (
     "epochs_run",
@@ -23,7 +24,7 @@ TOTALS = (
     "parameters",
     "train_images",
 )
-"""Metrics that are of the whole training and of no epoch."""
+"""Metrics of the training as a whole, which no single epoch has."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class TrialResult:
         metrics: Final numbers: errors as fractions, NLL in nats, times in seconds. Plain names
             are read at the last epoch; ``best_test/...`` and ``best_validation/...`` at the epoch
             with the lowest test or validation error (an optimistic choice in the first case).
-        history: The same per epoch; entry i belongs to epoch i + 1.
-        provenance: Commit, versions, hardware, precision: where the numbers come from.
+        history: The same numbers per epoch; entry i belongs to epoch i + 1.
+        provenance: Commit, versions, hardware, precision and data that the numbers come from.
     """
 
     trial_id: str
@@ -66,11 +67,11 @@ class TrialResult:
 
 
 def best_epoch(history: dict[str, list[float]], judge: str) -> dict[str, float]:
-    """``best_<judge>/...``: the numbers of the epoch with the lowest error on split ``judge``.
+    """The numbers of the epoch with the lowest error on split ``judge``, as ``best_<judge>/...``.
 
-    Of epochs with equal errors the one with the lowest loss (as in AMP's code), and then the
-    first; ``best_<judge>/epoch`` counts from 1. What was not measured in every epoch has no number
-    there. Empty without that split.
+    Of epochs with equal errors it is the one with the lowest loss (as in AMP's code), and then the
+    first. ``best_<judge>/epoch`` counts from 1. Only what was measured in every epoch has a number
+    here; without such a split the result is empty.
     """
     if not any(f"{judge}_{name}" in history for name in ("error", "loss")):
         return {}
@@ -84,7 +85,7 @@ def best_epoch(history: dict[str, list[float]], judge: str) -> dict[str, float]:
 
 
 def best_first(history: dict[str, list[float]], judge: str) -> list[int]:
-    """Every epoch (from 0), by error on split ``judge``, then loss, then time."""
+    """All epochs, counted from 0, the best first: by error on split ``judge``, loss, and time."""
     criteria = [history[n] for c in ("error", "nll", "loss") if (n := f"{judge}_{c}") in history]
     keys = list(zip(*criteria, strict=True))
     return sorted(range(len(keys)), key=keys.__getitem__)
@@ -99,7 +100,7 @@ def _finite(value: Any) -> Any:
 
 
 def provenance(device: str, precision: str, threads: int) -> dict[str, str]:
-    """Where a number comes from: commit, versions, hardware, precision."""
+    """Commit, versions, hardware and precision that a number comes from, as texts."""
     return {
         **_environment(),
         "hardware": _hardware(device),

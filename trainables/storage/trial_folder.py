@@ -1,4 +1,4 @@
-"""What a trial keeps in its folder: a checkpoint while it runs, then its result and weights."""
+"""A trial's folder: a checkpoint while it runs, then its result and, if asked, its weights."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _TRIALS = "trials"
 
 
 def trial_folder(storage: Storage, trial_id: str) -> Storage:
-    """The folder of a trial, in a storage of many."""
+    """The folder of one trial in a storage of many."""
     return storage.below(f"{_TRIALS}/{trial_id}")
 
 
 def trials_with(storage: Storage, name: str) -> set[str]:
-    """Ids of the trials in ``storage`` that keep a file ``name``."""
+    """Ids of the trials in ``storage`` whose folder has a file ``name``."""
     return {path.split("/")[1] for path in storage.names(f"{_TRIALS}/*/{name}")}
 
 
 def read_result(storage: Storage, requests: Iterable[Request] = ()) -> TrialResult | None:
-    """The finished trial's result; None if there is none or it lacks one of ``requests``."""
+    """The result in a trial's folder; None if there is none, or it lacks one of ``requests``."""
     if not storage.exists(RESULT):
         return None
     result = TrialResult.from_json(storage.read(RESULT))
@@ -40,7 +40,7 @@ def read_result(storage: Storage, requests: Iterable[Request] = ()) -> TrialResu
 
 
 def write_result(storage: Storage, result: TrialResult) -> TrialResult:
-    """Write ``result``, keeping what an earlier run of the same trial had measured besides."""
+    """Write ``result``, and keep what an earlier run of the trial measured in addition."""
     earlier = read_result(storage)
     if earlier is not None and earlier.status == result.status:
         result = replace(
@@ -53,14 +53,14 @@ def write_result(storage: Storage, result: TrialResult) -> TrialResult:
 
 
 def write_weights(storage: Storage, model: nn.Module, epoch: int) -> None:
-    """Keep the weights after ``epoch``."""
+    """Write the weights that ``model`` has after ``epoch``."""
     from trainables.storage import checkpoint
 
     checkpoint.save(storage, WEIGHTS, {"epoch": epoch, "model": model.state_dict()})
 
 
 def read_weights(storage: Storage, device: torch.device) -> tuple[int, dict[str, Tensor]] | None:
-    """The kept weights and their epoch; None if none were kept."""
+    """(epoch, weights) as they were kept; None if none were."""
     from trainables.storage import checkpoint
 
     if not storage.exists(WEIGHTS):

@@ -1,11 +1,11 @@
-"""Augmentation as tensor operations on a whole batch, with its own draw for every image.
+"""Augmentations as tensor operations on a whole batch, with random numbers of its own per image.
 
 Each class is called as ``images = augmentation(images, generator)`` with images
 (B, C, H, W). Random numbers are drawn on the CPU and then moved, so that a
 trial sees the same images on every device.
 
-Cropping and flipping only move pixels. Neighbours of that kind in a list are
-joined by `fuse` into one gather (`Moves`), which gives the same bits as one after the other.
+Cropping and flipping only move pixels. Where several such follow one another, `fuse` joins them
+into one gather (`Moves`), which gives the same bits as one after the other.
 
 ``fill`` of pad_crop and cutout: ``zero`` (black), ``gray`` (128), ``reflect``
 (pad_crop only), ``mean``: zero *after* normalisation, that is the mean color;
@@ -51,11 +51,15 @@ class Move(Augmentation):
     fill: int | None = None
 
     def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Any:
-        """The random numbers of one batch."""
+        """The random numbers for a batch of ``batch`` images of ``size`` (H, W)."""
         raise NotImplementedError
 
     def trace(self, drawn: Any, rows: Tensor, columns: Tensor, size: tuple[int, int]) -> Any:
-        """Output coordinates (B, H), (B, W) to input coordinates."""
+        """From coordinates of output pixels, rows (B, H) and columns (B, W), to those of inputs.
+
+        Args:
+            drawn: What `draw` returned, on the images' device.
+        """
         raise NotImplementedError
 
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
@@ -160,7 +164,7 @@ class Flip(Move):
     """Mirror left-right, each image with its own draw.
 
     Args:
-        probability: Of mirroring.
+        probability: Chance that an image is mirrored; 0.5, as torchvision's RandomHorizontalFlip.
     """
 
     def __init__(self, *, probability: Fraction = 0.5) -> None:
@@ -240,7 +244,7 @@ def fuse(augmentations: Sequence[Augmentation]) -> list[Augmentation]:
 
 
 def build(name: str, **options: Any) -> Augmentation:
-    """Make augmentation ``name``. Raises ValueError for unknown names and values."""
+    """Augmentation ``name`` with these options. Raises UsageError for unknown names and values."""
     return registry.build(name, **options)
 
 

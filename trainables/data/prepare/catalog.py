@@ -1,4 +1,4 @@
-"""What data sets there are, which of them are here, and how to get the others."""
+"""Which data sets there are, which can be loaded from a directory, and how to get the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trainables.data.prepare import store
 
 
 class Availability(StrEnum):
-    """Of a data set in a directory."""
+    """Whether a data set can be loaded from a directory, and from what."""
 
     BUILT_IN = "built in"
     PREPARED = "prepared"
@@ -21,16 +21,16 @@ class Availability(StrEnum):
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """Data set ``name`` in a directory.
+    """A data set, and what there is of it in a directory.
 
     Attributes:
-        name: As registered.
-        title: What it is.
+        name: Its registered name.
+        title: Name, size and kind, in one line.
         state: ``built in`` (nothing is needed), ``prepared``, ``originals`` (there, and prepared
             when first used), or ``missing``.
         prepared: Its prepared folders, one for each size or set.
         get: How to obtain the originals; "" where nothing is needed.
-        downloads: It can be fetched on request.
+        downloads: Whether `download` can fetch it.
     """
 
     name: str
@@ -42,7 +42,7 @@ class CatalogEntry:
 
 
 def status(name: str, directory: Path) -> CatalogEntry:
-    """The state of data set ``name`` in ``directory``. Raises ValueError for unknown names."""
+    """What there is of data set ``name`` in ``directory``. Raises UsageError for unknown names."""
     registry.get(name)
     known = about[name]
     found = tuple(folders(directory, name))
@@ -60,7 +60,7 @@ def status(name: str, directory: Path) -> CatalogEntry:
 
 
 def folders(directory: Path, name: str | None = None) -> list[Path]:
-    """Prepared folders of the present version, all or those of data set ``name``, by name."""
+    """Prepared folders of the present version, sorted: all, or those of data set ``name``."""
     found = []
     for path in sorted((directory / "prepared").glob(f"[!.]*-v{store.VERSION}")):
         if name is None or _named(path) == name:
@@ -79,7 +79,7 @@ def download(name: str, directory: Path) -> None:
     """Fetch the originals of ``name`` into ``directory``, with torchvision's downloader.
 
     Raises:
-        DataError: it cannot be fetched; how to get it by hand.
+        DataError: it cannot be fetched; the message says how to get it by hand.
     """
     fetch = about[name].download
     if fetch is None:

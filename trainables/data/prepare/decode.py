@@ -1,4 +1,4 @@
-"""Encoded images (JPEG, PNG, ...) to uint8 arrays, in parallel, with faults named."""
+"""Decoding images (JPEG, PNG, ...) to uint8 arrays, in parallel; errors name the image."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ CHUNK = 512
 """Images decoded at a time: bounds the memory of a preparation."""
 
 Resize = Callable[[Any], Any]
+"""From a PIL image to one of the wanted size."""
 
 
 def decode_images(
@@ -46,7 +47,7 @@ def decode_images(
 
 
 def peek_shape(encoded: bytes | Path, describe: str) -> tuple[int, int, int]:
-    """(C, H, W) of one image: 1 channel if it is gray, else 3."""
+    """(C, H, W) of an image, from its header: C is 1 if it is gray, else 3."""
     image = _open(encoded, describe)
     channels = 1 if image.mode in ("1", "L", "I;16") else 3
     return channels, image.height, image.width
@@ -99,14 +100,14 @@ def corrupt(describe: str) -> DataError:
 
 
 def square(size: int) -> Resize:
-    """Resize to ``size`` x ``size`` (bilinear, antialiased), whatever the aspect."""
+    """Resizing to ``size`` x ``size`` (bilinear, antialiased), whatever the aspect."""
     from PIL import Image
 
     return lambda image: image.resize((size, size), Image.Resampling.BILINEAR)
 
 
 def letterbox(size: int) -> Resize:
-    """Resize the longest side to ``size``, keeping the aspect, and pad with black."""
+    """Resizing the longest side to ``size``, keeping the aspect, and padding with black."""
     from PIL import Image, ImageOps
 
     def resize(image: Any) -> Any:

@@ -10,7 +10,10 @@ from trainables.data.base import DataError
 def checked_labels(
     labels: np.ndarray, classes: int, where: str, every_class: bool = True
 ) -> np.ndarray:
-    """``labels`` as they are, if each is in 0..classes-1 and (``every_class``) each occurs.
+    """``labels``, after the check that each is in 0..classes-1 and (``every_class``) each occurs.
+
+    Args:
+        where: What the labels are of, for the message.
 
     Raises:
         DataError: naming the first row with a label outside the range, or the empty class.

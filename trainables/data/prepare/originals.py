@@ -1,4 +1,4 @@
-"""Finding and checking publishers' files."""
+"""Finding and checking the files of a data set as its publisher distributes them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from trainables.data.base import DataError, about, how_to_get
 
 
 def locate(name: str, directory: Path) -> Path:
-    """The first of ``name``'s originals that is there (see `About.originals`).
+    """The first path in `About.originals` of data set ``name`` that exists in ``directory``.
 
     Raises:
-        DataError: none is; how to get them.
+        DataError: none does; the message says how to get the originals.
     """
     for candidate in about[name].originals:
         if (directory / candidate).exists():
@@ -29,10 +29,13 @@ def md5(path: Path) -> str:
 
 
 def checked_file(path: Path, expected: str | None = None) -> Path:
-    """``path``, if it is there, not empty, and has the publisher's MD5 ``expected``.
+    """``path``, after the check that it is a file, not empty, and of the MD5 ``expected``.
+
+    Args:
+        expected: Hexadecimal MD5 that the publisher states; None: not compared.
 
     Raises:
-        DataError: it is not; fetch it again.
+        DataError: naming the file and what is wrong with it.
     """
     if not path.is_file():
         raise DataError(f"{path} is missing: fetch the data set again, or restore that file")
@@ -47,18 +50,19 @@ def checked_file(path: Path, expected: str | None = None) -> Path:
 
 
 def class_folders(where: Path) -> list[Path]:
-    """The folders in ``where``, one a class, sorted by name.
+    """The folders in ``where``, one for each class, sorted by name.
 
     Raises:
         DataError: there are none.
     """
     folders = sorted(p for p in where.iterdir() if p.is_dir() and not p.name.startswith("."))
     if not folders:
-        raise DataError(f"{where} has no class folders: put the images in one folder a class")
+        raise DataError(f"{where} has no class folders: put the images in one folder per class")
     return folders
 
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".tif", ".tiff", ".webp"})
+"""Endings of the names of image files, in lower case."""
 
 
 def image_files(where: Path) -> list[Path]:
@@ -76,7 +80,7 @@ def image_files(where: Path) -> list[Path]:
 
 
 def lines(path: Path) -> list[str]:
-    """The lines of a publisher's list that are not empty."""
+    """The lines of a text file that are not empty, stripped. Raises DataError."""
     try:
         text = checked_file(path).read_text()
     except UnicodeDecodeError:
@@ -85,6 +89,6 @@ def lines(path: Path) -> list[str]:
 
 
 def each_exists(files: Iterable[Path]) -> None:
-    """Raises DataError naming the first of ``files`` that is missing or empty."""
+    """Raise DataError naming the first of ``files`` that is missing or empty."""
     for file in files:
         checked_file(file)

@@ -34,12 +34,12 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class RawSplit:
-    """One split as read from the publisher's files.
+    """One split of a data set as it is read from the publisher's files.
 
     Attributes:
         shape: (N, C, H, W), known before anything is decoded.
         targets: N class labels.
-        chunks: Consecutive pieces (n, C, H, W) uint8 of the images.
+        chunks: The images, uint8 (n, C, H, W) at a time.
     """
 
     shape: tuple[int, int, int, int]
@@ -72,7 +72,7 @@ _report: ContextVar[ProgressCallback | None] = ContextVar("report", default=None
 
 @contextlib.contextmanager
 def reporting(report: ProgressCallback) -> Iterator[None]:
-    """Show the progress of preparations inside the block."""
+    """Within the block, call ``report`` with the progress of every preparation."""
     token = _report.set(report)
     try:
         yield
@@ -81,7 +81,7 @@ def reporting(report: ProgressCallback) -> Iterator[None]:
 
 
 def prepared_folder(directory: Path, key: str) -> Path:
-    """Where data set ``key`` is, or will be, prepared."""
+    """The folder in which data set ``key`` is, or will be, prepared."""
     return directory / "prepared" / f"{key}-v{VERSION}"
 
 
@@ -91,7 +91,13 @@ def is_prepared(directory: Path, key: str) -> bool:
 
 
 def prepared(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> Dataset:
-    """Data set ``key``, from its prepared folder; made there by ``read`` if it is not yet.
+    """Data set ``key`` from its prepared folder, which is made from ``read()`` if it is not there.
+
+    Args:
+        directory: The data directory.
+        key: Name of the folder: the data set and the options that change its content.
+        name: The data set's registered name.
+        read: Reads the publisher's files.
 
     Raises:
         DataError: originals missing or damaged, the directory not writable, the disk full,
@@ -103,7 +109,7 @@ def prepared(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> D
 
 
 def prepare(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> None:
-    """Decode and write data set ``key``, a form of ``name``, unless another process just has."""
+    """Decode and write data set ``key``, unless another process has done so meanwhile."""
     target = prepared_folder(directory, key)
     try:
         raw = read()  # before anything is written: most complaints are about the originals
@@ -179,7 +185,7 @@ def _write(building: Path, name: str, raw: Raw) -> None:
 
 
 def _write_images(path: Path, split: str, part: RawSplit) -> dict[str, Any]:
-    """Written with write(), not through a memory map: a full disk is then an error, not a crash."""
+    """With write(), not through a memory map: a full disk is then an error, not a crash."""
     done, report = 0, _report.get()
     with _Hashed(path) as out:
         out.header(part.shape, np.dtype(np.uint8))

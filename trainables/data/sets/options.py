@@ -13,11 +13,11 @@ Normalization = Literal["train", "imagenet"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-"""What torchvision's pretrained networks were trained with."""
+"""Mean and standard deviation per channel that torchvision's pretrained networks expect."""
 
 
 def resized(edge: int) -> Needs:
-    """The need of ``resize`` for images that have this edge anyway."""
+    """What the option ``resize`` needs where images have this edge already: another value."""
     return Needs(f"another edge than the images' own {edge}", lambda o: o.resize != edge)
 
 

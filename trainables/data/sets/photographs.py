@@ -61,7 +61,7 @@ about["retina"] = About(
     ("retina",),
 )
 about["folder"] = About(
-    "any images in one folder a class, with or without train/, validation/, test/ above",
+    "any images in one folder per class, with or without train/, validation/, test/ above",
     "name the folder with the option set, e.g. set=photos for photos/ in the data directory",
     ("images",),
 )
@@ -169,7 +169,7 @@ def folder(
     confusion: Index = 0,
     normalization: Normalization = "train",
 ) -> Dataset:
-    """Any images in one folder a class: ``<set>/<class>/*`` or ``<set>/train/<class>/*``.
+    """Any images in one folder per class: ``<set>/<class>/*`` or ``<set>/train/<class>/*``.
 
     Args:
         directory: The data directory.

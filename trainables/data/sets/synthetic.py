@@ -28,7 +28,7 @@ def spirals(*, points: Count = 200, noise: NonNegative = 1.0, draw: Index = 0) -
     Args:
         points: Training points, both classes together (the textbook: 200).
         noise: Edge of the square that noise is uniform on (the textbook: 1).
-        draw: Which realization of the noise.
+        draw: Seed of the noise.
     """
     parts = []
     for index, size in enumerate((points, 10 * points)):
@@ -68,7 +68,7 @@ def matrix_sensing(
         size: d (the code: 100).
         rank: r (the code: 5).
         measurements: In each set (the code: 5 d r = 2,500).
-        draw: Which realization.
+        draw: Seed of U and the measurements.
     """
     from_draw = generator(draw, "matrix_sensing")
     factor = torch.randn(size, rank, generator=from_draw, dtype=torch.float64)

@@ -26,8 +26,8 @@ class LastLayerHessian:
     """The block as a float64 operator on V, (classes, features [+ 1]), flattened row by row.
 
     Args:
-        features: (n, features), what the layer is given.
-        logits: (n, classes), what it makes of it.
+        features: (n, features), the layer's inputs.
+        logits: (n, classes), its outputs.
         bias: Whether the layer's bias is in the block.
     """
 
@@ -44,14 +44,14 @@ class LastLayerHessian:
         return (moved.T @ h).reshape(-1) / len(h)
 
     def kronecker_factors(self) -> tuple[Tensor, Tensor]:
-        """E[diag(p) - p p'] and E[h h']: Botev et al. 2017 take the block for their product."""
+        """E[diag(p) - p p'] and E[h h'], whose product Botev et al. 2017 take for the block."""
         h, p = self.features, self.probabilities
         return (torch.diag(p.sum(dim=0)) - p.T @ p) / len(p), h.T @ h / len(h)
 
 
 @torch.no_grad()
 def last_layer_hessian(target: Target, bias: bool = True) -> LastLayerHessian:
-    """One pass over the batches that keeps what the last linear layer is given.
+    """The block over all samples, from one pass that keeps the last linear layer's inputs.
 
     Raises:
         ValueError: if the model's output is not that layer's, or the loss is not cross-entropy

@@ -59,7 +59,7 @@ def nso_code_trace(
 ) -> Result:
     """Mean over small batches of the trace of each one's Hessian, by Hutchinson's estimator.
 
-    At most ``num_samples`` Rademacher probes a batch; stops when the running mean moves by less
+    At most ``num_samples`` Rademacher probes per batch; stops when the running mean moves by less
     than ``tolerance``, relative. All defaults are the code's.
 
     Returns:

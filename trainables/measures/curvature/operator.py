@@ -16,7 +16,7 @@ from trainables.measures.parameters import select, vector_to_tensors
 from trainables.methods.objective import LossFn
 
 KEPT_BYTES = 2 * 2**30
-"""Memory the kept graphs may take. Batches beyond it are differentiated anew for each product."""
+"""Default memory of the kept graphs. Batches beyond it are differentiated in each product."""
 
 
 class HessianOperator:
@@ -101,7 +101,7 @@ class HessianOperator:
         return out
 
     def vector(self, rows: int | None = None) -> Tensor:
-        """Zeros, (size,) or (rows, size), where products are taken."""
+        """Zeros, (size,) or (rows, size), in the parameters' dtype and on their device."""
         like = next(iter(self.point.values()))
         return like.new_zeros(self.size if rows is None else (rows, self.size))
 

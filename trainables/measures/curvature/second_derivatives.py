@@ -1,4 +1,4 @@
-"""Convolution and evaluation-mode batch norm whose second derivative is as cheap as it can be.
+"""Convolution and evaluation-mode batch norm with a fast second derivative.
 
 torch differentiates both twice, but pays for it: its double backward of a
 convolution runs twice as many kernels as are needed, that of batch norm a
@@ -26,7 +26,7 @@ _norm_backward = torch.ops.aten.native_batch_norm_backward
 
 
 class fast_double_backward(TorchFunctionMode):  # noqa: N801 - used as a context manager, like torch.no_grad
-    """Replace `conv2d` and evaluation-mode `batch_norm` inside the block."""
+    """Within the block `conv2d` and evaluation-mode `batch_norm` are those of this file."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

@@ -16,7 +16,10 @@ from trainables.methods.ops.noise import draw
 from trainables.registry import Count, Index, Positive
 
 TOLERANCE = 1e-4
+"""Relative error of an eigenvalue at which Lanczos stops."""
+
 MAX_PRODUCTS = 200
+"""Hessian-vector products at which it stops in any case."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def extreme_eigenvalues(
     """Lanczos from ``start`` (d,) until the error bound of every wanted eigenvalue is below
     ``tolerance`` times the largest absolute Ritz value.
 
-    The basis, one vector a product, is kept and every new vector is made orthogonal to all of
+    The basis, one vector per product, is kept and every new vector is made orthogonal to all of
     it, twice: without that Lanczos finds converged eigenvalues again and again. A Krylov space
     has each eigenvalue once. When it closes and more than one is wanted, the search goes on from
     a random vector orthogonal to it, until a space adds none; one that stops before it closes
@@ -169,7 +172,13 @@ def hessian_eigenvalues(
     tolerance: Positive = TOLERANCE,
     max_products: Count = MAX_PRODUCTS,
 ) -> Result:
-    """``largest_1 largest_2 ... smallest_1 ...``, ``error`` (bound on each) and ``products``."""
+    """The k largest and the k smallest eigenvalues of the Hessian of the mean loss.
+
+    Returns:
+        ``largest_1`` (the largest), ``largest_2``, ..., ``smallest_1`` (the smallest), ...;
+        ``error``, a bound on the error of each; ``products``, how many Hessian-vector products
+        it took.
+    """
     spectrum = hessian_spectrum(
         target,
         largest=largest,

@@ -26,7 +26,7 @@ def subset_hessian(
     """Means over ``num_trials`` subsets of ``num_samples`` samples, H the subset's own Hessian.
 
     Returns:
-        ``frobenius_squared``: ‖H‖_F², by ``num_probes`` Hutchinson probes a subset (unbiased);
+        ``frobenius_squared``: ‖H‖_F², by ``num_probes`` Hutchinson probes per subset (unbiased);
         ``spectral_radius``: the largest |eigenvalue|, by Lanczos.
     """
     squares, radii = [], []

@@ -14,7 +14,7 @@ from trainables.methods.ops.noise import draw
 from trainables.registry import Count
 
 ProbeDistribution = Literal["rademacher", "normal"]
-"""Law of the probes' entries: mean 0, variance 1. Var(v'Hv) is 2 ‖H‖² for ``normal``, and
+"""Distribution of the probes' entries: mean 0, variance 1. Var(v'Hv) is 2 ‖H‖² for ``normal``, and
 2 (‖H‖² - sum H_ii²) for ``rademacher``: never more, and 0 where H is diagonal."""
 
 BLOCK_ENTRIES = 2**27
@@ -34,7 +34,7 @@ def draw_probes(
     generator: torch.Generator | None = None,
     distribution: ProbeDistribution = "rademacher",
 ) -> Probes:
-    """Draw ``num_samples`` probes of E vv' = 1; E v'Hv = Tr(H) and E ‖Hv‖² = Tr(H²)."""
+    """Draw ``num_samples`` probes v with E vv' = 1, so that E v'Hv = Tr(H), E ‖Hv‖² = Tr(H²)."""
     block = max(1, BLOCK_ENTRIES // operator.size)
     forms, squares = [], []
     for start in range(0, num_samples, block):

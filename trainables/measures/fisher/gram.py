@@ -26,7 +26,7 @@ from torch.func import functional_call, vjp, vmap
 from torch.nn import functional
 
 BLOCK_ENTRIES = 2**25
-"""Entries of the largest intermediate (128 MiB in float32)."""
+"""Entries of the largest intermediate tensor (128 MiB in float32)."""
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
@@ -61,7 +61,7 @@ def gram(model: nn.Module, inputs: Tensor, cotangent: Callable[[Tensor], Tensor]
 
 
 class _Tap(Function):
-    """The identity; shows the gradient that passes."""
+    """The identity; its backward pass hands the gradient to ``show``."""
 
     @staticmethod
     def forward(ctx: Any, output: Tensor, root: Tensor, show: Callable[[Tensor], None]) -> Tensor:

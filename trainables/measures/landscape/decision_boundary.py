@@ -18,8 +18,9 @@ def decision_boundary(
 ) -> dict[str, float]:
     """Probability of the second of two classes on a grid of ``points`` x ``points`` inputs.
 
-    The grid is a square about the origin, ``margin`` times as wide as the inputs are spread:
-    AMP prints no axes. A result is named ``a/b`` after its position, as the model sees inputs.
+    The grid covers [-m, m]², m being ``margin`` times the largest |coordinate| of the inputs: AMP
+    prints no axes. A result is named ``a/b`` after its position, in the units of the model's
+    inputs (normalized ones).
 
     Raises:
         ValueError: if inputs do not have two features, or there are more than two classes.

@@ -72,7 +72,7 @@ def landscape_1d(
     points: Count = 21,
     one_dimensional: bool = False,
 ) -> dict[str, float]:
-    """L on a line: one result for each position, named after it (``-1.000`` ... ``1.000``).
+    """L(w + a d) for positions a on a random line; each result is named after a (``-1.000``, ...).
 
     AMP prints neither range nor step; its poster has -1.5 to 1.5 for the plane.
     """
@@ -90,7 +90,11 @@ def landscape_2d(
     points: Count = 11,
     one_dimensional: bool = False,
 ) -> dict[str, float]:
-    """L on a plane: results are named ``a/b`` after their position."""
+    """L(w + a d_1 + b d_2) on a random plane; each result is named ``a/b`` after its position.
+
+    ``extent`` is the largest |a| and |b|; there are ``points`` x ``points`` positions. The two
+    directions are those of `random_direction`.
+    """
     at = positions(extent, points)
     first = random_direction(target.model, target.generator, one_dimensional)
     second = random_direction(target.model, target.generator, one_dimensional)

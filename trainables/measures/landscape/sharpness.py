@@ -1,6 +1,6 @@
-"""How much the loss rises when the weights move: worst case, average case, and the gap NSO plots.
+"""Rise of the loss around the weights: worst case, average case, and the gap that NSO plots.
 
-L is the mean loss over all samples. The weights are never changed: the moved
+L is the mean loss over all samples. The weights are never changed: displaced
 ones are given to the network as arguments.
 """
 
@@ -24,7 +24,7 @@ from trainables.registry import Count, NonNegative, Positive
 
 @torch.no_grad()
 def mean_loss(target: Target, values: Mapping[str, Tensor] | None = None) -> float:
-    """L, summed in float64; with ``values`` for the parameters of those names, if given."""
+    """L, summed in float64; parameters named in ``values`` have the values given there."""
     total, samples = torch.zeros((), dtype=torch.float64), 0
     for inputs, targets in target.batches:
         logits = functional_call(target.model, dict(values or {}), (inputs,))
@@ -36,7 +36,7 @@ def mean_loss(target: Target, values: Mapping[str, Tensor] | None = None) -> flo
 def mean_gradient(
     target: Target, values: Mapping[str, Tensor], chosen: Mapping[str, Tensor]
 ) -> Tensor:
-    """Gradient of L at ``values`` in the parameters named in ``chosen``, flat."""
+    """Gradient of L at ``values`` in the parameters named in ``chosen``, one vector (size,)."""
     leaves = {name: values[name].detach().requires_grad_() for name in chosen}
     samples = sum(len(targets) for _, targets in target.batches)
     out = torch.cat([leaf.detach().reshape(-1) for leaf in leaves.values()]).zero_()

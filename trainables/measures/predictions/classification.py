@@ -101,7 +101,10 @@ def smoothed_loss(
 
 
 def summary(logits: Tensor, targets: Tensor, bins: int = 15) -> dict[str, float]:
-    """``error error_top5 nll ece brier`` at once, with a single wait for the device."""
+    """``error error_top5 nll ece brier`` of (n, classes) logits and (n,) class indices.
+
+    Errors are fractions, ``nll`` is in nats; see the functions above. Waits for the device once.
+    """
     logits = logits.detach()
     if logits.dtype in (torch.float16, torch.bfloat16):
         logits = logits.float()
@@ -131,7 +134,7 @@ def classification(
     *,
     bins: Count = 15,
 ) -> dict[str, float]:
-    """``error error_top5 nll ece brier`` of the model on the batches (see `summary`)."""
+    """``error error_top5 nll ece brier`` of the model on the batches; see `summary`."""
     return summary(*predict(target.model, target.batches), bins=bins)
 
 

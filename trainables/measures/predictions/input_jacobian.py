@@ -1,4 +1,4 @@
-"""InfoMCR's "robustness" rival: how fast the prediction moves with the image."""
+"""InfoMCR's rival "robustness": how fast the prediction changes with the image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOCK_ENTRIES = 2**26
 def jacobian_norms(model: nn.Module, inputs: Tensor) -> Tensor:
     """‖d softmax(z(x)) / dx‖_2² of each sample, (n,), float64: squared spectral norms, exact.
 
-    With J = dz/dx (classes x pixels, one backward pass a class) and S = diag(p) - p p', the
+    With J = dz/dx (classes x pixels, one backward pass per class) and S = diag(p) - p p', the
     norm is the largest eigenvalue of the (classes x classes) matrix S J J' S.
     """
     constants = {name: p.detach() for name, p in model.named_parameters()}

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 
 def tracked_layers(model: nn.Module) -> list[_NormBase]:
-    """Layers in training mode that would move running statistics with a forward pass."""
+    """The layers whose running statistics a forward pass would now move."""
     return [
         m
         for m in model.modules()
@@ -20,13 +20,16 @@ def tracked_layers(model: nn.Module) -> list[_NormBase]:
 
 @contextmanager
 def moving(layers: Sequence[_NormBase], microbatch: tuple[int, int] | None) -> Iterator[None]:
-    """Within the block ``layers`` leave their statistics alone (None), or move them by their part.
+    """Within the block a forward pass moves the running statistics r of ``layers`` as one of M.
 
-    ``microbatch = (i, M)``: the i-th of M passes after which the statistics are
-    ``(1 - m) r + m · mean of the M passes' batch statistics``, m the layer's momentum: what
-    one pass on each of M devices and an average over the devices gives. Sequential passes
-    reach that with the momenta ``a_i = (m/M) / (1 - (M-1-i) m/M)``, i from 0. The pass counter
-    moves once. (With ``momentum = None``, a cumulative average, the first pass counts alone.)
+    After M passes, ``microbatch = (i, M)`` with i from 0 to M - 1, they are
+    ``(1 - m) r + m · mean of the M passes' batch statistics``, m the layer's momentum: the same as
+    after one pass on each of M devices and an average over the devices. Passes one after another
+    reach that with the momenta ``a_i = (m/M) / (1 - (M-1-i) m/M)``. The layers' counter of passes
+    grows by one. (With ``momentum = None``, a cumulative average, only the first pass counts.)
+
+    Args:
+        microbatch: (i, M); None: the pass leaves the running statistics as they are.
     """
     if microbatch is None:
         with _frozen(layers):
@@ -55,7 +58,7 @@ def moving(layers: Sequence[_NormBase], microbatch: tuple[int, int] | None) -> I
 
 @contextmanager
 def _frozen(layers: Sequence[_NormBase]) -> Iterator[None]:
-    """Batch statistics are used and the running ones neither read nor written."""
+    """Within the block batch statistics are used and the running ones neither read nor written."""
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         if isinstance(layer, _BatchNorm):

@@ -38,7 +38,10 @@ _independent: weakref.WeakKeyDictionary[nn.Module, bool] = weakref.WeakKeyDictio
 
 @dataclass
 class Layer:
-    """What one linear layer saw in the clean pass: inputs a_BI, outputs z_BO, then slopes d_BO."""
+    """One linear layer's inputs a_BI and outputs z_BO of the clean pass, and the slopes d_BO there.
+
+    ``moved_a`` and ``moved_z`` are those of the pass at displaced weights.
+    """
 
     module: nn.Linear
     a: Tensor | None = None
@@ -50,10 +53,13 @@ class Layer:
 
 
 def applies(objective: Objective, count: int) -> bool:
-    """Whether the identity above holds: linear layers only, equal sub-batches, plain loss.
+    """Whether the formula above holds: linear layers only, equal sub-batches, a mean loss.
 
     A container with a ``forward`` of its own could mix samples; that is measured once for each
     model, by comparing a sub-batch's logits with those of the whole batch.
+
+    Args:
+        count: M, the number of sub-batches.
     """
     model = objective.model
     floating = all(t.is_floating_point() for t in tensors(objective.inputs))
@@ -83,7 +89,14 @@ def applies(objective: Objective, count: int) -> bool:
 
 
 def gradient(objective: Objective, count: int, alpha: float, beta: float) -> tuple[Tensor, Tensor]:
-    """Set InfoMCR's gradient; returns the clean (loss, logits), detached."""
+    """Leave InfoMCR's gradient in ``p.grad``.
+
+    Args:
+        count, alpha, beta: M, α and β of `trainables.methods.rules.infomcr.InfoMCR`.
+
+    Returns:
+        (loss, logits) of the clean pass, detached.
+    """
     layers = [Layer(m) for m in objective.model.modules() if isinstance(m, nn.Linear)]
     with _recording(layers):
         loss, logits = objective.evaluate()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 Distribution = Literal["normal", "laplace", "uniform", "binomial", "binomial_uncentered"]
-"""Laws of independent entries with unit variance and, but for the last, mean zero.
+"""Distributions of independent entries with unit variance and, but for the last, mean zero.
 
 ``laplace`` has scale 1/√2, ``uniform`` lies in [-√3, √3], ``binomial`` is Binomial(4, ½) - 2.
 ``binomial_uncentered`` is Binomial(4, ½), of mean 2.
@@ -17,10 +17,15 @@ Distribution = Literal["normal", "laplace", "uniform", "binomial", "binomial_unc
 
 
 def draw(flat: Tensor, distribution: str, generator: torch.Generator | None) -> None:
-    """Fill ``flat`` with independent entries of ``distribution``: a `Distribution`, ``rademacher``,
-    ``unit`` (uniform in [0, 1]) or ``symmetric`` (uniform in [-1, 1]).
+    """Fill ``flat`` with independent random entries.
 
-    Drawn on the generator's device, so that a CPU generator gives one stream everywhere.
+    They are drawn on the generator's device, so that a generator on the CPU gives the same numbers
+    whatever the device of ``flat``.
+
+    Args:
+        distribution: A `Distribution`, ``rademacher`` (±1), ``unit`` (uniform in [0, 1]) or
+            ``symmetric`` (uniform in [-1, 1]).
+        generator: None: torch's global one.
     """
     home = generator.device if generator is not None else flat.device
     target = flat if flat.device == home else torch.empty_like(flat, device=home)
@@ -30,11 +35,10 @@ def draw(flat: Tensor, distribution: str, generator: torch.Generator | None) -> 
 
 
 def ball(flat: Tensor, generator: torch.Generator | None, surface: bool = False) -> None:
-    """Fill with a point uniform in the unit Euclidean ball: U^(1/d) g / ‖g‖, g normal.
+    """Fill ``flat`` (d,) with a point uniform in the unit ball: U^(1/d) g / ‖g‖, g normal.
 
-    With ``surface``, on its sphere: without the factor U^(1/d).
-
-    In d dimensions the radius is within 1/d of 1 on average: on the sphere, for any network.
+    With ``surface`` the point is uniform on the sphere: without the factor U^(1/d). In d dimensions
+    the radius is 1 - 1/(d + 1) on average, so for a network there is hardly a difference.
     """
     draw(flat, "normal", generator)
     if surface:

@@ -26,14 +26,14 @@ def global_norm(tensors: list[Tensor]) -> Tensor:
 
 
 def clip(tensors: list[Tensor], limit: float | None) -> None:
-    """Scale in place to global norm at most ``limit``, as ``torch.nn.utils.clip_grad_norm_``."""
+    """Scale in place to global norm at most ``limit`` (None: not), as torch's clip_grad_norm_."""
     if limit is not None:
         factor = (limit / (global_norm(tensors) + 1e-6)).clamp(max=1.0)
         torch._foreach_mul_(tensors, factor)
 
 
 class Scratch:
-    """Parameter-sized buffers, made once and kept: their addresses stay and no page faults recur.
+    """Parameter-sized buffers that are made once and kept, so that no step allocates them anew.
 
     A buffer is one flat tensor, so that noise is one draw over the whole parameter vector,
     and views of it in the parameters' shapes and memory formats, so that fused operations
@@ -44,7 +44,7 @@ class Scratch:
         self._buffers: dict[str, tuple[Tensor, list[Tensor]]] = {}
 
     def __call__(self, name: str, like: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """The buffer ``name``: (flat, parts), with whatever it last held."""
+        """(flat, views) of buffer ``name``, one view per tensor of ``like``; the content is old."""
         held = self._buffers.get(name)
         if held is None or not _alike(held[1], like):
             flat = like[0].new_empty(sum(t.numel() for t in like)).detach()
@@ -69,7 +69,12 @@ def _views(flat: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
 
 
 class Displacement:
-    """``with Displacement(params, scratch) as at:`` moves the weights; leaving restores them.
+    """``with Displacement(params, scratch) as at:`` the weights can be perturbed, then restored.
+
+    Attributes:
+        weights: The weights where they now are, one tensor per parameter.
+        start: A copy of where they were when the block began.
+        perturbed: Whether they are elsewhere now.
 
     The weights are written through ``p.data``: a graph made at the clean weights may then be
     differentiated after they are restored, as in NRS. (Autograd's version counter would
@@ -86,14 +91,14 @@ class Displacement:
         return self
 
     def perturb(self, direction: list[Tensor], factor: float = 1.0) -> None:
-        """weights ← start + factor · direction"""
+        """weights ← start + factor · direction (one tensor per parameter), in place."""
         self.restore()
         self.perturbed = True
         torch._foreach_add_(self.weights, direction, alpha=factor)
         torch.clear_autocast_cache()  # autocast keeps low-precision copies of the weights
 
     def restore(self) -> None:
-        """weights ← start, bit for bit"""
+        """weights ← start, bit for bit."""
         if self.perturbed:
             torch._foreach_copy_(self.weights, self.start)
             torch.clear_autocast_cache()

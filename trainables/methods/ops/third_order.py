@@ -33,13 +33,17 @@ _KINKED = (
 
 @contextmanager
 def exact_norms(model: nn.Module) -> Iterator[nn.Module]:
-    """Within the block, run ``model`` (uncompiled) with `batch_norm`, `layer_norm`, ... below."""
+    """Within the block torch's normalization is that of this file, and attention is written out.
+
+    Yields:
+        ``model``, or what was compiled into it: a compiled model does not see the replacement.
+    """
     with _Primitive(), sdpa_kernel(SDPBackend.MATH):  # attention in products and a softmax
         yield getattr(model, "_orig_mod", model)
 
 
 def require_third_order(value: Tensor) -> None:
-    """Raise ValueError where the graph of ``value`` has a node that is wrong at third order."""
+    """Raise UsageError where the graph of ``value`` has a node that is wrong at third order."""
     node = _find(value, _WRONG_AT_THIRD_ORDER)
     if node:
         raise UsageError(
@@ -49,7 +53,7 @@ def require_third_order(value: Tensor) -> None:
 
 
 def require_smooth(value: Tensor) -> None:
-    """Raise ValueError where the graph of ``value`` has a node with a jump in its gradient."""
+    """Raise UsageError where the graph of ``value`` has a node whose gradient jumps (ReLU, ...)."""
     node = _find(value, _KINKED)
     if node:
         raise UsageError(
@@ -96,7 +100,7 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """`torch.nn.functional.batch_norm`."""
+    """As `torch.nn.functional.batch_norm`, of primitive operations."""
     dims = [d for d in range(input.dim()) if d != 1]
     if not training:
         assert running_mean is not None
@@ -116,7 +120,7 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """`torch.nn.functional.layer_norm`."""
+    """As `torch.nn.functional.layer_norm`, of primitive operations."""
     dims = list(range(input.dim() - len(normalized_shape), input.dim()))
     normal = _normalized(input, dims, eps)[0]
     normal = normal if weight is None else normal * weight
@@ -133,7 +137,7 @@ def instance_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """`torch.nn.functional.instance_norm`."""
+    """As `torch.nn.functional.instance_norm`, of primitive operations."""
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     dims = list(range(2, input.dim()))
@@ -149,7 +153,7 @@ def rms_norm(
     weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Tensor:
-    """`torch.nn.functional.rms_norm`."""
+    """As `torch.nn.functional.rms_norm`, of primitive operations."""
     dims = list(range(input.dim() - len(normalized_shape), input.dim()))
     tiny = torch.finfo(input.dtype).eps if eps is None else eps
     normal = input * ((input * input).mean(dims, keepdim=True) + tiny).rsqrt()

@@ -73,7 +73,7 @@ class Adversarial(Regularizer):
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Every layer in evaluation mode, and back to the mode each was in."""
+    """Within the block every layer is in evaluation mode; afterwards in the mode it was in."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:

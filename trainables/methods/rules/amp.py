@@ -99,7 +99,7 @@ class AMP(Method):
         return gradient
 
     def project(self, delta: list[Tensor], scale: float = 1.0) -> None:
-        """``scale`` · delta, pulled into the ball: times min(1, epsilon / its norm), in place."""
+        """delta ← ``scale`` · delta · min(1, epsilon / norm of ``scale`` · delta), in place."""
         if self.norm == "global":
             torch._foreach_mul_(delta, self.shrinking(scale * global_norm(delta)) * scale)
             return

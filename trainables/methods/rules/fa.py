@@ -75,7 +75,7 @@ class FA(Method):
 
     @property
     def active(self) -> bool:
-        """Whether the coming step has the penalty; yes where no progress was ever told."""
+        """Whether the coming step has the penalty; true where `advance` was never called."""
         if self.lam == 0:
             return False
         return self.progress is None or self.progress.step % self.every == 0
@@ -187,7 +187,7 @@ class FA(Method):
         return Output(loss.detach(), logits.detach(), objective=None)
 
     def weight(self, objective: Objective) -> float:
-        """lam / (B P), B the size of the batch that the Hessian is of."""
+        """lam / (B P), with B the size of the batch whose Hessian is penalized."""
         workers = objective.workers if self.perturbation == "global" else 1
         return self.lam / (objective.size * workers * self.num_probes)
 

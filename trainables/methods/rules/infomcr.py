@@ -78,7 +78,7 @@ class InfoMCR(Method):
             searches 1 to 100 and prints no choice. At 0: ERM (on the mean of the sub-batches).
         num_splits: M; 8 (Section 7.2). At most the batch size.
         phases: Whether the regularizer acts before the first, after the first, and after the
-            second learning-rate drop, a bit each; ``011`` (all experiments).
+            second learning-rate drop, one digit per phase; ``011`` (all experiments).
         start: Instead of phases, act from this fraction of training on: for schedules
             without drops. None: ``phases`` decide.
         statistics: What BatchNorm sees for ∇L(B, w). ``sub_batch``: the mean of the g_i, each
@@ -109,7 +109,7 @@ class InfoMCR(Method):
 
     @property
     def active(self) -> bool:
-        """Whether the coming step is regularized; yes where no progress was ever told."""
+        """Whether the coming step is regularized; true where `advance` was never called."""
         if self.progress is None:
             return True
         if self.start is not None:
@@ -174,7 +174,13 @@ class InfoMCR(Method):
         return min(self.num_splits // objective.workers, objective.size)
 
     def loop(self, objective: Objective, count: int) -> tuple[Tensor, Tensor]:
-        """Sub-batch by sub-batch: 2M passes, and one over the whole batch if statistics ask."""
+        """The step sub-batch by sub-batch, for any network.
+
+        2M passes, and one over the whole batch where ``statistics`` is ``full_batch``.
+
+        Returns:
+            (loss, logits) at w, detached.
+        """
         full = self.statistics == "full_batch"
         total: list[Tensor] | None = None
         losses, scores = [], []
@@ -207,9 +213,9 @@ class InfoMCR(Method):
 
 @contextmanager
 def full_precision(objective: Objective) -> Iterator[None]:
-    """No autocast, no TF32 or bfloat16 products.
+    """Within the block: no autocast, and no matrix products in TF32 or bfloat16.
 
-    The difference, alpha H g, would drown in their 8 to 11 significant bits.
+    The difference of gradients, about alpha H g, would be lost in their 8 to 11 significant bits.
     """
     objective.inputs = in_precision(objective.inputs, objective.params[0].dtype)
     before = [backend.fp32_precision for backend in _BACKENDS]

@@ -92,7 +92,7 @@ class Neighborhood(Method):
         return self.num_devices
 
     def own_devices(self, objective: Objective) -> int:
-        """Of the M devices those of this worker."""
+        """How many of the M devices this worker stands for."""
         return max(1, self.num_devices // objective.workers)
 
     def over_workers(self, division: Division) -> dict[str, Any]:
@@ -107,7 +107,10 @@ class Neighborhood(Method):
     def devices(
         self, objective: Objective
     ) -> Iterator[tuple[slice | None, tuple[int, int] | None, float]]:
-        """(samples, microbatch, weight in the batch's mean) of each of this worker's devices."""
+        """For each device of this worker: (samples, microbatch, weight).
+
+        The first two are for `Objective.forward`; the weight is the device's fraction of the batch.
+        """
         own = self.own_devices(objective)
         self.skip(objective, own)
         devices = min(own, objective.size)
@@ -118,7 +121,7 @@ class Neighborhood(Method):
             yield samples, (i, devices), (samples.stop - samples.start) / objective.size
 
     def skip(self, objective: Objective, own: int) -> None:
-        """Leave the draws of the devices before this worker's to them: all draw from one stream."""
+        """Draw and drop what the devices of the workers before this one take from the stream."""
         for _ in range(objective.rank * own):
             self.draw(objective)
 
@@ -237,7 +240,11 @@ class NRS(Neighborhood):
         microbatch: tuple[int, int] | None,
         weight: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """One device's gradient, added with its weight; (clean loss, clean logits, L_i)."""
+        """Add one device's gradient to ``p.grad``, with its weight.
+
+        Returns:
+            The clean loss times the weight, the clean logits, and L_i times the weight.
+        """
         delta = self.draw(objective)
         masks = objective.dropout_state()
         clean = objective.forward(samples, microbatch)

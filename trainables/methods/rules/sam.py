@@ -24,12 +24,12 @@ from trainables.parallel.division import Division
 from trainables.registry import NonNegative, Readings, Strength
 
 PerturbationScope = Annotated[Literal["global", "local"], SEVERAL_WORKERS]
-"""Data-parallel reading: the ascent gradient is the mean over the workers, or each worker's own."""
+"""Over several workers: ascend along the mean of their gradients, or each along its own."""
 
 
 @dataclass(kw_only=True)
 class Ascent(Method):
-    """∇L(w + e), e from a first gradient. Subclasses say what e is.
+    """∇L(w + e), where e comes from a first gradient. Subclasses define e.
 
     Two gradient evaluations; one extra parameter-sized buffer (the copy of the weights): the
     first gradient becomes e in place and is freed once it is added.
@@ -60,7 +60,7 @@ class Ascent(Method):
         return Output(loss, logits, objective=None)
 
     def ascent(self, objective: Objective) -> list[Tensor]:
-        """The gradient to climb along, taken from ``p.grad``."""
+        """The gradient to ascend along, taken from ``p.grad``."""
         gradient = objective.take_gradient()
         if self.perturbation == "global":
             objective.mean_over_workers(gradient)
@@ -201,7 +201,13 @@ class Noisy(Ascent):
         return Output(loss, logits, objective=None)
 
     def scale_noise(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
-        """Give the standard normal noise its size, in place."""
+        """Scale the standard normal noise, in place.
+
+        Args:
+            flat: The noise as one vector.
+            shift: The same memory, as one view per parameter.
+            weights: The parameters' values.
+        """
         flat.mul_(self.sigma)
 
     def ascent_direction(
