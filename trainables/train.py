@@ -211,7 +211,7 @@ class Trial:
         }
 
     def _train_images(self) -> BatchLoader:
-        """The images of the clean training numbers: ``train_samples`` of them, or all if watched."""
+        """Images of the clean training numbers: ``train_samples`` of them, or all if watched."""
         decides = self.config.schedule.watch == "clean"
         count = None if decides else self.execution.train_samples
         return self.splits["train"].head(count, EVALUATION_BATCH)

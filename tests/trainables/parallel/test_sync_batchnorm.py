@@ -1,6 +1,6 @@
 """The layer that stands in for torch's batch normalization when workers share a batch.
 
-Over real processes it is in tests/test_distributed.py; here is what is kept of the replaced layer.
+Over real processes it is in test_distributed.py; here is what is kept of the replaced layer.
 """
 
 import pytest
