@@ -1,4 +1,4 @@
-"""Every public name of trainables says what it is: here or, where it overrides one, there.
+"""Every public name of trainables says what it is: itself, or what it overrides.
 
 Ruff asks modules, classes and functions; of methods it does not know which one inherits its words.
 """
@@ -7,12 +7,20 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import re
+import sys
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 import trainables
+from trainables import data, measures, methods, models
+from trainables.data import augment
+from trainables.registry import Registry
+
+REGISTRIES = (methods.registry, models.registry, data.registry, augment.registry, measures.registry)
 
 NAMES = [
     found.name
@@ -44,6 +52,29 @@ def test_public_methods_and_properties_are_documented(name: str) -> None:
         if not documented(kind, member)
     ]
     assert not silent
+
+
+def words(part: Any, registry: Registry[Any], seen: frozenset[Any] = frozenset()) -> str:
+    """A part's docstring and those of what it refers to in single backticks."""
+    text = inspect.getdoc(part) or ""
+    for name in re.findall(r"(?<!`)`[\w.]*?(\w+)`(?!`)", text):
+        if name in registry.names():
+            referred = registry.get(name)
+        else:
+            referred = getattr(sys.modules[part.__module__], name, None)
+        if (inspect.isfunction(referred) or inspect.isclass(referred)) and referred not in seen:
+            text += words(referred, registry, seen | {part, referred})
+    return text
+
+
+@pytest.mark.parametrize(
+    ("registry", "name"),
+    [(registry, name) for registry in REGISTRIES for name in registry.names()],
+    ids=lambda value: value if isinstance(value, str) else value.kind,
+)
+def test_every_option_is_documented(registry: Registry[Any], name: str) -> None:
+    said = set(re.findall(r"\w+", words(registry.get(name), registry)))
+    assert set(registry.schema(name).model_fields) - said == set()
 
 
 def test_silence_is_noticed() -> None:

@@ -384,9 +384,9 @@ def training(
 ) -> Generator[Report, None, TrialResult]:
     """As `fit`, but a generator: yields a report after each epoch and returns the result."""
     if storage is not None:
-        stored = _cached_result_for_all(config, execution, storage, group)
-        if stored is not None:
-            return stored
+        finished = _cached_result_for_all(config, execution, storage, group)
+        if finished is not None:
+            return finished
     trial = Trial(config, execution, storage, group)
     while not trial.finished:
         numbers = trial.run_epoch()
@@ -415,10 +415,10 @@ def cached_result(
     A finished trial that lacks one of ``execution.measures`` is measured from its weights, if
     those of its last epoch were kept.
     """
-    stored = read_result(storage, execution.measures)
-    finished = stored or read_result(storage)
-    if stored is not None or finished is None:
-        return stored
+    complete = read_result(storage, execution.measures)
+    finished = complete or read_result(storage)
+    if complete is not None or finished is None:
+        return complete
     kept = read_weights(storage, execution.torch_device())
     lacking = [r for r in execution.measures if not r.within(finished.metrics | finished.history)]
     if kept is None or kept[0] != config.epochs or not all(r.final_only for r in lacking):

@@ -86,9 +86,9 @@ class TrialTrainable(tune.Trainable):
 
     def _advance_pool(self) -> Report:
         if self._pool is None or not self._pool.busy:
-            stored = cached_report(self._job)
-            if stored is not None:
-                return stored
+            finished = cached_report(self._job)
+            if finished is not None:
+                return finished
             if self._pool is None:
                 from trainables.distributed import WorkerPool
 

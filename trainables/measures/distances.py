@@ -48,8 +48,11 @@ def distance_from_initialization(
 ) -> dict[str, float]:
     """`distance` from the weights that training started from, the target's ``initial``.
 
+    Args:
+        parameters: Over which parameters; see `trainables.measures.parameters.Which`.
+
     Raises:
-        ValueError: if it has none.
+        UsageError: if it has none.
     """
     if target.initial is None:
         raise UsageError(

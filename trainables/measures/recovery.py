@@ -21,7 +21,8 @@ def recovery_distance(
 ) -> dict[str, float]:
     """``‖W W' - X‖_F``; ``relative_squared``: ``(‖W W' - X‖_F / ‖X‖_F)²``, as NSO's code plots.
 
-    The options are those of data set ``matrix_sensing`` and determine X.
+    ``size``, ``rank``, ``measurements`` and ``draw`` are those of data set ``matrix_sensing`` and
+    determine X.
 
     Raises:
         ValueError: if ``model`` is no factorization of a ``size`` x ``size`` matrix.

@@ -32,7 +32,9 @@ def densenet_bc_k12(
 
     Args:
         depth: ``6 n + 4`` for ``n`` layers per block.
+        growth: Channels that each layer adds.
         dropout: After each layer's second convolution.
+        bn_momentum: Weight of a new batch in BatchNorm's running statistics; 0.1 is torch's.
 
     Raises:
         ValueError: when ``depth`` is not ``6 n + 4``.

@@ -39,8 +39,14 @@ def mlp(
     for the five classes of its table, and the units that no label names are driven down by the
     softmax alone.
 
+    Args:
+        widths: Of the hidden layers.
+        dropout: After each hidden layer's ReLU.
+        init: See above.
+        outputs: See above.
+
     Raises:
-        ValueError: if there are fewer ``outputs`` than classes.
+        UsageError: if there are fewer ``outputs`` than classes.
     """
     if outputs is not None and outputs < num_classes:
         raise UsageError(

@@ -135,7 +135,9 @@ def preact_resnet18(
         width: Of the first stage; the others are 2, 4 and 8 times as wide.
         blocks: Per stage.
         conv_bias: Whether the blocks' convolutions have biases.
+        shared_activation: In which blocks the shortcut starts after BN-ReLU (`SharedActivation`).
         dropout: Before each block's second convolution and before the classifier.
+        bn_momentum: Weight of a new batch in BatchNorm's running statistics; 0.1 is torch's.
     """
     channels, *_ = image_shape(input_shape)
     return preact_network(

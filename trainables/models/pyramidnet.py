@@ -60,6 +60,7 @@ def pyramidnet_164(
         alpha: Channels gained from the stem to the last block, before the expansion of 4.
         width: Channels of the stem.
         dropout: Before each block's last convolution.
+        bn_momentum: Weight of a new batch in BatchNorm's running statistics; 0.1 is torch's.
 
     Raises:
         ValueError: when ``depth`` is not ``9 n + 2``.

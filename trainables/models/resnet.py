@@ -90,6 +90,7 @@ def resnet18(
         stem_width: Channels of the stem; None is ``width``.
         stem_relu: Whether a ReLU follows the stem's BatchNorm.
         conv_bias: Whether the blocks' 3x3 convolutions have biases.
+        bn_momentum: Weight of a new batch in BatchNorm's running statistics; 0.1 is torch's.
     """
     channels, *_ = image_shape(input_shape)
     c_in = stem_width or width
@@ -110,8 +111,13 @@ def resnet20(
 ) -> nn.Sequential:
     """ResNet-20 of He et al. (2016, Section 4.2), InfoMCR's: 3 blocks each at widths 16, 32, 64.
 
-    269,722 parameters on CIFAR-10. Depth is ``6 blocks + 2``. The original's shortcut has no
-    parameters (option A).
+    269,722 parameters on CIFAR-10. Depth is ``6 blocks + 2``.
+
+    Args:
+        width: Of the first stage; the others are 2 and 4 times as wide.
+        blocks: Per stage.
+        shortcut: Without parameters (the original's option A), or a 1x1 convolution.
+        bn_momentum: Weight of a new batch in BatchNorm's running statistics; 0.1 is torch's.
     """
     channels, *_ = image_shape(input_shape)
     stem = [conv(channels, width), nn.BatchNorm2d(width), nn.ReLU()]
@@ -134,6 +140,12 @@ def wrn_18_1_5(
     25,875,816 parameters at 1000 classes. InfoMCR (Table 2) says neither how wide the stem is
     nor where the activation sits; this is the reading with ImageNet's stem of 64 channels (7x7,
     stride 2, max-pooling) and blocks as in ResNet-18.
+
+    Args:
+        width: Of the first stage; the others are 2, 4 and 8 times as wide.
+        blocks: Per stage.
+        stem_width: Channels of the stem.
+        bn_momentum: Weight of a new batch in BatchNorm's running statistics; 0.1 is torch's.
     """
     channels, *_ = image_shape(input_shape)
     stem = [

@@ -34,6 +34,7 @@ def torchvision_resnet(
             it but the classifier's, which is new.
         weights_sha256: The file's SHA-256 or at least its first 8 digits. Not needed when the name
             carries them, as torchvision's do.
+        bn_momentum: Weight of a new batch in BatchNorm's running statistics; 0.1 is torch's.
 
     Raises:
         ValueError: when the file is missing, is another one, or does not fit this network.
@@ -66,7 +67,7 @@ def _torchvision(name: str) -> Callable[..., nn.Module]:
     return make
 
 
-_WEIGHTS = "``weights`` and ``weights_sha256`` are those of `torchvision_resnet`."
+_OPTIONS = "Options: `torchvision_resnet`."
 
 register_variant(
     "resnet34",
@@ -75,7 +76,7 @@ register_variant(
 
     NSO starts from ``weights="resnet34-b627a593.pth"`` (torchvision's IMAGENET1K_V1) with a new
     linear classifier; its log-softmax changes nothing under cross-entropy and is left out.
-    {_WEIGHTS}
+    {_OPTIONS}
     """,
     layers=Layers(batchnorm=True),
     make=_torchvision("resnet34"),
@@ -85,7 +86,7 @@ register_variant(
     torchvision_resnet,
     f"""ResNet-50 (stride on the 3x3): 25,557,032 parameters at 1000 classes (NRS, Table 2).
 
-    {_WEIGHTS}
+    {_OPTIONS}
     """,
     layers=Layers(batchnorm=True),
     make=_torchvision("resnet50"),
@@ -95,7 +96,7 @@ register_variant(
     torchvision_resnet,
     f"""ResNet-101 (stride on the 3x3): 44,549,160 parameters at 1000 classes (NRS, Table 2).
 
-    {_WEIGHTS}
+    {_OPTIONS}
     """,
     layers=Layers(batchnorm=True),
     make=_torchvision("resnet101"),

@@ -60,10 +60,12 @@ def vgg16(
     Args:
         stages: Widths of the convolutions before each 2x2 max-pooling.
         hidden: Widths of the linear layers.
+        batchnorm: Whether a BatchNorm follows each convolution.
         dropout: After each hidden linear layer: 0.5 in the public code of NRS's group and in the
             original, 0 in AMP's.
         conv_dropout: After each convolution's ReLU; AMP's "Dropout" row has it at 0.1, as
             ``dropout``.
+        bn_momentum: Weight of a new batch in BatchNorm's running statistics; 0.1 is torch's.
 
     Raises:
         ValueError: when the image is too small for one 2x2 max-pooling per stage.
@@ -93,6 +95,10 @@ def cnn(
 
     conv3x3-BN-ReLU twice each at widths 64, 128, 256 with 2x2 max-pooling after each, mean over
     the image, classifier. 1,148,874 parameters on CIFAR-10. Tables must call it a stand-in.
+
+    Args:
+        stages: Widths of the convolutions before each 2x2 max-pooling.
+        bn_momentum: Weight of a new batch in BatchNorm's running statistics; 0.1 is torch's.
 
     Raises:
         ValueError: when the image is too small for one 2x2 max-pooling per stage.

@@ -47,8 +47,14 @@ def vit_b(
     head starts at zero. NRS does not say whether there is dropout; the public code of its group
     has 0.1 for both ``dropout`` (embeddings, MLP) and ``attention_dropout``.
 
+    Args:
+        patch: Edge of a patch in pixels.
+        depth, heads, width, mlp_width: Number of layers, attention heads, width of a layer, and of
+            its perceptron.
+        dropout, attention_dropout: See above.
+
     Raises:
-        ValueError: when the image is not square and whole patches, or ``heads`` does not divide
+        UsageError: when the image is not square and whole patches, or ``heads`` does not divide
             ``width``.
     """
     channels, height, image_width = image_shape(input_shape, smallest=patch)

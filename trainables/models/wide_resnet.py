@@ -47,7 +47,10 @@ def wrn_28_10(
         widen: How many times wider than ``width`` the first group is.
         width: Channels of the stem.
         shortcut: 1x1 convolution, or 2x2 means and channels of zeros.
+        shared_activation: In which blocks the shortcut starts after BN-ReLU (`SharedActivation`).
+        stride_on: Which of a block's two convolutions has the stride.
         dropout: Before each block's second convolution.
+        bn_momentum: Weight of a new batch in BatchNorm's running statistics; 0.1 is torch's.
         final_bn_momentum: Of the last BatchNorm; None is ``bn_momentum``.
 
     Raises:

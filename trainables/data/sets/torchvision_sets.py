@@ -129,7 +129,10 @@ def svhn(
     normalization: Normalization = "train",
     resize: Annotated[Count | None, resized(32)] = None,
 ) -> Dataset:
-    """SVHN, cropped digits without the extra images (Netzer et al. 2011; AMP, Section 4.1)."""
+    """SVHN, cropped digits without the extra images (Netzer et al. 2011; AMP, Section 4.1).
+
+    Options: `options.variant`.
+    """
     dataset = prepared(directory, "svhn", "svhn", lambda: _read_svhn(directory))
     return variant(dataset, normalization=normalization, resize=resize)
 

@@ -106,6 +106,10 @@ def last_layer_eigenvalue(
 ) -> dict[str, float]:
     """Largest eigenvalue of the last layer's Hessian block over all samples (NRS table 3).
 
+    Args:
+        bias: Whether the layer's bias is in the block.
+        tolerance: Relative error at which Lanczos stops.
+
     Returns:
         The exact one under the measure's own name, and ``kronecker``:
         lambda_max(E[diag(p) - p p']) * lambda_max(E[h h']), as in Botev et al. 2017, whom NRS

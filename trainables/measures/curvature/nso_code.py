@@ -59,8 +59,12 @@ def nso_code_trace(
 ) -> Result:
     """Mean over small batches of the trace of each one's Hessian, by Hutchinson's estimator.
 
-    At most ``num_samples`` Rademacher probes per batch; stops when the running mean moves by less
-    than ``tolerance``, relative. All defaults are the code's.
+    All defaults are the code's.
+
+    Args:
+        batch_size, num_batches: Samples of a batch, and how many batches, from the first on.
+        num_samples: Rademacher probes per batch, at most.
+        tolerance: Stops when the running mean moves by less, relative.
 
     Returns:
         The mean, with the standard error of its estimation for these batches (the code's ± is
@@ -108,6 +112,11 @@ def nso_code_lambda1(
     The code's power iteration, v_l <- (Hv)_l / ‖(Hv)_l‖ layer by layer: ‖v‖² is the number of
     layers L, so the result may be up to L times the largest eigenvalue, and it is an eigenvalue
     of nothing unless L = 1. All defaults are the code's.
+
+    Args:
+        batch_size, num_batches: Samples of a batch, and how many batches, from the first on.
+        max_products: Iterations per batch, at most.
+        tolerance: Stops when the value moves by less, relative.
     """
     values = []
     for operator in _operators(target, batch_size, num_batches):

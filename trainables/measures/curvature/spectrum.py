@@ -152,7 +152,7 @@ def hessian_lambda_max(
     """The largest eigenvalue (not the largest in absolute value) of the Hessian.
 
     Relative error at most ``tolerance`` unless ``max_products`` ran out; see `hessian_spectrum`
-    for the bound that was reached.
+    for the bound that was reached. Options: `hessian_eigenvalues`.
     """
     return hessian_spectrum(
         target,
@@ -172,7 +172,13 @@ def hessian_eigenvalues(
     tolerance: Positive = TOLERANCE,
     max_products: Count = MAX_PRODUCTS,
 ) -> Result:
-    """The k largest and the k smallest eigenvalues of the Hessian of the mean loss.
+    """The largest and the smallest eigenvalues of the Hessian of the mean loss.
+
+    Args:
+        largest, smallest: How many of each.
+        parameters: Over which parameters; see `trainables.measures.parameters.Which`.
+        tolerance: Relative error at which Lanczos stops.
+        max_products: Hessian-vector products at which it stops in any case.
 
     Returns:
         ``largest_1`` (the largest), ``largest_2``, ..., ``smallest_1`` (the smallest), ...;

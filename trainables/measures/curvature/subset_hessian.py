@@ -25,6 +25,13 @@ def subset_hessian(
 ) -> dict[str, Estimate]:
     """Means over ``num_trials`` subsets of ``num_samples`` samples, H the subset's own Hessian.
 
+    Args:
+        num_samples: Samples in a subset; 100 as in `fisher_spectrum`.
+        num_trials: How many subsets.
+        num_probes: Hutchinson probes per subset.
+        subsets: See `trainables.measures.fisher.log_det.Subsets`.
+        tolerance: Relative error at which Lanczos stops.
+
     Returns:
         ``frobenius_squared``: ‖H‖_F², by ``num_probes`` Hutchinson probes per subset (unbiased);
         ``spectral_radius``: the largest |eigenvalue|, by Lanczos.

@@ -57,8 +57,12 @@ def hessian_trace(
 ) -> Estimate:
     """Tr(H) of the mean loss over all samples: mean of v'Hv over ``num_samples`` probes.
 
-    100 probes are the most NSO's code draws for a batch. What its tables print is another
-    number, see `trainables.measures.curvature.nso_code`.
+    What NSO's tables print is another number, see `trainables.measures.curvature.nso_code`.
+
+    Args:
+        num_samples: How many probes; 100 are the most that NSO's code draws for a batch.
+        parameters: Over which parameters; see `trainables.measures.parameters.Which`.
+        probes: Their distribution; see `ProbeDistribution`.
     """
     operator = HessianOperator(target.model, target.loss_fn, target.batches, parameters)
     return Estimate.of(draw_probes(operator, num_samples, target.generator, probes).forms)
@@ -75,9 +79,13 @@ def hessian_trace_of_square(
 ) -> Estimate:
     """Tr(H²) = ‖H‖_F² (what FA penalises, InfoMCR's "Frobenius norm"): mean of ‖Hv‖².
 
-    ``per_batch``: the plain mean over the batches of Tr(H_b²), H_b the Hessian of batch b's mean
-    loss, each with ``num_samples`` probes of its own, as FA's code averages it. That is more than
-    Tr(H²) of all samples together, since the squares of the batches' noise do not cancel.
+    Options: those of `hessian_trace`, and
+
+    Args:
+        per_batch: Take the plain mean over the batches of Tr(H_b²), H_b the Hessian of batch b's
+            mean loss, each with ``num_samples`` probes of its own, as FA's code averages it. That
+            is more than Tr(H²) of all samples together, since the squares of the batches' noise do
+            not cancel.
     """
     parts = [[batch] for batch in target.batches] if per_batch else [target.batches]
     operators = (HessianOperator(target.model, target.loss_fn, part, parameters) for part in parts)
@@ -96,7 +104,10 @@ def hessian_frobenius(
     parameters: Which = "all",
     probes: ProbeDistribution = "rademacher",
 ) -> Estimate:
-    """‖H‖_F, the root of `hessian_trace_of_square`; its error to first order (delta method)."""
+    """‖H‖_F, the root of `hessian_trace_of_square`; its error to first order (delta method).
+
+    Options: `hessian_trace`.
+    """
     square = hessian_trace_of_square(
         target,
         num_samples=num_samples,

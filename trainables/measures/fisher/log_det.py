@@ -77,11 +77,17 @@ def fisher_log_det(
 ) -> Estimate:
     """gamma-hat: the mean of ``ln det xi`` over ``num_trials`` subsets (InfoMCR Eq. 6).
 
-    ``half`` gives the code's number, the sum of ln s_k(J), which is half of it. A subset whose
-    gradients are linearly dependent has ln det = -inf, and so has then the mean.
+    A subset whose gradients are linearly dependent has ln det = -inf, and so has then the mean.
+
+    Args:
+        num_samples: N', samples in a subset.
+        num_trials: T, how many subsets; both 100 in InfoMCR's code.
+        logit_scale: See `fisher_gram`; 0.04 in the code for table 3.
+        half: Give the code's number, the sum of ln s_k(J), which is half of it.
+        subsets: See `Subsets`.
 
     Raises:
-        ValueError: if ``batches`` have fewer samples than the subsets need.
+        UsageError: if ``batches`` have fewer samples than the subsets need.
     """
     values = [
         _log_det(*fisher_gram(target.model, inputs, targets, logit_scale))
@@ -105,6 +111,12 @@ def fisher_spectrum(
     subsets: Subsets = "random",
 ) -> dict[str, Estimate]:
     """All that InfoMCR takes from xi, at the cost of one: means over the same subsets.
+
+    Args:
+        num_samples: N', samples in a subset.
+        num_trials: T, how many subsets; both 100 in InfoMCR's code.
+        logit_scale: See `fisher_gram`; 0.04 in the code for table 3.
+        subsets: See `Subsets`.
 
     Returns:
         ``log_det`` (see `fisher_log_det`), ``frobenius_squared`` = ‖xi / N'‖_F² and
@@ -132,7 +144,7 @@ def fisher_frobenius(
     num_trials: Count = TRIALS,
     subsets: Subsets = "random",
 ) -> Estimate:
-    """Mean of ‖xi / N'‖_F², InfoMCR's squared Frobenius norm (see `fisher_spectrum`)."""
+    """Mean of ‖xi / N'‖_F², InfoMCR's squared Frobenius norm. Options: `fisher_spectrum`."""
     every = fisher_spectrum(
         target,
         num_samples=num_samples,
@@ -150,7 +162,7 @@ def fisher_spectral_radius(
     num_trials: Count = TRIALS,
     subsets: Subsets = "random",
 ) -> Estimate:
-    """Mean of lambda_max(xi) / N', InfoMCR's spectral radius (see `fisher_spectrum`)."""
+    """Mean of lambda_max(xi) / N', InfoMCR's spectral radius. Options: `fisher_spectrum`."""
     every = fisher_spectrum(
         target,
         num_samples=num_samples,

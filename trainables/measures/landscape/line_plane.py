@@ -75,6 +75,11 @@ def landscape_1d(
     """L(w + a d) for positions a on a random line; each result is named after a (``-1.000``, ...).
 
     AMP prints neither range nor step; its poster has -1.5 to 1.5 for the plane.
+
+    Args:
+        extent: The largest |a|.
+        points: How many positions, equally spaced.
+        one_dimensional: See `random_direction`.
     """
     at = positions(extent, points)
     direction = random_direction(target.model, target.generator, one_dimensional)
@@ -92,8 +97,8 @@ def landscape_2d(
 ) -> dict[str, float]:
     """L(w + a d_1 + b d_2) on a random plane; each result is named ``a/b`` after its position.
 
-    ``extent`` is the largest |a| and |b|; there are ``points`` x ``points`` positions. The two
-    directions are those of `random_direction`.
+    ``extent`` is the largest |a| and |b|; there are ``points`` x ``points`` positions. Both
+    directions are made by `random_direction`, which has ``one_dimensional``.
     """
     at = positions(extent, points)
     first = random_direction(target.model, target.generator, one_dimensional)

@@ -128,7 +128,13 @@ def average_sharpness(
     num_samples: Count = 20,
     parameters: Which = "all",
 ) -> Estimate:
-    """``E L(w + U) - L(w)``, every entry of U ~ N(0, sigma²) (0.01: NSO's code)."""
+    """``E L(w + U) - L(w)``, every entry of U ~ N(0, sigma²).
+
+    Args:
+        sigma: Standard deviation, in the parameters' units; 0.01 is NSO's code's.
+        num_samples: Draws of U; 20 as in `perturbation_gap`.
+        parameters: Over which parameters; see `trainables.measures.parameters.Which`.
+    """
     rises = _rises(target, [sigma], num_samples, parameters, False)
     return Estimate.of(rises[:, 0])
 

@@ -15,13 +15,14 @@ Letters: B batch, M sub-batches, b = B / M, I and O a layer's inputs and outputs
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from trainables.batch import take, tensors
 from trainables.methods.base import Regularizer
@@ -126,20 +127,23 @@ def _slopes(value: Tensor, outputs: list[Tensor | None]) -> list[Tensor]:
     return list(torch.autograd.grad(value, [z for z in outputs if z is not None]))
 
 
-@contextmanager
-def _patched(layers: list[Layer], forward: object) -> Iterator[None]:
-    """Replace the forward of each layer's module by ``forward(layer, x)``."""
-    for layer in layers:
-        layer.module.forward = lambda x, layer=layer: forward(layer, x)  # type: ignore
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.module.forward
+class _Linear(TorchFunctionMode):
+    """Within the block a linear layer of the network computes ``forward(layer, x)``."""
+
+    def __init__(self, layers: list[Layer], forward: Callable[[Layer, Tensor], Tensor]) -> None:
+        super().__init__()
+        self._layers = {layer.module.weight: layer for layer in layers}
+        self._forward = forward
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is functional.linear and len(args) > 1 and args[1] in self._layers:
+            return self._forward(self._layers[args[1]], args[0])
+        return func(*args, **(kwargs or {}))
 
 
-@contextmanager
-def _recording(layers: list[Layer]) -> Iterator[None]:
+def _recording(layers: list[Layer]) -> _Linear:
+    """The clean pass: keeps each layer's inputs and outputs."""
+
     def forward(layer: Layer, x: Tensor) -> Tensor:
         layer.calls += 1
         z = functional.linear(x, layer.module.weight.detach(), layer.module.bias)
@@ -147,12 +151,12 @@ def _recording(layers: list[Layer]) -> Iterator[None]:
         layer.z = z if z.requires_grad else z.requires_grad_()
         return layer.z
 
-    with _patched(layers, forward):
-        yield
+    return _Linear(layers, forward)
 
 
-@contextmanager
-def _displaced(layers: list[Layer], count: int, alpha: float) -> Iterator[None]:
+def _displaced(layers: list[Layer], count: int, alpha: float) -> _Linear:
+    """The pass at the displaced weights of ``count`` sub-batches."""
+
     def forward(layer: Layer, x: Tensor) -> Tensor:
         assert layer.a is not None
         assert layer.z is not None
@@ -177,8 +181,7 @@ def _displaced(layers: list[Layer], count: int, alpha: float) -> Iterator[None]:
         layer.moved_z = moved if moved.requires_grad else moved.requires_grad_()
         return layer.moved_z
 
-    with _patched(layers, forward):
-        yield
+    return _Linear(layers, forward)
 
 
 @torch.no_grad()
