@@ -195,10 +195,10 @@ class _Policy(FixedScalingPolicy):
     """A fixed number of workers, for which Tune has asked the autoscaler already."""
 
     def after_controller_start(self, train_run_context: Any) -> None:
-        """Nothing."""
+        """Does nothing: there is nothing to ask for."""
 
     def _maybe_send_resource_request(self) -> None:
-        """Nothing."""
+        """Does nothing, likewise."""
 
 
 class _Controller(TrainController):
@@ -278,7 +278,7 @@ class _Backend(TorchBackend):
 
 
 class _Trainer(TorchTrainer):
-    """TorchTrainer in the resources that Tune has reserved, without the processes it spares."""
+    """TorchTrainer in the resources that Tune has reserved, without Ray Train's other processes."""
 
     mailbox: Any = None
     train_loop_config: dict[str, Any]

@@ -14,10 +14,10 @@ PLEASE_REPORT = (
 
 
 class FlatsweepError(Exception):
-    """Something outside the program is not as it must be; the message says what to do.
+    """An error that a person can remedy; its message is one sentence that says how.
 
     Attributes:
-        code: With which a command ends.
+        code: The exit code of a command that it ends.
     """
 
     code = 1

@@ -224,7 +224,7 @@ class Trial:
         return "train_loss" if self.config.loss == "mse" else "train_nll"
 
     def measure(self, requests: Sequence[Request]) -> dict[str, float]:
-        """``requests`` on the model as it is now."""
+        """The numbers of ``requests`` on the model as it now is, by name."""
         return measure_requests(
             requests, self.model, self.loss_fn, self.splits, self.initial, self.config.seed
         )
@@ -272,7 +272,7 @@ class Trial:
     # -- storage -----------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Write a checkpoint from which the same bits follow."""
+        """Write a checkpoint; a trial that is resumed from it ends with the same bits."""
         if self.storage is None or self.group.rank:
             return
         state = {

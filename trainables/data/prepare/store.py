@@ -123,7 +123,7 @@ def prepare(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> No
         with FileLock(target.parent / f".{target.name}.lock"):
             if is_prepared(directory, key):
                 return
-            _sweep(target)
+            _remove_leftovers(target)
             building = target.parent / f".{target.name}.{os.getpid()}"
             building.mkdir()
             try:
@@ -134,7 +134,7 @@ def prepare(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> No
                 shutil.rmtree(building, ignore_errors=True)
 
 
-def _sweep(target: Path) -> None:
+def _remove_leftovers(target: Path) -> None:
     """Remove what a killed process left behind; the lock is held, so nobody is at work on it."""
     for left in target.parent.glob(f".{target.name}.*"):
         if left.is_dir():

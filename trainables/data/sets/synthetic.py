@@ -88,7 +88,7 @@ def matrix_sensing(
 
 
 def _measurements(solution: Tensor, count: int, from_draw: Generator) -> Images:
-    """``count`` measurements; kept in single precision, of which the targets are exact images."""
+    """``count`` measurements: matrices in single precision, and targets in double from these."""
     normal = torch.randn(count, *solution.shape, generator=from_draw)
     matrices = (normal + normal.transpose(1, 2)) / 2
     targets = torch.cat([(piece.double() * solution).sum((1, 2)) for piece in matrices.split(256)])

@@ -96,7 +96,7 @@ class Neighborhood(Method):
         return max(1, self.num_devices // objective.workers)
 
     def over_workers(self, division: Division) -> dict[str, Any]:
-        """W workers are at least W devices (Algorithm 1 of NRS)."""
+        """W workers stand for at least W devices (Algorithm 1 of NRS)."""
         devices = max(self.num_devices, division.workers)
         division.check_whole("num_devices", devices)
         return {"num_devices": devices}
@@ -126,7 +126,7 @@ class Neighborhood(Method):
             self.draw(objective)
 
     def draw(self, objective: Objective) -> list[Tensor]:
-        """A fresh δ, in the noise buffer."""
+        """Draw δ: one tensor per parameter, in a buffer that the next draw overwrites."""
         flat, delta = self.scratch("noise", objective.params)
         weights = [p.data for p in objective.params]
         ball = "gaussian" if self.scale == "gaussian_literal" else self.ball

@@ -67,7 +67,7 @@ class Ascent(Method):
         return gradient
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
-        """Turn the gradient into e, in place."""
+        """Turn ``gradient``, one tensor per parameter, into the ascent step e, in place."""
         raise NotImplementedError
 
 
@@ -213,7 +213,12 @@ class Noisy(Ascent):
     def ascent_direction(
         self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]
     ) -> None:
-        """Turn the gradient into e, in place."""
+        """Turn ``gradient``, taken at the noisy weights, into the ascent step e, in place.
+
+        Args:
+            gradient: One tensor per parameter.
+            shift: The noise U, one tensor per parameter.
+        """
         raise NotImplementedError
 
 
