@@ -139,6 +139,14 @@ def group_starts(table: Table) -> list[bool]:
     return starts if not all(starts[1:]) else [False] * len(starts)
 
 
+def body(table: Table) -> Iterator[tuple[list[str], tuple[TableCell | None, ...], bool]]:
+    """Per row: its names, those that repeat the row above left empty; its cells; `group_starts`."""
+    previous: tuple[str, ...] = ()
+    for row, cells, starts in zip(table.rows, table.grid, group_starts(table), strict=True):
+        yield row_names(row, previous), cells, starts
+        previous = row
+
+
 def row_names(row: tuple[str, ...], previous: tuple[str, ...]) -> list[str]:
     """Entries of a row's labels, those that repeat the row above left empty."""
     return ["" if row[: i + 1] == previous[: i + 1] else name for i, name in enumerate(row)]
@@ -146,6 +154,7 @@ def row_names(row: tuple[str, ...], previous: tuple[str, ...]) -> list[str]:
 
 __all__ = [
     "NOTHING",
+    "body",
     "comparison",
     "counts",
     "difference",
