@@ -94,7 +94,8 @@ def column_rounding(
     terms = _terms(trial_ids, record, metric, rule)
     if len(terms) == 1:
         return np.zeros(len(trial_ids))
-    return sum(np.spacing(np.abs(term)) for term in terms) / 2
+    total: np.ndarray = sum(np.spacing(np.abs(term)) for term in terms) / 2
+    return total
 
 
 def _terms(

@@ -216,11 +216,13 @@ class Record:
 
     @cached_property
     def _keys(self) -> np.ndarray:
-        return self._codes[2][self._order]
+        keys: np.ndarray = self._codes[2][self._order]
+        return keys
 
     @cached_property
     def _values(self) -> np.ndarray:
-        return self.metrics["value"].to_numpy()
+        values: np.ndarray = self.metrics["value"].to_numpy()
+        return values
 
 
 def write_runs(path: Path, runs: Iterable[Run]) -> None:
