@@ -18,10 +18,10 @@ from math import prod
 from operator import or_
 from typing import Any, Literal
 
+from search_spaces.preset import Fields, Preset
 from trainables.config import Request as Measure
 from trainables.errors import UsageError
 
-Fields = Mapping[str, Any]
 Key = Mapping[str, str]
 Epoch = Literal["last", "best_test", "best_validation"]
 Budget = Literal["epochs", "gradients", "time"]
@@ -373,33 +373,22 @@ class Paper:
     artifacts: tuple[Artifact, ...]
 
 
-@dataclass(frozen=True)
-class Preset:
-    """How an artifact shrinks to the hardware at hand.
-
-    Attributes:
-        name, summary: As shown in a table's header.
-        comparable: Whether measured numbers may be compared with printed ones.
-        fields: Overrides, applied after the cells' own.
-        substitute: Dotted field -> {old value or part name: new value}; ``"*"`` matches any. A
-            field given by the artifact and found here is exempt from ``fields``; ``{}`` leaves it
-            as it is. An option of a substituted part (``model.dropout``) is dropped unless it
-            has an entry of its own.
-        values: At most so many values an axis of a grid (the first, last and evenly between).
-        axes: The same for single axes, by their dotted field.
-        seeds: At most so many seeds.
-        measures: Name of a measure (``"*"``: any) -> overrides of its options or, for
-            ``samples`` and ``at``, of itself.
-        train_samples: Final training errors and losses are of at most so many images.
-    """
-
-    name: str
-    summary: str
-    comparable: bool = False
-    fields: Fields = field(default_factory=dict)
-    substitute: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
-    values: int | None = None
-    axes: Mapping[str, int] = field(default_factory=dict)
-    seeds: int | None = None
-    measures: Mapping[str, Fields] = field(default_factory=dict)
-    train_samples: int | None = None
+__all__ = [
+    "Artifact",
+    "Budget",
+    "Cell",
+    "Choice",
+    "Epoch",
+    "Fields",
+    "Key",
+    "Measure",
+    "Metric",
+    "Override",
+    "Paper",
+    "Preset",
+    "Reported",
+    "Selection",
+    "Stage",
+    "StepTime",
+    "StepTimes",
+]
