@@ -136,7 +136,11 @@ PRESETS: dict[str, Preset] = {preset.name: preset for preset in (AS_PRINTED, SMA
 
 
 def find(name: str) -> Preset:
-    """The preset called ``name``. Raises ValueError naming the known ones and the nearest."""
+    """The preset called ``name``.
+
+    Raises:
+        UsageError: there is none; the message lists all, and the one with the nearest name.
+    """
     if name in PRESETS:
         return PRESETS[name]
     near = difflib.get_close_matches(str(name), PRESETS, n=1)
@@ -145,7 +149,7 @@ def find(name: str) -> Preset:
 
 
 def of(artifact: Artifact, preset: Preset | str) -> Preset:
-    """``preset`` as ``artifact`` has it: its own of that name (`Artifact.presets`), else itself."""
+    """The preset by which ``artifact`` shrinks: its own of that name, else the general one."""
     general = find(preset) if isinstance(preset, str) else preset
     return artifact.presets.get(general.name, general)
 
@@ -156,7 +160,12 @@ def adjusted(
     substitute: Mapping[str, Substitution] | None = None,
     **changes: Any,
 ) -> Preset:
-    """``preset`` with these entries added to its ``fields`` and ``substitute``, others replaced."""
+    """A preset like ``preset``.
+
+    Args:
+        fields, substitute: Entries that are added to its own, or replace them.
+        changes: Other attributes.
+    """
     return replace(
         preset,
         fields={**preset.fields, **(fields or {})},
@@ -166,12 +175,16 @@ def adjusted(
 
 
 def apply(artifact: Artifact, preset: Preset | str) -> Artifact:
-    """``artifact`` as ``preset`` runs it (see `of`); ``notes`` say what differs from the paper."""
+    """``artifact`` as ``preset`` runs it, by the rules that stand at `Preset`.
+
+    An artifact may have a preset of its own of that name (see `of`). What differs from the paper
+    is said in ``notes`` and, of networks and data sets, in the title.
+    """
     return _Shrink(of(artifact, preset)).artifact(artifact)
 
 
 def thin(values: tuple[Any, ...], count: int) -> tuple[Any, ...]:
-    """At most ``count`` of ``values``: first, last and evenly between; one: the middle one."""
+    """At most ``count`` of ``values``: first, last and evenly between; of one, the middle one."""
     if len(values) <= count:
         return values
     if count == 1:
