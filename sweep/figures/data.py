@@ -49,7 +49,7 @@ class DataPoint:
 
     @property
     def band(self) -> float | None:
-        """Half the width of what is drawn around the mean."""
+        """What is drawn to either side of the mean: the std or, of one seed, the standard error."""
         return self.std_error if self.std is None else self.std
 
 
@@ -69,12 +69,12 @@ class Counts:
         return Counts(self.seeds + other.seeds, Counter(self.problems) + Counter(other.problems))
 
     def __or__(self, other: Counts) -> Counts:
-        """Of the same trials, seen by two metrics."""
+        """The counts of one line that is made of two metrics of the same trials."""
         problems = Counter(self.problems) | Counter(other.problems)
         return Counts(tuple(dict.fromkeys(self.seeds + other.seeds)), problems)
 
     def __str__(self) -> str:
-        """``n = 3``, or ``n = 2/3, 1 diverged``; of several places the fewest and the most."""
+        """``n = 3`` or ``n = 2/3, 1 diverged``; ``n = 1–3`` where cells differ in it."""
         ns, asked = sorted({n for n, _ in self.seeds}), max((a for _, a in self.seeds), default=0)
         n = f"{ns[0]}" if len(ns) == 1 else f"{ns[0]}–{ns[-1]}" if ns else "0"
         short = [f"{count} {what}" for what, count in self.problems.items() if count]
@@ -234,7 +234,7 @@ def _title(cell: Cell) -> str:
 
 
 def _level(line: Line, metric: Metric) -> Line:
-    """A reference's best epoch, drawn along the whole axis."""
+    """A reference line as a level: the number of its best epoch, drawn along the whole axis."""
     if not line.points:
         return line
     pick = max if metric.better == "higher" else min
@@ -351,7 +351,7 @@ def _tally(used: int, result: CellResult, record: Record) -> Counts:
 
 
 def maps(plan: Plan, record: Record) -> list[Map]:
-    """A map a cell, of the metric that is recorded as ``<metric>/<x>/<y>``.
+    """One map per cell, of the metric that is recorded as ``<metric>/<x>/<y>``.
 
     Raises:
         ValueError: if no such metric was recorded.

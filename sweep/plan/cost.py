@@ -162,11 +162,12 @@ def _cost_key(trial: PlannedTrial) -> CostKey:
 def timed_here(
     trial: PlannedTrial, data: Path | None = None, notify: Callable[[str], None] = lambda _: None
 ) -> EpochCost:
-    """The cost of a trial's network by plain gradients on this machine, from a few steps.
+    """What an epoch of a trial's network costs on this machine, measured over a few steps of ERM.
 
     Args:
-        data: Folder of the data sets.
-        notify: Told, when it is known, what a step takes.
+        trial: Whose network, data and batch size are taken.
+        data: Folder of the data sets; None: the default one.
+        notify: Told in a sentence how long a step takes.
 
     Raises:
         UntimedError: the data set is missing or damaged, or the device's memory is too small.

@@ -331,9 +331,9 @@ def _inherited(
     rule: Selection,
     record: Record,
 ) -> dict[str, Any] | None:
-    """The settings of the winner among ``parents``; None while that is open.
+    """What ``stage`` takes over from the winner among ``parents``; None: it is not known yet.
 
-    A failed trial leaves it open: it is tried again, and may then be the winner's.
+    It is not known either while one of them is failed: that one is tried again, and may win.
     """
     if stage.after is None:
         return {}

@@ -78,7 +78,7 @@ class HeldOut:
         return cls(rule, overrides, frozenset(throughout))
 
     def taken_from(self, config: TrialConfig, searched: bool, shown: bool) -> TrialConfig:
-        """``config``, holding images out if the rule needs it to.
+        """``config``, with images held out if the rule needs that and it holds out none.
 
         Args:
             searched: Whether a winner is sought among it and others.

@@ -37,7 +37,7 @@ GridPoint = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Axis:
-    """The values of one setting that a search may propose: a range, or a list.
+    """The values of one hyper-parameter that a search may propose: a range, or a list.
 
     Attributes:
         values: Of the grid; a range goes from the least of them to the greatest.
@@ -78,11 +78,11 @@ class Axis:
         return FloatDistribution(float(low), float(high), log=log)
 
     def encode(self, value: Any) -> Any:
-        """``value`` as Optuna knows it."""
+        """What stands for ``value`` in Optuna: itself or, of a list, its place there."""
         return value if self.between else self.values.index(value)
 
     def decode(self, code: Any) -> Any:
-        """What Optuna calls ``code``, in `DIGITS` digits where it is no whole number."""
+        """The value that ``code`` stands for; a fraction is rounded to `DIGITS` digits."""
         if not self.between:
             return self.values[code]
         if isinstance(code, int):

@@ -186,9 +186,10 @@ def competing_label(artifact: Artifact) -> str:
 
 
 def _rival(cell: TableCell) -> Sample | None:
-    """What a cell competes with: complete cells only, so that no lucky seed wins.
+    """A cell's number as it is compared with others; None: it is not.
 
-    A ratio competes without the spread of its reference, which all rivals share.
+    Only complete cells are compared, so that no lucky seed wins. Ratios are compared without the
+    spread of what they are relative to, which is the same for all of them.
     """
     if cell.mean is None or not cell.summary.complete or cell.result.provisional:
         return None
