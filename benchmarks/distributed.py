@@ -1,4 +1,4 @@
-"""Several workers a trial: what starting them costs, and what averaging gradients costs.
+"""Several workers per trial: what starting them costs, and what averaging gradients costs.
 
     python -m benchmarks.distributed [startup | gradients] [--rounds 5] [--save]
 

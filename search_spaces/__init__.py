@@ -39,7 +39,7 @@ def find(artifact_id: str) -> Artifact:
     """The artifact called ``paper/name``.
 
     Raises:
-        ValueError: if there is none; names the nearest and all that are known.
+        UsageError: there is none; the message lists all, and the one with the nearest name.
     """
     known = {artifact.id: artifact for artifact in artifacts()}
     if artifact_id in known:

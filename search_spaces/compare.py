@@ -9,6 +9,7 @@ times that `compare_times` has.
 from __future__ import annotations
 
 from search_spaces.compare_times import STEP_TIMES
+from search_spaces.preset import OTHERWISE
 from search_spaces.presets import SMOKE, adjusted
 from search_spaces.spec import Artifact, Cell, Choice, Metric, Paper, Selection, Stage
 
@@ -86,7 +87,7 @@ METHODS = Artifact(
         "smoke": adjusted(
             SMOKE,
             {"epochs": 50, "batch_size": 32, "data.subset": None},
-            {"model": {"*": "mlp"}},
+            {"model": {OTHERWISE: "mlp"}},
             summary="handwritten digits, a small network, 50 epochs: three minutes on two cores",
             seeds=3,
         ),

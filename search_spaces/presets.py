@@ -1,9 +1,7 @@
 """paper | small | smoke: how an artifact shrinks to the hardware at hand.
 
-`apply` turns an artifact into the one that is planned: overrides and
-substitutions are written into its cells and stages, grids thinned, seeds
-capped, and ``notes`` say what was changed. Only preset ``paper`` may be compared
-with printed numbers.
+`apply` turns an artifact into the one that is planned, by the rules that stand at `Preset`, and
+``notes`` say what was changed. Only numbers of preset ``paper`` may be compared with printed ones.
 """
 
 from __future__ import annotations
@@ -13,20 +11,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from search_spaces.preset import KEEP, OTHERWISE, Substitution
 from search_spaces.spec import Artifact, Fields, Key, Measure, Preset, Stage
 from trainables.errors import UsageError
 
 AS_PRINTED = Preset("paper", "as printed", comparable=True)
 
-CARRIED: dict[str, dict[Any, Any]] = {
-    "data.source.confusion": {},
-    "model.dropout": {},
-    "model.conv_dropout": {},
-    "model.attention_dropout": {},
+SAME_IN_ANY_PART: dict[str, Substitution] = {
+    "data.source.confusion": KEEP,
+    "model.dropout": KEEP,
+    "model.conv_dropout": KEEP,
+    "model.attention_dropout": KEEP,
 }
-"""Options that mean the same in a substituted part."""
+"""Options that a part's stand-in is given too: they mean the same in both."""
 
-NAMED = {
+FIELD_OF_LABEL = {
     "dataset": "data.source",
     "confusion": "data.source.confusion",
     "augmentation": "data.augmentation",
@@ -36,7 +35,9 @@ NAMED = {
 }
 """Label of a key -> the field that its entries name; ``value`` is of what ``varied`` says."""
 
-COMPUTED = {"spirals": "spirals", "matrix_sensing": "matrix_sensing"}
+COMPUTED = {"spirals": KEEP, "matrix_sensing": KEEP}
+"""Data sets that are made up and small already."""
+
 RESNET20 = {"name": "resnet20"}
 
 SMALL = Preset(
@@ -44,12 +45,12 @@ SMALL = Preset(
     "CIFAR-10, networks of less than a million parameters, thinned grids",
     fields={"epochs": 6, "batch_size": 256},
     substitute={
-        **CARRIED,
-        "data.source": {**COMPUTED, "*": "cifar10"},
-        "data.validation": {0: 0, "*": 5000},
+        **SAME_IN_ANY_PART,
+        "data.source": {**COMPUTED, OTHERWISE: "cifar10"},
+        "data.validation": {0: KEEP, OTHERWISE: 5000},
         "model": {
-            "mlp": "mlp",
-            "factorization": "factorization",
+            "mlp": KEEP,
+            "factorization": KEEP,
             "cnn": {"name": "cnn", "stages": ((32, 32), (64, 64), (128,))},
             "vgg16": {
                 "name": "vgg16",
@@ -64,11 +65,11 @@ SMALL = Preset(
             "pyramidnet_164": {"name": "pyramidnet_164", "depth": 11, "alpha": 48},
             "densenet_bc_k12": {"name": "densenet_bc_k12", "depth": 40},
             "vit_b": {"name": "vit_b", "depth": 2, "heads": 4, "width": 128, "mlp_width": 256},
-            "*": RESNET20,
+            OTHERWISE: RESNET20,
         },
     },
-    values=2,
     axes={
+        OTHERWISE: 2,
         "optimizer.weight_decay": 1,
         "optimizer.momentum": 1,
         "batch_size": 1,
@@ -78,7 +79,7 @@ SMALL = Preset(
     seeds=3,
     train_samples=5000,
     measures={
-        "*": {"samples": 1000},
+        OTHERWISE: {"samples": 1000},
         "fisher_spectrum": {"num_trials": 20},
         "nso_code_trace": {"num_batches": 16},
         "nso_code_lambda1": {"num_batches": 16},
@@ -90,14 +91,14 @@ SMOKE = Preset(
     "handwritten digits, tiny networks, a few epochs: about a minute a table on two cores",
     fields={"epochs": 4, "batch_size": 64, "data.augmentation": (), "data.subset": 800},
     substitute={
-        **CARRIED,
-        "data.source": {**COMPUTED, "*": "digits"},
-        "data.source.confusion": {0: 0, 1000: 60, 2000: 120, 3000: 180, 4000: 240, 5000: 300},
-        "data.subset": {10000: 600, "*": 800},
-        "data.validation": {0: 0, "*": 0.1},
+        **SAME_IN_ANY_PART,
+        "data.source": {**COMPUTED, OTHERWISE: "digits"},
+        "data.source.confusion": {0: KEEP, 1000: 60, 2000: 120, 3000: 180, 4000: 240, 5000: 300},
+        "data.subset": {10000: 600, OTHERWISE: 800},
+        "data.validation": {0: KEEP, OTHERWISE: 0.1},
         "model": {
             "mlp": "mlp_tiny",
-            "factorization": "factorization",
+            "factorization": KEEP,
             "cnn": "cnn_tiny",
             "vgg16": "vgg_tiny",
             "resnet18": "resnet18_tiny",
@@ -108,11 +109,11 @@ SMOKE = Preset(
             "pyramidnet_164": "pyramidnet_tiny",
             "densenet_bc_k12": "densenet_tiny",
             "vit_b": "vit_tiny",
-            "*": "resnet_tiny",
+            OTHERWISE: "resnet_tiny",
         },
     },
-    values=2,
     axes={
+        OTHERWISE: 2,
         "optimizer.weight_decay": 1,
         "optimizer.momentum": 1,
         "batch_size": 1,
@@ -122,7 +123,7 @@ SMOKE = Preset(
     },
     seeds=2,
     measures={
-        "*": {"samples": 128},
+        OTHERWISE: {"samples": 128},
         "fisher_log_det": {"num_trials": 2, "num_samples": 20},
         "fisher_spectrum": {"num_trials": 2, "num_samples": 20},
         "nso_code_trace": {"num_batches": 2, "num_samples": 5},
@@ -135,7 +136,11 @@ PRESETS: dict[str, Preset] = {preset.name: preset for preset in (AS_PRINTED, SMA
 
 
 def find(name: str) -> Preset:
-    """The preset called ``name``. Raises ValueError naming the known ones and the nearest."""
+    """The preset called ``name``.
+
+    Raises:
+        UsageError: there is none; the message lists all, and the one with the nearest name.
+    """
     if name in PRESETS:
         return PRESETS[name]
     near = difflib.get_close_matches(str(name), PRESETS, n=1)
@@ -144,7 +149,7 @@ def find(name: str) -> Preset:
 
 
 def of(artifact: Artifact, preset: Preset | str) -> Preset:
-    """``preset`` as ``artifact`` has it: its own of that name (`Artifact.presets`), else itself."""
+    """The preset by which ``artifact`` shrinks: its own of that name, else the general one."""
     general = find(preset) if isinstance(preset, str) else preset
     return artifact.presets.get(general.name, general)
 
@@ -152,10 +157,15 @@ def of(artifact: Artifact, preset: Preset | str) -> Preset:
 def adjusted(
     preset: Preset,
     fields: Fields | None = None,
-    substitute: Mapping[str, Mapping[Any, Any]] | None = None,
+    substitute: Mapping[str, Substitution] | None = None,
     **changes: Any,
 ) -> Preset:
-    """``preset`` with these entries added to its ``fields`` and ``substitute``, others replaced."""
+    """A preset like ``preset``.
+
+    Args:
+        fields, substitute: Entries that are added to its own, or replace them.
+        changes: Other attributes.
+    """
     return replace(
         preset,
         fields={**preset.fields, **(fields or {})},
@@ -165,12 +175,16 @@ def adjusted(
 
 
 def apply(artifact: Artifact, preset: Preset | str) -> Artifact:
-    """``artifact`` as ``preset`` runs it (see `of`); ``notes`` say what differs from the paper."""
+    """``artifact`` as ``preset`` runs it, by the rules that stand at `Preset`.
+
+    An artifact may have a preset of its own of that name (see `of`). What differs from the paper
+    is said in ``notes`` and, of networks and data sets, in the title.
+    """
     return _Shrink(of(artifact, preset)).artifact(artifact)
 
 
 def thin(values: tuple[Any, ...], count: int) -> tuple[Any, ...]:
-    """At most ``count`` of ``values``: first, last and evenly between; one: the middle one."""
+    """At most ``count`` of ``values``: first, last and evenly between; of one, the middle one."""
     if len(values) <= count:
         return values
     if count == 1:
@@ -216,11 +230,15 @@ class _Shrink:
         return "; here " + " ".join(f"{w} {names}" for w, names in ran.items()) if ran else ""
 
     def fields(self, given: Fields, everything: bool = False) -> dict[str, Any]:
-        """``given`` with substitutions and overrides; ``everything``: with those it lacks, too."""
+        """Rules 1 to 3 of `Preset`, on the fields of a cell or stage.
+
+        Args:
+            everything: ``given`` is the base: it gets the preset's fields that it lacks, too.
+        """
         shrunk = {key: self.value(key, value) for key, value in given.items()}
         for key, value in self.preset.fields.items():
-            substituted = key in given and key in self.preset.substitute
-            if substituted or not (everything or key in given):
+            by_substitution = key in given and key in self.preset.substitute
+            if by_substitution or not (everything or key in given):
                 continue
             shrunk[key] = value
             if key in given or key not in self.said:
@@ -228,13 +246,14 @@ class _Shrink:
         return shrunk
 
     def value(self, key: str, old: Any) -> Any:
-        mapping = self.preset.substitute.get(key)
-        if not mapping:
+        """Rules 1 and 2 of `Preset`: what field ``key`` with the value ``old`` becomes."""
+        substitution = self.preset.substitute.get(key, KEEP)
+        if substitution is KEEP:
             return old
         options = dict(old) if isinstance(old, Mapping) else {}
         name = options.pop("name", old)
-        new = mapping.get(name, mapping.get("*", name))
-        if new == name:
+        new = substitution.get(name, substitution.get(OTHERWISE, KEEP))
+        if new is KEEP or new == name:
             return old
         self.note(key, name, new)
         carried: dict[str, Any] = {
@@ -246,12 +265,13 @@ class _Shrink:
         return {**part, **carried} if carried else new
 
     def stage(self, stage: Stage) -> Stage:
+        """Rules 1 to 5 of `Preset`."""
         grid: dict[str, tuple[Any, ...]] = {}
         for key, values in stage.grid.items():
             if key in self.preset.fields:
                 self.note(key, values, self.preset.fields[key])
                 continue
-            limit = self.preset.axes.get(key, self.preset.values)
+            limit = self.preset.axes.get(key, self.preset.axes.get(OTHERWISE))
             grid[key] = values if limit is None else thin(values, limit)
             self.note(key, values, grid[key])
         seeds = min(stage.seeds, self.preset.seeds or stage.seeds)
@@ -259,8 +279,9 @@ class _Shrink:
         return replace(stage, fields=self.fields(stage.fields), grid=grid, seeds=seeds)
 
     def measure(self, measure: Measure) -> Measure:
+        """Rule 6 of `Preset`."""
         overrides: dict[str, Any] = {}
-        for name in ("*", measure.name):
+        for name in (OTHERWISE, measure.name):
             overrides.update(self.preset.measures.get(name, {}))
         own: dict[str, Any] = {
             key: overrides.pop(key) for key in ("samples", "at") if key in overrides
@@ -284,7 +305,7 @@ def _ran(key: Key, before: Fields, after: Fields) -> dict[str, str]:
     """For the labels whose field is another ``after`` the preset: what is run there."""
     found = {}
     for label in key:
-        field = NAMED.get(key.get("varied", "") if label == "value" else label)
+        field = FIELD_OF_LABEL.get(key.get("varied", "") if label == "value" else label)
         if field is not None:
             old, new = _setting(before, field), _setting(after, field)
             if _bare(old) != _bare(new):

@@ -1,4 +1,4 @@
-"""Printed tables as text: one line a printed row, so that it can be checked against the PDF.
+"""Printed tables as text: one line per printed row, so that it can be checked against the PDF.
 
     ResNet18 | NRS | 96.01±0.15 96.47±0.10 78.67±0.17 79.88±0.14
 
@@ -30,7 +30,7 @@ def rows(text: str, n: int | None = None) -> Iterator[tuple[tuple[str, ...], lis
 
 
 def parse_number(text: str, n: int | None = None) -> Reported:
-    """``93.12±0.08`` or ``93.12`` or ``-``."""
+    """A printed number over ``n`` runs: ``93.12±0.08``, ``93.12``, or ``-`` where there is none."""
     if text == "-":
         return Reported(None)
     mean, _, std = text.partition("±")
@@ -40,10 +40,15 @@ def parse_number(text: str, n: int | None = None) -> Reported:
 def table(
     text: str, columns: Iterable[tuple[str, ...]], n: int | None = None
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], Reported]]:
-    """(row labels, column labels, number) of every place; ``columns`` are the heads, left to right.
+    """Every number of a printed table, as (labels of its row, labels of its column, number).
+
+    Args:
+        text: The rows, one per line.
+        columns: The labels of the columns, from left to right.
+        n: Over how many runs each number is.
 
     Raises:
-        ValueError: if a line has more or fewer numbers than there are columns.
+        ValueError: a line has more or fewer numbers than there are columns.
     """
     heads = list(columns)
     for labels, numbers in rows(text, n):

@@ -18,22 +18,28 @@ from math import prod
 from operator import or_
 from typing import Any, Literal
 
+from search_spaces.preset import Fields, Preset
 from trainables.config import Request as Measure
 from trainables.errors import UsageError
 
-Fields = Mapping[str, Any]
 Key = Mapping[str, str]
+"""Label -> entry, such as ``{"method": "SAM", "dataset": "Cifar10"}``."""
 Epoch = Literal["last", "best_test", "best_validation"]
 Budget = Literal["epochs", "gradients", "time"]
 
 
 @dataclass(frozen=True)
 class Reported:
-    """A printed number: mean ± std over ``n`` runs, in its `Metric`'s unit. None: not printed.
+    """A printed number, in its `Metric`'s unit.
 
-    ``comparable`` is False where the printed number is of something else than what is run or
-    measured here (``note`` says what): it is shown, and left out of every comparison. See
-    `Cell.stand_in`. ``n`` is None where it is not known, or ``std`` is no spread over runs.
+    Attributes:
+        mean: None: the paper prints none.
+        std: Over runs; None: not printed.
+        n: How many runs; None: not known, or ``std`` is no spread over runs.
+        note: What a reader should know of it; shown as a footnote.
+        comparable: False where the number is of something else than what is run or measured here
+            (``note`` says what): it is shown, and left out of every comparison. See
+            `Cell.stand_in`.
     """
 
     mean: float | None
@@ -55,10 +61,11 @@ class Metric:
             (1 - x), ``accuracy_percent`` (100 - 100 x), ``milliseconds`` (1000 x).
         epoch: At which epoch it is read; None takes the selection rule's; ``mean`` is the mean
             over all epochs.
-        relative_to: Show the ratio to the mean of the cell that has these key entries instead.
-        minus: Name of a recorded metric that is subtracted, trial by trial: a gap.
-        scale: Multiplies the recorded number first.
-        digits: After the point.
+        relative_to: Show instead the ratio to the mean of another cell: of the one that has these
+            entries in its key and else agrees with this one.
+        minus: Name of a recorded metric that is subtracted, trial by trial, which gives a gap.
+        scale: Factor by which the recorded number is multiplied first.
+        digits: How many are shown after the point.
     """
 
     name: str
@@ -89,14 +96,17 @@ class Metric:
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of a table: its labels, its settings, and what was printed there per `Metric.key`.
+    """One place of a table: its labels, how its trials are configured, and what was printed there.
 
-    ``key`` holds the paper's labels, by which a cell is found; ``ran`` says for some of them what a
-    preset ran in their place, and `label` is what is shown.
-    ``budget`` says what ``epochs`` of ERM stand for: so many ``epochs``, as many ``gradients``
-    (a method whose step costs two gradient evaluations trains half as long), or as much ``time``
-    (`Artifact.step_times`). A ``hidden`` cell is trained for a stage's or a ratio's sake and is
-    not shown.
+    Attributes:
+        key: The paper's labels and their entries, by which the cell is found.
+        fields: Dotted field of a trial -> value.
+        reported: `Metric.key` -> the printed number.
+        budget: What ``epochs`` of ERM stand for: so many ``epochs``, as many ``gradients`` (a
+            method whose step costs two gradient evaluations trains half as long), or as much
+            ``time`` (`Artifact.step_times`).
+        hidden: It is trained because a stage or a ratio needs it, and is not shown.
+        ran: For some labels, what a preset ran in place of the paper's entry; `label` shows both.
     """
 
     key: Key
@@ -112,9 +122,12 @@ class Cell:
         return f"{self.ran[name]}, for {entry}" if name in self.ran else entry
 
     def stand_in(self, why: str) -> Cell:
-        """This cell where what is run stands in for what was printed: its numbers are shown only.
+        """This cell with printed numbers that are shown and compared with nothing.
 
-        ``why`` joins the notes that they have.
+        For what can be repeated only by something else than the paper ran.
+
+        Args:
+            why: Is added to the notes of the printed numbers.
         """
         reported = {
             name: dataclass_replace(
@@ -127,12 +140,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Override:
-    """Fields of the cells whose key has the entries ``where``."""
+    """A change of the fields of some cells.
+
+    Attributes:
+        where: The cells are those whose key has these entries.
+        fields: Dotted field of a trial -> value.
+    """
 
     where: Mapping[str, str]
     fields: Fields
 
     def covers(self, cell: Cell) -> bool:
+        """Whether it changes ``cell``."""
         return self.where.items() <= cell.key.items()
 
 
@@ -162,17 +181,18 @@ class Stage:
     inherit: tuple[str, ...] = ()
 
     def covers(self, cell: Cell) -> bool:
+        """Whether ``cell`` has trials in this stage."""
         return all(
             cell.key.get(label) in (allowed if isinstance(allowed, tuple) else (allowed,))
             for label, allowed in self.where.items()
         )
 
     def size(self, cells: Iterable[Cell]) -> int:
-        """Trials of the stage over ``cells``, as if no two were the same."""
+        """How many trials the stage has over ``cells``, one that several need counted as often."""
         return sum(map(self.covers, cells)) * prod(map(len, self.grid.values())) * self.seeds
 
     def points(self) -> Iterator[dict[str, Any]]:
-        """Every grid point as dotted overrides, the last axis fastest."""
+        """Every point of the grid, dotted field -> value; the last axis changes fastest."""
         for values in product(*self.grid.values()):
             yield dict(zip(self.grid, values, strict=True))
 
@@ -181,8 +201,11 @@ class Stage:
 class Selection:
     """How the paper chose hyper-parameters: the metric and the epoch it is read at.
 
-    ``on`` names a recorded metric; the grid point with the lowest mean over seeds wins.
-    ``ranks``: every point is a row, in that order.
+    Attributes:
+        on: A recorded metric; the grid point with the lowest mean over seeds wins.
+        epoch: At which it, and every other number of the table, is read.
+        stated: What the paper says of it; empty: nothing.
+        ranks: Nothing is chosen: every point is a row of the table, in this order.
     """
 
     on: str = "test_error"
@@ -218,7 +241,8 @@ class StepTime:
 
     Attributes:
         method: Its name and options as they enter a trial's name.
-        ratio: The median; ``quartiles`` are the first and the third.
+        ratio: The median of several measurements.
+        quartiles: The first and the third.
     """
 
     method: Fields
@@ -233,7 +257,7 @@ class StepTimes:
     Attributes:
         setting: All of a trial's configuration that they depend on, beside the method.
         hardware, date, versions, how: Where, when, with what and how it was measured.
-        steps: One entry a method.
+        steps: One entry per method.
     """
 
     setting: Fields
@@ -252,28 +276,31 @@ class Artifact:
         id: ``paper/name``.
         title: What it shows, in one line.
         kind: How it is shown: cells in a ``table`` or curves in a ``figure``.
-        rows, columns: Labels of the cells' keys that run down and across.
-        metrics: Shown for every cell, innermost across.
-        base: Overrides common to all cells.
+        rows, columns: Labels of the cells' keys whose entries name rows and columns, the outermost
+            first.
+        metrics: Shown for every cell, as the innermost columns (see ``metrics_down``).
+        base: Fields that all cells have in common: dotted field of a trial -> value.
         fan_out: Label -> registry package: the cells are repeated for every registered name
             (``{"method": "methods"}``), so that a new part appears by being registered.
         per_name_overrides: Registered name -> further fields of the cells that ``fan_out`` makes
             for it.
-        stages: In order. A cell's value comes from the last stage that covers it.
+        stages: In order. A cell's number comes from the last stage that covers it.
         selection: The paper's own rule.
-        choices: How ambiguities were read.
+        choices: How ambiguities are interpreted.
         claims: What the paper's prose concludes where it says more than the numbers, in our words,
             with the section.
         measures: Quantities measured on the trained models (`trainables.measures`).
-        step_times: By which cells of budget ``time`` divide their epochs, a table a network. A
+        step_times: By which cells of budget ``time`` divide their epochs, one table per network. A
             method that none of them has counts by the gradient evaluations it declares.
-        x: For a figure: the key label on the x axis, or ``epoch`` (per-epoch histories), or
-            ``@NAME``: recorded names ``<metric>@<number>``, the number being x, which is called
-            NAME. Each metric is a y.
-        panels: For a figure: key labels with a panel a value; the labels left over are the series.
+        x: For a figure, what runs along its x axis, every metric being a y. A label of the cells'
+            keys: each cell is a point. ``epoch``: each cell is a curve over epochs. ``@t``, or any
+            other name after the ``@``: each cell is a curve whose points were recorded under names
+            that have x in them, such as ``test_error@0.5`` at x = 0.5, and the axis is called t.
+        panels: For a figure, the labels that have a panel for each of their entries. The labels
+            that are neither here nor ``x`` tell the lines of a panel apart.
         metrics_down: Metrics are the outermost rows, not the innermost columns.
-        competing: The key label whose entries compete for bold and in directions; empty: the
-            method, or the innermost of ``rows`` where there is none.
+        competing: The label whose entries are compared for bold and for directions; empty: the
+            method, or the innermost of ``rows`` where there is no method.
         blocked: Why it cannot run yet, and what it needs; empty if it can.
         notes: What a preset shrank; shown in the header.
         presets: The artifact's own presets, by the name of the one each replaces.
@@ -305,18 +332,24 @@ class Artifact:
 
     @property
     def paper(self) -> str:
+        """Key of the paper that it is from."""
         return self.id.partition("/")[0]
 
     def replace(self, **changes: Any) -> Artifact:
+        """This artifact with other attributes."""
         return dataclass_replace(self, **changes)
 
     def read(self, option: str, value: str) -> Artifact:
-        """This artifact in another of the readings that its choices name (`Choice.others`).
+        """This artifact by another interpretation that its choices have (`Choice.others`).
 
-        A stage takes over from its winner what the reading leaves open.
+        A stage takes over from its winner what the interpretation leaves open.
+
+        Args:
+            option: `Choice.field` of the choice.
+            value: What is chosen.
 
         Raises:
-            ValueError: naming the readings that there are.
+            UsageError: there is no such one; the message lists all.
         """
         choice = next((c for c in self.choices if c.field == option and value in c.others), None)
         if choice is None:
@@ -346,20 +379,21 @@ class Artifact:
         )
 
     def stage(self, name: str) -> Stage:
+        """The stage called ``name``."""
         return next(stage for stage in self.stages if stage.name == name)
 
     @property
     def x_from_names(self) -> bool:
-        """Whether x is a part of the recorded names."""
+        """Whether x stands in the names of recorded metrics (see ``x``)."""
         return self.x.startswith("@")
 
     def curves(self) -> tuple[str, ...]:
-        """Recorded metrics whose per-epoch history is shown or averaged."""
+        """Names of the recorded metrics whose per-epoch history is shown or averaged."""
         shown = [m for m in self.metrics if self.x == "epoch" or m.epoch == "mean"]
         return tuple(dict.fromkeys(n for m in shown for n in (m.name, m.minus) if n))
 
     def last_stage(self, cell: Cell) -> Stage:
-        """The stage a cell's number comes from."""
+        """The stage that a cell's number comes from."""
         return [stage for stage in self.stages if stage.covers(cell)][-1]
 
 
@@ -373,33 +407,22 @@ class Paper:
     artifacts: tuple[Artifact, ...]
 
 
-@dataclass(frozen=True)
-class Preset:
-    """How an artifact shrinks to the hardware at hand.
-
-    Attributes:
-        name, summary: As shown in a table's header.
-        comparable: Whether measured numbers may be compared with printed ones.
-        fields: Overrides, applied after the cells' own.
-        substitute: Dotted field -> {old value or part name: new value}; ``"*"`` matches any. A
-            field given by the artifact and found here is exempt from ``fields``; ``{}`` leaves it
-            as it is. An option of a substituted part (``model.dropout``) is dropped unless it
-            has an entry of its own.
-        values: At most so many values an axis of a grid (the first, last and evenly between).
-        axes: The same for single axes, by their dotted field.
-        seeds: At most so many seeds.
-        measures: Name of a measure (``"*"``: any) -> overrides of its options or, for
-            ``samples`` and ``at``, of itself.
-        train_samples: Final training errors and losses are of at most so many images.
-    """
-
-    name: str
-    summary: str
-    comparable: bool = False
-    fields: Fields = field(default_factory=dict)
-    substitute: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
-    values: int | None = None
-    axes: Mapping[str, int] = field(default_factory=dict)
-    seeds: int | None = None
-    measures: Mapping[str, Fields] = field(default_factory=dict)
-    train_samples: int | None = None
+__all__ = [
+    "Artifact",
+    "Budget",
+    "Cell",
+    "Choice",
+    "Epoch",
+    "Fields",
+    "Key",
+    "Measure",
+    "Metric",
+    "Override",
+    "Paper",
+    "Preset",
+    "Reported",
+    "Selection",
+    "Stage",
+    "StepTime",
+    "StepTimes",
+]

@@ -39,11 +39,17 @@ if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type her
 
 @dataclass(frozen=True)
 class Summary:
-    """One number of a table: the mean over seeds and what became of every seed asked for.
+    """One number of a table: the mean over seeds, and what became of every seed asked for.
 
-    ``asked = n + diverged + failed + running + missing + undefined``; ``undefined`` trials are
-    done but have no finite value of this metric. ``std`` is None when n < 2, ``mean`` when n = 0.
-    ``values`` and ``trial_ids`` belong together and hold the n trials that the mean is over.
+    Attributes:
+        mean: None when n = 0.
+        std: Sample standard deviation (divided by n - 1); None when n < 2.
+        n: How many trials the mean is over.
+        asked: How many were asked for: n and those that follow.
+        diverged, failed, running: How many trials are so.
+        missing: How many were not run.
+        undefined: How many are done and have no finite value of this metric.
+        values, trial_ids: Of the n trials that the mean is over, in the same order.
     """
 
     mean: float | None
@@ -60,6 +66,7 @@ class Summary:
 
     @property
     def complete(self) -> bool:
+        """Whether every seed that was asked for gave a number."""
         return self.n == self.asked > 0
 
     @property
@@ -84,10 +91,11 @@ class CellResult:
             (not yet in the column's unit, nor relative to another cell).
         stage: The stage the numbers come from.
         point: The selected grid point; None while the stage waits for an earlier one.
-        points: Grid points asked for; ``searched`` of them have all their seeds finished.
+        points: How many grid points were asked for.
+        searched: For how many of them all seeds have ended.
         trial_ids: Trials of the selected point, whatever became of them.
         last_epoch: Keys of the metrics that are of the last epoch though another is asked for.
-        waits: What keeps its trials from being known, in words; empty if they are.
+        waits: In words, which stage its trials wait for; empty if they can run.
     """
 
     cell: Cell
@@ -135,7 +143,7 @@ def winner(
     winner before it has run: there is nothing to choose.
 
     Raises:
-        ValueError: if all trials are finished and none of them recorded the rule's metric.
+        UsageError: all trials have ended and none of them recorded the rule's metric.
     """
     points = _candidates(list(trials), record, rule)
     if len(points) == 1:
@@ -260,11 +268,16 @@ def summarize(
     values: np.ndarray,
     rounding: np.ndarray | None = None,
 ) -> list[Summary]:
-    """Mean, sample std and count over each group of trials; ``values`` has one entry a trial.
+    """Mean, sample std and count of a metric over each group of trials.
 
     Only trials that are done and have a finite value enter the mean. A group whose values lie no
-    further apart than their ``rounding`` (one entry a trial; None: they are exact) explains has
-    no spread.
+    further apart than rounding explains has a std of 0.
+
+    Args:
+        groups: The ids of each group's trials, N trials in all.
+        record: What is known of them.
+        values: (N,) the metric of each trial, in the order of the groups; NaN: none.
+        rounding: (N,) by how much rounding may move each value; None: they are exact.
     """
     import numpy as np
     import pyarrow as pa

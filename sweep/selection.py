@@ -39,6 +39,7 @@ class SelectionRule:
         return self.on.startswith("validation_")
 
     def criterion(self, artifact: Artifact) -> Selection:
+        """The metric and the epoch by which grid points of ``artifact`` are compared."""
         from search_spaces.spec import Selection
 
         return Selection(self.on, self.epoch) if self.on else artifact.selection
@@ -98,7 +99,11 @@ def listed() -> str:
 
 
 def selection(name: str) -> SelectionRule:
-    """The rule called ``name``. Raises ValueError that lists the known ones and the nearest."""
+    """The rule called ``name``.
+
+    Raises:
+        UsageError: there is none; the message lists all, and the one with the nearest name.
+    """
     if name in SELECTIONS:
         return SELECTIONS[name]
     near = difflib.get_close_matches(str(name), SELECTIONS, n=1)

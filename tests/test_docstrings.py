@@ -1,4 +1,4 @@
-"""Every public name of trainables says what it is: itself, or what it overrides.
+"""Every public name says what it is: here or, where it overrides one, there.
 
 Ruff asks modules, classes and functions; of methods it does not know which one inherits its words.
 """
@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+import search_spaces
+import sweep
 import trainables
 from trainables import data, measures, methods, models
 from trainables.data import augment
@@ -24,7 +26,8 @@ REGISTRIES = (methods.registry, models.registry, data.registry, augment.registry
 
 NAMES = [
     found.name
-    for found in pkgutil.walk_packages(trainables.__path__, "trainables.")
+    for package in (trainables, search_spaces, sweep)
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     if not found.name.endswith("__main__")
 ]
 

@@ -165,6 +165,7 @@ NLL = Metric("test_nll", "test NLL", digits=3)
 
 
 def network(model: str, method: str = "ERM") -> dict[str, Any]:
+    """The network of a row: of the row Dropout, with its dropout."""
     return {**NETWORKS[model], **(DROPOUT[model] if method == "Dropout" else {})}
 
 

@@ -15,6 +15,7 @@ from search_spaces.infomcr.protocol import (
     RUNS,
     SUBSETS,
 )
+from search_spaces.preset import KEEP
 from search_spaces.presets import SMALL, SMOKE, adjusted
 from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Preset, Stage
 
@@ -112,7 +113,7 @@ FIGURE3 = _scenario(
     {name: {"data.augmentation": steps} for name, steps in AUGMENTATIONS.items()},
     "gamma alone follows the test error; the other three metrics fail",
     (ALL_IMAGES,),
-    {"smoke": adjusted(SOONER["smoke"], substitute={"data.augmentation": {}})},
+    {"smoke": adjusted(SOONER["smoke"], substitute={"data.augmentation": KEEP})},
 )
 FIGURE4 = _scenario(
     "4",
@@ -125,7 +126,7 @@ FIGURE4 = _scenario(
         Choice("learning rate of large batches", "0.1", "one initial rate for all scenarios"),
     ),
     {
-        "small": adjusted(SOONER["small"], substitute={"batch_size": {}}),
+        "small": adjusted(SOONER["small"], substitute={"batch_size": KEEP}),
         "smoke": adjusted(
             SOONER["smoke"], substitute={"batch_size": {128: 16, 256: 32, 512: 64, 1024: 128}}
         ),

@@ -41,7 +41,7 @@ TUNE = Stage(
 
 
 def stages(runs: int) -> tuple[Stage, ...]:
-    """beta on held-out images, then training again on all of them (section 7.2)."""
+    """beta is searched on held-out images; then all images are trained on (section 7.2)."""
     return (
         TUNE,
         Stage("plain", {"reg": NO}, seeds=runs),

@@ -23,6 +23,7 @@ from search_spaces.nso.protocol import (
     sharing_sigma,
     stages,
 )
+from search_spaces.preset import KEEP, OTHERWISE
 from search_spaces.presets import AS_PRINTED, SMALL, SMOKE, adjusted
 from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Selection, Stage
 
@@ -194,8 +195,8 @@ FIGURE4 = Artifact(
         Choice("sigma", "0.01, its default", "not stated", "method.sigma"),
     ),
     presets={
-        "small": adjusted(SMALL, substitute={"epochs": {20: 4, 40: 8, 60: 12, "*": 6}}),
-        "smoke": adjusted(SMOKE, substitute={"epochs": {20: 2, 40: 4, 60: 6, "*": 4}}),
+        "small": adjusted(SMALL, substitute={"epochs": {20: 4, 40: 8, 60: 12, OTHERWISE: 6}}),
+        "smoke": adjusted(SMOKE, substitute={"epochs": {20: 2, 40: 4, 60: 6, OTHERWISE: 4}}),
     },
 )
 
@@ -311,7 +312,7 @@ FIGURE5_COMBINED = Artifact(
         " (section 3.1.4)",
     ),
     measures=(replace(TRACE_MEASURE, at=FIGURE3_AT),),
-    presets={"smoke": adjusted(SMOKE, substitute={"data.augmentation": {}})},
+    presets={"smoke": adjusted(SMOKE, substitute={"data.augmentation": KEEP})},
 )
 
 # -- Figure 6: matrix sensing (section 5) --------------------------------------------------------
@@ -338,7 +339,7 @@ SENSING_AT = tuple(step / 50 for step in range(1, 51))
 SENSING_SMALL = adjusted(
     AS_PRINTED,
     {"batch_size": SMALL_MATRIX["measurements"]},
-    {"data.source": {"*": {"name": "matrix_sensing", **SMALL_MATRIX}}},
+    {"data.source": {OTHERWISE: {"name": "matrix_sensing", **SMALL_MATRIX}}},
     name="small",
     summary="a matrix of 50 x 50 and all epochs of the code: about an hour on two cores",
     comparable=False,
@@ -347,11 +348,11 @@ SENSING_SMALL = adjusted(
 SENSING_SMOKE = adjusted(
     AS_PRINTED,
     {"epochs": 200, "batch_size": SMOKE_MATRIX["measurements"]},
-    {"data.source": {"*": {"name": "matrix_sensing", **SMOKE_MATRIX}}},
+    {"data.source": {OTHERWISE: {"name": "matrix_sensing", **SMOKE_MATRIX}}},
     name="smoke",
     summary="a matrix of 12 x 12 and 200 epochs: about a minute on two cores",
     comparable=False,
-    values=2,
+    axes={OTHERWISE: 2},
     measures={"recovery_distance": SMOKE_MATRIX},
 )
 SENSING_METHODS = {"GD": "SGD", "WP-GD": "WP-SGD", "NSO": "NSO"}

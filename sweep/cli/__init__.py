@@ -1,4 +1,4 @@
-"""The command line: what each command does is in the file of its name."""
+"""The command line: the commands, the options that they share, and what they print."""
 
 from sweep.cli.commands import app, main
 

@@ -31,7 +31,7 @@ DataOptions = Annotated[
 
 @app.command("list")
 def list_sets(data: DataDir = None, format: Format = OutputFormat.text) -> None:  # noqa: A002
-    """Every data set: is it here, and if not, how to get it. Nothing is fetched."""
+    """List every data set: whether it is here and, if not, how to get it. Nothing is fetched."""
     from trainables.data import data_directory, names
     from trainables.data.prepare import catalog
 
@@ -96,7 +96,7 @@ def verify(
     data: DataDir = None,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
-    """Hold prepared files, and originals where their publisher gives checksums, against them."""
+    """Compare prepared files with their checksums; originals too, if their publisher gives some."""
     from trainables.data import data_directory, registry
     from trainables.data.prepare import catalog
 
@@ -166,7 +166,11 @@ def _as_dict(status: CatalogEntry) -> dict[str, Any]:
 
 @contextmanager
 def _progress(name: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Reports to a bar on a terminal, else to a line for every tenth; both on standard error."""
+    """Within it, progress is shown: by a bar on a terminal, else by a line for every tenth.
+
+    The value is called with the split, how many images are done, and how many there are. Both are
+    on standard error.
+    """
     if not sys.stderr.isatty():
         yield _lines(name)
         return

@@ -19,7 +19,14 @@ MIN_FREE_BYTES = 2 * 1024**3
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at; ``fix`` is empty when nothing is to be done."""
+    """One thing that was looked at.
+
+    Attributes:
+        what: Its name, such as ``torch``.
+        state: ``ok``; ``note``: works, and should be known; ``broken``: sweeps will fail.
+        found: What was found.
+        fix: What to do; empty when nothing is to be done.
+    """
 
     what: str
     state: FindingState
@@ -28,7 +35,15 @@ class Finding:
 
 
 def examine(storage: str, tracking_uri: str, data_dir: Path | None) -> list[Finding]:
-    """Look at everything; a check that breaks is a finding, not a crash."""
+    """Look at everything; a check that breaks is a finding, not a crash.
+
+    Args:
+        storage, tracking_uri: Where results and their record are.
+        data_dir: Folder of the data sets; None: the default one.
+
+    Returns:
+        The findings, without the passwords of the two URIs.
+    """
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("python", _python),
         ("torch", _torch),
@@ -49,6 +64,7 @@ def examine(storage: str, tracking_uri: str, data_dir: Path | None) -> list[Find
 
 
 def text(findings: list[Finding]) -> str:
+    """One line per finding: its state, what was looked at, what was found, how to fix it."""
     marks = {"ok": "ok    ", "note": "note  ", "broken": "BROKEN"}
     lines = []
     for finding in findings:

@@ -42,7 +42,7 @@ def _size(artifact: Artifact, preset: str) -> int:
 
 
 def text(listed: list[dict[str, Any]]) -> str:
-    """The list as a table, a line an artifact."""
+    """What `rows` gives as a table, one line per artifact."""
     from search_spaces import PRESETS
 
     width = max((len(row["artifact"]) for row in listed), default=0)
@@ -61,8 +61,9 @@ def plan_as_dict(
 ) -> dict[str, Any]:
     """``{"stages": [{"name", "trials": [{"trial_id", "cell", "seed", "config", ...}]}]}``.
 
-    A stage's ``trials`` are those of every cell, and as many are ``pending``; ``distinct``,
-    ``done`` and ``waiting`` count each trial once, in the first stage that has it.
+    A stage's ``trials`` are those of all its cells, a trial that several cells need as often as
+    they need it; ``pending`` counts those that wait for a winner in the same manner. ``distinct``,
+    ``done`` and ``waiting`` count each trial once, in the first stage that needs it.
     """
     from sweep.plan import held_out
 
@@ -103,10 +104,11 @@ def plan_as_dict(
 
 
 def plan_as_text(planned: Plan, record: Record, cost: CostEstimate, outdated: int = 0) -> str:
-    """Header, a line a stage with its grid, totals, and what a run would cost.
+    """A header, one line per stage with its grid below, totals, and what a run would cost.
 
     Args:
-        outdated: Recorded trials with an older protocol.
+        cost: What is left to do, from `sweep.plan.cost.estimate`.
+        outdated: How many recorded trials have an older protocol.
     """
     from sweep.plan import held_out
     from sweep.record.mlflow_store import outdated_words
@@ -152,9 +154,11 @@ def status(tracker: Tracker) -> list[dict[str, Any]]:
 
 
 ENDS = ("done", "diverged", "failed", "outdated")
+"""How a recorded trial ended, or that it was recorded with an older protocol."""
 
 
 def status_text(listed: list[dict[str, Any]]) -> str:
+    """What `status` gives as a table, one line per artifact and preset."""
     if not listed:
         return "no trials recorded yet; `sweep run ARTIFACT` starts some"
     width = max(len(row["artifact"]) for row in listed)

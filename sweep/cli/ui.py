@@ -16,10 +16,17 @@ from trainables.ports import LOOPBACK
 
 
 def serve(uri: str, port: int) -> int:
-    """Serve until Ctrl-C; returns the exit code. A tracking server has a UI of its own: say where.
+    """Serve MLflow's UI until Ctrl-C. A tracking server has one of its own: say where.
+
+    Args:
+        uri: Of the MLflow store.
+        port: On 127.0.0.1.
+
+    Returns:
+        The exit code.
 
     Raises:
-        ValueError: the port is taken.
+        UsageError: the port is taken.
         sweep.record.mlflow_store.TrackingError: the store cannot be used.
     """
     if uri.startswith(("http://", "https://")):

@@ -188,5 +188,5 @@ def conclude(planned: Plan, record: Record) -> None:
 
 
 def show(value: Any) -> None:
-    """Text as it is, data as JSON."""
+    """Print text as it is, and data as JSON."""
     print(value if isinstance(value, str) else json.dumps(value, indent=1))

@@ -2,10 +2,10 @@
 
 ``Artifact.x`` says what runs along the x axis:
 
-* a label of the cells' keys: the table's numbers, a point a cell;
+* a label of the cells' keys: the table's numbers, one point per cell;
 * ``epoch``: the metrics' histories, averaged over seeds epoch by epoch;
 * ``@``: metrics recorded as ``<metric>/<number>`` (`sweep.record.columns.curve_points`);
-* ``boundary``: a metric recorded as ``<metric>/<number>/<number>``: a map a cell.
+* ``boundary``: a metric recorded as ``<metric>/<number>/<number>``, one map per cell.
 """
 
 from __future__ import annotations
@@ -32,9 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataPoint:
-    """Mean ± sample std (None when n < 2) over n seeds, in the metric's unit, at one x.
+    """Mean ± std over seeds at one x.
 
-    ``std_error``: of the estimate of a single network, where its measure gives one.
+    Attributes:
+        x: A number, or a word of a label.
+        mean, std: In the metric's unit; the std is the sample's (n - 1), None when n < 2.
+        n: How many seeds.
+        std_error: Standard error of a measure's estimate on a single network, where it gives one.
     """
 
     x: float | str
@@ -45,13 +49,18 @@ class DataPoint:
 
     @property
     def band(self) -> float | None:
-        """Half the width of what is drawn around the mean."""
+        """What is drawn to either side of the mean: the std or, of one seed, the standard error."""
         return self.std_error if self.std is None else self.std
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Of how many seeds something is made: (n, asked) of each place; what became of the rest."""
+    """Of how many seeds a line or map is made.
+
+    Attributes:
+        seeds: Of each of its cells, how many seeds gave a number and how many were asked for.
+        problems: What became of the others -> how many.
+    """
 
     seeds: tuple[tuple[int, int], ...]
     problems: Mapping[str, int]
@@ -60,12 +69,12 @@ class Counts:
         return Counts(self.seeds + other.seeds, Counter(self.problems) + Counter(other.problems))
 
     def __or__(self, other: Counts) -> Counts:
-        """Of the same trials, seen by two metrics."""
+        """The counts of one line that is made of two metrics of the same trials."""
         problems = Counter(self.problems) | Counter(other.problems)
         return Counts(tuple(dict.fromkeys(self.seeds + other.seeds)), problems)
 
     def __str__(self) -> str:
-        """``n = 3``, or ``n = 2/3, 1 diverged``; of several places the fewest and the most."""
+        """``n = 3`` or ``n = 2/3, 1 diverged``; ``n = 1–3`` where cells differ in it."""
         ns, asked = sorted({n for n, _ in self.seeds}), max((a for _, a in self.seeds), default=0)
         n = f"{ns[0]}" if len(ns) == 1 else f"{ns[0]}–{ns[-1]}" if ns else "0"
         short = [f"{count} {what}" for what, count in self.problems.items() if count]
@@ -75,14 +84,18 @@ class Counts:
 
 @dataclass(frozen=True)
 class Line:
-    """A series of a panel.
+    """A line of a panel.
 
     Attributes:
-        name: As the legend calls it; ``counts`` says of how many seeds it is made.
-        style: The entries that tell it from the other lines, for color and dash.
-        reference: It lacks labels that the others have: what they are measured against.
+        name: As the legend calls it.
+        counts: Of how many seeds it is made.
+        points: By x.
+        style: The entries of its labels that tell it from the other lines: lines that agree in
+            one of them have the same color, or the same dash.
+        reference: Whether it is what the others are compared with, such as the one baseline of
+            lines that differ in a hyper-parameter. Its cell lacks labels that theirs have.
         printed: (x, what the paper prints there).
-        trials: Ids of what it is made of.
+        trials: Ids of the trials that it is made of.
     """
 
     name: str
@@ -112,9 +125,13 @@ class Panel:
 
 @dataclass(frozen=True)
 class Map:
-    """Means over seeds at the points (x, y) of a plane, and what the first seed was trained on.
+    """A quantity over a plane.
 
-    ``training``: (x, y, class) as the network sees them.
+    Attributes:
+        counts: Of how many seeds it is made.
+        values: (x, y) -> mean over seeds.
+        training: (x, y, class) of the points that the first seed was trained on, as the network
+            sees them.
     """
 
     title: str
@@ -128,7 +145,7 @@ Reader = Callable[[Metric, Sequence[CellResult]], Line]
 
 
 def panels(plan: Plan, record: Record) -> list[list[Panel]]:
-    """Rows of panels: a row a metric, a column a value of ``Artifact.panels``."""
+    """Rows of panels: one row per metric, one column per value of ``Artifact.panels``."""
     artifact = plan.artifact
     results = cells(plan, record)
     shown = [result for result in results if not result.cell.hidden]
@@ -217,7 +234,7 @@ def _title(cell: Cell) -> str:
 
 
 def _level(line: Line, metric: Metric) -> Line:
-    """A reference's best epoch, drawn along the whole axis."""
+    """A reference line as a level: the number of its best epoch, drawn along the whole axis."""
     if not line.points:
         return line
     pick = max if metric.better == "higher" else min
@@ -299,7 +316,11 @@ def _averaged(
     result: CellResult,
     record: Record,
 ) -> Line:
-    """The mean over ``curves``, one a trial; ``errors`` are the standard errors of their points."""
+    """The mean over ``curves``, of which each trial has one.
+
+    Args:
+        errors: The standard errors of their points.
+    """
     of_one = errors[0] if len(errors) == 1 else {}
     points = []
     for x in sorted({x for curve in curves for x in curve}):
@@ -330,7 +351,7 @@ def _tally(used: int, result: CellResult, record: Record) -> Counts:
 
 
 def maps(plan: Plan, record: Record) -> list[Map]:
-    """A map a cell, of the metric that is recorded as ``<metric>/<x>/<y>``.
+    """One map per cell, of the metric that is recorded as ``<metric>/<x>/<y>``.
 
     Raises:
         ValueError: if no such metric was recorded.

@@ -25,8 +25,8 @@ INDIFFERENT = {
     "data": ("subset", "validation", "split_seed"),
     "optimizer": ("lr", "weight_decay"),
 }
-"""What does not change a step's time over ERM's, by the part of the configuration it is in; the
-method itself is looked up."""
+"""Fields that do not change a step's time over ERM's, by the section of the configuration ("": at
+its top). The method does; it is compared apart."""
 
 SAME_EVERYWHERE = "epochs do not depend on the machine that trains"
 DECLARED = "the gradient evaluations that they declare (in brackets) stand for their time"
@@ -34,9 +34,15 @@ NOT_MEASURED = "not measured with these settings; python -m benchmarks.step_time
 
 
 def epochs(config: TrialConfig, budget: Budget, times: Sequence[StepTimes] = ()) -> int:
-    """What ``config``'s epochs of ERM are worth under ``budget``, in epochs of its method.
+    """How many epochs a trial trains, so that it costs as much as its ``epochs`` of ERM.
 
-    The nearest whole number (of two as near, the even one), at least 1.
+    That is epochs / cost of a step over ERM's, rounded to the nearest whole number (half-way
+    between two, to the even one), and at least 1.
+
+    Args:
+        config: The trial; its ``epochs`` are those of ERM.
+        budget: What is held equal.
+        times: Measured step times, for budget ``time``.
     """
     if budget == "epochs":
         return config.epochs
@@ -45,7 +51,10 @@ def epochs(config: TrialConfig, budget: Budget, times: Sequence[StepTimes] = ())
 
 
 def step_time(config: TrialConfig, times: Sequence[StepTimes]) -> float:
-    """Time of a step of the trial over ERM's, where it was measured; else its gradients."""
+    """How long a step of the trial takes over one of ERM, by measurement.
+
+    Where none was made with these settings, the gradient evaluations of a step stand for it.
+    """
     found = measured_step_time(config, times)
     return found[1].ratio if found else gradients_per_step(config)
 
@@ -53,14 +62,18 @@ def step_time(config: TrialConfig, times: Sequence[StepTimes]) -> float:
 def measured_step_time(
     config: TrialConfig, times: Sequence[StepTimes]
 ) -> tuple[StepTimes, StepTime] | None:
-    """A trial's step time and the table it stands in; None: not measured with these settings."""
+    """A trial's measured step time, after the table it stands in; None: there is none."""
     wanted, method = setting(config), config.method.naming("methods")
     known = [(table, step) for table in times if table.setting == wanted for step in table.steps]
     return next(((table, step) for table, step in known if step.method == method), None)
 
 
 def readings(configs: Iterable[TrialConfig], times: Sequence[StepTimes]) -> list[Choice]:
-    """Where the step times of trials of budget ``time`` are from, and what stands for others."""
+    """What a table says of the step times that its trials of budget ``time`` rest on.
+
+    Where and when they were measured, and which methods are counted by their gradient evaluations
+    because theirs were not.
+    """
     used: dict[str, dict[str, None]] = {}
     lacking: dict[str, None] = {}
     for config in configs:
@@ -100,10 +113,13 @@ def gradients_per_step(config: TrialConfig) -> float:
 
 
 def phases(config: TrialConfig) -> dict[float, float]:
-    """What a step of the trial's method declares to cost -> the part of the training that it does.
+    """How the cost of a step changes over a training.
 
     A method may begin late or act every k-th step; a training of `SIMULATED` steps stands for
     the real one. The drops of a plateau schedule cannot be foreseen and are left out.
+
+    Returns:
+        Gradient evaluations of a step -> fraction of the steps that cost so many.
     """
     from trainables import methods
     from trainables.methods.base import Progress

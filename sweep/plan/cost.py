@@ -32,7 +32,7 @@ class UntimedError(FlatsweepError):
 
 @dataclass(frozen=True)
 class EpochCost:
-    """Of an epoch of ERM: one gradient evaluation over an epoch's images.
+    """What an epoch of ERM costs: one gradient evaluation on each of its batches.
 
     Attributes:
         seconds: Wall time on the device that ran it.
@@ -47,16 +47,16 @@ class EpochCost:
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """Of the trials still to run, those that wait for a winner included.
+    """What the trials cost that are still to run, those that wait for a winner included.
 
     Attributes:
         device_hours: Of training, one trial after the other; evaluation and measures come on top.
-        result_megabytes: Of all the plan's results.
-        weight_megabytes: More with kept weights.
+        result_megabytes: Disk that the results of all trials of the plan take.
+        weight_megabytes: Disk that their weights take besides, where they are kept.
         from_trials: Recorded trials that the hours rest on.
         timed: Networks that were timed for it.
         unknown_trials: Trials that the hours leave out.
-        said: Why, where something kept a network from being timed.
+        said: Sentences: why networks could not be timed.
     """
 
     device_hours: float
@@ -68,10 +68,11 @@ class CostEstimate:
     said: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
+        """Its attributes by name, for JSON."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """For people: disk, then time and what it rests on."""
+        """In words: disk, then time and what that rests on."""
         disk = f"disk: about {self.result_megabytes:.0f} MB of results"
         if self.from_trials or self.timed:
             disk += f", {self.weight_megabytes:.0f} MB more with --keep-weights"
@@ -97,10 +98,13 @@ def estimate(
     record: Record,
     time: Callable[[PlannedTrial], EpochCost] | None = None,
 ) -> CostEstimate:
-    """What is left of ``planned``, from the record and, where that is silent, from ``time``.
+    """What the rest of the plan costs.
 
     Args:
-        time: Times a trial's network; raises `UntimedError` if it cannot.
+        planned: The plan.
+        record: Recorded trials say what others of their network cost.
+        time: Asked for a trial of a network that none has run yet; raises `UntimedError` if it
+            cannot be timed. None: such trials are left out.
     """
     from sweep.plan.budget import step_time
 
@@ -149,7 +153,7 @@ def _recorded(
 
 
 def _cost_key(trial: PlannedTrial) -> CostKey:
-    """Trials of one kind take as long for a gradient, and as many gradients an epoch."""
+    """Equal for trials whose gradient evaluations take equally long, on equally many batches."""
     config = trial.config
     data = config.data.model_dump_json(include={"source", "subset", "augmentation"})
     return data, config.model.model_dump_json(), str(config.batch_size), config.precision
@@ -158,11 +162,12 @@ def _cost_key(trial: PlannedTrial) -> CostKey:
 def timed_here(
     trial: PlannedTrial, data: Path | None = None, notify: Callable[[str], None] = lambda _: None
 ) -> EpochCost:
-    """The cost of a trial's network by plain gradients on this machine, from a few steps.
+    """What an epoch of a trial's network costs on this machine, measured over a few steps of ERM.
 
     Args:
-        data: Folder of the data sets.
-        notify: Told, when it is known, what a step takes.
+        trial: Whose network, data and batch size are taken.
+        data: Folder of the data sets; None: the default one.
+        notify: Told in a sentence how long a step takes.
 
     Raises:
         UntimedError: the data set is missing or damaged, or the device's memory is too small.

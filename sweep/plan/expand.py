@@ -30,12 +30,17 @@ OUTCOMES = ("done", "diverged")
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """One trial and the place it is needed in.
+    """One trial, and where it is needed.
 
     Attributes:
-        point: Its position in the stage's grid.
-        awaits: The trials among which the winner is sought that it inherits from, as long as
-            that is open; its ``config`` then takes the first of them for the winner.
+        stage: Name of the stage.
+        cell: The cell whose number it is for.
+        seed: Which repetition it is, from 0.
+        point: Its point of the stage's grid: dotted field -> value.
+        config: All that decides its numbers.
+        awaits: Empty, or the ids of trials of an earlier stage. It starts from the settings of
+            the winner among them, which is not known yet, and is a placeholder until then: its
+            ``config`` and id are those that it would have if the first of them won.
     """
 
     stage: str
@@ -47,6 +52,7 @@ class PlannedTrial:
 
     @property
     def trial_id(self) -> str:
+        """The hash of its configuration, by which it is known everywhere."""
         return self.config.trial_id
 
     @property
@@ -62,7 +68,14 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """A stage's trials, and stand-ins for those that wait for the winners of stage ``after``."""
+    """The trials of a stage.
+
+    Attributes:
+        name: Of the stage.
+        trials: Those that can run.
+        expected: Placeholders for those that wait for a winner of stage ``after``.
+        after: Name of the stage whose winners this one starts from, if any.
+    """
 
     name: str
     trials: tuple[PlannedTrial, ...]
@@ -71,16 +84,29 @@ class PlannedStage:
 
     @property
     def pending(self) -> int:
+        """How many trials wait for a winner."""
         return len(self.expected)
 
     @property
     def size(self) -> int:
+        """How many trials there are, those that wait included."""
         return len(self.trials) + self.pending
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All stages of an artifact under a selection rule, as far as the record determines them."""
+    """All trials that an artifact needs under a selection rule.
+
+    They are determined by a record: which settings a later stage starts from is known once the
+    earlier stage's trials are recorded.
+
+    Attributes:
+        artifact: As ``preset`` has shrunk it.
+        preset: Name of the preset.
+        selection: How hyper-parameters are chosen.
+        cells: Of the artifact, repeated for registered names where it fans out.
+        stages: In order.
+    """
 
     artifact: Artifact
     preset: str
@@ -90,10 +116,12 @@ class Plan:
 
     @cached_property
     def distinct(self) -> tuple[PlannedStage, ...]:
-        """The stages, each with the trials that none before it has: every trial once.
+        """The stages with every trial in the first of them that needs it, and in no other.
 
-        Two that are pending and have equal settings will be one trial if they wait for the same
-        winner; and one that would repeat the winner will be the winner itself.
+        Placeholders (`PlannedTrial.awaits`) are counted as the trials that they will become: two
+        of them will be the same trial if their configurations are equal and they wait for the same
+        winner; and one whose configuration is that of a trial it waits for changes nothing of the
+        winner's settings, so it will be the winner itself, which is there already.
         """
         seen: set[Any] = set()
 
@@ -111,23 +139,27 @@ class Plan:
 
     @property
     def trials(self) -> list[PlannedTrial]:
-        """Every distinct trial once, in the order of the stages."""
+        """Every trial that can run, once, in the order of the stages."""
         return [trial for stage in self.distinct for trial in stage.trials]
 
     @property
     def expected(self) -> list[PlannedTrial]:
-        """A stand-in for every distinct trial still pending."""
+        """A placeholder for every trial that waits for a winner, once."""
         return [trial for stage in self.distinct for trial in stage.expected]
 
     @property
     def size(self) -> int:
-        """Distinct trials, those still pending among them."""
+        """How many trials are needed, each counted once, those that wait for a winner included."""
         return len(self.trials) + len(self.expected)
 
     def missing(
         self, record: Record, among: Iterable[PlannedTrial] | None = None
     ) -> list[PlannedTrial]:
-        """Trials without an outcome in the record, and done ones that lack a measure."""
+        """Trials that are to be run: they have not ended, or lack a measure that is asked for.
+
+        Args:
+            among: Of these trials only; None: of all that can run.
+        """
         trials = self.trials if among is None else among
         return [trial for trial in trials if not self._complete(trial, record)]
 
@@ -145,7 +177,10 @@ class Plan:
         )
 
     def measures_of(self, trial: PlannedTrial) -> tuple[Measure, ...]:
-        """What is measured on a trial: the artifact's measures where a cell shows its numbers."""
+        """What is measured on a trial: the artifact's measures if a cell may show its numbers.
+
+        Trials that are only searched among, or that a hidden cell needs, are not measured.
+        """
         if trial.trial_id not in self._shown:
             return ()
         return self.artifact.measures
@@ -161,11 +196,17 @@ class Plan:
 
 
 def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Record) -> Plan:
-    """Expand ``artifact`` (already shrunk by ``preset``) as far as ``record`` allows.
+    """The trials that ``artifact`` needs, as far as ``record`` determines them.
+
+    Args:
+        artifact: Already shrunk by the preset (`search_spaces.apply`).
+        preset: Name of the preset.
+        selection: How hyper-parameters are chosen.
+        record: What is known of trials.
 
     Raises:
-        ValueError: if the artifact is blocked, one of its configurations is invalid, or its trials
-            cannot be selected among by the rule.
+        UsageError: the artifact is blocked, one of its configurations is invalid, or its trials do
+            not record what the rule selects on.
     """
     if artifact.blocked:
         raise UsageError(f"{artifact.id} cannot run yet: {artifact.blocked}")
@@ -290,9 +331,9 @@ def _inherited(
     rule: Selection,
     record: Record,
 ) -> dict[str, Any] | None:
-    """The settings of the winner among ``parents``; None while that is open.
+    """What ``stage`` takes over from the winner among ``parents``; None: it is not known yet.
 
-    A failed trial leaves it open: it is tried again, and may then be the winner's.
+    It is not known either while one of them is failed: that one is tried again, and may win.
     """
     if stage.after is None:
         return {}

@@ -33,8 +33,10 @@ class HeldOut:
 
     Attributes:
         rule: The rule.
-        overrides: Data set -> fields that hold out of it what the artifact does elsewhere.
-        throughout: Data sets that all numbers shown are trained on without the held-out images.
+        overrides: Data set -> fields by which a trial holds out of it the images that the artifact
+            itself holds out of it in other cells or stages.
+        throughout: Data sets of which every cell that is shown holds images out, because the
+            number of one of them is chosen by such images.
     """
 
     rule: SelectionRule
@@ -43,11 +45,11 @@ class HeldOut:
 
     @classmethod
     def of(cls, artifact: Artifact, cells: Iterable[Cell], rule: SelectionRule) -> HeldOut:
-        """Decide it for an artifact of ``cells``.
+        """What ``rule`` adds to the trials of an artifact with these cells.
 
         Raises:
-            ValueError: if cells on one data set hold different images out, and the rule compares
-                them on the same ones.
+            UsageError: cells on one data set hold different images out, and the rule compares them
+                on the same ones.
         """
         if not rule.needs_validation:
             return cls(rule, {}, frozenset())
@@ -76,7 +78,7 @@ class HeldOut:
         return cls(rule, overrides, frozenset(throughout))
 
     def taken_from(self, config: TrialConfig, searched: bool, shown: bool) -> TrialConfig:
-        """``config``, holding images out if the rule needs it to.
+        """``config``, with images held out if the rule needs that and it holds out none.
 
         Args:
             searched: Whether a winner is sought among it and others.
@@ -119,7 +121,7 @@ def _refuse_several(
 
 
 def amount(validation: float) -> str:
-    """``data.validation`` in words."""
+    """``data.validation``, a fraction below 1 or a number of images, in words."""
     if not validation:
         return "nothing"
     if validation < 1:

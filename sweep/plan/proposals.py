@@ -1,7 +1,7 @@
-"""Points that Optuna proposes, from those that were tried.
+"""Points of a grid's space that Optuna proposes, from those that were tried.
 
-A setting is a range between the ends of its grid, on a logarithmic scale where they are far
-apart, or a list where values between make no sense.
+A hyper-parameter is searched between the least and the greatest value of its grid, on a
+logarithmic scale where these are far apart; or, where values between make no sense, in its list.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ ATTEMPTS = 20
 """How often a point that has been tried is proposed again before the search ends early."""
 
 GridPoint = Mapping[str, Any]
+"""Dotted field -> value."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """The values of one setting that a search may propose: a range, or a list.
+    """The values of one hyper-parameter that a search may propose: a range, or a list.
 
     Attributes:
         values: Of the grid; a range goes from the least of them to the greatest.
@@ -48,7 +49,13 @@ class Axis:
 
     @classmethod
     def of(cls, name: str, values: tuple[Any, ...], method: str) -> Axis:
-        """That of the setting ``name``, an option of the ``method`` where it begins with method."""
+        """The axis of a dotted field.
+
+        Args:
+            name: The field; ``method.rho`` is the option ``rho`` of the method.
+            values: Of the grid.
+            method: Name of the method, which may say that its options are lists.
+        """
         from trainables import methods
 
         numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
@@ -59,6 +66,7 @@ class Axis:
 
     @property
     def distribution(self) -> BaseDistribution:
+        """What Optuna draws from: a range, or the places in the list."""
         from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
         if not self.between:
@@ -70,11 +78,11 @@ class Axis:
         return FloatDistribution(float(low), float(high), log=log)
 
     def encode(self, value: Any) -> Any:
-        """``value`` as Optuna knows it."""
+        """What stands for ``value`` in Optuna: itself or, of a list, its place there."""
         return value if self.between else self.values.index(value)
 
     def decode(self, code: Any) -> Any:
-        """What Optuna calls ``code``, in `DIGITS` digits where it is no whole number."""
+        """The value that ``code`` stands for; a fraction is rounded to `DIGITS` digits."""
         if not self.between:
             return self.values[code]
         if isinstance(code, int):
@@ -89,14 +97,18 @@ def propose(
     pending: Sequence[GridPoint],
     n: int,
 ) -> list[GridPoint]:
-    """``n`` further points, by a tree-structured Parzen estimator on what was ``tried``.
+    """Further points, by a tree-structured Parzen estimator on what was tried.
+
+    They are the same ones whenever it is called with the same arguments.
 
     Args:
-        tried: Points with their loss; inf: diverged.
-        pending: Points without a number, which are not proposed either.
+        axes: Dotted field -> its axis.
+        tried: Points with their loss, which is to be small; inf: the trial diverged.
+        pending: Points whose loss is not known; they are not proposed either.
+        n: How many.
 
     Returns:
-        Fewer than ``n`` where no others are found.
+        New points, all different; fewer than ``n`` where no others are found.
     """
     import optuna
 

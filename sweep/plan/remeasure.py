@@ -34,7 +34,7 @@ def with_measure(
 
 
 def check_weights(planned: Plan, record: Record, storage: str) -> None:
-    """Refuse to train again, in silence, trials whose weights were not kept.
+    """Refuse a plan that would train trials again because their weights were not kept.
 
     Raises:
         UsageError: a trial to be measured is not finished or kept no weights.

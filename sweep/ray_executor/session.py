@@ -38,13 +38,17 @@ TRIES = 3
 
 
 def address_of(given: str | None) -> str | None:
-    """The cluster to join: the one ``given``, else RAY_ADDRESS's; None: none, start Ray here."""
+    """The cluster to join: ``given``, else RAY_ADDRESS. None: none, Ray is started here."""
     return given or os.environ.get("RAY_ADDRESS")
 
 
 @contextlib.contextmanager
 def session(given: str | None, notify: Callable[[str], None]) -> Iterator[Cluster]:
-    """Ray at ``given`` (see `address_of`), and what its cluster has.
+    """Within it, this process has joined Ray; the value is what the cluster has.
+
+    Args:
+        given: The cluster's address (see `address_of`).
+        notify: Told what a person waits for.
 
     Raises:
         ResourceError: it cannot be reached, or not be started.
@@ -56,11 +60,13 @@ def session(given: str | None, notify: Callable[[str], None]) -> Iterator[Cluste
 
 @contextlib.contextmanager
 def local_ray(notify: Callable[[str], None], **options: Any) -> Iterator[None]:
-    """A Ray of this process: it listens on 127.0.0.1 alone and asks for a token of its own.
+    """Within it, this process has a Ray of its own, on this machine.
 
-    The token is in the environment of its processes and nowhere else.
+    It listens on 127.0.0.1 alone and asks for a token, which is in the environment of its
+    processes and nowhere else.
 
     Args:
+        notify: Told what a person waits for.
         options: Further ones of ``ray.init``.
 
     Raises:
@@ -150,7 +156,10 @@ def _set_ray_environment() -> None:
 
 
 def _through_loopback_if_needed(address: str) -> contextlib.AbstractContextManager[None]:
-    """For ``ray.init``: it asks at an outside address for a head that is on loopback alone."""
+    """Within it, ``ray.init`` asks for a head on 127.0.0.1 there, if it listens there alone.
+
+    Ray takes the machine's outside address in place of 127.0.0.1.
+    """
     host, port = _host_and_port(address)
     if host not in ("127.0.0.1", "localhost") or not port:
         return contextlib.nullcontext()

@@ -47,13 +47,15 @@ class RayExecutor:
 
     @property
     def local(self) -> bool:
+        """Whether no cluster is joined, and Ray is started on this machine."""
         return address_of(self._address) is None
 
     def refuse(self, config: TrialConfig) -> None:
-        """Nothing: what a cluster cannot run, it has no room for."""
+        """Refuse none: whether a cluster can run a trial is a matter of its resources."""
 
     @contextmanager
     def start(self, notify: Callable[[str], None]) -> Iterator[None]:
+        """Within it, Ray is there: joined, or started and stopped at the end."""
         with session(self._address, notify) as self._cluster:
             self._notify = notify
             some = 1.0 if self._cluster.total("GPU") else 0.0
@@ -61,12 +63,14 @@ class RayExecutor:
             yield
 
     def max_concurrent(self, jobs: Sequence[Job]) -> int:
+        """As many as fit the cluster; raises ResourceError if one can never fit."""
         requests = {self._request(job) for job in jobs}
         for request in requests:
             self._cluster.check(request)
         return max(self._cluster.max_concurrent(request, self._concurrency) for request in requests)
 
     def run(self, jobs: Sequence[Job], recorder: ResultRecorder) -> None:
+        """Run the jobs as trials of one Tune experiment, each again where its process dies."""
         from ray import tune
 
         from sweep.ray_executor.callback import RayTuneCallback

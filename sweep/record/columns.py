@@ -17,10 +17,19 @@ if TYPE_CHECKING:
 
 
 def at_epoch(trial_ids: Sequence[str], record: Record, name: str, epoch: Epoch) -> np.ndarray:
-    """Metric ``name`` of each trial at ``epoch``; NaN: none.
+    """A recorded metric of each trial, at an epoch; NaN where a trial has none.
 
-    What a trial measured in every epoch is recorded for its best ones too (``best_test/NAME``);
-    what it measured once exists at the last epoch, whatever epoch is asked for.
+    What a trial measures in every epoch is recorded of the last one as ``NAME``, and of the best
+    ones as ``best_test/NAME`` and ``best_validation/NAME``. What it measures once, at the end, has
+    the first name alone, and is read there whatever epoch is asked for.
+
+    Args:
+        trial_ids: The trials, N of them.
+        name: Of the metric.
+        epoch: Which epoch's number is read.
+
+    Returns:
+        (N,) float64.
     """
     import numpy as np
 
@@ -33,9 +42,10 @@ def at_epoch(trial_ids: Sequence[str], record: Record, name: str, epoch: Epoch) 
 
 
 def only_at_the_end(metric: Metric, rule: Selection, record: Record) -> bool:
-    """Whether ``metric`` is not of the epoch that is asked for, since no trial has it there.
+    """Whether a column shows numbers of the last epoch though those of a best one are asked for.
 
-    A difference is then of the last epoch as a whole.
+    So it is where no trial has the metric at the epoch that is asked for. Of a difference both
+    numbers are then of the last epoch, even if only one of them lacks the other.
     """
     epoch = metric.epoch or rule.epoch
     known = record.metric_names()
@@ -44,12 +54,15 @@ def only_at_the_end(metric: Metric, rule: Selection, record: Record) -> bool:
 
 
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+"""Pattern of a number in a metric's name or a cell's label."""
 
 
 def curve_points(metric: Metric, names: Iterable[str]) -> list[tuple[float, str]]:
-    """(x, name) of the recorded points of a curve, by x: ``<metric>/<x>`` or ``<metric>@<x>``.
+    """The points at which a curve was recorded: (x, name of the recorded metric), by x.
 
-    A name with an ``@`` in it says where x stands: ``gap@/hessian`` is ``gap/<x>/hessian``.
+    A point of the metric ``gap`` is recorded as ``gap/0.1`` or ``gap@0.1``, x being 0.1. Where the
+    metric's own name has an ``@``, x stands there: points of ``gap@/hessian`` are recorded as
+    ``gap/0.1/hessian``.
     """
     head, _, tail = metric.name.partition("@")
     pattern = re.compile(rf"{re.escape(head)}[@/]({NUMBER}){re.escape(tail)}")
@@ -57,7 +70,13 @@ def curve_points(metric: Metric, names: Iterable[str]) -> list[tuple[float, str]
 
 
 def expand_curves(artifact: Artifact, names: Iterable[str]) -> Artifact:
-    """``artifact`` with a metric for every recorded point of its curves, run down."""
+    """``artifact`` with one metric per recorded point of its curves, as the rows of a table.
+
+    An artifact whose x is not a number in metrics' names (`Artifact.x`) is returned as it is.
+
+    Args:
+        names: Of all recorded metrics.
+    """
     if not artifact.x_from_names:
         return artifact
     names = list(names)
@@ -72,10 +91,19 @@ def expand_curves(artifact: Artifact, names: Iterable[str]) -> Artifact:
 def column_values(
     trial_ids: Sequence[str], record: Record, metric: Metric, rule: Selection
 ) -> np.ndarray:
-    """A column's number for each trial, as recorded (not yet in the column's unit); NaN: none.
+    """A column's number of each trial, as recorded (not yet in the column's unit).
 
-    It is read at the column's own epoch, or at the rule's, if it was measured there
-    (`only_at_the_end`). ``Metric.minus`` is subtracted trial by trial, read at the same epoch.
+    It is read at the column's own epoch or, where it has none, at the rule's; at the last one, if
+    it was measured only there (`only_at_the_end`). ``Metric.minus`` is subtracted trial by trial,
+    read at the same epoch.
+
+    Args:
+        trial_ids: The trials, N of them.
+        metric: The column.
+        rule: How the table selects.
+
+    Returns:
+        (N,) float64; NaN where a trial has no such number.
     """
     first, *minus = _terms(trial_ids, record, metric, rule)
     return first - minus[0] if minus else first
@@ -84,17 +112,22 @@ def column_values(
 def column_rounding(
     trial_ids: Sequence[str], record: Record, metric: Metric, rule: Selection
 ) -> np.ndarray:
-    """By how much rounding alone moves each number that `column_values` returns.
+    """By how much rounding alone may move each number that `column_values` returns.
 
-    A recorded number counts as exact. A difference a - b is as coarse as its terms: half a unit
-    in the last place of each, since 0.4 - 0.3 and 0.3 - 0.2 are one number and two floats.
+    A recorded number counts as exact: 0. A difference a - b is as coarse as a and b are: half a
+    unit in the last place of each. (0.4 - 0.3 and 0.3 - 0.2 are the same number, and as floats
+    they are not.)
+
+    Returns:
+        (N,) float64.
     """
     import numpy as np
 
     terms = _terms(trial_ids, record, metric, rule)
     if len(terms) == 1:
         return np.zeros(len(trial_ids))
-    return sum(np.spacing(np.abs(term)) for term in terms) / 2
+    total: np.ndarray = sum(np.spacing(np.abs(term)) for term in terms) / 2
+    return total
 
 
 def _terms(

@@ -5,23 +5,31 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sweep.record.mlflow_store import Tracker
 from sweep.record.record import Record, write_runs
 from trainables.errors import UsageError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 def write(tracker: Tracker, out: Path, history: bool = False) -> int:
     """Write every tracked trial to ``out``, atomically; the suffix names the format.
 
-    ``.parquet`` and ``.csv`` have a row a trial and metric; ``.jsonl`` a line a trial,
-    with its per-epoch curves if ``history``.
+    ``.parquet`` and ``.csv`` have one row per trial and metric; ``.jsonl`` has one line per trial.
+
+    Args:
+        tracker: Whose record is written.
+        out: File to write; one that is there is replaced.
+        history: With the per-epoch curves, in ``.jsonl`` alone.
 
     Returns:
         The number of trials.
 
     Raises:
-        ValueError: an unknown suffix, or a folder that cannot be written.
+        UsageError: an unknown suffix, or a folder that cannot be written.
     """
     writers: dict[str, Callable[[Path], None]] = {
         ".parquet": lambda path: _parquet(tracker.record(), path),
@@ -54,15 +62,15 @@ def _csv(record: Record, path: Path) -> None:
     csv.write_csv(_rows(record), path)
 
 
-def _plain(table):  # type: ignore[no-untyped-def]
+def _plain(table: pa.Table) -> pa.Table:
     import pyarrow as pa
 
     strings = [pa.string() if pa.types.is_dictionary(f.type) else f.type for f in table.schema]
     return table.cast(pa.schema(zip(table.column_names, strings, strict=True)))
 
 
-def _rows(record: Record):  # type: ignore[no-untyped-def]
-    """A row a trial and metric; plain strings, because Arrow neither sorts dictionaries nor CSV."""
+def _rows(record: Record) -> pa.Table:
+    """One row per trial and metric, of plain strings: dictionaries are neither sorted nor CSV."""
     return (
         _plain(record.metrics)
         .join(_plain(record.runs), "trial_id")

@@ -1,7 +1,8 @@
 """Which sweeps a trial belongs to, and in which stage: tags of its MLflow run.
 
-The tag ``sweeps`` has an entry a membership. ``artifact``, ``preset`` and ``stage`` list the same
-for people who filter by them; lists apart cannot say which entries of them belong together.
+The tag ``sweeps`` has one entry per membership. The tags ``artifact``, ``preset`` and ``stage``
+list the same, for people who filter by them; from these alone nobody could tell which artifact goes
+with which preset.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ def as_tags(memberships: Sequence[Membership]) -> dict[str, str]:
 
 
 def from_tags(tags: Mapping[str, str]) -> list[Membership]:
-    """The memberships of a trial with these tags; of one from before `TAG`, all that may be."""
+    """The memberships of a trial with these tags.
+
+    A trial that was recorded before there was the tag `TAG` gets every combination of its
+    artifacts and presets.
+    """
     if TAG in tags:
         return [Membership(*entry) for entry in json.loads(tags[TAG])]
     lists = (tags.get(label, "").split(SEPARATOR) for label in ("artifact", "preset"))

@@ -1,8 +1,8 @@
 """The record in MLflow: the only file that talks to it.
 
-One run a trial, found by the tag ``trial_id``; an experiment a paper; a parent
-run for each sweep, with its rendered table attached. A run counts once its tag
-``outcome`` is there, which is written last: a half-written run is written again.
+Each trial is one run, found by the tag ``trial_id``; each paper is one experiment; each sweep has
+a parent run with its rendered table attached. A run counts once its tag ``outcome`` is there,
+which is written last: a half-written run is written again.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "flatsweep/{paper}"
 PAGE = 5000
-METRICS_A_CALL = 1000  # MLflow's limit for one log_batch
-PARAMS_A_CALL = 100
+METRICS_PER_CALL = 1000  # MLflow's limit for one log_batch
+PARAMS_PER_CALL = 100
 DATABASES = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 """Their usual ports."""
 
 OUTDATED = "outdated"
-"""What a trial is whose protocol is older than ours: it was recorded, and no longer counts."""
+"""How a trial is counted that was recorded with an older protocol: its numbers no longer count."""
 
 
 class TrackingError(FlatsweepError):
@@ -71,7 +71,11 @@ class Tracker:
         return Record.from_runs(self.runs())
 
     def runs(self, history: bool = False) -> Iterator[Run]:
-        """Every tracked trial; its per-epoch curves too if asked for (a call a metric: slow)."""
+        """Every tracked trial.
+
+        Args:
+            history: With the per-epoch curves, too. That takes one call per trial and metric.
+        """
         tracked = list(self._tracked())
         runs = [run for run in tracked if "outcome" in run.data.tags]
         self._runs = {run.data.tags["trial_id"]: run for run in runs}
@@ -81,7 +85,7 @@ class Tracker:
         return (self._as_run(run, list(run.data.metrics) if history else ()) for run in runs)
 
     def with_curves(self, planned: Plan, record: Record) -> Record:
-        """``record``, with the curves that the artifact's columns and axes are made of."""
+        """``record`` with those per-epoch curves of the plan's trials that its artifact shows."""
         names = planned.artifact.curves()
         if not names:
             return record
@@ -92,7 +96,7 @@ class Tracker:
         )
 
     def provenance(self, planned: Plan) -> dict[str, str]:
-        """Where the plan's numbers come from: each kind of origin with all its values."""
+        """Where the plan's numbers come from: commit, versions, hardware, ... -> all its values."""
         wanted = {trial.trial_id for trial in planned.trials}
         runs = [run for trial_id, run in self._runs.items() if trial_id in wanted]
         found = {
@@ -103,17 +107,18 @@ class Tracker:
 
     @property
     def count(self) -> int:
-        """Trials at the last look."""
+        """How many trials were recorded when the record was last read."""
         return len(self._runs)
 
     def tags(self) -> Iterator[Mapping[str, str]]:
-        """The tags of every tracked trial at the last look."""
+        """The tags of every trial that was recorded when the record was last read."""
         return (run.data.tags for run in self._runs.values())
 
     def sweeps(self) -> dict[tuple[str, str], Counter[str]]:
-        """(artifact, preset) -> how many of its trials ended how, at the last look.
+        """(artifact, preset) -> outcome -> how many of its trials ended so.
 
-        Those of an older protocol are `OUTDATED`, however they ended.
+        As of when the record was last read. Trials of an older protocol count as `OUTDATED`,
+        however they ended.
         """
         found: dict[tuple[str, str], Counter[str]] = {}
         for run in self._runs.values():
@@ -203,9 +208,12 @@ class Tracker:
         self._call(self._client.set_terminated, parent)
 
     def track(self, trial: PlannedTrial, result: TrialResult, tags: Mapping[str, str]) -> None:
-        """Write a finished trial as one run, or what it newly has into the run it is in.
+        """Write a finished trial as one run. Of one that has a run, write the metrics that lack.
 
-        ``tags`` name the sweep it was run for.
+        Args:
+            trial: The trial.
+            result: What it came to.
+            tags: What it was run for (`sweep.run.loop.Tags`).
         """
         from mlflow.entities import RunTag
 
@@ -219,7 +227,7 @@ class Tracker:
         seconds = result.metrics.get("training_seconds", 0.0)
         run_id = self._open(trial, tags, began=now - int(1000 * seconds))
         provenance = [RunTag(f"provenance.{k}", mask(v)) for k, v in result.provenance.items()]
-        first, rest = points[: METRICS_A_CALL // 2], points[METRICS_A_CALL // 2 :]
+        first, rest = points[: METRICS_PER_CALL // 2], points[METRICS_PER_CALL // 2 :]
         self._call(self._client.log_batch, run_id, first, _params(trial), provenance)
         self._log(run_id, rest)
         self._log_data(run_id, trial, result.provenance)
@@ -237,7 +245,11 @@ class Tracker:
         self._call(self._client.log_inputs, run_id, [DatasetInput(used, tags)])
 
     def track_failure(self, trial: PlannedTrial, error: str, tags: Mapping[str, str]) -> None:
-        """Write a trial that raised, or whose process died too often, as a failed run."""
+        """Write a trial that raised, or whose process died too often, as a failed run.
+
+        Args:
+            error: Why it failed, in one sentence.
+        """
         run_id = self._open(trial, tags, began=int(time.time() * 1000))
         self._call(self._client.log_batch, run_id, params=_params(trial))
         self._close(run_id, "failed", error)
@@ -254,8 +266,8 @@ class Tracker:
                 self._call(self._client.set_tag, run.info.run_id, label, value)
 
     def _log(self, run_id: str, points: Sequence[Metric]) -> None:
-        for start in range(0, len(points), METRICS_A_CALL):
-            self._call(self._client.log_batch, run_id, points[start : start + METRICS_A_CALL])
+        for start in range(0, len(points), METRICS_PER_CALL):
+            self._call(self._client.log_batch, run_id, points[start : start + METRICS_PER_CALL])
 
     def _open(self, trial: PlannedTrial, tags: Mapping[str, str], began: int) -> str:
         """A fresh run for the trial; an unfinished or failed one of the same trial is removed.
@@ -311,7 +323,7 @@ def _params(trial: PlannedTrial) -> list[Param]:
     from mlflow.entities import Param
 
     flat = trial.config.flat().items()
-    return [Param(name, mask(str(value))) for name, value in flat][:PARAMS_A_CALL]
+    return [Param(name, mask(str(value))) for name, value in flat][:PARAMS_PER_CALL]
 
 
 def _metric_entities(result: TrialResult, now: int) -> list[Metric]:

@@ -58,9 +58,10 @@ class Record:
     """Tracked trials as three Arrow tables.
 
     Attributes:
-        runs: One row a trial: ``trial_id``, ``status``, ``run_id``, ``error``.
-        metrics: One row a number: ``trial_id``, ``metric``, ``value``.
-        history: One row a number: ``trial_id``, ``metric``, ``epoch``, ``value``.
+        runs: One row per trial: ``trial_id``, ``status``, ``run_id``, ``error``.
+        metrics: One row per trial and metric: ``trial_id``, ``metric``, ``value``.
+        history: One row per trial, metric and epoch: ``trial_id``, ``metric``, ``epoch``,
+            ``value``.
     """
 
     def __init__(self, runs: pa.Table, metrics: pa.Table, history: pa.Table) -> None:
@@ -136,6 +137,7 @@ class Record:
         return np.where(rows < 0, np.nan, self._values[np.maximum(rows, 0)])
 
     def metric_names(self) -> list[str]:
+        """The names of all metrics that any trial has, sorted."""
         return sorted(self._metric_codes)
 
     def curve(self, trial_id: str, metric: str) -> list[tuple[int, float]]:
@@ -216,11 +218,13 @@ class Record:
 
     @cached_property
     def _keys(self) -> np.ndarray:
-        return self._codes[2][self._order]
+        keys: np.ndarray = self._codes[2][self._order]
+        return keys
 
     @cached_property
     def _values(self) -> np.ndarray:
-        return self.metrics["value"].to_numpy()
+        values: np.ndarray = self.metrics["value"].to_numpy()
+        return values
 
 
 def write_runs(path: Path, runs: Iterable[Run]) -> None:
@@ -230,10 +234,10 @@ def write_runs(path: Path, runs: Iterable[Run]) -> None:
 
 
 def read_runs(path: Path) -> Iterator[Run]:
-    """Runs from JSON lines, as `write_runs` leaves them.
+    """Runs from JSON lines, as `write_runs` writes them.
 
     Raises:
-        ValueError: naming the file and the line that is not a run.
+        UsageError: a line is not a run; the message names the file and the line.
     """
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:

@@ -13,17 +13,15 @@ if TYPE_CHECKING:
 
 
 class Executor(Protocol):
-    """Runs jobs and tells a recorder what it hears of them.
-
-    Attributes:
-        local: Whether all trials run on this machine.
-        in_process: Whether they run in this very process, whose terminal a debugger may need.
-    """
+    """Runs jobs and tells a recorder what it hears of them."""
 
     @property
-    def local(self) -> bool: ...
+    def local(self) -> bool:
+        """Whether all trials run on this machine."""
+
     @property
-    def in_process(self) -> bool: ...
+    def in_process(self) -> bool:
+        """Whether they run in this very process, whose terminal a debugger may need."""
 
     def refuse(self, config: TrialConfig) -> None:
         """Raise UsageError if it cannot run such a trial, whatever the machine has."""
@@ -39,7 +37,7 @@ class Executor(Protocol):
         """
 
     def max_concurrent(self, jobs: Sequence[Job]) -> int:
-        """How many of ``jobs`` run at once.
+        """How many of ``jobs`` are run at once.
 
         Raises:
             sweep.run.resources.ResourceError: one of them can never run, for lack of room.

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def observer(live: bool = True) -> SweepObserver:
-    """The live bar on a terminal, lines elsewhere; both on standard error.
+    """A live bar on a terminal, plain lines elsewhere; both on standard error.
 
     Args:
-        live: Whether nobody else writes to the terminal: a debugger's prompt would be drawn over.
+        live: Whether a bar may be drawn: nothing else writes to the terminal, such as a debugger.
     """
     return _Bar() if live and sys.stderr.isatty() else _Lines()
 
 
 class _Lines:
-    """One line a finished trial."""
+    """One line per finished trial."""
 
     def __init__(self) -> None:
         self._done = self._total = 0

@@ -23,7 +23,7 @@ class ResultRecorder:
     its next trial. Leaving the ``with`` block waits until all is written.
 
     Attributes:
-        unfinished: The trials that no end was heard of, by id.
+        unfinished: Id -> trial, of those whose end was not reported.
         error: The last thing the tracking store raised.
     """
 
@@ -51,13 +51,13 @@ class ResultRecorder:
             end.result()
 
     def started(self, trial_id: str) -> None:
-        """A process has the trial now."""
+        """Note that a process has begun with the trial."""
         trial = self.unfinished.get(trial_id)
         if trial is not None:
             self._observer.on_progress(trial, 0, trial.config.epochs)
 
     def reported(self, report: Report) -> None:
-        """What a trial reports."""
+        """Note what a trial reports: an epoch, or its end."""
         trial = self.unfinished.get(report.trial_id)
         if trial is None:
             return
@@ -70,7 +70,7 @@ class ResultRecorder:
             self._ends.append(self._thread.submit(self._finished, trial))
 
     def failed(self, trial_id: str, error: str) -> None:
-        """The trial raised ``error``, or its process died too often."""
+        """Note that the trial raised ``error``, or that its process died too often."""
         trial = self.unfinished.pop(trial_id, None)
         if trial is not None:
             self._ends.append(self._thread.submit(self._failed, trial, error))

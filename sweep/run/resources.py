@@ -19,7 +19,7 @@ class ResourceError(FlatsweepError):
 
 @dataclass(frozen=True)
 class TrialResources:
-    """What one trial needs: ``workers`` times ``cpus`` CPUs and ``gpus`` GPUs."""
+    """What one trial needs: each of its ``workers`` needs ``cpus`` CPUs and ``gpus`` GPUs."""
 
     workers: int = 1
     cpus: float = 1
@@ -27,7 +27,7 @@ class TrialResources:
 
     @property
     def bundle(self) -> dict[str, float]:
-        """One worker's; it must find room on one node."""
+        """What one worker needs, by Ray's names; it must find all of it on one node."""
         asked = {"CPU": float(self.cpus), "GPU": float(self.gpus)}
         return {kind: amount for kind, amount in asked.items() if amount}
 
@@ -50,10 +50,11 @@ class Cluster:
     limit: Mapping[str, float] | None = None
 
     def total(self, kind: str) -> float:
+        """How much of a resource, ``CPU`` or ``GPU``, all nodes have together."""
         return sum(node.get(kind, 0.0) for node in self.nodes)
 
     def capacity(self, request: TrialResources) -> int:
-        """Trials that fit at once; of a growing cluster, at its largest."""
+        """How many such trials fit at once: on a growing cluster, when it is at its largest."""
         bundle = request.bundle
         if not bundle:
             return 1
@@ -93,7 +94,7 @@ class Cluster:
         )
 
     def max_concurrent(self, request: TrialResources, concurrency: int | None) -> int:
-        """Trials to run at once."""
+        """How many such trials are run at once: as many as fit, at most ``concurrency``."""
         room = self.capacity(request)
         return max(1, min(room, concurrency or room))
 
@@ -110,7 +111,14 @@ class Cluster:
 
 
 class WaitNotice:
-    """Says now and then what trials wait for, while none of them runs."""
+    """Says now and then what trials wait for, while none of them runs.
+
+    Args:
+        sentence: Asked what they wait for; None: for nothing that a person should know.
+        say: Told that.
+        first: Seconds without a running trial before it is asked.
+        again: Seconds until it is asked again after it has said something.
+    """
 
     def __init__(
         self, sentence: Callable[[], str | None], say: Callable[[str], None],
@@ -121,7 +129,7 @@ class WaitNotice:
         self._due = time.monotonic() + first
 
     def update(self, running: bool) -> None:
-        """Called often. Speaks if nothing has run for a while and there is something to say."""
+        """Note whether a trial runs, and speak if none has for a while. Called often."""
         now = time.monotonic()
         if running:
             self._due = now + self._first

@@ -1,10 +1,9 @@
-"""Between the points of a grid: Optuna proposes further ones, and each is a row of a table.
+"""A search between the points of a grid, for one cell of an artifact and one of its stages.
 
-A search belongs to one cell of an artifact and to the stage that searches for it. The grid comes
-first, as planned; its numbers are what the first proposals rest on (`sweep.plan.proposals`). Every
-point is then a row of an artifact of its own, so that storage, record and table are those of every
-sweep. Proposals depend on recorded numbers and on how many there were alone: the same command
-again makes the same ones, and finds them in the record.
+The grid is run first, as planned. Its numbers are what the first proposals rest on
+(`sweep.plan.proposals`). Every point is then a row of an artifact of its own, so that storage,
+record and table are those of every sweep. What is proposed follows from the recorded numbers: the
+same command again proposes the same points, and finds them in the record.
 """
 
 from __future__ import annotations
@@ -26,10 +25,15 @@ from trainables.errors import UsageError
 
 
 def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[Cell, Stage]:
-    """The cell that ``where`` leaves, and the last stage that searches for it under ``preset``.
+    """The cell that a search is for, and the last stage that has a grid for it.
+
+    Args:
+        preset: Name of the preset, for messages.
+        where: Label -> entry, by which the cell is found.
 
     Raises:
-        ValueError: a label or value that the artifact has not, several cells left, or no search.
+        UsageError: the artifact has no such label or entry, several cells have these entries, or
+            there is no grid for the cell.
     """
     cells = [cell for cell in every_cell(artifact) if not cell.hidden]
     for label, value in where.items():
@@ -61,7 +65,7 @@ def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[C
 
 
 def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
-    """What must run before and for ``stage`` of ``cell``, and nothing else of the artifact."""
+    """The artifact reduced to one stage of one cell, and to what that stage starts from."""
     cells, stages, earliest = [cell], [stage], stage
     while earliest.after is not None:
         match = tuple(cell.key) if earliest.match is None else earliest.match
@@ -95,11 +99,13 @@ def as_rows(
     rule: Selection,
     waiting: int = 0,
 ) -> Artifact:
-    """An artifact of a row a point: of the first cell of ``planned`` in its last stage.
+    """An artifact with one row per point, for the first cell of a plan in its last stage.
 
     Args:
         planned: Of a `narrowed` artifact, its last stage no longer pending.
-        metrics: Of the columns, after the criterion's.
+        metrics: The columns after the first, which shows what is selected on.
+        points: Of the grid, and proposed.
+        rule: What is selected on.
         waiting: How many further points wait for trials that failed.
     """
     artifact = planned.artifact
@@ -139,7 +145,10 @@ def as_rows(
 
 
 def columns(artifact: Artifact, narrow: Artifact) -> tuple[Metric, ...]:
-    """The columns of ``artifact`` that a search of ``narrow`` can fill: no ratio to another row."""
+    """The columns of ``artifact`` that its `narrowed` part can fill.
+
+    Ratios to another cell are left out, and measures that the searched stage does not make.
+    """
     absent = [m for m in artifact.measures if m not in narrow.measures]
     return tuple(
         metric
@@ -150,7 +159,7 @@ def columns(artifact: Artifact, narrow: Artifact) -> tuple[Metric, ...]:
 
 
 def search_loss(summary: Summary) -> float | None:
-    """A point's mean over seeds; inf if one of them diverged, None while one has no outcome."""
+    """A point's mean over seeds; inf if one of them diverged, None while one has not ended."""
     if summary.diverged:
         return math.inf
     return summary.mean if summary.complete else None

@@ -26,7 +26,7 @@ INSTEAD = "or take --executor ray"
 
 
 class SerialExecutor:
-    """An `Executor` of one slot; see `sweep.run.executor.executor` for the arguments.
+    """An `Executor` of one trial at a time; see `sweep.run.executor.executor` for the arguments.
 
     A trial has the one GPU that torch takes first, or none with ``gpus=0``.
     """
@@ -59,6 +59,7 @@ class SerialExecutor:
         self._on_cpus = gpus == 0
 
     def refuse(self, config: TrialConfig) -> None:
+        """Raise UsageError for a trial that several workers share."""
         if config.workers.count > 1:
             raise UsageError(
                 f"trial {config.trial_id} is for {config.workers.count} workers and --executor "
@@ -67,9 +68,11 @@ class SerialExecutor:
 
     @contextmanager
     def start(self, notify: Callable[[str], None]) -> Iterator[None]:
+        """Nothing is to be started."""
         yield
 
     def max_concurrent(self, jobs: Sequence[Job]) -> int:
+        """One; raises ResourceError if this machine has fewer CPUs or GPUs than a trial needs."""
         gpus = 0.0
         if self._request.gpus:
             import torch
@@ -79,6 +82,7 @@ class SerialExecutor:
         return 1
 
     def run(self, jobs: Sequence[Job], recorder: ResultRecorder) -> None:
+        """Run the jobs one after the other, until all are done or Ctrl-C is pressed."""
         with suppress(KeyboardInterrupt, BdbQuit), _interrupts() as seen:
             for job in jobs:
                 recorder.started(job.trial_id)

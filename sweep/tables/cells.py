@@ -48,19 +48,27 @@ class TableCell:
 
     @property
     def n(self) -> int:
+        """How many seeds gave a number."""
         return self.summary.n
 
     @property
     def asked(self) -> int:
+        """How many seeds were asked for."""
         return self.summary.asked
 
     @property
     def note(self) -> str:
+        """What the paper's number needs to be read; empty: nothing."""
         return self.reported.note if self.reported else ""
 
 
 def make(artifact: Artifact, results: Sequence[CellResult], comparable: bool) -> list[TableCell]:
-    """Every metric of every cell that is shown; ``comparable`` adds the comparison with print."""
+    """Every metric of every cell that is shown.
+
+    Args:
+        results: What was measured for each cell.
+        comparable: Whether measured numbers are compared with printed ones.
+    """
     cells = _bold(_footnoted(_in_units(artifact, results)), artifact)
     return [_compared(cell) for cell in cells] if comparable else cells
 
@@ -178,9 +186,10 @@ def competing_label(artifact: Artifact) -> str:
 
 
 def _rival(cell: TableCell) -> Sample | None:
-    """What a cell competes with: complete cells only, so that no lucky seed wins.
+    """A cell's number as it is compared with others; None: it is not.
 
-    A ratio competes without the spread of its reference, which all rivals share.
+    Only complete cells are compared, so that no lucky seed wins. Ratios are compared without the
+    spread of what they are relative to, which is the same for all of them.
     """
     if cell.mean is None or not cell.summary.complete or cell.result.provisional:
         return None
@@ -207,10 +216,14 @@ def _bold(cells: list[TableCell], artifact: Artifact) -> list[TableCell]:
 
 
 def directions(cells: Sequence[TableCell], artifact: Artifact) -> str:
-    """How many pairs of competing cells come out in the order the paper prints them in.
+    """How many pairs of competing cells come out in the order in which the paper prints them.
 
-    Places that show the same trials, since one stands for several of the paper, are one pair; it
-    says nothing where the paper prints it in both orders, and nothing of a trial against itself.
+    A preset may run the same trials for several cells of the paper. Pairs of cells that show the
+    same two sets of trials count as one pair; as none, where the paper prints some of them in one
+    order and some in the other, or where the two sets are the same.
+
+    Returns:
+        A sentence; empty where there is no pair.
     """
     pairs: dict[Any, list[tuple[float, Sample, Sample]]] = defaultdict(list)
     for members in _groups(cells, artifact).values():

@@ -1,4 +1,4 @@
-"""A cell for programs: its numbers and what they are of, by name."""
+"""What the formats for programs (CSV, JSON) have of every cell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sweep.tables.cells import TableCell
 
 
 def fields(cell: TableCell) -> dict[str, Any]:
-    """What a program is told of a cell, by name."""
+    """The numbers of a cell and what became of its trials, by the names that programs know."""
     summary, result = cell.summary, cell.result
     return {
         "name": cell.metric.key,

@@ -25,7 +25,7 @@ FORMATS = tuple(module.name for module in pkgutil.iter_modules(formats.__path__)
 
 @dataclass(frozen=True)
 class Table:
-    """An artifact's results, arranged. ``grid[i][j]`` is at ``rows[i]`` and ``columns[j]``.
+    """An artifact's results, arranged in rows and columns.
 
     Attributes:
         artifact, title, preset: What is shown, at which scale; ``summary`` says it in words.
@@ -38,7 +38,9 @@ class Table:
         directions: How many pairs come out in the printed order, in words.
         footnotes: (mark, text) of the printed numbers.
         provenance: Where the numbers come from: commit, versions, hardware.
-        row_labels, column_labels: Names of the entries of each of ``rows`` and ``columns``.
+        row_labels, column_labels: What the entries of each of ``rows`` and ``columns`` are.
+        rows, columns: Of each row and column its entries, the outermost first.
+        grid: ``grid[i][j]`` is the number at ``rows[i]`` and ``columns[j]``; None: there is none.
     """
 
     artifact: str
@@ -75,14 +77,20 @@ class Table:
 
     @property
     def any_reported(self) -> bool:
+        """Whether the paper prints any of the numbers."""
         return any(cell.reported is not None for _, _, cell in self.cells)
 
 
 def render(table: Table, format: str = "terminal", **options: Any) -> str:  # noqa: A002
-    """The table as text. ``terminal`` takes ``width`` and ``color`` (None: as stdout has them).
+    """The table as text.
+
+    Args:
+        format: One of `FORMATS`.
+        options: Of the format's own: ``terminal`` takes ``width`` (in characters) and ``color``,
+            by default those of standard output.
 
     Raises:
-        ValueError: naming the known formats.
+        UsageError: an unknown format; the message lists the known ones.
     """
     if format not in FORMATS:
         raise UsageError(f"unknown table format {format!r}; known: {', '.join(FORMATS)}")
@@ -102,11 +110,14 @@ def build(
     """Arrange and compare ``results`` (`sweep.aggregate.cells`) as the artifact lays them out.
 
     Args:
-        held_out: Of the plan (`sweep.plan.held_out.sentence`); empty: not said.
-        switched_off: Likewise (`sweep.tables.strengths.sentence`).
+        artifact: What is shown, as the preset has shrunk it.
+        preset, selection: At which scale it was run, and how hyper-parameters were chosen.
+        provenance: What the numbers come from -> which: commit, versions, hardware.
+        held_out: Which images are held out (`sweep.plan.held_out.sentence`); empty: not said.
+        switched_off: Which cells ran with a strength of 0 (`sweep.tables.strengths.sentence`).
 
     Raises:
-        ValueError: if the artifact puts two numbers in one place.
+        UsageError: the artifact puts two numbers in one place.
     """
     results = list(results)
     artifact = expand_curves(artifact, results[0].metrics if results else ())

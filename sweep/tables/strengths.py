@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
-    """``epsilon of nrs = 0 in NRS / Cifar10``; empty where no cell that is shown has such one."""
+    """``epsilon of nrs = 0 in NRS / Cifar10``; empty if no cell that is shown ran with a 0."""
     configs = {t.trial_id: t.config for stage in planned.stages for t in stage.trials}
     found: dict[str, list[str]] = {}
     for result in results:

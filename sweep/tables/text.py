@@ -12,7 +12,11 @@ NOTHING = "–"
 
 
 def format_number(value: float, digits: int, sign: bool = False) -> str:
-    """``digits`` after the point; a number too small for them in scientific notation."""
+    """``value`` with ``digits`` after the point; in scientific notation where these show only 0.
+
+    Args:
+        sign: Show a plus sign, too, and never scientific notation.
+    """
     spec = "+" if sign else ""
     tiny = value != 0 and abs(value) < 0.5 * 10**-digits
     text = f"{value:{spec}.1e}" if tiny and not sign else f"{value:{spec}.{digits}f}"
@@ -38,6 +42,7 @@ def counts(cell: TableCell) -> str:
 
 
 def measured(cell: TableCell) -> str:
+    """``1.23 ± 0.04 (3)``: `value` and `counts`."""
     return f"{value(cell)} {counts(cell)}"
 
 
@@ -63,7 +68,7 @@ def difference(cell: TableCell) -> str:
 
 
 def header(table: Table) -> list[tuple[str, str]]:
-    """(what, text) above the numbers."""
+    """What stands above the numbers: (what it is about, text)."""
     lines = [
         ("preset", f"{table.preset}: {table.summary}"),
         ("selection", table.selection),
@@ -103,7 +108,11 @@ def not_compared(table: Table) -> str:
 
 
 def footer(table: Table) -> list[tuple[str, str]]:
-    """(what, text) below the numbers: how to read them, conclusions, readings, their origin."""
+    """What stands below the numbers: (what it is about, text).
+
+    How to read the numbers, footnotes, what the paper concludes, how it was interpreted, and where
+    the numbers come from.
+    """
     reading = "mean ± sample standard deviation (n seeds; n/asked where some gave no number)"
     if any(cell.bold for _, _, cell in table.cells):
         reading += "; bold: best, or not distinguishable from the best (Welch, 95 %)"
@@ -120,7 +129,7 @@ def footer(table: Table) -> list[tuple[str, str]]:
 
 
 def spans(table: Table, level: int) -> Iterator[tuple[str, int]]:
-    """Entries of the heads' line ``level``, and how many columns each stands over."""
+    """The columns' heads in line ``level``: (entry, how many columns it stands over)."""
     columns = [column[: level + 1] for column in table.columns]
     start = 0
     for end in range(1, len(columns) + 1):
@@ -130,13 +139,22 @@ def spans(table: Table, level: int) -> Iterator[tuple[str, int]]:
 
 
 def group_starts(table: Table) -> list[bool]:
-    """For each row, whether a line is drawn above it: its outer labels are not the row above's.
+    """For each row, whether a line is drawn above it, because a group of rows starts there.
 
-    Not where every row would have one.
+    A group is rows that agree in all labels but the innermost. If each row were a group of its
+    own, no lines are drawn.
     """
     outer = [row[:-1] for row in table.rows]
     starts = [i > 0 and outer[i] != outer[i - 1] for i in range(len(outer))]
     return starts if not all(starts[1:]) else [False] * len(starts)
+
+
+def body(table: Table) -> Iterator[tuple[list[str], tuple[TableCell | None, ...], bool]]:
+    """Per row: its names, those that repeat the row above left empty; its cells; `group_starts`."""
+    previous: tuple[str, ...] = ()
+    for row, cells, starts in zip(table.rows, table.grid, group_starts(table), strict=True):
+        yield row_names(row, previous), cells, starts
+        previous = row
 
 
 def row_names(row: tuple[str, ...], previous: tuple[str, ...]) -> list[str]:
@@ -146,6 +164,7 @@ def row_names(row: tuple[str, ...], previous: tuple[str, ...]) -> list[str]:
 
 __all__ = [
     "NOTHING",
+    "body",
     "comparison",
     "counts",
     "difference",

@@ -6,13 +6,12 @@ import re
 import subprocess
 import sys
 from dataclasses import fields
-from typing import Any
 
 import pytest
 
 import search_spaces
 from search_spaces import presets, printed
-from search_spaces.spec import Artifact, Cell, Metric, Preset, Reported, Stage
+from search_spaces.spec import Artifact, Metric, Reported
 from sweep.plan.expand import every_cell
 from trainables import measures
 from trainables.config import TrialConfig, merge
@@ -233,75 +232,6 @@ def test_smoke_needs_no_download_and_few_trials(artifact: Artifact) -> None:
                 assert name in ("digits", "spirals", "matrix_sensing")
                 trials |= {(repr(given), seed) for seed in range(stage.seeds)}
     assert len(trials) <= 80
-
-
-def shrink(artifact: Artifact, **preset: Any) -> Artifact:
-    return search_spaces.apply(artifact, Preset("test", "", **preset))
-
-
-TOY = Artifact(
-    id="toy/table",
-    title="",
-    cells=(
-        Cell({"model": "a"}, {"model": {"name": "vgg16", "dropout": 0.1, "hidden": (8,)}}),
-        Cell({"model": "b"}, {"model": "mlp", "epochs": 7, "batch_size": 32}),
-    ),
-    stages=(
-        Stage("one", grid={"optimizer.lr": (1.0, 2.0, 3.0), "epochs": (5, 6)}, seeds=4),
-        Stage("two", fields={"data.validation": 5000}, seeds=1),
-    ),
-    metrics=(Metric("test_error", "error"),),
-    rows=("model",),
-    base={"data.validation": 0, "epochs": 10},
-)
-
-
-def test_fields_override_where_they_are_given_and_in_the_base() -> None:
-    shrunk = shrink(TOY, fields={"epochs": 2, "data.subset": 100})
-    assert shrunk.base == {"data.validation": 0, "epochs": 2, "data.subset": 100}
-    assert shrunk.cells[1].fields == {"model": "mlp", "epochs": 2, "batch_size": 32}
-    assert shrunk.stages[0].grid == {"optimizer.lr": (1.0, 2.0, 3.0)}
-    assert shrunk.notes == ("epochs: 7 → 2, 5 6 → 2, 10 → 2", "data.subset: default → 100")
-
-
-def test_a_substituted_part_keeps_only_the_options_it_is_told_to() -> None:
-    shrunk = shrink(TOY, substitute={"model": {"vgg16": "cnn"}, "model.dropout": {}})
-    assert shrunk.cells[0].fields == {"model": {"name": "cnn", "dropout": 0.1}}
-    assert shrunk.cells[1].fields == TOY.cells[1].fields
-    assert shrunk.notes == ("model: vgg16 → cnn",)
-
-
-def test_a_substitution_goes_before_an_override() -> None:
-    shrunk = shrink(TOY, fields={"batch_size": 1}, substitute={"batch_size": {32: 16}})
-    assert shrunk.cells[1].fields["batch_size"] == 16
-    assert shrunk.base["batch_size"] == 1
-
-
-def test_a_star_matches_what_has_no_entry_of_its_own() -> None:
-    shrunk = shrink(TOY, substitute={"data.validation": {0: 0, "*": 0.1}})
-    assert shrunk.base["data.validation"] == 0
-    assert shrunk.stages[1].fields == {"data.validation": 0.1}
-
-
-def test_grids_are_thinned_and_seeds_capped() -> None:
-    shrunk = shrink(TOY, values=2, axes={"epochs": 1}, seeds=2)
-    assert shrunk.stages[0].grid == {"optimizer.lr": (1.0, 3.0), "epochs": (6,)}
-    assert [stage.seeds for stage in shrunk.stages] == [2, 1]
-    assert "seeds: 4 → 2" in shrunk.notes
-
-
-@pytest.mark.parametrize(
-    ("count", "kept"),
-    [(1, (3,)), (2, (1, 5)), (3, (1, 3, 5)), (5, (1, 2, 3, 4, 5)), (9, (1, 2, 3, 4, 5))],
-)
-def test_thin_keeps_first_last_and_evenly_between(count: int, kept: tuple[int, ...]) -> None:
-    assert presets.thin((1, 2, 3, 4, 5), count) == kept
-
-
-def test_an_artifacts_own_preset_replaces_the_general_one() -> None:
-    own = Preset("smoke", "", fields={"epochs": 3})
-    shrunk = search_spaces.apply(TOY.replace(presets={"smoke": own}), "smoke")
-    assert shrunk.base == {"data.validation": 0, "epochs": 3}
 
 
 # -- printed text --------------------------------------------------------------------------------

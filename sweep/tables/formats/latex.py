@@ -1,8 +1,11 @@
-r"""Tables as LaTeX, for ``\usepackage{booktabs,graphicx}``."""
+r"""Tables as LaTeX, for ``\usepackage{booktabs,graphicx}``: ``table.tex.jinja``."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sweep.tables import text
 from sweep.tables.cells import TableCell
@@ -33,87 +36,41 @@ def render(table: Table) -> str:
     What was printed, and the difference, stand in lines of their own under each row, so that a
     column stays as wide as its numbers; a table wider than the page is scaled to fit.
     """
-    labels, columns = len(table.row_labels), len(table.columns)
-    said = " ".join(f"{what.capitalize()}: {_sentence(line)}" for what, line in text.header(table))
-    notes = [f"{escape(what)}: {_sentence(line)}" for what, line in text.footer(table)]
-    return "\n".join(
-        [
-            r"% needs \usepackage{booktabs,graphicx}",
-            r"\begin{table}",
-            r"\centering\footnotesize",
-            rf"\caption{{{_sentence(table.title)} {said}}}",
-            r"\smallskip",
-            rf"\label{{tab:{re.sub(r'[^A-Za-z0-9]+', '-', table.artifact)}}}",
-            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{@{{}}{'l' * labels}{'r' * columns}@{{}}}}",
-            r"\toprule",
-            *_head(table),
-            r"\midrule",
-            *_body(table),
-            r"\bottomrule",
-            r"\end{tabular}}",
-            r"\par\medskip\begin{minipage}{\linewidth}\scriptsize\raggedright",
-            *notes,
-            r"\end{minipage}",
-            r"\end{table}",
-            "",
-        ]
+    return (
+        _environment()
+        .get_template("table.tex.jinja")
+        .render(
+            table=table,
+            header=text.header(table),
+            footer=text.footer(table),
+            label=re.sub(r"[^A-Za-z0-9]+", "-", table.artifact),
+            text=text,
+            each=_each,
+        )
     )
 
 
-def _sentence(plain: str) -> str:
-    return escape(plain.rstrip(".")) + "."
+def _each(words: Callable[[TableCell], str], cells: Sequence[TableCell | None]) -> list[str]:
+    return ["" if cell is None else words(cell) for cell in cells]
 
 
-def _head(table: Table) -> list[str]:
-    """A line a column label, equal neighbors under one rule; the last line names the rows."""
-    lines = []
-    depth, offset = len(table.column_labels), len(table.row_labels)
-    for level in range(depth):
-        last = level == depth - 1
-        entries = list(map(escape, table.row_labels)) if last else [""] * offset
-        rules, at = [], offset + 1
-        for name, width in text.spans(table, level):
-            name = escape(name)
-            entries.append(name if last else rf"\multicolumn{{{width}}}{{c}}{{{name}}}")
-            if not last and name:
-                rules.append(rf"\cmidrule(lr){{{at}-{at + width - 1}}}")
-            at += width
-        lines.append(_row(entries))
-        lines += ["".join(rules)] if rules else []
-    return lines
-
-
-def _body(table: Table) -> list[str]:
-    lines: list[str] = []
-    previous: tuple[str, ...] = ()
-    starts = text.group_starts(table)
-    for row, cells, start in zip(table.rows, table.grid, starts, strict=True):
-        if start:
-            lines.append(r"\addlinespace")
-        names = map(escape, text.row_names(row, previous))
-        lines.append(_row([*names, *map(_measured, cells)]))
-        printed = ["" if cell is None else text.printed(cell) for cell in cells]
-        differences = ["" if cell is None else text.difference(cell) for cell in cells]
-        for name, entries in (("printed", printed), ("Δ", differences)):
-            if any(entries):
-                label = rf"\quad {{\scriptsize {escape(name)}}}"
-                small = [rf"{{\scriptsize {escape(e)}}}" if e else "" for e in entries]
-                lines.append(_row([*[""] * (len(row) - 1), label, *small]))
-        previous = row
-    return lines
-
-
-def _measured(cell: TableCell | None) -> str:
-    if cell is None:
-        return ""
-    number = escape(text.value(cell))
-    number = rf"\textbf{{{number}}}" if cell.bold else number
-    return rf"{number} {{\scriptsize {escape(text.counts(cell))}}}"
-
-
-def _row(entries: list[str]) -> str:
-    return " & ".join(entries) + r" \\"
+def _environment() -> Environment:
+    """Jinja with delimiters that LaTeX does not use."""
+    made = Environment(
+        loader=PackageLoader("sweep.tables", "formats"),
+        undefined=StrictUndefined,
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {"tex": escape, "sentence": lambda plain: escape(plain.rstrip(".")) + "."}
+    return made
 
 
 def escape(plain: str) -> str:

@@ -73,16 +73,11 @@ def _grid(table: Table, columns: list[int], console: Console) -> Grid:
     for i in columns:
         head = Text("\n".join(entry for entry in table.columns[i] if entry))
         grid.add_column(head, justify="right", no_wrap=True, vertical="top")
-    previous: tuple[str, ...] = ()
-    starts = text.group_starts(table)
-    for row, cells, start in zip(table.rows, table.grid, starts, strict=True):
-        if start:
+    starred = console.color_system is None
+    for names, cells, starts in text.body(table):
+        if starts:
             grid.add_section()
-        starred = console.color_system is None
-        grid.add_row(
-            *map(Text, text.row_names(row, previous)), *(_cell(cells[i], starred) for i in columns)
-        )
-        previous = row
+        grid.add_row(*map(Text, names), *(_cell(cells[i], starred) for i in columns))
     return grid
 
 

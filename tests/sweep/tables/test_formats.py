@@ -6,7 +6,10 @@ import csv
 import io
 import json
 import re
+import tomllib
+from fnmatch import fnmatch
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
@@ -16,6 +19,7 @@ from search_spaces.spec import Choice, Metric, Reported, Selection
 from sweep.aggregate import SELECTIONS, cells
 from sweep.plan.expand import Plan, PlannedStage, every_cell
 from sweep.record.record import Record
+from sweep.tables import formats
 from sweep.tables.formats.latex import escape
 from sweep.tables.layout import FORMATS, build, render
 from tests.sweep.tables.cases import NASTY, SMALL, THREE, grid_of, nasty, summary, table_of
@@ -81,6 +85,15 @@ def test_html_parses_back():
     assert not {"i", "script", "link", "img"} & set(page.tags)  # nothing injected, nothing loaded
     assert "selected: optimizer.lr = 0.1" in page.titles[0]
     assert "trial-2: 0.03" in page.titles[0]
+
+
+def test_templates_are_installed_with_the_code():
+    folder = Path(formats.__path__[0])
+    beside = {file.name for file in folder.iterdir() if file.is_file() and file.suffix != ".py"}
+    assert beside == {"table.html.jinja", "table.tex.jinja"}
+    project = tomllib.loads((folder.parents[2] / "pyproject.toml").read_text())
+    packed = project["tool"]["setuptools"]["package-data"][formats.__name__]
+    assert all(any(fnmatch(name, pattern) for pattern in packed) for name in beside)
 
 
 def test_markdown_parses_back():
