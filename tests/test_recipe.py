@@ -135,7 +135,7 @@ def extended(project: Path) -> Path:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (line,) = re.findall(r"```python\n(    if name == .*?)```", text, re.S)
     for path, anchor, offered in (
-        ("sweep/cli/commands.py", '    serial = "serial"\n', '    processes = "processes"\n'),
+        ("sweep/cli/options.py", '    serial = "serial"\n', '    processes = "processes"\n'),
         ("sweep/run/executor.py", '    if name == "serial":\n', line),
     ):
         before, found, after = (project / path).read_text(encoding="utf-8").partition(anchor)
