@@ -6,7 +6,7 @@ Fixtures are not made: a test that needs one has no case.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from functools import partial
 from inspect import signature
 from types import ModuleType
@@ -32,9 +32,10 @@ def cases(test: Any, **wanted: Any) -> Iterator[Check]:
             yield partial(test, **arguments)
 
 
-def of_file(module: ModuleType, **wanted: Any) -> Iterator[Check]:
-    """Every test of a file: those with many cases late, and those with drawn ones last."""
-    tests = [test for name, test in vars(module).items() if name.startswith("test_")]
+def of_file(module: ModuleType, left_out: Set[str] = frozenset(), **wanted: Any) -> Iterator[Check]:
+    """Tests of a file: those with many cases late, and those with drawn ones last."""
+    names = [name for name in vars(module) if name.startswith("test_") and name not in left_out]
+    tests = [vars(module)[name] for name in names]
     found = [(hasattr(test, "hypothesis"), list(cases(test, **wanted))) for test in tests]
     for _, made in sorted(found, key=lambda pair: (pair[0], len(pair[1]))):
         yield from made

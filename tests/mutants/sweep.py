@@ -35,6 +35,8 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "figures.data": ("figures/test_figures",),
 }
 ABOUT_TABLES = ("tables/test_golden", "tables/test_tables", "tables/test_formats")
+LEFT_OUT = {"test_all_cells_of_an_artifact_hold_out_the_same_of_a_data_set"}
+"""It plans every artifact four times over, which takes longer than all that is left."""
 
 
 def checks(mutant: Mutant) -> Iterator[Check]:
@@ -46,7 +48,7 @@ def of_module(name: str) -> Iterator[Check]:
     for file in ABOUT.get(name, ABOUT_TABLES):
         module: list[ModuleType] = []
         yield lambda file=file, module=module: module.append(load(file))  # fails by itself, too
-        yield from of_file(module[0])
+        yield from of_file(module[0], LEFT_OUT)
 
 
 def load(name: str) -> ModuleType:

@@ -61,5 +61,9 @@ def test_fixtures_are_not_made() -> None:
 def test_of_a_file_single_cases_come_first_and_drawn_ones_last() -> None:
     file = ModuleType("made_up")
     vars(file).update(test_d=drawn, test_c=of_three, test_b=of_none, test_a=of_one, other=of_none)
-    called = [check.func for check in of_file(file)]  # type: ignore[attr-defined]
-    assert called == [of_none, *[of_one] * 2, *[of_three] * 4, drawn]
+
+    def called(left_out: frozenset[str] = frozenset()) -> list[object]:
+        return [check.func for check in of_file(file, left_out)]  # type: ignore[attr-defined]
+
+    assert called() == [of_none, *[of_one] * 2, *[of_three] * 4, drawn]
+    assert called(frozenset({"test_c", "test_d"})) == [of_none, *[of_one] * 2]
