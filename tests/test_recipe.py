@@ -42,7 +42,7 @@ class Normalized(Method):
 AVERAGED = '''
 @registry.register("averaged")
 class Averaged(Method):
-    """m ← beta m + (1 - beta) g."""
+    """m ← beta m + (1 - beta) g; beta: how much of m stays."""
 
     def __init__(self, *, beta: Fraction = 0.9) -> None:
         super().__init__()
