@@ -26,7 +26,8 @@ from benchmarks.report import publish
 from search_spaces.spec import Artifact, Cell, Metric, Stage
 from sweep.aggregate import SELECTIONS, cells, statistics
 from sweep.plan.expand import Plan, PlannedStage
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 
 KEYS = ("paper", "table", "cell", "metric")
 GOAL = 0.3
@@ -128,7 +129,7 @@ def main() -> None:
         results[f"{shape}, a loop over rows"] = timed(lambda t=table: loop(t), 1)
 
     plan, record = study(count // 100, seeds=10, metrics=10)
-    ids = record.runs["trial_id"].to_pylist()
+    ids = record.trial_ids
     record.values(ids[:1], "metric0")  # builds the index
     names = [f"metric{i}" for i in range(10)]
     results[f"looking up {count:,} values"] = timed(

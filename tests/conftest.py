@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 # Before torch is imported: tests run side by side, and sums are ordered by thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# One for all processes of a run, the commands that they start among them; not the user's own.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _cache = tempfile.TemporaryDirectory(prefix="flatsweep-cache-")
+    os.environ["FLATSWEEP_CACHE"] = _cache.name
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own

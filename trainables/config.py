@@ -11,28 +11,25 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 
 from trainables.errors import UsageError
-from trainables.needs import BATCHNORM, VECTORS, Needs, OfTrial, given, idle
+from trainables.fields import Component, Data, Optimizer, Schedule, Workers, registry_of
+from trainables.needs import BATCHNORM, OfTrial, idle
 from trainables.parallel import equivalence
 from trainables.registry import (
+    COMPLETED,
     Count,
-    Fraction,
     Index,
-    NonNegative,
     Options,
-    Positive,
-    Registry,
     explain,
 )
 from trainables.request import Request
@@ -50,165 +47,6 @@ what was done before: with it the field is left out of a trial's name (see `Regi
 
 READABLE = {"data.source": "data", "model": "models", "method": "methods"}
 """Fields that hold a part, by dotted name, each with the package that has its registry."""
-
-
-class Component(BaseModel):
-    """A registered part and its options, written flat: ``{"name": "amp", "epsilon": 0.5}``.
-
-    An option ``reading`` stands for several options (`trainables.registry.Readings`), by which it
-    is replaced.
-    """
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    name: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Everything that was given beside the name."""
-        return dict(self.model_extra or {})
-
-    def resolved(self, package: str) -> Self:
-        """Completed and checked against the registry of ``trainables.<package>``."""
-        return type(self)(name=self.name, **_registry(package).resolve(self.name, self.options))
-
-    def declared(self, package: str) -> type[Options]:
-        """Its options, as the registry of ``trainables.<package>`` declares them."""
-        return _registry(package).schema(self.name)
-
-    def naming(self, package: str) -> dict[str, Any]:
-        """Name and options as they enter `TrialConfig.canonical`."""
-        options = self.model_dump(mode="json", exclude={"name"})
-        return {"name": self.name, **_registry(package).naming(self.name, options)}
-
-
-def _registry(package: str) -> Registry[Any]:
-    registry: Registry[Any] = importlib.import_module(f"trainables.{package}").registry
-    return registry
-
-
-class Data(Options):
-    """Which images, how many, and what is done to them.
-
-    Attributes:
-        source: The data set and its options.
-        subset: Use only this many training images, drawn from ``split_seed`` (None: all).
-        validation: Held-out part of the training images: a fraction if below 1, else a count.
-        split_seed: Seed of subset and splits; None takes the trial's own seed.
-        augmentation: Applied in this order to each training batch, anew every epoch.
-    """
-
-    source: Component = Component(name="digits")
-    subset: Count | None = None
-    validation: NonNegative = 0.1
-    split_seed: Index | None = None
-    augmentation: tuple[Component, ...] = ()
-
-
-MOMENTUM = Needs("name = 'sgd' and momentum above 0", lambda o: o.name == "sgd" and o.momentum > 0)
-ADAM = given(name=("adam", "adamw"))
-
-
-class Optimizer(Options):
-    """torch.optim's own optimisers.
-
-    ``weight_decay`` is torch's: added to the gradient for SGD and Adam,
-    decoupled for AdamW. ``decay`` says which parameters it is applied to:
-    ``all``, or ``weights`` (those with two or more dimensions: no biases, no
-    normalisation). ``clip_norm`` clips the method's gradient by its global norm.
-    """
-
-    name: Literal["sgd", "adam", "adamw"] = "sgd"
-    lr: Positive = 0.1
-    momentum: Annotated[Fraction, given(name="sgd")] = 0.9
-    nesterov: Annotated[bool, MOMENTUM] = False
-    betas: Annotated[tuple[Fraction, Fraction], ADAM] = (0.9, 0.999)
-    amsgrad: Annotated[bool, ADAM] = False
-    weight_decay: NonNegative = 5e-4
-    decay: Annotated[Literal["all", "weights"], VECTORS] = "all"
-    clip_norm: Positive | None = None
-
-
-AFTER_WARMUP = OfTrial(
-    "more epochs than schedule.warmup_epochs",
-    lambda schedule, trial: trial.epochs > schedule.warmup_epochs,
-)
-PLATEAU_ENDS = OfTrial(
-    "more epochs than schedule.patience + 2: a plateau cannot end sooner",
-    lambda schedule, trial: schedule.name != "plateau" or len(schedule.levels(trial.epochs)) > 1,
-)
-REACHED = OfTrial(
-    "a milestone before the end of the training (epochs)",
-    lambda schedule, trial: len(schedule.levels(trial.epochs)) > 1,
-)
-
-
-class Schedule(Options):
-    """Learning rate over time.
-
-    ``cosine`` falls to 0 at the last step, step by step. ``step`` multiplies by
-    ``gamma`` at each of ``milestones`` (epochs; a fraction below 1 is of all
-    epochs). ``plateau`` multiplies by ``gamma`` when the training loss has not
-    fallen for ``patience`` epochs: the ``running`` one, which the steps see, or the
-    ``clean`` one of all training images in evaluation mode after each epoch (``watch``).
-    ``warmup_epochs`` rise linearly from 0.
-    """
-
-    name: Annotated[
-        Literal["constant", "cosine", "step", "plateau"], AFTER_WARMUP, PLATEAU_ENDS
-    ] = "cosine"
-    warmup_epochs: NonNegative = 0.0
-    milestones: Annotated[tuple[Positive, ...], given(name="step"), REACHED] = ()
-    gamma: Annotated[Positive, given(name=("step", "plateau"))] = 0.1
-    patience: Annotated[Count, given(name="plateau")] = 10
-    watch: Annotated[Literal["running", "clean"], given(name="plateau")] = "running"
-
-    @model_validator(mode="after")
-    def _step_needs_milestones(self) -> Self:
-        if self.name == "step" and not self.milestones:
-            raise UsageError("name = 'step' needs milestones, the epochs at which the rate falls")
-        return self
-
-    def drops(self, epoch: float, epochs: int) -> int:
-        """How many of a ``step`` schedule's milestones ``epoch`` (of ``epochs``) has reached."""
-        if self.name != "step":
-            return 0
-        return sum(epoch >= m for m in self._in_epochs(epochs))
-
-    def levels(self, epochs: int) -> set[int]:
-        """How often the rate has fallen, at any time of a training, e.g. {0, 1, 2}; for a plateau,
-        whose drops depend on the loss, how often it can have."""
-        if self.name == "plateau":
-            return set(range(1 + max(0, epochs - 2) // (self.patience + 1)))
-        return {self.drops(m, epochs) for m in (0.0, *self._in_epochs(epochs)) if m < epochs}
-
-    def _in_epochs(self, epochs: int) -> list[float]:
-        """The milestones in epochs; rounded, so that 0.3 of 10 epochs is 3.0 exactly."""
-        return [m if m >= 1 else round(m * epochs, 9) for m in self.milestones]
-
-
-SEVERAL = Needs("count above 1", lambda workers: workers.count > 1)
-
-
-class Workers(Options):
-    """Replicas that share each batch, written ``4`` or ``{"count": 4, "batchnorm": "sync"}``.
-
-    ``batchnorm``: statistics of each worker's part of the batch (``local``; running ones are
-    averaged), or of the whole batch (``sync``).
-    """
-
-    count: Count = 1
-    batchnorm: Annotated[Literal["local", "sync"], SEVERAL, BATCHNORM] = "local"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_count(cls, value: Any) -> Any:
-        return {"count": value} if isinstance(value, int) else value
 
 
 FURTHER_PASSES = OfTrial(
@@ -264,7 +102,15 @@ class TrialConfig(Options):
             raise UsageError(explain(error, "trial")) from None
 
     @model_validator(mode="after")
-    def _resolve_parts(self) -> Self:
+    def _ask_parts(self, info: ValidationInfo) -> Self:
+        if info.context is not COMPLETED:
+            self._resolve_parts()
+            self._settle_workers()
+            self._check_batchnorm_parts()
+            self._refuse_what_has_no_effect()
+        return self
+
+    def _resolve_parts(self) -> None:
         resolved = {
             "data": self.data.model_copy(
                 update={
@@ -280,16 +126,12 @@ class TrialConfig(Options):
         }
         for name, value in resolved.items():
             object.__setattr__(self, name, value)
-        return self
 
-    @model_validator(mode="after")
-    def _check_workers(self) -> Self:
+    def _settle_workers(self) -> None:
         if changed := equivalence.options(self):
             object.__setattr__(self, "method", Component(**self.method.model_dump() | changed))
-        return self
 
-    @model_validator(mode="after")
-    def _check_batchnorm_parts(self) -> Self:
+    def _check_batchnorm_parts(self) -> None:
         parts = self.batchnorm_parts
         if parts > self.batch_size:
             raise UsageError(f"batchnorm_parts = {parts} exceeds batch_size = {self.batch_size}")
@@ -300,10 +142,8 @@ class TrialConfig(Options):
                 f"{self.method.name!r} makes has statistics of its own anyway; a larger multiple "
                 f"of {own} is allowed"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _each_has_an_effect_in_this_trial(self) -> Self:
+    def _refuse_what_has_no_effect(self) -> None:
         parts = [
             ("data", self.data.source),
             *(("data.augment", a) for a in self.data.augmentation),
@@ -316,15 +156,33 @@ class TrialConfig(Options):
             nested = getattr(self, name)
             clauses += [f"{name}.{clause}" for clause in idle(type(nested), nested, self)]
         for package, part in parts:
-            clauses += _registry(package).idle(part.name, part.options, self)
+            clauses += registry_of(package).idle(part.name, part.options, self)
         if clauses:
             raise UsageError("; ".join(clauses))
-        return self
+
+    @classmethod
+    def completed(
+        cls, fields: Mapping[str, Any], canonical: str, switched_off: Sequence[str]
+    ) -> Self:
+        """The configuration that had these ``fields`` when it was complete, without asking a part.
+
+        Args:
+            fields: Its ``model_dump(mode="json")``.
+            canonical, switched_off: Its own (`trainables.declared` keeps all three).
+        """
+        made = cls.__new__(cls)  # `model_validate` would call `__init__`, which takes no context
+        cls.__pydantic_validator__.validate_python(
+            _as_tuples(fields), self_instance=made, context=COMPLETED
+        )
+        made.__dict__ |= {"canonical": canonical, "switched_off": list(switched_off)}
+        return made
 
     @cached_property
     def canonical(self) -> str:
         """The configuration as JSON with sorted keys: equal for equal trials, on every machine."""
-        fields = self._shown()
+        fields = self.model_dump(mode="json")
+        if not equivalence.change_numbers(self):
+            del fields["workers"]
         fields["data"]["source"] = self.data.source.naming("data")
         fields["data"]["augmentation"] = [a.naming("data.augment") for a in self.data.augmentation]
         fields["model"] = self.model.naming("models")
@@ -335,13 +193,13 @@ class TrialConfig(Options):
             at = reduce(lambda node, key: node[key], parents, fields)
             if at[leaf] == before:
                 del at[leaf]
-        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+        return _as_json(fields)
 
-    def _shown(self) -> dict[str, Any]:
-        fields = self.model_dump(mode="json")
-        if not equivalence.change_numbers(self):
-            del fields["workers"]
-        return fields
+    @property
+    def method_named(self) -> dict[str, Any]:
+        """Name and options of the method as they enter ``canonical``."""
+        named: dict[str, Any] = json.loads(self.canonical)["method"]
+        return named
 
     @cached_property
     def trial_id(self) -> str:
@@ -351,8 +209,17 @@ class TrialConfig(Options):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As pydantic's, without validation; ``canonical`` and ``trial_id`` are the copy's own."""
         copied = super().model_copy(update=update, deep=deep)
-        for name in ("canonical", "trial_id"):
+        for name in ("canonical", "trial_id", "switched_off"):
             copied.__dict__.pop(name, None)
+        return copied
+
+    def with_seed(self, seed: int) -> Self:
+        """A copy with another seed, which needs no validation. Its name asks no part."""
+        copied = self.model_copy(update={"seed": seed})
+        named = json.loads(self.canonical) | {"seed": seed}
+        copied.__dict__["canonical"] = _as_json(named)
+        if "switched_off" in self.__dict__:
+            copied.__dict__["switched_off"] = self.switched_off
         return copied
 
     @property
@@ -373,29 +240,37 @@ class TrialConfig(Options):
         )
         return layers
 
+    @cached_property
     def switched_off(self) -> list[str]:
         """``["epsilon of nrs"]``: strengths that are 0, so that what they scale is switched off."""
-        registry = _registry("methods")
+        registry = registry_of("methods")
         parts = (self.method, *self.regularizers)
         return [f"{o} of {p.name}" for p in parts for o in registry.off(p.name, p.options)]
 
     def flat(self) -> dict[str, Any]:
         """``{"optimizer.lr": 0.1, ...}``: one entry per leaf, for tables and MLflow parameters."""
-        return dict(_leaves(self._shown()))
+        fields = self.model_dump(mode="json")
+        if "workers" not in json.loads(self.canonical):
+            del fields["workers"]
+        return dict(_leaves(fields))
 
     def replace(self, **overrides: Any) -> TrialConfig:
         """A copy with dotted fields replaced: ``replace(**{"method.rho": 0.1, "seed": 1})``.
 
         A ``reading`` of a part replaces the options that it stands for.
         """
+        return TrialConfig(**self.fields_with(overrides))
+
+    def fields_with(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of `replace`'s copy, which are not validated yet."""
         fields = self.model_dump(mode="json")
         for path, package in READABLE.items():
             if f"{path}.reading" in overrides:
                 part = reduce(lambda node, key: node[key], path.split("."), fields)
-                for values in _registry(package).readings(part["name"]).values():
+                for values in registry_of(package).readings(part["name"]).values():
                     for option in values:
                         part.pop(option, None)
-        return TrialConfig(**merge(fields, overrides))
+        return merge(fields, overrides)
 
 
 def _regularizer(given: Component) -> Component:
@@ -422,9 +297,22 @@ def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
 
 
 def _copy(value: Any) -> Any:
+    if isinstance(value, str | int | float | None):
+        return value
     if isinstance(value, Mapping):
         return {key: _copy(item) for key, item in value.items()}
     return [_copy(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _as_tuples(value: Any) -> Any:
+    """JSON's arrays as the tuples that options have."""
+    if type(value) is dict:
+        return {key: _as_tuples(item) for key, item in value.items()}
+    return tuple(map(_as_tuples, value)) if type(value) is list else value
+
+
+def _as_json(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

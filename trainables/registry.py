@@ -31,6 +31,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     create_model,
     model_validator,
 )
@@ -55,14 +56,18 @@ Readings = Mapping[str, Mapping[str, Any]]
 and for what its authors' code does. A part declares them as its ``READINGS``."""
 
 
+COMPLETED = {"completed": True}
+"""Context of a validation of what was complete and valid before: no part is asked again."""
+
+
 class Options(BaseModel):
     """Options of a part. Annotations say which values are allowed, and what an option needs."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True, strict=False)
 
     @model_validator(mode="after")
-    def _each_has_an_effect(self) -> Self:
-        if clauses := idle(type(self), self):
+    def _each_has_an_effect(self, info: ValidationInfo) -> Self:
+        if info.context is not COMPLETED and (clauses := idle(type(self), self)):
             raise UsageError("; ".join(clauses))
         return self
 
@@ -72,6 +77,15 @@ def import_all(package: str) -> None:
     folder = importlib.import_module(package).__path__
     for module in pkgutil.walk_packages(folder, f"{package}."):
         importlib.import_module(module.name)
+
+
+_registered: list[str] = []
+
+
+def registered() -> int:
+    """How many parts were registered so far, of all kinds: what was asked before may have changed
+    since."""
+    return len(_registered)
 
 
 class Registry(Generic[Part]):
@@ -107,12 +121,17 @@ class Registry(Generic[Part]):
             if name in self._parts and self._parts[name] is not part:
                 raise UsageError(f"{self.kind} {name!r} is registered twice")
             self._parts[name] = part
+            _registered.append(f"{self.kind} {name}")
             self._added[name] = dict(added or {})
             if needs is not None:
                 self._needs[name] = needs
             return part
 
         return enrol
+
+    def origins(self) -> set[str]:
+        """The top-level packages whose code the parts are."""
+        return {part.__module__.partition(".")[0] for part in self._parts.values()}
 
     def names(self) -> list[str]:
         """The registered names, sorted."""

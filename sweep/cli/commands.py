@@ -84,8 +84,8 @@ def plan(
     from sweep.cli import listing
     from sweep.plan.cost import estimate, timed_here
 
-    planned, record, tracker = plan_sweep(sweep)
-    outdated = tracker.outdated(planned.artifact.id, sweep.preset)
+    planned, record = plan_sweep(sweep)
+    outdated = record.outdated(planned.artifact.id, sweep.preset)
     notify = partial(print, file=sys.stderr, flush=True)
     timing = partial(timed_here, data=data, notify=notify) if time else None
     cost = estimate(planned, record, timing)
@@ -99,7 +99,7 @@ def plan(
 @option_groups
 def run(sweep: SweepOptions, execution: ExecutionOptions) -> None:
     """Run what is missing. Safe to stop and to repeat: nothing finished is run again."""
-    planned, record, _ = run_sweep(sweep, execution)
+    planned, record = run_sweep(sweep, execution)
     conclude(planned, record)
 
 
@@ -107,8 +107,8 @@ def run(sweep: SweepOptions, execution: ExecutionOptions) -> None:
 @option_groups
 def table(sweep: SweepOptions, format: TableFormat = "terminal") -> None:  # noqa: A002
     """The table, from the record: measured beside printed."""
-    planned, record, tracker = plan_sweep(sweep)
-    show_table(planned, record, tracker, format)
+    planned, record = plan_sweep(sweep)
+    show_table(planned, record, format)
 
 
 @app.command("reproduce")
@@ -119,8 +119,8 @@ def reproduce(
     format: TableFormat = "terminal",  # noqa: A002
 ) -> None:
     """Run what is missing, then print the table."""
-    planned, record, tracker = run_sweep(sweep, execution)
-    show_table(planned, record, tracker, format)
+    planned, record = run_sweep(sweep, execution)
+    show_table(planned, record, format)
     conclude(planned, record)
 
 
@@ -151,8 +151,8 @@ def search(
     if len(row) < len(where or ()):
         raise UsageError("--where has a label twice; a search is for one row")
     runner = partial(by_proposals, where=row, proposals=points, at_once=at_once)
-    planned, record, tracker = run_sweep(sweep, execution, runner=runner)
-    show_table(planned, record, tracker, format)
+    planned, record = run_sweep(sweep, execution, runner=runner)
+    show_table(planned, record, format)
     conclude(planned, record)
 
 
@@ -167,9 +167,9 @@ def plot(
     """Draw a figure from the record."""
     from sweep import figures
 
-    planned, record, tracker = plan_sweep(sweep)
+    planned, record = plan_sweep(sweep)
     path = out or Path(f"{planned.artifact.id.replace('/', '-')}-{sweep.preset}.png")
-    figures.save(figures.draw(planned, tracker.with_curves(planned, record)), path)
+    figures.save(figures.draw(planned, record), path)
     print(path)
 
 
@@ -197,9 +197,9 @@ def measure(
         samples,
     )
     if not retrain:
-        planned, record, _ = plan_sweep(sweep, measured)
+        planned, record = plan_sweep(sweep, measured)
         remeasure.check_weights(planned, record, sweep.storage)
-    done, record, _ = run_sweep(sweep, execution, measured)
+    done, record = run_sweep(sweep, execution, measured)
     conclude(done, record)
 
 
@@ -212,7 +212,7 @@ def status(
     """What is in the record: sweeps, and how their trials ended."""
     from sweep.cli import listing
 
-    rows = listing.status(connect(record))
+    rows = listing.status(connect(record).load())
     show(rows if format is OutputFormat.json else listing.status_text(rows))
 
 
@@ -238,7 +238,7 @@ def export(
     """Write the whole record to a file: one row per trial and metric."""
     from sweep.record import export as exporting
 
-    count = exporting.write(connect(record), out, history)
+    count = exporting.write(connect(record).load(), out, history)
     print(f"{count} trials written to {out}")
 
 

@@ -141,13 +141,12 @@ def _mlflow(uri: str) -> Iterator[Finding]:
     from sweep.record.mlflow_store import Tracker, TrackingError
 
     try:
-        tracker = Tracker(uri)
-        tracker.record()
+        recorded = len(Tracker(uri).load(refresh=True))
     except TrackingError as error:
         yield Finding("mlflow", "broken", str(error))
         return
     version = metadata.version("mlflow")
-    yield Finding("mlflow", "ok", f"{version}, {tracker.count} trials recorded in {uri}")
+    yield Finding("mlflow", "ok", f"{version}, {recorded} trials recorded in {uri}")
 
 
 def _data(data_dir: Path | None) -> Iterator[Finding]:

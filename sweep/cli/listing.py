@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trainables.declared import kept
+
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact
     from sweep.plan.cost import CostEstimate
     from sweep.plan.expand import Plan
-    from sweep.record.mlflow_store import Tracker
     from sweep.record.record import Record
 
 
@@ -32,6 +33,7 @@ def rows() -> list[dict[str, Any]]:
     ]
 
 
+@kept
 def _size(artifact: Artifact, preset: str) -> int:
     """Distinct trials, as `sweep plan` counts them on an empty record."""
     from sweep.plan.expand import plan
@@ -144,12 +146,11 @@ def plan_as_text(planned: Plan, record: Record, cost: CostEstimate, outdated: in
     return "\n".join(lines)
 
 
-def status(tracker: Tracker) -> list[dict[str, Any]]:
+def status(record: Record) -> list[dict[str, Any]]:
     """Per artifact and preset: how many tracked trials ended how, or no longer count."""
-    tracker.record()
     return [
         {"artifact": artifact, "preset": preset, **{k: found[k] for k in ENDS}}
-        for (artifact, preset), found in sorted(tracker.sweeps().items())
+        for (artifact, preset), found in sorted(record.sweeps().items())
     ]
 
 

@@ -38,7 +38,9 @@ def serve(uri: str, port: int) -> int:
             probe.bind((LOOPBACK, port))
         except OSError as error:
             raise UsageError(f"port {port} is taken; name another with --port") from error
-    Tracker(uri)  # makes or checks the database before several server processes open it at once
+    Tracker(
+        uri
+    ).connect()  # makes or checks the database before several server processes open it at once
     command = [
         sys.executable, "-m", "mlflow", "server",
         "--host", LOOPBACK, "--port", str(port), "--workers", "1",

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sweep.record.mlflow_store import Tracker
     from sweep.record.record import Record
     from sweep.run.loop import Runner, Sweep
-    from sweep.tables.layout import Table
 
 
 def tracking_of(options: RecordOptions) -> str:
@@ -62,19 +61,15 @@ def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
     return replace(artifact, base={**artifact.base, "workers": asked})
 
 
-def plan_sweep(
-    options: SweepOptions, artifact: Artifact | None = None
-) -> tuple[Plan, Record, Tracker]:
+def plan_sweep(options: SweepOptions, artifact: Artifact | None = None) -> tuple[Plan, Record]:
     """What the sweep needs, as far as its record determines it.
 
     Args:
         artifact: In place of the one that the options name.
     """
     sweep = _asked(options, artifact)
-    tracker = connect(options)
-    record = tracker.record()
-    planned = sweep.plan(record)
-    return planned, tracker.with_curves(planned, record), tracker
+    record = connect(options).load()
+    return sweep.plan(record), record
 
 
 def run_sweep(
@@ -82,7 +77,7 @@ def run_sweep(
     execution: ExecutionOptions,
     artifact: Artifact | None = None,
     runner: Runner | None = None,
-) -> tuple[Plan, Record, Tracker]:
+) -> tuple[Plan, Record]:
     """Run what the sweep lacks.
 
     Args:
@@ -103,19 +98,21 @@ def run_sweep(
         gpus=execution.gpus,
         concurrency=execution.concurrency,
     )
-    tracker = connect(options)
 
     def attachments(plan: Plan, record: Record) -> dict[str, str]:
-        from sweep.tables import layout
+        from sweep.tables import render, table_of
 
-        table = build_table(plan, tracker.with_curves(plan, record), tracker)
-        return {f"table.{suffix}": layout.render(table, suffix) for suffix in ("md", "html")}
+        table = table_of(plan, record)
+        return {f"table.{suffix}": render(table, suffix) for suffix in ("md", "html")}
 
     with contextlib.closing(progress.observer(live=not executor.in_process)) as observer:
-        planned, record = (runner or run)(
-            sweep, tracker=tracker, observer=observer, executor=executor, attachments=attachments
+        return (runner or run)(
+            sweep,
+            tracker=connect(options),
+            observer=observer,
+            executor=executor,
+            attachments=attachments,
         )
-    return planned, tracker.with_curves(planned, record), tracker
 
 
 def _asked(options: SweepOptions, artifact: Artifact | None) -> Sweep:
@@ -134,37 +131,11 @@ def _trial_options(execution: ExecutionOptions) -> dict[str, Any]:
     return options
 
 
-def build_table(planned: Plan, record: Record, tracker: Tracker) -> Table:
-    """The table of what is recorded of the plan, compared with what is printed."""
-    from search_spaces import presets
-    from sweep import aggregate
-    from sweep.plan import held_out
-    from sweep.tables import layout, strengths
-
-    results = aggregate.cells(planned, record)
-    return layout.build(
-        planned.artifact,
-        results,
-        preset=presets.of(planned.artifact, planned.preset),
-        selection=planned.selection,
-        provenance=tracker.provenance(planned),
-        held_out=held_out.sentence(planned),
-        switched_off=strengths.sentence(planned, results),
-    )
-
-
-def show_table(
-    planned: Plan,
-    record: Record,
-    tracker: Tracker,
-    format: str,  # noqa: A002
-) -> None:
+def show_table(planned: Plan, record: Record, format: str) -> None:  # noqa: A002
     """Print the table in one of `sweep.tables.FORMATS`."""
-    from sweep.tables import layout
+    from sweep.tables import render, table_of
 
-    sys.stdout.write(
-        layout.render(build_table(planned, record, tracker), format).rstrip("\n") + "\n"
-    )
+    sys.stdout.write(render(table_of(planned, record), format).rstrip("\n") + "\n")
 
 
 def conclude(planned: Plan, record: Record) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Budget, Choice, StepTime, StepTimes
+from trainables.declared import kept
+from trainables.fields import Schedule
 
 if TYPE_CHECKING:
     from trainables.config import TrialConfig
@@ -63,7 +65,7 @@ def measured_step_time(
     config: TrialConfig, times: Sequence[StepTimes]
 ) -> tuple[StepTimes, StepTime] | None:
     """A trial's measured step time, after the table it stands in; None: there is none."""
-    wanted, method = setting(config), config.method.naming("methods")
+    wanted, method = setting(config), config.method_named
     known = [(table, step) for table in times if table.setting == wanted for step in table.steps]
     return next(((table, step) for table, step in known if step.method == method), None)
 
@@ -121,20 +123,28 @@ def phases(config: TrialConfig) -> dict[float, float]:
     Returns:
         Gradient evaluations of a step -> fraction of the steps that cost so many.
     """
+    build = {
+        "name": config.method.name,
+        "regularizers": [(r.name, r.options) for r in config.regularizers],
+        "batchnorm": config.batchnorm,
+        "batchnorm_parts": config.batchnorm_parts,
+        **config.method.options,
+    }
+    schedule = config.schedule.model_dump(mode="json")
+    return dict(_phases(build, schedule, config.epochs))
+
+
+@kept
+def _phases(
+    build: Mapping[str, Any], schedule: Mapping[str, Any], epochs: int
+) -> list[tuple[float, float]]:
     from trainables import methods
     from trainables.methods.base import Progress
 
-    method = methods.build(
-        config.method.name,
-        regularizers=[(r.name, r.options) for r in config.regularizers],
-        batchnorm=config.batchnorm,
-        batchnorm_parts=config.batchnorm_parts,
-        **config.method.options,
-    )
+    method, rate = methods.build(**build), Schedule(**schedule)
     counts: Counter[float] = Counter()
     for step in range(SIMULATED):
-        epoch = step * config.epochs / SIMULATED
-        drops = config.schedule.drops(epoch, config.epochs)
-        method.advance(Progress(step, SIMULATED, int(epoch), config.epochs, drops))
+        epoch = step * epochs / SIMULATED
+        method.advance(Progress(step, SIMULATED, int(epoch), epochs, rate.drops(epoch, epochs)))
         counts[method.cost] += 1
-    return {cost: count / SIMULATED for cost, count in counts.items()}
+    return [(cost, count / SIMULATED) for cost, count in counts.items()]

@@ -8,7 +8,6 @@ difference: planned trials less those the record has.
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from sweep.plan import budget
 from sweep.plan.held_out import HeldOut
 from sweep.record.columns import NUMBER
 from sweep.record.record import Record
+from trainables import declared
 from trainables.config import TrialConfig, merge
 from trainables.errors import UsageError
 
@@ -230,7 +230,7 @@ def every_cell(artifact: Artifact) -> list[Cell]:
     """The artifact's cells, repeated for each registered name of ``artifact.fan_out``."""
 
     def repeat(cells: list[Cell], label: str, package: str) -> list[Cell]:
-        names = importlib.import_module(f"trainables.{package}").names()
+        names = declared.names(package)
         return [
             replace(
                 cell,
@@ -274,8 +274,7 @@ def _expand(
             configured = _configure(artifact, {**fields, **point}, cell)
             configured = held_out.taken_from(configured, searched=len(points) > 1, shown=shown)
             for seed in range(stage.seeds):
-                # Already valid, so that the seed is put in without checking all of it again.
-                config = configured.model_copy(update={"seed": seed})
+                config = configured.with_seed(seed)
                 trial = PlannedTrial(stage.name, cell, seed, point, config, awaits)
                 (trials if known else expected).append(trial)
     return PlannedStage(stage.name, tuple(trials), tuple(expected), stage.after)
@@ -307,9 +306,9 @@ def _refuse_blind(
 
 
 def _configure(artifact: Artifact, fields: Mapping[str, Any], cell: Cell) -> TrialConfig:
-    config = TrialConfig(**merge({}, fields))
+    config = declared.configuration(merge({}, fields))
     epochs = budget.epochs(config, cell.budget, artifact.step_times)
-    return config if epochs == config.epochs else config.replace(epochs=epochs)
+    return config if epochs == config.epochs else declared.replaced(config, epochs=epochs)
 
 
 def _parents(stage: Stage, cell: Cell, before: Mapping[str, PlannedStage]) -> list[PlannedTrial]:

@@ -8,6 +8,7 @@ what the others then hold out, too.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 
 from search_spaces.spec import Artifact, Cell, Fields, Stage
 from sweep.selection import SelectionRule
+from trainables import declared
 from trainables.config import Data, TrialConfig, merge
 from trainables.errors import UsageError
 from trainables.registry import explain
@@ -88,7 +90,9 @@ class HeldOut:
         needed = searched or (shown and source in self.throughout)
         if config.data.validation or not (self.rule.needs_validation and needed):
             return config
-        return config.replace(**self.overrides.get(source, {"data.validation": FRACTION}))
+        return declared.replaced(
+            config, **self.overrides.get(source, {"data.validation": FRACTION})
+        )
 
 
 def _data(artifact: Artifact, cell: Cell, stage: Stage) -> Data:
@@ -100,7 +104,8 @@ def _data(artifact: Artifact, cell: Cell, stage: Stage) -> Data:
 
 
 def _source_key(data: Data) -> str:
-    return data.source.resolved("data").model_dump_json()
+    options = declared.resolve("data", data.source.name, data.source.options)
+    return json.dumps({"name": data.source.name, **options})
 
 
 def _split_key(data: Data) -> str:

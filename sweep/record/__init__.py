@@ -1,5 +1,6 @@
 """What is known of trials: the table of runs, and MLflow, where it is kept."""
 
-from sweep.record.record import Record, Run, RunStatus, read_runs, write_runs
+from sweep.record.record import Record
+from sweep.record.runs import Run, RunStatus, read_runs, write_runs
 
 __all__ = ["Record", "Run", "RunStatus", "read_runs", "write_runs"]

@@ -7,21 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.record.mlflow_store import Tracker
-from sweep.record.record import Record, write_runs
+from sweep.record.record import Record
+from sweep.record.runs import write_runs
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def write(tracker: Tracker, out: Path, history: bool = False) -> int:
+def write(record: Record, out: Path, history: bool = False) -> int:
     """Write every tracked trial to ``out``, atomically; the suffix names the format.
 
     ``.parquet`` and ``.csv`` have one row per trial and metric; ``.jsonl`` has one line per trial.
 
     Args:
-        tracker: Whose record is written.
+        record: What is written.
         out: File to write; one that is there is replaced.
         history: With the per-epoch curves, in ``.jsonl`` alone.
 
@@ -32,9 +32,9 @@ def write(tracker: Tracker, out: Path, history: bool = False) -> int:
         UsageError: an unknown suffix, or a folder that cannot be written.
     """
     writers: dict[str, Callable[[Path], None]] = {
-        ".parquet": lambda path: _parquet(tracker.record(), path),
-        ".csv": lambda path: _csv(tracker.record(), path),
-        ".jsonl": lambda path: write_runs(path, tracker.runs(history)),
+        ".parquet": lambda path: _parquet(record, path),
+        ".csv": lambda path: _csv(record, path),
+        ".jsonl": lambda path: write_runs(path, record.runs(history)),
     }
     if out.suffix not in writers:
         raise UsageError(f"cannot export to {str(out)!r}; allowed suffixes: {', '.join(writers)}")
@@ -47,7 +47,7 @@ def write(tracker: Tracker, out: Path, history: bool = False) -> int:
         raise UsageError(f"cannot write {str(out)!r} ({reason}); name another file") from error
     finally:
         temporary.unlink(missing_ok=True)
-    return tracker.count
+    return len(record)
 
 
 def _parquet(record: Record, path: Path) -> None:
@@ -62,17 +62,11 @@ def _csv(record: Record, path: Path) -> None:
     csv.write_csv(_rows(record), path)
 
 
-def _plain(table: pa.Table) -> pa.Table:
-    import pyarrow as pa
-
-    strings = [pa.string() if pa.types.is_dictionary(f.type) else f.type for f in table.schema]
-    return table.cast(pa.schema(zip(table.column_names, strings, strict=True)))
-
-
 def _rows(record: Record) -> pa.Table:
-    """One row per trial and metric, of plain strings: dictionaries are neither sorted nor CSV."""
+    """One row per trial and metric, by both."""
+    ends = record.ends()
     return (
-        _plain(record.metrics)
-        .join(_plain(record.runs), "trial_id")
+        record.numbers()
+        .join(ends, "trial_id")
         .sort_by([("trial_id", "ascending"), ("metric", "ascending")])
     )

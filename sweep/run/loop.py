@@ -148,20 +148,21 @@ def run(
     storage.check_writable()
     attempted: set[tuple[str, frozenset[str]]] = set()
     with contextlib.ExitStack() as stack:
-        parent, started = "", False
+        parent, started, refresh = "", False, True
         while True:
-            record = tracker.record()
+            record = tracker.load(refresh)
+            refresh = False
             planned = sweep.plan(record)
             missing = planned.missing(record)
             for trial in missing:
                 executor.refuse(trial.config)
             found = _unrecorded_results(planned, missing, storage)
             if (found or missing) and not parent:
-                parent = _start(sweep, tracker, observer)
+                parent = _start(sweep, record, tracker, observer)
             tags = Tags(planned, parent)
             if found:
                 for trial, result in found:
-                    tracker.track(trial, result, tags.of(trial))
+                    tracker.write(trial, result, tags.of(trial))
                 observer.message(f"{len(found)} finished trials found in storage and recorded")
                 continue
             todo = [trial for trial in missing if _asked(planned, trial) not in attempted]
@@ -170,7 +171,7 @@ def run(
                 sweep = replace(sweep, artifact=extended)
                 continue
             if not todo:
-                _join(planned, record, tracker, tags)
+                tracker.join(record, _joining(planned, record))
                 if parent:
                     files = attachments(planned, record) if attachments else {}
                     tracker.finish_sweep(parent, files)
@@ -206,22 +207,20 @@ class Tags:
 
     def of(self, trial: PlannedTrial) -> dict[str, str]:
         """The tags of one trial's run."""
-        planned, artifact = self.plan, self.plan.artifact
-        member = Membership(artifact.id, planned.preset, planned.selection.name, trial.stage)
         tags = {
-            "paper": artifact.paper,
+            "paper": self.plan.artifact.paper,
             "cell": " / ".join(trial.cell.key.values()),
             "method": trial.config.method.name,
             "seed": str(trial.seed),
-            **as_tags([member]),
+            **as_tags([_membership(self.plan, trial)]),
         }
         return {**tags, "mlflow.parentRunId": self.parent} if self.parent else tags
 
 
-def _start(sweep: Sweep, tracker: Tracker, observer: SweepObserver) -> str:
+def _start(sweep: Sweep, record: Record, tracker: Tracker, observer: SweepObserver) -> str:
     """The sweep's own run in MLflow."""
     artifact = sweep.artifact
-    if outdated := tracker.outdated(artifact.id, sweep.preset):
+    if outdated := record.outdated(artifact.id, sweep.preset):
         observer.message(outdated_words(outdated, artifact.id))
     return tracker.start_sweep(artifact.id, sweep.preset, sweep.selection.name, artifact.title)
 
@@ -261,11 +260,17 @@ def _unrecorded_results(
     return found
 
 
-def _join(planned: Plan, record: Record, tracker: Tracker, tags: Tags) -> None:
-    """Trials that another artifact trained also get this one's tags."""
-    for trial in planned.trials:
-        if record.status(trial.trial_id) in OUTCOMES:
-            tracker.join(trial, tags.of(trial))
+def _joining(planned: Plan, record: Record) -> dict[str, Membership]:
+    """Recorded trials of the plan, and the place that each has in it."""
+    return {
+        trial.trial_id: _membership(planned, trial)
+        for trial in planned.trials
+        if record.status(trial.trial_id) in OUTCOMES
+    }
+
+
+def _membership(planned: Plan, trial: PlannedTrial) -> Membership:
+    return Membership(planned.artifact.id, planned.preset, planned.selection.name, trial.stage)
 
 
 def _job(sweep: Sweep, planned: Plan, trial: PlannedTrial) -> Job:

@@ -76,14 +76,14 @@ class ResultRecorder:
             self._ends.append(self._thread.submit(self._failed, trial, error))
 
     def _failed(self, trial: PlannedTrial, error: str) -> None:
-        self._guarded(self._tracker.track_failure, trial, error, self._tags.of(trial))
+        self._guarded(self._tracker.write_failure, trial, error, self._tags.of(trial))
         self._observer.on_end(trial, f"failed: {error}", None)
 
     def _finished(self, trial: PlannedTrial) -> None:
         result = read_result(trial_folder(self._storage, trial.trial_id))
         if result is None:
             raise FileNotFoundError(f"trial {trial.trial_id} reported an end but left no result")
-        self._guarded(self._tracker.track, trial, result, self._tags.of(trial))
+        self._guarded(self._tracker.write, trial, result, self._tags.of(trial))
         self._observer.on_end(trial, result.status, result)
 
     def _guarded(self, write: Callable[..., None], *arguments: Any) -> None:

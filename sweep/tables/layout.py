@@ -11,14 +11,21 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from search_spaces import presets
 from search_spaces.spec import Artifact, Cell, Choice, Preset
+from sweep import aggregate
 from sweep.aggregate import CellResult, SelectionRule
+from sweep.plan import held_out
 from sweep.record.columns import expand_curves
-from sweep.tables import formats
+from sweep.tables import formats, strengths
 from sweep.tables.cells import TableCell, directions, make
 from trainables.errors import UsageError
+
+if TYPE_CHECKING:
+    from sweep.plan.expand import Plan
+    from sweep.record.record import Record
 
 FORMATS = tuple(module.name for module in pkgutil.iter_modules(formats.__path__))
 
@@ -96,6 +103,20 @@ def render(table: Table, format: str = "terminal", **options: Any) -> str:  # no
         raise UsageError(f"unknown table format {format!r}; known: {', '.join(FORMATS)}")
     module = importlib.import_module(f"{formats.__name__}.{format}")
     return str(module.render(table, **options))
+
+
+def table_of(plan: Plan, record: Record) -> Table:
+    """The table of what is recorded of ``plan``, beside what is printed."""
+    results = aggregate.cells(plan, record)
+    return build(
+        plan.artifact,
+        results,
+        preset=presets.of(plan.artifact, plan.preset),
+        selection=plan.selection,
+        provenance=record.provenance(trial.trial_id for trial in plan.trials),
+        held_out=held_out.sentence(plan),
+        switched_off=strengths.sentence(plan, results),
+    )
 
 
 def build(
@@ -188,4 +209,4 @@ def _ordered(places: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(distinct, key=lambda p: [first[p[:i]] for i in range(1, len(p) + 1)]))
 
 
-__all__ = ["FORMATS", "Table", "TableCell", "build", "render"]
+__all__ = ["FORMATS", "Table", "TableCell", "build", "render", "table_of"]

@@ -17,7 +17,7 @@ def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
     for result in results:
         if result.cell.hidden or not result.trial_ids:
             continue
-        for option in configs[result.trial_ids[0]].switched_off():
+        for option in configs[result.trial_ids[0]].switched_off:
             cell = " / ".join(map(result.cell.label, result.cell.key))
             found.setdefault(option, []).append(cell)
     return "; ".join(f"{option} = 0 in {', '.join(where)}" for option, where in found.items())

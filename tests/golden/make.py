@@ -22,7 +22,8 @@ from typing import Any
 from search_spaces.spec import Artifact, Cell, Choice, Metric, Preset, Reported, Selection, Stage
 from sweep.aggregate import SELECTIONS, cells
 from sweep.plan.expand import Plan, PlannedStage
-from sweep.record.record import Record, Run, read_runs, write_runs
+from sweep.record.record import Record
+from sweep.record.runs import Run, read_runs, write_runs
 from sweep.tables.layout import build, render
 
 FOLDER = Path(__file__).parent

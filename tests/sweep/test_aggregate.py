@@ -25,7 +25,8 @@ from sweep.aggregate import (
 from sweep.aggregate import statistics as grouped
 from sweep.plan.expand import Plan, PlannedStage
 from sweep.record.columns import at_epoch, column_values, only_at_the_end
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 from sweep.tables.layout import build
 
 # The mean and std of a handful of float64 numbers are a few roundings of 2⁻⁵³ = 1.1e-16 each away

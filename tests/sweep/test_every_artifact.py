@@ -37,14 +37,14 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def finished(artifact: Artifact, storage: str, executor: Executor) -> tuple[Plan, Record]:
-    """The plan of a completed sweep and its record, curves included."""
+    """The plan of a completed sweep and its record."""
     tracker = Tracker(default_uri(storage))
     asked = Sweep(artifact, "smoke", aggregate.SELECTIONS["paper"], storage, {"device": "cpu"})
     witness = Witness()
     plan, record = run(asked, tracker=tracker, observer=witness, executor=executor)
     bad = {name: said for name, said in witness.outcomes.items() if said.startswith("failed")}
     assert bad == {}
-    return plan, tracker.with_curves(plan, record)
+    return plan, record
 
 
 def shrunk(artifact: Artifact) -> Artifact:

@@ -7,13 +7,14 @@ import sys
 import traceback
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from sweep.aggregate import SELECTIONS
 from sweep.cli import doctor, ui
 from sweep.plan import expand
-from sweep.record import mlflow_store
+from sweep.record import connection, mlflow_store
 from sweep.record.mlflow_store import Tracker, TrackingError, default_uri
 from sweep.record.record import Record
 from sweep.run import progress
@@ -52,7 +53,7 @@ def shown(error: BaseException) -> str:
 @pytest.mark.parametrize("uri", TRACKING)
 def test_a_store_that_cannot_be_used_is_named_without_its_password(uri: str) -> None:
     with pytest.raises(TrackingError, match=r"alice:\*\*\*@.* cannot be used") as caught:
-        Tracker(uri)
+        Tracker(uri).load()
     assert SECRET not in shown(caught.value)
 
 
@@ -65,12 +66,12 @@ def test_a_database_that_is_down_is_said_before_mlflow_asks(
 
     monkeypatch.setattr(mlflow, "MlflowClient", lambda **_: pytest.fail("MLflow was asked"))
     with pytest.raises(TrackingError):
-        Tracker(uri)
+        Tracker(uri).load()
 
 
 def test_a_database_of_several_hosts_or_in_a_socket_is_left_to_its_driver() -> None:
-    mlflow_store._check("postgresql://alice@a:1,b:2/db")
-    mlflow_store._check("postgresql:///db?host=/var/run/postgresql")
+    connection._check("postgresql://alice@a:1,b:2/db")
+    connection._check("postgresql:///db?host=/var/run/postgresql")
 
 
 @pytest.mark.parametrize("uri", STORAGE)
@@ -117,7 +118,7 @@ def test_the_uri_is_not_on_the_command_line_of_mlflows_server(
             return 0
 
     monkeypatch.setattr(subprocess, "Popen", Server)
-    monkeypatch.setattr(ui, "Tracker", lambda uri: None)
+    monkeypatch.setattr(ui, "Tracker", Mock())
     monkeypatch.setattr(ui.os, "killpg", lambda *_: None)
     uri = TRACKING[3]
     assert ui.serve(uri, 1) == 0
@@ -154,8 +155,8 @@ def test_progress_and_the_record_tell_no_password(
     planned = expand.plan(artifact, "smoke", SELECTIONS["paper"], Record.from_runs([]))
     (trial, *_) = planned.trials
     tags = {"paper": "test", "artifact": "a", "preset": "smoke", "stage": "train"}
-    tracker.track_failure(trial, f"cannot reach {TRACKING[0]}", tags)
-    run = next(iter(Tracker(uri).runs()))
+    tracker.write_failure(trial, f"cannot reach {TRACKING[0]}", tags)
+    run = next(iter(Tracker(uri).load().runs()))
     assert run.error == f"cannot reach http://alice:***@{NOBODY}"
 
 

@@ -24,7 +24,8 @@ from sweep.aggregate import SELECTIONS, cells, summarize
 from sweep.aggregate import statistics as grouped
 from sweep.figures.data import panels
 from sweep.plan.expand import Plan, PlannedStage
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 from sweep.tables.layout import build, render
 from tests.sweep.tables.cases import ERROR, SMALL
 from trainables.measures.base import Estimate

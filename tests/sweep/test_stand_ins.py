@@ -14,7 +14,8 @@ from sweep.figures import drawing
 from sweep.figures.data import panels
 from sweep.plan.cost import estimate
 from sweep.plan.expand import Plan, plan
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 from sweep.run.search import chosen
 from sweep.tables.layout import FORMATS, render
 from tests.sweep.tables.cases import FOUR, THREE, table_of

@@ -17,7 +17,8 @@ from sweep.aggregate import SELECTIONS, cells
 from sweep.figures import drawing
 from sweep.figures.data import Counts, Line, Panel, maps, panels
 from sweep.plan.expand import Plan, PlannedStage
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 from sweep.tables.layout import build
 from trainables.config import TrialConfig
 

@@ -13,7 +13,8 @@ from sweep.aggregate import SELECTIONS
 from sweep.plan import budget
 from sweep.plan.cost import CostEstimate, EpochCost, UntimedError, estimate, timed_here
 from sweep.plan.expand import Plan, PlannedTrial, plan
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 from tests.sweep.cases import TINY
 from trainables.train import Execution, Trial
 

@@ -14,7 +14,8 @@ import search_spaces
 from search_spaces.spec import Artifact, Cell, Measure, Metric, Selection, Stage
 from sweep.aggregate import SELECTIONS, cells
 from sweep.plan.expand import Plan, plan
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 from sweep.tables import layout
 
 PAPER, VALIDATION = SELECTIONS["paper"], SELECTIONS["validation"]

@@ -12,7 +12,8 @@ from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
 from sweep.aggregate import SELECTIONS, cells
 from sweep.plan import held_out
 from sweep.plan.expand import Plan, plan
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 from sweep.tables import layout
 
 EMPTY = Record.from_runs([])

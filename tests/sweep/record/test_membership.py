@@ -16,7 +16,8 @@ from sweep.plan.cost import estimate
 from sweep.plan.expand import Plan, plan
 from sweep.record.membership import TAG, Membership, as_tags, from_tags
 from sweep.record.mlflow_store import Tracker, default_uri
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 from sweep.run.loop import Tags
 from tests.sweep.cases import EQUAL_ROWS, TINY
 from trainables import config
@@ -29,6 +30,13 @@ def planned(artifact: Artifact, preset: str, record: Record | None = None) -> Pl
     return plan(artifact, preset, SELECTIONS["paper"], record or Record.from_runs([]))
 
 
+def joining(plan: Plan) -> dict[str, Membership]:
+    return {
+        t.trial_id: Membership(plan.artifact.id, plan.preset, plan.selection.name, t.stage)
+        for t in plan.trials
+    }
+
+
 @pytest.fixture(scope="module")
 def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
     """TINY at smoke: three trials done and one failed, of which OTHER at small has two."""
@@ -36,12 +44,9 @@ def tracker(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
     tiny, other = planned(TINY, "smoke"), planned(OTHER, "small")
     for trial in tiny.trials[:3]:
         result = TrialResult(trial.trial_id, "done", {}, {"test_error": 0.5}, {})
-        made.track(trial, result, Tags(tiny, "").of(trial))
-    made.track_failure(tiny.trials[3], "no memory", Tags(tiny, "").of(tiny.trials[3]))
-    made.record()
-    for trial in other.trials:
-        made.join(trial, Tags(other, "").of(trial))
-    made.record()
+        made.write(trial, result, Tags(tiny, "").of(trial))
+    made.write_failure(tiny.trials[3], "no memory", Tags(tiny, "").of(tiny.trials[3]))
+    made.join(made.load(), joining(other))
     return made
 
 
@@ -57,31 +62,31 @@ def test_memberships_are_kept_together() -> None:
 
 
 def test_status_counts_a_trial_in_the_sweeps_that_it_belongs_to(tracker: Tracker) -> None:
-    assert listing.status(tracker) == [
+    assert listing.status(tracker.load()) == [
         {"artifact": "test/other", "preset": "small", "done": 2, "diverged": 0, "failed": 0,
          "outdated": 0},
         {"artifact": "test/tiny", "preset": "smoke", "done": 3, "diverged": 0, "failed": 1,
          "outdated": 0},
     ]  # fmt: skip
-    assert "no longer count" not in listing.status_text(listing.status(tracker))
+    assert "no longer count" not in listing.status_text(listing.status(tracker.load()))
 
 
 def test_joining_again_changes_nothing(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[object] = []
-    monkeypatch.setattr(tracker._client, "set_tag", lambda *tag: written.append(tag))
+    record = tracker.load()
+    monkeypatch.setattr(tracker._client, "log_batch", lambda run, tags: written.append(tags))
     vit = TINY.replace(stages=(Stage("train (ViT)", seeds=2),))
     for made in (planned(TINY, "smoke"), planned(OTHER, "small")):
-        for trial in made.trials:
-            tracker.join(trial, Tags(made, "").of(trial))
+        tracker.join(record, joining(made))
     assert written == []
-    made = planned(vit, "smoke")
-    tracker.join(made.trials[0], Tags(made, "").of(made.trials[0]))
-    assert len(written) == 4
+    tracker.join(record, dict(list(joining(planned(vit, "smoke")).items())[:1]))
+    assert [len(tags) for tags in written] == [4]
 
 
 def test_every_recorded_trial_has_its_protocol_as_a_parameter(tracker: Tracker) -> None:
-    protocols = [run.data.params["protocol"] for run in tracker._runs.values()]
-    assert protocols == [str(config.PROTOCOL_VERSION)] * 4
+    runs = list(tracker.load().runs(history=False))
+    assert [run.settings["protocol"] for run in runs] == [str(config.PROTOCOL_VERSION)] * 4
+    assert [run.protocol for run in runs] == [config.PROTOCOL_VERSION] * 4
 
 
 def test_trials_of_an_older_protocol_are_counted_and_said(
@@ -89,12 +94,12 @@ def test_trials_of_an_older_protocol_are_counted_and_said(
 ) -> None:
     raised = config.PROTOCOL_VERSION + 1
     monkeypatch.setattr(config, "PROTOCOL_VERSION", raised)
-    rows = {row["artifact"]: row for row in listing.status(tracker)}
+    rows = {row["artifact"]: row for row in listing.status(tracker.load())}
     assert [rows["test/tiny"][end] for end in listing.ENDS] == [0, 0, 0, 4]
     assert [rows["test/other"][end] for end in listing.ENDS] == [0, 0, 0, 2]
     assert listing.status_text(list(rows.values())).endswith("they no longer count")
-    assert tracker.outdated("test/tiny", "smoke") == 4
-    assert tracker.outdated("test/tiny", "small") == 0
+    assert tracker.load().outdated("test/tiny", "smoke") == 4
+    assert tracker.load().outdated("test/tiny", "small") == 0
     found, record = planned(TINY, "smoke"), Record.from_runs([])
     sentence = (
         f"4 recorded trials of test/tiny have a protocol older than {raised}: they no longer "
@@ -184,5 +189,5 @@ def test_a_record_of_before_memberships_is_still_counted(tmp_path: Path) -> None
     made = Tracker(default_uri(str(tmp_path)))
     found = planned(TINY, "smoke")
     tags = {k: v for k, v in Tags(found, "").of(found.trials[0]).items() if k != TAG}
-    made.track_failure(found.trials[0], "no memory", tags)
-    assert [row["failed"] for row in listing.status(made)] == [1]
+    made.write_failure(found.trials[0], "no memory", tags)
+    assert [row["failed"] for row in listing.status(made.load())] == [1]

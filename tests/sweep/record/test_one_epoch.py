@@ -6,7 +6,8 @@ import search_spaces
 from sweep.aggregate import SELECTIONS
 from sweep.plan.expand import plan
 from sweep.record.columns import column_values
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 from trainables.execution import Execution
 from trainables.train import fit
 

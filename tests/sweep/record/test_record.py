@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.record.record import Record, Run, read_runs, write_runs
+from sweep.record.record import Record
+from sweep.record.runs import Run, read_runs, write_runs
 
 
 def test_record_finds_status_value_and_curve():

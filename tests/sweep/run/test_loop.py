@@ -12,9 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from search_spaces.spec import Cell, Measure, Metric, Stage
 from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.record.record import Record
 from sweep.run.executor import executor
 from tests.sweep.cases import TINY, sweep
 from trainables.data import DataError
@@ -36,13 +38,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tracker(folder: Path) -> Tracker:
-    opened = Tracker(default_uri(str(folder / "results")))
-    opened.record()
-    return opened
+    return Tracker(default_uri(str(folder / "results")))
+
+
+def tags_of_trials(folder: Path) -> list[dict[str, str]]:
+    """As MLflow's own client sees them."""
+    client = MlflowClient(default_uri(str(folder / "results")))
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    found = client.search_runs(experiments, "tags.trial_id != ''")
+    return [run.data.tags for run in found]
 
 
 def test_a_run_a_trial_with_the_tags_people_filter_by(folder: Path) -> None:
-    tags = list(tracker(folder).tags())
+    tags = tags_of_trials(folder)
     assert len(tags) == len({t["trial_id"] for t in tags}) == 4
     first = tags[0]
     assert first["paper"] == "test"
@@ -57,7 +65,7 @@ def test_a_run_a_trial_with_the_tags_people_filter_by(folder: Path) -> None:
 
 
 def test_the_record_has_what_storage_has_epoch_by_epoch(folder: Path) -> None:
-    runs = list(tracker(folder).runs(history=True))
+    runs = list(tracker(folder).load().runs())
     stored = Storage(folder / "results")
     for run in runs:
         from trainables.storage.result import TrialResult
@@ -65,7 +73,7 @@ def test_the_record_has_what_storage_has_epoch_by_epoch(folder: Path) -> None:
         result = TrialResult.from_json(stored.read(f"trials/{run.trial_id}/{RESULT}"))
         assert run.metrics == pytest.approx(result.metrics, rel=1e-15)
         for name, values in result.history.items():
-            assert list(run.history[name]) == values
+            assert list(run.history[name]) == pytest.approx(values, rel=0, nan_ok=True)
 
 
 def test_the_same_sweep_again_trains_nothing(folder: Path) -> None:
@@ -98,7 +106,7 @@ def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(tmp_path: Pat
     assert record.status(missing[0].trial_id) == "failed"
     _, _, again = sweep(broken, tmp_path)
     assert again.waves == [1]
-    failed = [t for t in tracker(tmp_path).tags() if t["outcome"] == "failed"]
+    failed = [t for t in tags_of_trials(tmp_path) if t["outcome"] == "failed"]
     assert len(failed) == 1  # one run a trial, however often it failed
 
 
@@ -138,7 +146,7 @@ def test_a_stage_waits_until_a_failed_trial_has_been_tried_again(
     assert witness.waves == [2]
     assert sorted(record.status(t.trial_id) for t in plan.trials) == ["done", "failed"]
     assert [stage.pending for stage in plan.stages] == [0, 1]
-    monkeypatch.setattr(Tracker, "outdated", lambda *_: 7)
+    monkeypatch.setattr(Record, "outdated", lambda *_: 7)
     _, _, again = sweep(staged, tmp_path)
     assert again.waves == [1]
     assert again.sentences[0].startswith("7 recorded trials of test/tiny have a protocol older")
@@ -164,13 +172,12 @@ def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(tmp_path: Pa
     assert plan.missing(record) == []
     measured = [t for t in plan.trials if record.value(t.trial_id, "seen/error") is not None]
     assert len(measured) == 2
-    tracker = Tracker(default_uri(str(tmp_path / "results")))
-    curves = tracker.with_curves(plan, tracker.record()).history
-    epochs = {t.trial_id: [] for t in measured}
-    for row in curves.to_pylist():
-        if row["metric"] == "seen/error" and math.isfinite(row["value"]):
-            epochs[row["trial_id"]].append(row["epoch"])
-    assert list(epochs.values()) == [[1, 2], [1, 2]]
+    record = tracker(tmp_path).load()
+    epochs = [
+        [epoch for epoch, value in record.curve(t.trial_id, "seen/error") if math.isfinite(value)]
+        for t in measured
+    ]
+    assert epochs == [[1, 2], [1, 2]]
 
 
 ROOT = Path(__file__).parents[3]

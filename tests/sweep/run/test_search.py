@@ -15,7 +15,8 @@ from sweep.aggregate import SELECTIONS, Summary
 from sweep.plan.expand import Plan, plan
 from sweep.plan.proposals import Axis, propose
 from sweep.record.mlflow_store import Tracker, default_uri
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 from sweep.run.loop import Extension, Sweep
 from sweep.run.search import as_rows, chosen, columns, narrowed, search, search_loss
 from sweep.run.serial import SerialExecutor

@@ -10,7 +10,8 @@ from search_spaces.presets import find
 from search_spaces.spec import Artifact, Cell, Metric, Stage
 from sweep.aggregate import SELECTIONS, cells
 from sweep.plan.expand import plan
-from sweep.record.record import Record, Run
+from sweep.record.record import Record
+from sweep.record.runs import Run
 from sweep.tables.layout import build, render
 from sweep.tables.strengths import sentence
 from trainables import methods
@@ -44,10 +45,10 @@ def test_every_option_that_may_be_zero_is_a_strength_or_says_why_not() -> None:
 def test_a_configuration_names_its_strengths_of_zero(name: str) -> None:
     strengths = [option for option, _ in declared(methods.registry.schema(name), OffAtZero)]
     extra: dict[str, Any] = {"start": 0.3} if name == "infomcr" else {}
-    assert TrialConfig(method={"name": name, **extra}).switched_off() == []
+    assert TrialConfig(method={"name": name, **extra}).switched_off == []
     for option in strengths:
         off = TrialConfig(method={"name": name, **extra, option: 0})
-        assert off.switched_off() == [f"{option} of {name}"]
+        assert off.switched_off == [f"{option} of {name}"]
 
 
 def test_a_table_names_them() -> None:

@@ -1,0 +1,109 @@
+"""A connection to MLflow, or one sentence on why there is none."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from trainables.errors import FlatsweepError
+from trainables.masking import has_secret, mask
+from trainables.ports import CONNECT_TIMEOUT
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DATABASES = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""Their usual ports."""
+
+
+class TrackingError(FlatsweepError):
+    """The tracking store does not answer or cannot be used; the message says what to do."""
+
+
+def default_uri(storage: str) -> str:
+    """``$MLFLOW_TRACKING_URI``, else SQLite beside the results (or in the working folder)."""
+    folder = Path("results" if "://" in storage else storage).expanduser().resolve()
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder / 'mlflow.db'}"
+
+
+def database(uri: str) -> Path | None:
+    """The file of a SQLite store; None: the store is no file."""
+    prefix = "sqlite:///"
+    return Path(uri.removeprefix(prefix).partition("?")[0]) if uri.startswith(prefix) else None
+
+
+def connect(uri: str) -> MlflowClient:
+    """MLflow's client of the store at ``uri``; a SQLite file is made if it is not there.
+
+    Raises:
+        TrackingError: in one sentence, if the store cannot be used.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    # A server that is down is said within seconds, not after minutes of retries.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    _check(uri)
+    from mlflow import MlflowClient
+
+    try:
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+    except Exception as error:
+        raise unusable(uri, error) from cause(uri, error)
+    return client
+
+
+def _check(uri: str) -> None:
+    url = urlsplit(uri)
+    if file := database(uri):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unusable(uri, error) from error
+    elif url.scheme.partition("+")[0] in DATABASES:
+        _check_answering(uri)
+    elif url.scheme in ("", "file"):
+        raise TrackingError(
+            f"tracking URI {mask(uri)!r} is a plain folder, which MLflow no longer supports; "
+            "name a database (sqlite:///path/mlflow.db) or a server (http://host:5000)"
+        )
+
+
+def _check_answering(uri: str) -> None:
+    """Ask once whether a database's server is there: MLflow would go on asking for minutes."""
+    try:
+        url = urlsplit(uri)
+        host, port = url.hostname, url.port or DATABASES[url.scheme.partition("+")[0]]
+    except ValueError:
+        return  # several hosts, or a password that is not percent-encoded: the driver's to read
+    if not host:
+        return  # a socket in a folder
+    try:
+        socket.create_connection((host, port), CONNECT_TIMEOUT).close()
+    except (OSError, UnicodeError) as error:
+        raise unusable(uri, error) from cause(uri, error)
+
+
+def cause(uri: str, error: BaseException) -> BaseException | None:
+    """What a traceback shows of ``error``: nothing, where it may have a password in it."""
+    return None if has_secret(uri) else error
+
+
+def unusable(uri: str, error: BaseException) -> TrackingError:
+    """One line from whatever MLflow, SQLAlchemy or the network raised."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if "out-of-date database schema" in str(error):
+        fix = f"back it up, then run: mlflow db upgrade {uri}"
+    elif "file is not a database" in str(error) or "malformed" in str(error):
+        fix = "restore a backup, or name another database with --tracking-uri"
+    else:
+        fix = "check that it is there and reachable, or name another with --tracking-uri"
+    sentence = f"tracking store {uri!r} cannot be used ({reason[:300]}); {fix}"
+    return TrackingError(mask(sentence, uri))
+
+
+__all__ = ["TrackingError", "cause", "connect", "database", "default_uri", "unusable"]
