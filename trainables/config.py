@@ -8,7 +8,6 @@ and progress bars are not in it, so two sweeps that need one trial share it.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from trainables import trial_id
 from trainables.errors import UsageError
 from trainables.fields import Component, Data, Optimizer, Schedule, Workers, registry_of
 from trainables.needs import BATCHNORM, OfTrial, idle
@@ -39,11 +39,6 @@ if TYPE_CHECKING:
 
 PROTOCOL_VERSION: Literal[2] = 2
 """Raised whenever the training loop changes numbers: old results then no longer count as done."""
-
-ADDED: dict[str, Any] = {"batchnorm_parts": 1, "schedule.watch": "running"}
-"""Fields that came after trials were recorded, by dotted name, each with the value that stands for
-what was done before: with it the field is left out of a trial's name (see `Registry.register`)."""
-
 
 READABLE = {"data.source": "data", "model": "models", "method": "methods"}
 """Fields that hold a part, by dotted name, each with the package that has its registry."""
@@ -180,20 +175,7 @@ class TrialConfig(Options):
     @cached_property
     def canonical(self) -> str:
         """The configuration as JSON with sorted keys: equal for equal trials, on every machine."""
-        fields = self.model_dump(mode="json")
-        if not equivalence.change_numbers(self):
-            del fields["workers"]
-        fields["data"]["source"] = self.data.source.naming("data")
-        fields["data"]["augmentation"] = [a.naming("data.augment") for a in self.data.augmentation]
-        fields["model"] = self.model.naming("models")
-        fields["method"] = self.method.naming("methods")
-        fields["regularizers"] = [r.naming("methods") for r in self.regularizers]
-        for path, before in ADDED.items():
-            *parents, leaf = path.split(".")
-            at = reduce(lambda node, key: node[key], parents, fields)
-            if at[leaf] == before:
-                del at[leaf]
-        return _as_json(fields)
+        return trial_id.canonical(self)
 
     @property
     def method_named(self) -> dict[str, Any]:
@@ -203,8 +185,8 @@ class TrialConfig(Options):
 
     @cached_property
     def trial_id(self) -> str:
-        """The first 16 hexadecimal digits of SHA-256 over ``canonical``."""
-        return hashlib.sha256(self.canonical.encode()).hexdigest()[:16]
+        """Its name: 16 hexadecimal digits (`trainables.trial_id`)."""
+        return trial_id.trial_id(self.canonical)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As pydantic's, without validation; ``canonical`` and ``trial_id`` are the copy's own."""
@@ -216,8 +198,7 @@ class TrialConfig(Options):
     def with_seed(self, seed: int) -> Self:
         """A copy with another seed, which needs no validation. Its name asks no part."""
         copied = self.model_copy(update={"seed": seed})
-        named = json.loads(self.canonical) | {"seed": seed}
-        copied.__dict__["canonical"] = _as_json(named)
+        copied.__dict__["canonical"] = trial_id.of_seed(self.canonical, seed)
         if "switched_off" in self.__dict__:
             copied.__dict__["switched_off"] = self.switched_off
         return copied
@@ -309,10 +290,6 @@ def _as_tuples(value: Any) -> Any:
     if type(value) is dict:
         return {key: _as_tuples(item) for key, item in value.items()}
     return tuple(map(_as_tuples, value)) if type(value) is list else value
-
-
-def _as_json(fields: Mapping[str, Any]) -> str:
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainables import methods
-from trainables.config import ADDED, TrialConfig, merge
+from trainables.config import TrialConfig, merge
+from trainables.trial_id import ADDED
 
 
 def test_defaults_are_written_out_so_that_equal_trials_are_equal() -> None:

@@ -161,7 +161,7 @@ class Method:
             model: Its parameters are the same, bit for bit, when this returns or raises.
             loss_fn: ``loss_fn(logits, targets)``, 0-d, the mean over the batch.
             inputs, targets: One batch (or this worker's part of it) on the model's device. What
-                the model is called with: a tensor, a dict, a pair, ... (`trainables.batch`).
+                the model is called with: a tensor, a dict, a pair, ... (`trainables.structures`).
             generator: Source of all noise, on the CPU or on the model's device.
         """
         objective = Objective(

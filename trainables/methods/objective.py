@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.batch import batch_size, portions, take
 from trainables.methods.ops.batchnorm import moving, tracked_layers
 from trainables.methods.ops.parameters import Displacement, Scratch, trainable
 from trainables.parallel.division import Division
 from trainables.parallel.group import SINGLE_PROCESS, Group
+from trainables.structures import batch_size, portions, take
 
 LossFn = Callable[[Tensor, Any], Tensor]
 """``loss_fn(logits, targets)``: 0-d, the *mean* over the batch."""
@@ -130,7 +130,7 @@ class Objective:
     Attributes:
         params: The trainable parameters, in the model's order.
         inputs, targets: This worker's part of the batch, after the regularizers that change it;
-            inputs may be any structure of tensors (`trainables.batch`).
+            inputs may be any structure of tensors (`trainables.structures`).
         generator: Noise shared by all workers; ``local_generator`` is the worker's own.
         workers, rank: How many share the batch, and which of them this is.
     """

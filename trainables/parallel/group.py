@@ -16,8 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from trainables.batch import batch_size, take
 from trainables.errors import FlatsweepError
+from trainables.structures import batch_size, take
 
 
 class PeerLostError(FlatsweepError, RuntimeError):

@@ -10,10 +10,10 @@ from tests.trainables.methods.known import LOUD
 from tests.trainables.methods.oracle import Case, case, close, generator
 from tests.trainables.methods.references import OPTIONS
 from trainables import methods
-from trainables.batch import batch_size
 from trainables.config import TrialConfig
 from trainables.execution import Execution
 from trainables.parallel.group import DistributedGroup, Group
+from trainables.structures import batch_size
 from trainables.train import Trial
 
 OF_IMAGES = ("mixup", "adversarial")

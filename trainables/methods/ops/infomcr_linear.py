@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from trainables.batch import take, tensors
 from trainables.methods.base import Regularizer
 from trainables.methods.objective import Objective
+from trainables.structures import take, tensors
 
 _SAMPLEWISE = (
     nn.Linear, nn.Identity, nn.Flatten, nn.Unflatten, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU,

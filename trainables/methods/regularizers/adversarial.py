@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.batch import one_tensor
 from trainables.methods.base import Regularizer, registry
 from trainables.methods.objective import Objective
 from trainables.methods.ops import noise
 from trainables.registry import Count, NonNegative, Positive, Strength
+from trainables.structures import one_tensor
 
 
 @registry.register("adversarial")

@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
-from trainables.batch import one_tensor, take
 from trainables.errors import UsageError
 from trainables.methods.base import Regularizer, registry
 from trainables.methods.objective import Mixed, Objective
 from trainables.needs import SEVERAL_IMAGES
 from trainables.registry import Positive, Readings
+from trainables.structures import one_tensor, take
 
 
 @registry.register("mixup", needs=SEVERAL_IMAGES)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from trainables.batch import portions
 from trainables.errors import UsageError
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
@@ -19,6 +18,7 @@ from trainables.methods.ops import infomcr_linear
 from trainables.needs import BATCHNORM, DROPOUT, SEVERAL_IMAGES, Needs, OfTrial, Searched, given
 from trainables.parallel.division import Division
 from trainables.registry import Count, Fraction, Readings, Strength
+from trainables.structures import portions
 
 _DEVICES: Any = torch.backends
 _BACKENDS = (

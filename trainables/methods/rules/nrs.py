@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainables.batch import portions
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.ops import noise
@@ -26,6 +25,7 @@ from trainables.needs import (
 )
 from trainables.parallel.division import Division
 from trainables.registry import Count, Strength
+from trainables.structures import portions
 
 Scale = Annotated[
     Literal["relative", "relative_per_tensor", "unit_then_scale", "literal", "gaussian_literal"],

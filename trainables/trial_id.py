@@ -1,0 +1,59 @@
+"""A trial's name: a hash of everything that decides its numbers, and of nothing else.
+
+It is a function of the configuration's values alone: no file, device, node or library is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from trainables.parallel import equivalence
+
+if TYPE_CHECKING:
+    from trainables.config import TrialConfig
+
+ADDED: dict[str, Any] = {"batchnorm_parts": 1, "schedule.watch": "running"}
+"""Fields that came after trials were recorded, by dotted name, each with the value that stands for
+what was done before: with it the field is left out of a trial's name (see `Registry.register`)."""
+
+
+def canonical(config: TrialConfig) -> str:
+    """``config`` as JSON with sorted keys: equal for equal trials, on every machine.
+
+    ``workers`` is in it where they change the numbers (`trainables.parallel.equivalence`).
+    """
+    fields = config.model_dump(mode="json")
+    if not equivalence.change_numbers(config):
+        del fields["workers"]
+    fields["data"]["source"] = config.data.source.naming("data")
+    fields["data"]["augmentation"] = [a.naming("data.augment") for a in config.data.augmentation]
+    fields["model"] = config.model.naming("models")
+    fields["method"] = config.method.naming("methods")
+    fields["regularizers"] = [r.naming("methods") for r in config.regularizers]
+    for path, before in ADDED.items():
+        *parents, leaf = path.split(".")
+        at = reduce(lambda node, key: node[key], parents, fields)
+        if at[leaf] == before:
+            del at[leaf]
+    return _as_json(fields)
+
+
+def of_seed(canonical: str, seed: int) -> str:
+    """What ``canonical`` is with another seed."""
+    return _as_json(json.loads(canonical) | {"seed": seed})
+
+
+def trial_id(canonical: str) -> str:
+    """The first 16 hexadecimal digits of SHA-256 over ``canonical``."""
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _as_json(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+
+__all__ = ["ADDED", "canonical", "of_seed", "trial_id"]
