@@ -7,6 +7,7 @@ run for each sweep, with its rendered table attached. A run counts once its tag
 
 from __future__ import annotations
 
+import contextlib
 import math
 import tempfile
 import time
@@ -214,11 +215,11 @@ class Tracker:
 
         known = {trial_id: record.memberships(trial_id) for trial_id in joining}
         new = {t: member for t, member in joining.items() if member not in known[t]}
-        self._touch(record.run_id(trial_id) for trial_id in new)
-        for trial_id, member in new.items():
-            tags = as_tags([*known[trial_id], member]).items()
-            run_id = record.run_id(trial_id)
-            self._call(self._client.log_batch, run_id, tags=[RunTag(*tag) for tag in tags])
+        with self._changing([record.run_id(trial_id) for trial_id in new]):
+            for trial_id, member in new.items():
+                tags = as_tags([*known[trial_id], member]).items()
+                run_id = record.run_id(trial_id)
+                self._call(self._client.log_batch, run_id, tags=[RunTag(*tag) for tag in tags])
 
     def _add(self, run: MlflowRun, result: TrialResult, now: int) -> None:
         """Into a complete run, what ``result`` has more: measured later, on the same weights."""
@@ -229,11 +230,11 @@ class Tracker:
         curve = curves.TAG in tags and tags[curves.TAG] != curves.digest(_encoded(result.history))
         if not new and not curve:
             return
-        self._touch([run_id])
-        self._log(run_id, new)
-        if curve:
-            attached = self._attach(run_id, result.history)
-            self._call(self._client.log_batch, run_id, tags=attached)
+        with self._changing([run_id]):
+            self._log(run_id, new)
+            if curve:
+                attached = self._attach(run_id, result.history)
+                self._call(self._client.log_batch, run_id, tags=attached)
 
     def _attach(self, run_id: str, history: Mapping[str, Sequence[float]]) -> list[RunTag]:
         """Attach the curves, if there are any; the tag that vouches for them."""
@@ -248,9 +249,16 @@ class Tracker:
             self._call(self._client.log_artifact, run_id, str(path))
         return [RunTag(curves.TAG, curves.digest(content))]
 
-    def _touch(self, run_ids: Iterable[str]) -> None:
-        """Runs that are complete are about to change: the mirror must not keep what it has."""
-        Mirror(folder_of(self.uri), self).forget(run_ids)
+    @contextlib.contextmanager
+    def _changing(self, run_ids: Sequence[str]) -> Iterator[None]:
+        """Within, complete runs are written to: the mirror must not keep what it has of them.
+
+        It is told before, for this process may die, and after, for another may look meanwhile.
+        """
+        mirror = Mirror(folder_of(self.uri), self)
+        mirror.forget(run_ids)
+        yield
+        mirror.forget(run_ids)
 
     def _runs_of(self, trial_id: str) -> list[MlflowRun]:
         return list(self._search(f"tags.trial_id = '{trial_id}'"))

@@ -6,10 +6,13 @@ Oracle: the store read as a whole.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pyarrow.parquet as pq
 import pytest
 
 from sweep.record.membership import Membership
@@ -57,11 +60,13 @@ def run(number: int, **fields: object) -> Run:
     return replace(made, **fields)
 
 
-@pytest.fixture
-def store() -> Store:
+@contextmanager
+def three() -> Iterator[tuple[Store, Path]]:
+    """A store of three runs, and a folder. No fixture: mutants of the mirror call each test."""
     made = Store()
     made.write(*map(run, range(3)))
-    return made
+    with TemporaryDirectory() as folder:
+        yield made, Path(folder)
 
 
 def seen(record: Record) -> list[Run]:
@@ -72,110 +77,149 @@ def whole(store: Store) -> list[Run]:
     return seen(Record.from_runs(store.runs.values()))
 
 
-def test_an_unchanged_store_is_not_asked(store: Store, tmp_path: Path) -> None:
-    first = Mirror(tmp_path / "m", store).record()
-    again = Mirror(tmp_path / "m", store).record()
-    assert seen(first) == seen(again) == whole(store)
-    assert store.asked == ["all"]
+def test_an_unchanged_store_is_not_asked() -> None:
+    with three() as (store, place):
+        first = Mirror(place / "m", store).record()
+        again = Mirror(place / "m", store).record()
+        assert seen(first) == seen(again) == whole(store)
+        assert store.asked == ["all"]
 
 
-def test_runs_that_ended_since_are_added(store: Store, tmp_path: Path) -> None:
-    mirror = Mirror(tmp_path, store)
-    for number in range(3, 3 + 2 * FILES):
+def test_runs_that_ended_since_are_added() -> None:
+    with three() as (store, place):
+        mirror = Mirror(place, store)
+        for number in range(3, 3 + 2 * FILES):
+            mirror.record()
+            store.write(run(number))
+        assert seen(mirror.record()) == whole(store)
+        assert store.asked == ["all", *["new"] * (2 * FILES)]
+        assert len(list(place.glob("*.parquet"))) <= FILES
+
+
+def test_a_run_that_ended_while_another_clock_was_ahead_is_added() -> None:
+    with three() as (store, place):
+        mirror = Mirror(place, store)
         mirror.record()
-        store.write(run(number))
-    assert seen(mirror.record()) == whole(store)
-    assert store.asked == ["all", *["new"] * (2 * FILES)]
-    assert len(list(tmp_path.glob("*.parquet"))) <= FILES
+        store.write(run(9, ended=3 * HOUR - SLACK + 1))
+        assert mirror.record().status("t9") == "done"
 
 
-def test_a_run_that_ended_while_another_clock_was_ahead_is_added(
-    store: Store, tmp_path: Path
-) -> None:
-    mirror = Mirror(tmp_path, store)
-    mirror.record()
-    store.write(run(9, ended=3 * HOUR - SLACK + 1))
-    assert mirror.record().status("t9") == "done"
+def test_a_run_that_is_written_to_after_its_end_is_read_again() -> None:
+    with three() as (store, place):
+        mirror = Mirror(place, store)
+        mirror.record()
+        mirror.forget(["r0"])
+        store.write(run(0, metrics={"test_error": 0.5, "ece": 0.1}))
+        assert mirror.record().value("t0", "ece") == 0.1
+        assert seen(mirror.record()) == whole(store)
 
 
-def test_a_run_that_is_written_to_after_its_end_is_read_again(store: Store, tmp_path: Path) -> None:
-    mirror = Mirror(tmp_path, store)
-    mirror.record()
-    mirror.forget(["r0"])
-    store.write(run(0, metrics={"test_error": 0.5, "ece": 0.1}))
-    assert mirror.record().value("t0", "ece") == 0.1
-    assert seen(mirror.record()) == whole(store)
+def test_one_that_was_looked_at_between_its_naming_and_its_writing_is_read_again() -> None:
+    """So a driver names it twice: the look of another process had the run of before."""
+    with three() as (store, place):
+        mirror = Mirror(place, store)
+        mirror.record()
+        mirror.forget(["r0"])
+        store.write(run(3))  # another driver's
+        mirror.record()
+        store.write(run(0, metrics={"test_error": 0.5}))
+        mirror.record()
+        mirror.forget(["r0"])
+        assert seen(mirror.record()) == whole(store)
 
 
-def test_a_driver_that_dies_between_the_two_leaves_a_run_that_is_read_again(
-    store: Store, tmp_path: Path
-) -> None:
+def test_several_may_be_named_one_after_the_other() -> None:
+    with three() as (store, place):
+        mirror = Mirror(place, store)
+        mirror.record()
+        for number in (0, 1):
+            mirror.forget([f"r{number}"])
+            store.write(run(number, metrics={"test_error": 0.5}))
+        assert seen(mirror.record()) == whole(store)
+
+
+def test_what_is_known_is_not_written_again() -> None:
+    """The latest runs are looked at each time, for clocks may differ."""
+    with three() as (store, place):
+        mirror = Mirror(place, store)
+        for number in range(3, 6):
+            mirror.record()
+            store.write(run(number))
+        mirror.record()
+        rows = [pq.ParquetFile(file).metadata.num_rows for file in place.glob("*.parquet")]
+        assert sum(rows) == len(store.runs)
+
+
+def test_a_driver_that_dies_between_the_two_leaves_a_run_that_is_read_again() -> None:
     """Named first, then written to: whenever it dies the next look reads the run."""
-    mirror = Mirror(tmp_path, store)
-    mirror.record()
-    mirror.forget(["r1"])
-    assert seen(mirror.record()) == whole(store)
+    with three() as (store, place):
+        mirror = Mirror(place, store)
+        mirror.record()
+        mirror.forget(["r1"])
+        assert seen(mirror.record()) == whole(store)
 
 
-def test_what_was_edited_by_hand_is_found_by_reading_the_whole_store(
-    store: Store, tmp_path: Path
-) -> None:
-    mirror = Mirror(tmp_path, store)
-    mirror.record()
-    del store.runs["r1"]
-    store.write(run(2, metrics={"test_error": 0.9}))
-    assert seen(mirror.record()) != whole(store)
-    assert seen(mirror.record(refresh=True)) == seen(mirror.record()) == whole(store)
+def test_what_was_edited_by_hand_is_found_by_reading_the_whole_store() -> None:
+    with three() as (store, place):
+        mirror = Mirror(place, store)
+        mirror.record()
+        del store.runs["r1"]
+        store.write(run(2, metrics={"test_error": 0.9}))
+        assert seen(mirror.record()) != whole(store)
+        assert seen(mirror.record(refresh=True)) == seen(mirror.record()) == whole(store)
 
 
-def test_another_store_in_the_place_of_this_is_read_anew(store: Store, tmp_path: Path) -> None:
-    Mirror(tmp_path, store).record()
-    other = Store()
-    other.inode = 8
-    other.write(run(0, metrics={"test_error": 0.7}))
-    assert seen(Mirror(tmp_path, other).record()) == whole(other)
+def test_another_store_in_the_place_of_this_is_read_anew() -> None:
+    with three() as (store, place):
+        Mirror(place, store).record()
+        other = Store()
+        other.inode = 8
+        other.write(run(0, metrics={"test_error": 0.7}))
+        assert seen(Mirror(place, other).record()) == whole(other)
 
 
 @pytest.mark.parametrize("damage", ["index", "file", "bytes", "version", "all"])
-def test_a_copy_that_is_lost_or_damaged_is_made_anew(
-    store: Store, tmp_path: Path, damage: str
-) -> None:
-    folder = tmp_path / "m"
-    Mirror(folder, store).record()
-    (file,) = folder.glob("*.parquet")
-    index = folder / "index.json"
-    if damage == "index":
-        index.write_text("{")
-    elif damage == "file":
-        file.unlink()
-    elif damage == "bytes":
-        file.write_bytes(file.read_bytes()[:-40])
-    elif damage == "version":
-        index.write_text(index.read_text().replace('"version": 1', '"version": 0'))
-    else:
-        folder.rename(tmp_path / "elsewhere")
-    assert seen(Mirror(folder, store).record()) == whole(store)
-    assert seen(Mirror(folder, store).record()) == whole(store)
-    assert store.asked == ["all", "all"]
+def test_a_copy_that_is_lost_or_damaged_is_made_anew(damage: str) -> None:
+    with three() as (store, place):
+        folder = place / "m"
+        Mirror(folder, store).record()
+        (file,) = folder.glob("*.parquet")
+        index = folder / "index.json"
+        if damage == "index":
+            index.write_text("{")
+        elif damage == "file":
+            file.unlink()
+        elif damage == "bytes":
+            file.write_bytes(file.read_bytes()[:-40])
+        elif damage == "version":
+            index.write_text(index.read_text().replace('"version": 1', '"version": 0'))
+        else:
+            folder.rename(place / "elsewhere")
+        assert seen(Mirror(folder, store).record()) == whole(store)
+        assert seen(Mirror(folder, store).record()) == whole(store)
+        assert store.asked == ["all", "all"]
 
 
-def test_one_that_cannot_be_written_is_done_without(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "m").write_text("a file")
-    assert seen(Mirror(tmp_path / "m", store).record()) == whole(store)
-    Mirror(tmp_path / "m", store).forget(["r1"])
+def test_one_that_cannot_be_written_is_done_without() -> None:
+    with three() as (store, place):
+        (place / "m").write_text("a file")
+        assert seen(Mirror(place / "m", store).record()) == whole(store)
+        Mirror(place / "m", store).forget(["r1"])
 
 
-def test_a_reader_keeps_what_it_opened(store: Store, tmp_path: Path) -> None:
+def test_a_reader_keeps_what_it_opened() -> None:
     """Numbers are read when they are asked for; another process joins the files meanwhile."""
-    early = Mirror(tmp_path, store).record()
-    Mirror(tmp_path, store).record(refresh=True)
-    assert early.value("t2", "test_error") == 0.02
+    with three() as (store, place):
+        early = Mirror(place, store).record()
+        Mirror(place, store).record(refresh=True)
+        assert early.value("t2", "test_error") == 0.02
 
 
-def test_curves_are_asked_for_once(store: Store, tmp_path: Path) -> None:
-    record = Mirror(tmp_path, store).record()
-    assert record.curve("t1", "loss") == record.curve("t1", "loss") == [(1, 2.0), (2, 1.0)]
-    assert store.asked == ["all", "curves of r1"]
+def test_curves_are_asked_for_once() -> None:
+    with three() as (store, place):
+        record = Mirror(place, store).record()
+        assert record.curve("t1", "loss") == record.curve("t1", "loss") == [(1, 2.0), (2, 1.0)]
+        assert store.asked == ["all", "curves of r1"]
 
 
 def test_a_sqlite_file_tells_every_write(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweep.record.membership import Membership
 from sweep.record.record import Record
 from sweep.record.runs import Run, read_runs, write_runs
+from trainables import config
 
 
 def test_record_finds_status_value_and_curve():
@@ -51,6 +53,38 @@ def test_of_two_runs_of_a_trial_the_one_that_came_furthest_counts(first, second,
     record = Record.from_runs([Run("a", first, {"x": 0}), Run("a", second, {"x": 1})])
     assert record.value("a", "x") == kept
     assert len(record) == 1
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "kept"), [("done", "done", 1), ("done", "failed", 0), ("failed", "failed", 1)]
+)
+def test_of_two_that_came_as_far_the_later_counts_in_whatever_order_they_are_read(
+    early, late, kept
+):
+    runs = [Run("a", early, {"x": 0}, ended=5), Run("a", late, {"x": 1}, ended=7)]
+    for order in (runs, runs[::-1]):
+        assert Record.from_runs(order).value("a", "x") == kept
+
+
+def test_sweeps_count_the_trials_that_belong_to_them():
+    one, other = Membership("p/a", "small", "paper", "s"), Membership("p/b", "smoke", "paper", "s")
+    again = Membership("p/a", "small", "validation", "s")
+    now = config.PROTOCOL_VERSION
+    record = Record.from_runs(
+        [
+            Run("a", "done", memberships=(one, other), protocol=now),
+            Run("b", "done", memberships=(one, again), protocol=None),
+            Run("c", "failed", memberships=(one,), protocol=now),
+            Run("d", "done", memberships=(one,), protocol=now - 1),
+            Run("d", "failed", memberships=(other,), protocol=now),
+        ]
+    )
+    assert record.sweeps() == {
+        ("p/a", "small"): {"done": 2, "failed": 1, "outdated": 1},
+        ("p/b", "smoke"): {"done": 1},
+    }
+    assert record.outdated("p/a", "small") == 1
+    assert record.outdated("p/b", "smoke") == record.outdated("p/c", "small") == 0
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("xyz"), st.floats())))
