@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.report import publish
-from search_spaces.spec import Artifact, Cell, Metric, Stage
+from search_spaces.spec import Artifact, Cell, Experiment, Metric, Notes, Stage, TableView
 from sweep.aggregate import SELECTIONS, cells, statistics
 from sweep.plan.expand import Plan, PlannedStage
 from sweep.record.record import Record
@@ -95,7 +95,20 @@ def study(count: int, seeds: int, metrics: int) -> tuple[Plan, Record]:
         Run(t.trial_id, "done", {m.name: float(i * t.seed % 97) for i, m in enumerate(shown)})
         for t in trials
     ]
-    artifact = Artifact("p/t", "", grid, (Stage("train", seeds=seeds),), shown, ("row", "method"))
+    artifact = Artifact(
+        id="p/t",
+        experiment=Experiment(
+            cells=grid,
+            stages=(Stage("train", seeds=seeds),),
+        ),
+        view=TableView(
+            metrics=shown,
+            rows=("row", "method"),
+        ),
+        notes=Notes(
+            title="",
+        ),
+    )
     stages = (PlannedStage("train", tuple(trials)),)
     return Plan(artifact, "paper", SELECTIONS["paper"], grid, stages), Record.from_runs(runs)
 

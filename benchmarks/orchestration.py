@@ -26,7 +26,7 @@ from typing import Any
 import search_spaces
 from benchmarks.report import publish
 from benchmarks.stock import tuned
-from search_spaces.spec import Artifact, Cell, Metric, Stage
+from search_spaces.spec import Artifact, Cell, Experiment, Metric, Notes, Stage, TableView
 from sweep.aggregate import SELECTIONS
 from sweep.plan.expand import Plan, PlannedTrial
 from sweep.ray_executor import RayExecutor
@@ -99,11 +99,17 @@ def swept(artifact: Artifact, folder: Path, trainable: type | None = None) -> Cl
 def nothing(trials: int) -> Artifact:
     return Artifact(
         id="bench/nothing",
-        title="trials that do nothing",
-        rows=("method",),
-        metrics=(Metric("test_error", "test error"),),
-        cells=(Cell({"method": "erm"}),),
-        stages=(Stage("train", seeds=trials),),
+        experiment=Experiment(
+            cells=(Cell({"method": "erm"}),),
+            stages=(Stage("train", seeds=trials),),
+        ),
+        view=TableView(
+            rows=("method",),
+            metrics=(Metric("test_error", "test error"),),
+        ),
+        notes=Notes(
+            title="trials that do nothing",
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """Our own artifact: every registered method under one protocol, in one table.
 
-A method appears here by being registered (``Artifact.fan_out``). Each runs with
+A method appears here by being registered (``Experiment.fan_out``). Each runs with
 its registered defaults, which are its paper's, once for as many epochs as ERM,
 once for as many gradient evaluations and once for as much time, by the step
 times that `compare_times` has.
@@ -11,7 +11,18 @@ from __future__ import annotations
 from search_spaces.compare_times import STEP_TIMES
 from search_spaces.preset import OTHERWISE
 from search_spaces.presets import SMOKE, adjusted
-from search_spaces.spec import Artifact, Cell, Choice, Metric, Paper, Selection, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Choice,
+    Experiment,
+    Metric,
+    Notes,
+    Paper,
+    Selection,
+    Stage,
+    TableView,
+)
 
 EPOCHS_KEY, GRADIENTS_KEY, TIME_KEY = "equal epochs", "equal gradients", "equal time"
 
@@ -45,44 +56,50 @@ METRICS = (
 
 METHODS = Artifact(
     id="compare/methods",
-    title="Every method under one protocol, at equal epochs, gradient evaluations and time",
-    rows=("budget", "method"),
-    metrics=METRICS,
-    base=PROTOCOL,
-    fan_out={"method": "methods"},
-    per_name_overrides={"infomcr": {"method.start": INFOMCR_START}},
-    cells=(
-        Cell({"budget": EPOCHS_KEY}),
-        Cell({"budget": GRADIENTS_KEY}, budget="gradients"),
-        Cell({"budget": TIME_KEY}, budget="time"),
-    ),
-    stages=(Stage("train", seeds=3),),
-    selection=Selection(
-        on="validation_error",
-        epoch="last",
-        stated="nothing is selected: registered hyper-parameters, last epoch",
-    ),
-    choices=(
-        Choice(
-            what="what is held equal",
-            interpretation="in panel 'equal epochs' the epochs; in 'equal gradients' and 'equal"
-            " time' they are divided by the gradient evaluations, or the time, of a method's step"
-            " over ERM's, and rounded to the nearest whole number, at least 1",
-            why="no one budget is fair to all: the columns '/ ERM' show what each has spent",
+    experiment=Experiment(
+        base=PROTOCOL,
+        fan_out={"method": "methods"},
+        per_name_overrides={"infomcr": {"method.start": INFOMCR_START}},
+        cells=(
+            Cell({"budget": EPOCHS_KEY}),
+            Cell({"budget": GRADIENTS_KEY}, budget="gradients"),
+            Cell({"budget": TIME_KEY}, budget="time"),
         ),
-        Choice(
-            what="hyper-parameters of each method",
-            interpretation="the registered defaults, each with its source beside it",
-            why="no method is tuned on this data, so none has an advantage by search",
+        stages=(Stage("train", seeds=3),),
+        selection=Selection(
+            on="validation_error",
+            epoch="last",
+            stated="nothing is selected: registered hyper-parameters, last epoch",
         ),
-        Choice(
-            what="when InfoMCR begins",
-            interpretation="at 30 % of the training",
-            why="its own rule waits for a learning-rate drop, which a cosine has not",
-            field="method.start",
+        step_times=tuple(table for tables in STEP_TIMES.values() for table in tables),
+    ),
+    view=TableView(
+        rows=("budget", "method"),
+        metrics=METRICS,
+    ),
+    notes=Notes(
+        title="Every method under one protocol, at equal epochs, gradient evaluations and time",
+        choices=(
+            Choice(
+                what="what is held equal",
+                interpretation="in panel 'equal epochs' the epochs; in 'equal gradients' and 'equal"
+                " time' they are divided by the gradient evaluations, or the time, of a method's"
+                " step over ERM's, and rounded to the nearest whole number, at least 1",
+                why="no one budget is fair to all: the columns '/ ERM' show what each has spent",
+            ),
+            Choice(
+                what="hyper-parameters of each method",
+                interpretation="the registered defaults, each with its source beside it",
+                why="no method is tuned on this data, so none has an advantage by search",
+            ),
+            Choice(
+                what="when InfoMCR begins",
+                interpretation="at 30 % of the training",
+                why="its own rule waits for a learning-rate drop, which a cosine has not",
+                field="method.start",
+            ),
         ),
     ),
-    step_times=tuple(table for tables in STEP_TIMES.values() for table in tables),
     presets={
         "smoke": adjusted(
             SMOKE,

@@ -12,7 +12,19 @@ from typing import Any
 
 from search_spaces.presets import SMOKE, adjusted
 from search_spaces.printed import rows
-from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Paper, Selection, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Choice,
+    Experiment,
+    Measure,
+    Metric,
+    Notes,
+    Paper,
+    Selection,
+    Stage,
+    TableView,
+)
 
 # -- protocol (code) -----------------------------------------------------------------------------
 
@@ -98,58 +110,65 @@ def _cells(dataset: str) -> list[Cell]:
 
 FIGURE1 = Artifact(
     id="fa/figure1",
-    title="Accuracy, curvature and time of FA for five lambdas (a table, captioned Figure 1)",
-    rows=("dataset", "lambda"),
-    metrics=METRICS,
-    base=BASE,
-    cells=tuple(cell for dataset in SOURCES for cell in _cells(dataset)),
-    stages=(Stage("train", seeds=SEEDS),),
-    selection=Selection(
-        on="test_error",
-        epoch="last",
-        stated="nothing is selected; 'best accuracy' is the best TEST epoch of 600 images",
+    experiment=Experiment(
+        base=BASE,
+        cells=tuple(cell for dataset in SOURCES for cell in _cells(dataset)),
+        stages=(Stage("train", seeds=SEEDS),),
+        selection=Selection(
+            on="test_error",
+            epoch="last",
+            stated="nothing is selected; 'best accuracy' is the best TEST epoch of 600 images",
+        ),
+        measures=(CURVATURE,),
     ),
-    choices=(
-        Choice(
-            "data set",
-            "both; values are compared on OpenML 159 only",
-            "the code loads it, and losses near ln 5 fit it; the text says CIFAR-100",
-            "data.source",
-        ),
-        Choice("is the penalty differentiated", "yes", "code", "method"),
-        Choice("Tr(H^2) / B", "H of the batch's mean loss, once more divided by B", "code"),
-        Choice("v'H^2v", "||Hv||^2", "identity in the paper, and the code"),
-        Choice(
-            "probes",
-            "3, normal",
-            "code; a longer version has 5, Rademacher",
-            "method.distribution",
-        ),
-        Choice("network", "one hidden layer of 256", "code", "model.widths"),
-        Choice(
-            "outputs of the network on OpenML 159",
-            "100 for its 5 classes",
-            "code; with 5, Tr(H^2) / B is three to four times as large before training",
-            "model.outputs",
-        ),
-        Choice("optimizer, epochs, batch", "Adam 1e-3, 50, 64", "code", "optimizer.lr"),
-        Choice("test images", "600", "accuracies are multiples of 1/600", "data.subset"),
-        Choice("curvature at lambda = 0", "measured", "the printed 0 is a placeholder"),
-        Choice(
-            "curvature's average",
-            "over epochs; at each one's end over all batches of 64, with 3 probes of its own each",
-            "code: over all batches too, but each after its own update, with the step's own probes;"
-            " in ten epochs on a similar stream the two means differed by at most 2 %, one batch"
-            " and one set of probes by up to 45 %",
-            "measure.per_batch",
-        ),
-        Choice("runs", "5 seeds, one split", "the code has 1, and 600 images are noisy"),
+    view=TableView(
+        rows=("dataset", "lambda"),
+        metrics=METRICS,
     ),
-    claims=(
-        "lambda = 0.01 is the best balance: it ends near 27.0 % after a peak near 27.8 %",
-        "FA takes some 2200 to 2400 s where the baseline takes some 60 s",
+    notes=Notes(
+        title="Accuracy, curvature and time of FA for five lambdas (a table, captioned Figure 1)",
+        choices=(
+            Choice(
+                "data set",
+                "both; values are compared on OpenML 159 only",
+                "the code loads it, and losses near ln 5 fit it; the text says CIFAR-100",
+                "data.source",
+            ),
+            Choice("is the penalty differentiated", "yes", "code", "method"),
+            Choice("Tr(H^2) / B", "H of the batch's mean loss, once more divided by B", "code"),
+            Choice("v'H^2v", "||Hv||^2", "identity in the paper, and the code"),
+            Choice(
+                "probes",
+                "3, normal",
+                "code; a longer version has 5, Rademacher",
+                "method.distribution",
+            ),
+            Choice("network", "one hidden layer of 256", "code", "model.widths"),
+            Choice(
+                "outputs of the network on OpenML 159",
+                "100 for its 5 classes",
+                "code; with 5, Tr(H^2) / B is three to four times as large before training",
+                "model.outputs",
+            ),
+            Choice("optimizer, epochs, batch", "Adam 1e-3, 50, 64", "code", "optimizer.lr"),
+            Choice("test images", "600", "accuracies are multiples of 1/600", "data.subset"),
+            Choice("curvature at lambda = 0", "measured", "the printed 0 is a placeholder"),
+            Choice(
+                "curvature's average",
+                "over epochs; at each one's end over all batches of 64, with 3 probes of its own"
+                " each",
+                "code: over all batches too, but each after its own update, with the step's own"
+                " probes; in ten epochs on a similar stream the two means differed by at most 2 %,"
+                " one batch and one set of probes by up to 45 %",
+                "measure.per_batch",
+            ),
+            Choice("runs", "5 seeds, one split", "the code has 1, and 600 images are noisy"),
+        ),
+        claims=(
+            "lambda = 0.01 is the best balance: it ends near 27.0 % after a peak near 27.8 %",
+            "FA takes some 2200 to 2400 s where the baseline takes some 60 s",
+        ),
     ),
-    measures=(CURVATURE,),
     presets={"smoke": adjusted(SMOKE, {"epochs": 20})},
 )
 

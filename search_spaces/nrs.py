@@ -9,7 +9,21 @@ from __future__ import annotations
 from typing import Any
 
 from search_spaces.printed import rows, table
-from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Paper, Selection, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Choice,
+    CurveView,
+    Epochs,
+    Experiment,
+    Measure,
+    Metric,
+    Notes,
+    Paper,
+    Selection,
+    Stage,
+    TableView,
+)
 
 # -- protocol (section 4) ------------------------------------------------------------------------
 
@@ -214,18 +228,26 @@ def _stages(cnns: tuple[str, ...], with_vit: bool = True) -> tuple[Stage, ...]:
 
 TABLE1 = Artifact(
     id="nrs/table1",
-    title="Accuracy of five networks with Baseline, RPR and NRS on Cifar10 and Cifar100",
-    rows=("model", "method"),
-    columns=("dataset", "augmentation"),
-    metrics=(TOP1,),
-    base=BASE,
-    cells=tuple(
-        _cell(model, method, dataset, augmentation, test_error=value)
-        for (model, method), (dataset, augmentation), value in table(PRINTED1, COLUMNS1, n=SEEDS)
+    experiment=Experiment(
+        base=BASE,
+        cells=tuple(
+            _cell(model, method, dataset, augmentation, test_error=value)
+            for (model, method), (dataset, augmentation), value in table(
+                PRINTED1, COLUMNS1, n=SEEDS
+            )
+        ),
+        stages=_stages(tuple(CNNS)),
+        selection=SELECTION,
     ),
-    stages=_stages(tuple(CNNS)),
-    selection=SELECTION,
-    choices=CHOICES,
+    view=TableView(
+        rows=("model", "method"),
+        columns=("dataset", "augmentation"),
+        metrics=(TOP1,),
+    ),
+    notes=Notes(
+        title="Accuracy of five networks with Baseline, RPR and NRS on Cifar10 and Cifar100",
+        choices=CHOICES,
+    ),
 )
 
 # -- Table 2 -------------------------------------------------------------------------------------
@@ -259,35 +281,41 @@ IMAGENET_MODELS = {
 
 TABLE2 = Artifact(
     id="nrs/table2",
-    title="ImageNet accuracy of three networks with Baseline and NRS",
-    rows=("model", "method"),
-    metrics=(TOP1, TOP5),
-    base={**BASE, **IMAGENET},
-    cells=tuple(
-        Cell(
-            key={"model": model, "method": method},
-            fields={"model": IMAGENET_MODELS[model], **IMAGENET_METHODS[method]},
-            reported={"test_error": top1, "test_error_top5": top5},
-        )
-        for (model, method), (top1, top5) in rows(PRINTED2, n=SEEDS)
-    ),
-    stages=(Stage("train", seeds=SEEDS),),
-    selection=Selection(
-        on="test_error", epoch="last", stated="nothing is searched (section 4); last epoch"
-    ),
-    choices=(
-        *METHOD_CHOICES,
-        SPREAD_CHOICE,
-        VGG_CHOICE,
-        Choice(
-            "'resized and cropped to 224x224'",
-            "a random resized crop",
-            "the usual training on ImageNet",
-            "data.augmentation",
+    experiment=Experiment(
+        base={**BASE, **IMAGENET},
+        cells=tuple(
+            Cell(
+                key={"model": model, "method": method},
+                fields={"model": IMAGENET_MODELS[model], **IMAGENET_METHODS[method]},
+                reported={"test_error": top1, "test_error_top5": top5},
+            )
+            for (model, method), (top1, top5) in rows(PRINTED2, n=SEEDS)
         ),
-        Choice("Nesterov, clipping", "Nesterov, global norm 5", "as on Cifar; not stated"),
-        Choice(
-            "'fix the epsilon to 0.1 and epsilon to 1.0'", "alpha = 1.0", "a slip: alpha's grid"
+        stages=(Stage("train", seeds=SEEDS),),
+        selection=Selection(
+            on="test_error", epoch="last", stated="nothing is searched (section 4); last epoch"
+        ),
+    ),
+    view=TableView(
+        rows=("model", "method"),
+        metrics=(TOP1, TOP5),
+    ),
+    notes=Notes(
+        title="ImageNet accuracy of three networks with Baseline and NRS",
+        choices=(
+            *METHOD_CHOICES,
+            SPREAD_CHOICE,
+            VGG_CHOICE,
+            Choice(
+                "'resized and cropped to 224x224'",
+                "a random resized crop",
+                "the usual training on ImageNet",
+                "data.augmentation",
+            ),
+            Choice("Nesterov, clipping", "Nesterov, global norm 5", "as on Cifar; not stated"),
+            Choice(
+                "'fix the epsilon to 0.1 and epsilon to 1.0'", "alpha = 1.0", "a slip: alpha's grid"
+            ),
         ),
     ),
 )
@@ -303,88 +331,101 @@ NRS | 2.42
 
 TABLE3 = Artifact(
     id="nrs/table3",
-    title="Largest Hessian eigenvalue of the last layer, WideResNet-28-10 on Cifar10",
-    rows=("method",),
-    metrics=(Metric("last_layer_eigenvalue", "lambda_max (last layer)"),),
-    base=BASE,
-    cells=tuple(
-        _cell(WRN, method, "Cifar10", "Basic", last_layer_eigenvalue=value)
-        for (method,), (value,) in rows(PRINTED3, n=1)
-    ),
-    stages=_stages((WRN,), with_vit=False),
-    selection=SELECTION,
-    choices=(
-        *METHOD_CHOICES,
-        GRID_CHOICE,
-        WRN_CHOICE,
-        AUGMENTATION_CHOICE,
-        Choice(
-            "the block's approximation and its data",
-            "exact top eigenvalue on the training set, eval mode, no augmentation",
-            "for a linear last layer the Gauss-Newton block is the Hessian block; Botev et al.,"
-            " whom section 5.2 names, also factorise it",
+    experiment=Experiment(
+        base=BASE,
+        cells=tuple(
+            _cell(WRN, method, "Cifar10", "Basic", last_layer_eigenvalue=value)
+            for (method,), (value,) in rows(PRINTED3, n=1)
         ),
-        Choice("'flat minima could be larger'", "smaller is flatter", "abstract and conclusion"),
+        stages=_stages((WRN,), with_vit=False),
+        selection=SELECTION,
+        measures=(Measure("last_layer_eigenvalue"),),
     ),
-    measures=(Measure("last_layer_eigenvalue"),),
+    view=TableView(
+        rows=("method",),
+        metrics=(Metric("last_layer_eigenvalue", "lambda_max (last layer)"),),
+    ),
+    notes=Notes(
+        title="Largest Hessian eigenvalue of the last layer, WideResNet-28-10 on Cifar10",
+        choices=(
+            *METHOD_CHOICES,
+            GRID_CHOICE,
+            WRN_CHOICE,
+            AUGMENTATION_CHOICE,
+            Choice(
+                "the block's approximation and its data",
+                "exact top eigenvalue on the training set, eval mode, no augmentation",
+                "for a linear last layer the Gauss-Newton block is the Hessian block; Botev et al.,"
+                " whom section 5.2 names, also factorise it",
+            ),
+            Choice(
+                "'flat minima could be larger'", "smaller is flatter", "abstract and conclusion"
+            ),
+        ),
+    ),
 )
 
 FIGURE1 = Artifact(
     id="nrs/figure1",
-    title="Accuracy of WideResNet-28-10 during training for every epsilon and alpha of NRS",
-    kind="figure",
-    x="epoch",
-    panels=("dataset",),
-    rows=("method", "epsilon", "alpha"),
-    columns=("dataset",),
-    metrics=(TOP1,),
-    base=BASE,
-    cells=(
-        *(_cell(WRN, "Baseline", dataset, "Basic") for dataset in DATASETS),
-        *(
-            Cell(
-                key={
-                    **_cell(WRN, "NRS", dataset, "Basic").key,
-                    "epsilon": str(epsilon),
-                    "alpha": str(alpha),
-                },
-                fields={
-                    **_cell(WRN, "NRS", dataset, "Basic").fields,
-                    "method": {**METHODS["NRS"], "epsilon": epsilon, "alpha": alpha},
-                },
-            )
-            for dataset in DATASETS
-            for epsilon in EPSILONS
-            for alpha in ALPHAS
+    experiment=Experiment(
+        base=BASE,
+        cells=(
+            *(_cell(WRN, "Baseline", dataset, "Basic") for dataset in DATASETS),
+            *(
+                Cell(
+                    key={
+                        **_cell(WRN, "NRS", dataset, "Basic").key,
+                        "epsilon": str(epsilon),
+                        "alpha": str(alpha),
+                    },
+                    fields={
+                        **_cell(WRN, "NRS", dataset, "Basic").fields,
+                        "method": {**METHODS["NRS"], "epsilon": epsilon, "alpha": alpha},
+                    },
+                )
+                for dataset in DATASETS
+                for epsilon in EPSILONS
+                for alpha in ALPHAS
+            ),
         ),
-    ),
-    stages=(
-        Stage("baseline", {"method": "Baseline"}, {}, COMMON_GRID, SEEDS),
-        Stage(
-            "nrs",
-            {"method": "NRS"},
-            seeds=SEEDS,
-            after="baseline",
-            match=("dataset",),
-            inherit=COMMON,
+        stages=(
+            Stage("baseline", {"method": "Baseline"}, {}, COMMON_GRID, SEEDS),
+            Stage(
+                "nrs",
+                {"method": "NRS"},
+                seeds=SEEDS,
+                after="baseline",
+                match=("dataset",),
+                inherit=COMMON,
+            ),
         ),
+        selection=SELECTION,
     ),
-    selection=SELECTION,
-    choices=(
-        *METHOD_CHOICES,
-        GRID_CHOICE,
-        WRN_CHOICE,
-        AUGMENTATION_CHOICE,
-        Choice(
-            "section 5.1 calls epsilon = 0.2 best on Cifar100, which is not in the grid",
-            "the grid as printed in section 4",
-            "one of the two is a slip",
-            "method.epsilon",
+    view=CurveView(
+        x=Epochs(),
+        panels=("dataset",),
+        rows=("method", "epsilon", "alpha"),
+        columns=("dataset",),
+        metrics=(TOP1,),
+    ),
+    notes=Notes(
+        title="Accuracy of WideResNet-28-10 during training for every epsilon and alpha of NRS",
+        choices=(
+            *METHOD_CHOICES,
+            GRID_CHOICE,
+            WRN_CHOICE,
+            AUGMENTATION_CHOICE,
+            Choice(
+                "section 5.1 calls epsilon = 0.2 best on Cifar100, which is not in the grid",
+                "the grid as printed in section 4",
+                "one of the two is a slip",
+                "method.epsilon",
+            ),
         ),
-    ),
-    claims=(
-        "every epsilon and alpha improves on the baseline (section 5.1)",
-        "epsilon = 0.1 and alpha = 1 are best on Cifar10, 0.2 and 1 on Cifar100 (section 5.1)",
+        claims=(
+            "every epsilon and alpha improves on the baseline (section 5.1)",
+            "epsilon = 0.1 and alpha = 1 are best on Cifar10, 0.2 and 1 on Cifar100 (section 5.1)",
+        ),
     ),
 )
 

@@ -1,7 +1,7 @@
 """paper | small | smoke: how an artifact shrinks to the hardware at hand.
 
 `apply` turns an artifact into the one that is planned, by the rules that stand at `Preset`, and
-``notes`` say what was changed. Only numbers of preset ``paper`` may be compared with printed ones.
+its notes say what was changed. Only numbers of preset ``paper`` may be compared with printed ones.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def apply(artifact: Artifact, preset: Preset | str) -> Artifact:
     """``artifact`` as ``preset`` runs it, by the rules that stand at `Preset`.
 
     An artifact may have a preset of its own of that name (see `of`). What differs from the paper
-    is said in ``notes`` and, of networks and data sets, in the title.
+    is said in its notes and, of networks and data sets, in the title.
     """
     return _Shrink(of(artifact, preset)).artifact(artifact)
 
@@ -200,24 +200,29 @@ class _Shrink:
         self.said: dict[str, dict[str, None]] = {}
 
     def artifact(self, artifact: Artifact) -> Artifact:
-        if artifact.blocked:
+        experiment = artifact.experiment
+        if experiment.blocked:
             return artifact
         # Cells and stages first: the base is silent where they have said what changes.
-        cells = [replace(cell, fields=self.fields(cell.fields)) for cell in artifact.cells]
-        stages = tuple(self.stage(stage) for stage in artifact.stages)
-        base = self.fields(artifact.base, everything=True)
-        return artifact.replace(
-            title=artifact.title + self.stand_ins(),
+        given = experiment.base
+        cells = [replace(cell, fields=self.fields(cell.fields)) for cell in experiment.cells]
+        stages = tuple(self.stage(stage) for stage in experiment.stages)
+        base = self.fields(given, everything=True)
+        shrunk = artifact.with_experiment(
             cells=tuple(
                 replace(
-                    new, ran=_ran(old.key, {**artifact.base, **old.fields}, {**base, **new.fields})
+                    new,
+                    ran=_ran(old.key, {**experiment.base, **old.fields}, {**base, **new.fields}),
                 )
-                for old, new in zip(artifact.cells, cells, strict=True)
+                for old, new in zip(experiment.cells, cells, strict=True)
             ),
             stages=stages,
             base=base,
-            measures=tuple(self.measure(measure) for measure in artifact.measures),
-            notes=(*artifact.notes, *(f"{key}: {', '.join(v)}" for key, v in self.said.items())),
+            measures=tuple(self.measure(measure) for measure in experiment.measures),
+        )
+        said = tuple(f"{key}: {', '.join(changes)}" for key, changes in self.said.items())
+        return shrunk.with_notes(
+            title=artifact.notes.title + self.stand_ins(), changes=artifact.notes.changes + said
         )
 
     def stand_ins(self) -> str:

@@ -1,9 +1,9 @@
-"""What an experiment is: Paper > Artifact (a table or figure) > Cell > stages of trials.
+"""What can be reproduced: Paper > Artifact > what is run, how it is shown, what is said of it.
 
 Pure data. A paper's file says what was printed, with which settings, and how
-its hyper-parameters were chosen; `sweep.plan.expand` turns that into trials, and
-`sweep.aggregate` reads the trials back into the cells. Fields of a trial are
-named by dotted paths into `trainables.config.TrialConfig` (``optimizer.lr``).
+its hyper-parameters were chosen; `sweep.plan.expand` turns an `Experiment` into
+trials, and `sweep.aggregate` reads the trials back into its cells. Fields of a trial
+are named by dotted paths into `trainables.config.TrialConfig` (``optimizer.lr``).
 """
 
 from __future__ import annotations
@@ -19,12 +19,21 @@ from operator import or_
 from typing import Any, Literal
 
 from search_spaces.preset import Fields, Preset
+from search_spaces.view import (
+    CurveView,
+    Epochs,
+    InName,
+    Key,
+    Label,
+    MapView,
+    Metric,
+    TableView,
+    View,
+)
 from trainables.config import Request as Measure
 from trainables.errors import UsageError
+from trainables.metric_name import Epoch
 
-Key = Mapping[str, str]
-"""Label -> entry, such as ``{"method": "SAM", "dataset": "Cifar10"}``."""
-Epoch = Literal["last", "best_test", "best_validation"]
 Budget = Literal["epochs", "gradients", "time"]
 
 
@@ -50,51 +59,6 @@ class Reported:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A quantity of a trial as a column shows it.
-
-    Attributes:
-        name: Key into a trial's recorded metrics, e.g. ``test_error`` (a fraction).
-        label: Column head, with the unit.
-        better: Which direction is good; decides what is bold.
-        shown: How the recorded number is shown: as it is, ``percent`` (100 x), ``accuracy``
-            (1 - x), ``accuracy_percent`` (100 - 100 x), ``milliseconds`` (1000 x).
-        epoch: At which epoch it is read; None takes the selection rule's; ``mean`` is the mean
-            over all epochs.
-        relative_to: Show instead the ratio to the mean of another cell: of the one that has these
-            entries in its key and else agrees with this one.
-        minus: Name of a recorded metric that is subtracted, trial by trial, which gives a gap.
-        scale: Factor by which the recorded number is multiplied first.
-        digits: How many are shown after the point.
-    """
-
-    name: str
-    label: str
-    better: Literal["lower", "higher", "neither"] = "lower"
-    shown: Literal["plain", "percent", "accuracy", "accuracy_percent", "milliseconds"] = "plain"
-    epoch: Epoch | Literal["mean"] | None = None
-    relative_to: Key | None = None
-    minus: str = ""
-    scale: float = 1.0
-    digits: int = 2
-
-    @property
-    def key(self) -> str:
-        """Its name in `Cell.reported`: ``name``, ``name-minus``, ``name@epoch``, ``name/ratio``."""
-        minus = f"-{self.minus}" if self.minus else ""
-        epoch = f"@{self.epoch}" if self.epoch else ""
-        return f"{self.name}{minus}{epoch}" + ("/ratio" if self.relative_to else "")
-
-    def display(self, value: float) -> float:
-        """The recorded number in the unit of the column."""
-        value *= self.scale
-        if self.shown.startswith("accuracy"):
-            value = 1 - value
-        scale = 100 if self.shown.endswith("percent") else 1000 if "milli" in self.shown else 1
-        return scale * value
-
-
-@dataclass(frozen=True)
 class Cell:
     """One place of a table: its labels, how its trials are configured, and what was printed there.
 
@@ -104,7 +68,7 @@ class Cell:
         reported: `Metric.key` -> the printed number.
         budget: What ``epochs`` of ERM stand for: so many ``epochs``, as many ``gradients`` (a
             method whose step costs two gradient evaluations trains half as long), or as much
-            ``time`` (`Artifact.step_times`).
+            ``time`` (`Experiment.step_times`).
         hidden: It is trained because a stage or a ratio needs it, and is not shown.
         ran: For some labels, what a preset ran in place of the paper's entry; `label` shows both.
     """
@@ -160,7 +124,7 @@ class Stage:
     """A grid over some cells: every point of ``grid``, ``seeds`` times each.
 
     Attributes:
-        name: Unique in the artifact.
+        name: Unique in the experiment.
         where: Covers the cells whose key has these entries (a tuple allows several values).
         fields: Overrides for all of the stage's trials.
         grid: Dotted field -> values to try.
@@ -269,95 +233,48 @@ class StepTimes:
 
 
 @dataclass(frozen=True)
-class Artifact:
-    """A table or a figure.
+class Experiment:
+    """What is run.
 
     Attributes:
-        id: ``paper/name``.
-        title: What it shows, in one line.
-        kind: How it is shown: cells in a ``table`` or curves in a ``figure``.
-        rows, columns: Labels of the cells' keys whose entries name rows and columns, the outermost
-            first.
-        metrics: Shown for every cell, as the innermost columns (see ``metrics_down``).
+        cells: Whose numbers are wanted.
+        stages: In order. A cell's number comes from the last stage that covers it.
         base: Fields that all cells have in common: dotted field of a trial -> value.
         fan_out: Label -> registry package: the cells are repeated for every registered name
             (``{"method": "methods"}``), so that a new part appears by being registered.
         per_name_overrides: Registered name -> further fields of the cells that ``fan_out`` makes
             for it.
-        stages: In order. A cell's number comes from the last stage that covers it.
         selection: The paper's own rule.
-        choices: How ambiguities are interpreted.
-        claims: What the paper's prose concludes where it says more than the numbers, in our words,
-            with the section.
         measures: Quantities measured on the trained models (`trainables.measures`).
         step_times: By which cells of budget ``time`` divide their epochs, one table per network. A
             method that none of them has counts by the gradient evaluations it declares.
-        x: For a figure, what runs along its x axis, every metric being a y. A label of the cells'
-            keys: each cell is a point. ``epoch``: each cell is a curve over epochs. ``@t``, or any
-            other name after the ``@``: each cell is a curve whose points were recorded under names
-            that have x in them, such as ``test_error@0.5`` at x = 0.5, and the axis is called t.
-        panels: For a figure, the labels that have a panel for each of their entries. The labels
-            that are neither here nor ``x`` tell the lines of a panel apart.
-        metrics_down: Metrics are the outermost rows, not the innermost columns.
-        competing: The label whose entries are compared for bold and for directions; empty: the
-            method, or the innermost of ``rows`` where there is no method.
         blocked: Why it cannot run yet, and what it needs; empty if it can.
-        notes: What a preset shrank; shown in the header.
-        presets: The artifact's own presets, by the name of the one each replaces.
     """
 
-    id: str
-    title: str
     cells: tuple[Cell, ...]
     stages: tuple[Stage, ...]
-    metrics: tuple[Metric, ...]
-    rows: tuple[str, ...]
-    columns: tuple[str, ...] = ()
-    kind: Literal["table", "figure"] = "table"
     base: Fields = field(default_factory=dict)
     fan_out: Mapping[str, str] = field(default_factory=dict)
     per_name_overrides: Mapping[str, Fields] = field(default_factory=dict)
     selection: Selection = Selection()
-    choices: tuple[Choice, ...] = ()
-    claims: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
     step_times: tuple[StepTimes, ...] = ()
-    x: str = ""
-    panels: tuple[str, ...] = ()
-    metrics_down: bool = False
-    competing: str = ""
     blocked: str = ""
-    notes: tuple[str, ...] = ()
-    presets: Mapping[str, Preset] = field(default_factory=dict)
 
-    @property
-    def paper(self) -> str:
-        """Key of the paper that it is from."""
-        return self.id.partition("/")[0]
+    def stage(self, name: str) -> Stage:
+        """The stage called ``name``."""
+        return next(stage for stage in self.stages if stage.name == name)
 
-    def replace(self, **changes: Any) -> Artifact:
-        """This artifact with other attributes."""
-        return dataclass_replace(self, **changes)
+    def last_stage(self, cell: Cell) -> Stage:
+        """The stage that a cell's number comes from."""
+        return [stage for stage in self.stages if stage.covers(cell)][-1]
 
-    def read(self, option: str, value: str) -> Artifact:
-        """This artifact by another interpretation that its choices have (`Choice.others`).
+    def overridden(self, overrides: Iterable[Override]) -> Experiment:
+        """This experiment with other fields of some cells.
 
-        A stage takes over from its winner what the interpretation leaves open.
-
-        Args:
-            option: `Choice.field` of the choice.
-            value: What is chosen.
-
-        Raises:
-            UsageError: there is no such one; the message lists all.
+        A stage takes over from its winner what the overrides leave open.
         """
-        choice = next((c for c in self.choices if c.field == option and value in c.others), None)
-        if choice is None:
-            known = (f"{c.field} = {other}" for c in self.choices for other in c.others)
-            raise UsageError(
-                f"{self.id} has no reading {option} = {value}; it has: {', '.join(known) or 'none'}"
-            )
-        overrides = choice.others[value]
+        overrides = tuple(overrides)
 
         def changed(cell: Cell) -> Cell:
             fields = [o.fields for o in overrides if o.covers(cell)]
@@ -370,31 +287,87 @@ class Artifact:
                 stage, inherit=tuple(name for name in stage.inherit if name not in fixed)
             )
 
-        taken = dataclass_replace(choice, interpretation=f"{option} = {value}", others={})
-        return self.replace(
-            cells=tuple(map(changed, self.cells)),
-            stages=tuple(map(freed, self.stages)),
-            choices=tuple(taken if c is choice else c for c in self.choices),
-            notes=(*self.notes, f"reading: {option} = {value}"),
+        return dataclass_replace(
+            self, cells=tuple(map(changed, self.cells)), stages=tuple(map(freed, self.stages))
         )
 
-    def stage(self, name: str) -> Stage:
-        """The stage called ``name``."""
-        return next(stage for stage in self.stages if stage.name == name)
+
+@dataclass(frozen=True)
+class Notes:
+    """What is said.
+
+    Attributes:
+        title: What is shown, in one line.
+        choices: How ambiguities are interpreted.
+        claims: What the paper's prose concludes where it says more than the numbers, in our words,
+            with the section.
+        changes: What a preset shrank, and what else is not as the paper's file has it.
+    """
+
+    title: str
+    choices: tuple[Choice, ...] = ()
+    claims: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A table or a figure: what is run for it, how that is shown, and what is said.
+
+    Attributes:
+        id: ``paper/name``.
+        experiment: What is run.
+        view: How it is shown.
+        notes: What is said.
+        presets: Its own presets, by the name of the one each replaces.
+    """
+
+    id: str
+    experiment: Experiment
+    view: TableView | CurveView | MapView
+    notes: Notes
+    presets: Mapping[str, Preset] = field(default_factory=dict)
 
     @property
-    def x_from_names(self) -> bool:
-        """Whether x stands in the names of recorded metrics (see ``x``)."""
-        return self.x.startswith("@")
+    def paper(self) -> str:
+        """Key of the paper that it is from."""
+        return self.id.partition("/")[0]
 
-    def curves(self) -> tuple[str, ...]:
-        """Names of the recorded metrics whose per-epoch history is shown or averaged."""
-        shown = [m for m in self.metrics if self.x == "epoch" or m.epoch == "mean"]
-        return tuple(dict.fromkeys(n for m in shown for n in (m.name, m.minus) if n))
+    def with_experiment(self, **changes: Any) -> Artifact:
+        """This artifact, something else being run."""
+        return dataclass_replace(self, experiment=dataclass_replace(self.experiment, **changes))
 
-    def last_stage(self, cell: Cell) -> Stage:
-        """The stage that a cell's number comes from."""
-        return [stage for stage in self.stages if stage.covers(cell)][-1]
+    def with_view(self, **changes: Any) -> Artifact:
+        """This artifact, shown otherwise."""
+        return dataclass_replace(self, view=dataclass_replace(self.view, **changes))
+
+    def with_notes(self, **changes: Any) -> Artifact:
+        """This artifact with other notes."""
+        return dataclass_replace(self, notes=dataclass_replace(self.notes, **changes))
+
+    def read(self, option: str, value: str) -> Artifact:
+        """This artifact by another interpretation that its choices have (`Choice.others`).
+
+        Args:
+            option: `Choice.field` of the choice.
+            value: What is chosen.
+
+        Raises:
+            UsageError: there is no such one; the message lists all.
+        """
+        choices = self.notes.choices
+        choice = next((c for c in choices if c.field == option and value in c.others), None)
+        if choice is None:
+            known = (f"{c.field} = {other}" for c in choices for other in c.others)
+            raise UsageError(
+                f"{self.id} has no reading {option} = {value}; it has: {', '.join(known) or 'none'}"
+            )
+        taken = dataclass_replace(choice, interpretation=f"{option} = {value}", others={})
+        other = dataclass_replace(self, experiment=self.experiment.overridden(choice.others[value]))
+        return other.with_notes(
+            choices=tuple(taken if c is choice else c for c in choices),
+            changes=(*self.notes.changes, f"reading: {option} = {value}"),
+        )
 
 
 @dataclass(frozen=True)
@@ -412,11 +385,18 @@ __all__ = [
     "Budget",
     "Cell",
     "Choice",
+    "CurveView",
     "Epoch",
+    "Epochs",
+    "Experiment",
     "Fields",
+    "InName",
     "Key",
+    "Label",
+    "MapView",
     "Measure",
     "Metric",
+    "Notes",
     "Override",
     "Paper",
     "Preset",
@@ -425,4 +405,6 @@ __all__ = [
     "Stage",
     "StepTime",
     "StepTimes",
+    "TableView",
+    "View",
 ]

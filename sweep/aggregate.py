@@ -28,6 +28,7 @@ from sweep.record.columns import (
 )
 from sweep.selection import EPOCH_WORDS, SELECTIONS, SelectionRule, selection
 from trainables.errors import UsageError
+from trainables.metric_name import MetricName
 
 if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type here
     import numpy as np
@@ -177,7 +178,8 @@ def _candidates(
 def _must_be_recorded(key: str, statuses: Sequence[str], values: Sequence[float]) -> None:
     done = [value for status, value in zip(statuses, values, strict=True) if status == "done"]
     if done and set(statuses) <= {"done", "diverged"} and all(map(math.isnan, done)):
-        held_out = "; hold data out (data.validation > 0)" if "validation" in key else ""
+        blind = MetricName(key).data_split == "validation"
+        held_out = "; hold data out (data.validation > 0)" if blind else ""
         raise UsageError(f"cannot select on {key!r}: none of {len(done)} trials has it{held_out}")
 
 
@@ -202,7 +204,7 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
 
     found = []
     for cell in plan.cells:
-        spec = plan.artifact.last_stage(cell)
+        spec = plan.artifact.experiment.last_stage(cell)
         points = _candidates(trials[spec.name, _name(cell.key)], record, rule)
         eligible = [p for p in points if p.complete] or [p for p in points if p.values] or points
         best = min(eligible, key=_mean) if eligible else None
@@ -213,7 +215,7 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
     expected = [trial for stage in plan.stages for trial in stage.expected]
     groups = [[t.trial_id for t in best.trials] if best else [] for _, _, best, *_ in found]
     ids = [trial_id for group in groups for trial_id in group]
-    metrics = expand_curves(plan.artifact, record.metric_names()).metrics
+    metrics = expand_curves(plan.artifact.view, record.metric_names()).metrics
     summaries = {
         metric.key: summarize(
             groups,
@@ -251,14 +253,15 @@ def _waits(
     if trial is None:
         return ""
     # By the stages' order, not by ids alone: a trial may repeat one of those that it waits for.
+    experiment = plan.artifact.experiment
     while before := [
         other
         for other in expected
-        if other.stage == plan.artifact.stage(trial.stage).after and other.trial_id in trial.awaits
+        if other.stage == experiment.stage(trial.stage).after and other.trial_id in trial.awaits
     ]:
         trial = before[0]
     failed = sum(record.status(trial_id) == "failed" for trial_id in trial.awaits)
-    said = f"waits for stage {plan.artifact.stage(trial.stage).after}"
+    said = f"waits for stage {experiment.stage(trial.stage).after}"
     return f"{said}, {failed} failed" if failed else said
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trainables.errors import UsageError
+from trainables.metric_name import MetricName
 
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact, Epoch, Selection
@@ -36,19 +37,20 @@ class SelectionRule:
     @property
     def needs_validation(self) -> bool:
         """Whether it looks at images that are held out of the training ones."""
-        return self.on.startswith("validation_")
+        return MetricName(self.on).data_split == "validation"
 
     def criterion(self, artifact: Artifact) -> Selection:
         """The metric and the epoch by which grid points of ``artifact`` are compared."""
         from search_spaces.spec import Selection
 
-        return Selection(self.on, self.epoch) if self.on else artifact.selection
+        return Selection(self.on, self.epoch) if self.on else artifact.experiment.selection
 
     def sentence(self, artifact: Artifact) -> str:
         """What a table says about its selection."""
         rule = self.criterion(artifact)
-        ranked = artifact.selection.ranks
-        searched = ranked or any(len(list(stage.points())) > 1 for stage in artifact.stages)
+        experiment = artifact.experiment
+        ranked = experiment.selection.ranks
+        searched = ranked or any(len(list(stage.points())) > 1 for stage in experiment.stages)
         if ranked:
             what = f"every point that was tried, in the order of mean {rule.on} over seeds"
         elif searched:
@@ -56,7 +58,8 @@ class SelectionRule:
         else:
             what = "nothing is selected"
         sentence = f"{self.name}: {what}; numbers at the {EPOCH_WORDS[rule.epoch]}"
-        if rule.epoch == "best_test" or (searched and rule.on.startswith("test_")):
+        judged = MetricName(rule.on).data_split if searched else None
+        if rule.epoch == "best_test" or judged == "test":
             best = "the first is chosen" if ranked else "chosen"
             sentence += f" ({best} on the test set, so optimistic)"
         if not self.on and rule.stated:

@@ -58,7 +58,7 @@ def entries(artifact: str) -> dict[str, Any]:
         for preset in search_spaces.PRESETS
         for workers in WORKERS
     }
-    if not search_spaces.find(artifact).blocked:
+    if not search_spaces.find(artifact).experiment.blocked:
         of["first of small, workers 4"] = forms(artifact, "small", "4")[0]
     return of
 

@@ -37,6 +37,7 @@ class Components:
     Attributes:
         batches: The training batches, shuffled and augmented.
         splits: Every split, in order and without augmentation, for evaluation and measures.
+        extra: What the data set knows besides its samples.
         initial: A copy of the model's state when training starts.
         local_generator: Source of the noise that differs from worker to worker; None: one worker.
         source: Name and fingerprint of the data, for the result's provenance.
@@ -44,6 +45,7 @@ class Components:
 
     batches: BatchLoader
     splits: dict[str, BatchLoader]
+    extra: dict[str, Tensor]
     model: nn.Module
     initial: dict[str, Tensor]
     method: methods.Method
@@ -103,6 +105,7 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
     )
     return Components(
         batches=batches,
+        extra=dataset.extra,
         splits=_in_order(config, splits, device, dataset.resize, not execution.shared_device),
         model=model,
         initial=initial,

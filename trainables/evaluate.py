@@ -19,6 +19,7 @@ from trainables.errors import UsageError
 from trainables.measures import Target, measure
 from trainables.measures.predictions import classification
 from trainables.methods.objective import LossFn
+from trainables.metric_name import MetricName
 from trainables.parallel.group import SINGLE_PROCESS, Group
 from trainables.seeding import derive
 
@@ -63,6 +64,7 @@ def measure_requests(
     loss_fn: LossFn,
     splits: Mapping[str, BatchLoader],
     initial: Mapping[str, Tensor],
+    extra: Mapping[str, Tensor],
     seed: int,
 ) -> dict[str, float]:
     """Measure what is requested on ``model`` as it now is.
@@ -70,6 +72,7 @@ def measure_requests(
     Args:
         splits: Unshuffled, unaugmented batches of each split.
         initial: The state of the model when training started.
+        extra: What the data set knows besides its samples.
         seed: The trial's; every measure draws its noise from a stream of its own.
 
     Returns:
@@ -83,7 +86,7 @@ def measure_requests(
     numbers: dict[str, float] = {}
     try:
         for request in requests:
-            numbers |= _measured(request, model, loss_fn, splits, initial, seed)
+            numbers |= _measured(request, model, loss_fn, splits, initial, extra, seed)
     finally:
         model.train(training)
     return numbers
@@ -95,6 +98,7 @@ def _measured(
     loss_fn: LossFn,
     splits: Mapping[str, BatchLoader],
     initial: Mapping[str, Tensor],
+    extra: Mapping[str, Tensor],
     seed: int,
 ) -> dict[str, float]:
     if request.split not in splits:
@@ -105,8 +109,11 @@ def _measured(
     # same directions and probes, so that its numbers differ by what they are of alone.
     generator.manual_seed(derive(seed, f"measure {request.name}"))
     try:
-        target = Target(model, loss_fn, list(batches), generator, initial)
+        target = Target(model, loss_fn, list(batches), generator, initial, extra)
         found = measure(request.name, target, **request.options)
     except UsageError as error:
         raise UsageError(f"measure {request.key!r}: {error}") from error
-    return {request.key + name.removeprefix(request.name): value for name, value in found.items()}
+    return {
+        MetricName(name).relabelled(request.name, request.key): value
+        for name, value in found.items()
+    }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from trainables.errors import UsageError
+from trainables.metric_name import MetricName
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,4 @@ class Request:
 
     def within(self, recorded: Mapping[str, Any]) -> bool:
         """Whether it is among the numbers ``recorded`` of a trial."""
-        return any(name == self.key or name.startswith(_parts(self.key)) for name in recorded)
-
-
-def _parts(key: str) -> tuple[str, ...]:
-    return f"{key}/", f"{key}@"
+        return any(MetricName(name).belongs_to(self.key) for name in recorded)

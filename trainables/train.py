@@ -27,6 +27,7 @@ from trainables.evaluate import evaluate, measure_requests
 from trainables.execution import DEFAULT_EXECUTION, Execution, reproducible
 from trainables.job import Report
 from trainables.methods.base import Output, Progress
+from trainables.metric_name import of_split
 from trainables.parallel import equivalence
 from trainables.parallel.group import SINGLE_PROCESS, Group
 from trainables.seeding import derive, reseed
@@ -78,7 +79,7 @@ class Trial:
         self._saved_at = time.monotonic()
         with reproducible(execution.threads):
             parts = build_components(config, execution, group)
-            self.batches, self.splits = parts.batches, parts.splits
+            self.batches, self.splits, self.extra = parts.batches, parts.splits, parts.extra
             self.model, self.initial = parts.model, parts.initial
             self.method, self.loss_fn = parts.method, parts.loss_fn
             self.local_noise = parts.local_generator
@@ -205,7 +206,7 @@ class Trial:
         if self.epoch == self.config.epochs or self.config.schedule.watch == "clean":
             splits["train"] = self._train_images()
         return {
-            f"{name}_{metric}": value
+            of_split(name, metric): value
             for name, batches in splits.items()
             for metric, value in evaluate(self.model, batches, self.config.loss, self.group).items()
         }
@@ -226,7 +227,13 @@ class Trial:
     def measure(self, requests: Sequence[Request]) -> dict[str, float]:
         """The numbers of ``requests`` on the model as it now is, by name."""
         return measure_requests(
-            requests, self.model, self.loss_fn, self.splits, self.initial, self.config.seed
+            requests,
+            self.model,
+            self.loss_fn,
+            self.splits,
+            self.initial,
+            self.extra,
+            self.config.seed,
         )
 
     def _note(self, numbers: dict[str, float]) -> None:

@@ -35,40 +35,53 @@ from search_spaces.spec import (
     Artifact,
     Cell,
     Choice,
+    CurveView,
+    Experiment,
+    InName,
+    Label,
+    MapView,
     Measure,
     Metric,
+    Notes,
     Reported,
     Selection,
     Stage,
+    TableView,
 )
 
 # -- Figures 2, 6, 7, 8 --------------------------------------------------------------------------
 
 FIGURE2 = Artifact(
     id="amp/figure2",
-    title="Loss along a random direction around ERM's and AMP's minimum, PreActResNet18, CIFAR-10",
-    kind="figure",
-    x="@displacement",
-    rows=("method",),
-    metrics=(
-        Metric("train_landscape", "training loss", better="neither"),
-        Metric("test_landscape", "test loss", better="neither"),
+    experiment=Experiment(
+        base=BASE,
+        cells=tuple(cell(PREACT, "CIFAR-10", method) for method in ("ERM", "AMP")),
+        stages=(Stage("train", seeds=1),),
+        selection=SELECTION,
+        measures=(
+            Measure("landscape_1d", label="train_landscape", samples=10000),
+            Measure("landscape_1d", label="test_landscape", split="test"),
+        ),
     ),
-    base=BASE,
-    cells=tuple(cell(PREACT, "CIFAR-10", method) for method in ("ERM", "AMP")),
-    stages=(Stage("train", seeds=1),),
-    selection=SELECTION,
-    choices=(
-        GAMMA,
-        *CHOICES,
-        Choice("range of the displacement", "-1 to 1", "the axis is not printed"),
-        Choice("direction", "Gaussian, filter-normalised", "Li et al. 2018, cited"),
-        Choice("number of runs", "1", "not stated"),
-        Choice("training set", "its first 10,000 images", "how many were drawn is not stated"),
+    view=CurveView(
+        x=InName("displacement"),
+        rows=("method",),
+        metrics=(
+            Metric("train_landscape", "training loss", better="neither"),
+            Metric("test_landscape", "test loss", better="neither"),
+        ),
     ),
-    measures=(
-        Measure("landscape_1d", label="train_landscape", samples=10000),
-        Measure("landscape_1d", label="test_landscape", split="test"),
+    notes=Notes(
+        title="Loss along a random direction around ERM's and AMP's minimum, PreActResNet18,"
+        " CIFAR-10",
+        choices=(
+            GAMMA,
+            *CHOICES,
+            Choice("range of the displacement", "-1 to 1", "the axis is not printed"),
+            Choice("direction", "Gaussian, filter-normalised", "Li et al. 2018, cited"),
+            Choice("number of runs", "1", "not stated"),
+            Choice("training set", "its first 10,000 images", "how many were drawn is not stated"),
+        ),
     ),
 )
 
@@ -77,30 +90,35 @@ SPIRALS = "two spirals and a small network, of our own"
 
 FIGURE6 = Artifact(
     id="amp/figure6",
-    title="Decision boundaries of a small network on two spirals, ERM and AMP",
-    kind="figure",
-    x="boundary",
-    rows=("method",),
-    metrics=(ERROR, NLL),
-    base={
-        "data.source": "spirals",
-        "data.validation": 0,
-        "model": {"name": "mlp", "widths": (100, 100)},
-        "optimizer.lr": 0.05,
-        "optimizer.weight_decay": 1e-4,
-        "schedule.name": "cosine",
-        "epochs": 1000,
-        "batch_size": 50,
-        "drop_last": False,
-    },
-    cells=(
-        Cell({"method": "ERM"}, {"method": METHODS["ERM"]}),
-        Cell({"method": "AMP"}, {"method": amp(SPIRAL_EPSILON, 1.0)}),
+    experiment=Experiment(
+        base={
+            "data.source": "spirals",
+            "data.validation": 0,
+            "model": {"name": "mlp", "widths": (100, 100)},
+            "optimizer.lr": 0.05,
+            "optimizer.weight_decay": 1e-4,
+            "schedule.name": "cosine",
+            "epochs": 1000,
+            "batch_size": 50,
+            "drop_last": False,
+        },
+        cells=(
+            Cell({"method": "ERM"}, {"method": METHODS["ERM"]}),
+            Cell({"method": "AMP"}, {"method": amp(SPIRAL_EPSILON, 1.0)}),
+        ),
+        stages=(Stage("train", seeds=1),),
+        selection=SELECTION,
+        measures=(Measure("decision_boundary"),),
     ),
-    stages=(Stage("train", seeds=1),),
-    selection=SELECTION,
-    choices=(NORM, Choice("data, network, training, epsilon", "our own", "none is printed")),
-    measures=(Measure("decision_boundary"),),
+    view=MapView(
+        over_plane="decision_boundary",
+        rows=("method",),
+        metrics=(ERROR, NLL),
+    ),
+    notes=Notes(
+        title="Decision boundaries of a small network on two spirals, ERM and AMP",
+        choices=(NORM, Choice("data, network, training, epsilon", "our own", "none is printed")),
+    ),
     presets={
         "small": adjusted(AS_PRINTED, name="small", summary=SPIRALS, comparable=False),
         "smoke": adjusted(
@@ -128,27 +146,32 @@ AMP | 0.0052 0.0125 0.0392
 
 FIGURE7 = Artifact(
     id="amp/figure7",
-    title="Expected calibration error of eight methods, PreActResNet18, three data sets",
-    kind="figure",
-    x="dataset",
-    rows=("method",),
-    columns=("dataset",),
-    metrics=(Metric("test_ece", "ECE", digits=4),),
-    base=BASE,
-    cells=tuple(
-        cell(PREACT, dataset, method, test_ece=replace(value, note=PLOTTED))
-        for (method,), (dataset,), value in table(PRINTED7, [(d,) for d in DATASETS], n=RUNS)
+    experiment=Experiment(
+        base=BASE,
+        cells=tuple(
+            cell(PREACT, dataset, method, test_ece=replace(value, note=PLOTTED))
+            for (method,), (dataset,), value in table(PRINTED7, [(d,) for d in DATASETS], n=RUNS)
+        ),
+        stages=(Stage("train", seeds=RUNS),),
+        selection=SELECTION,
     ),
-    stages=(Stage("train", seeds=RUNS),),
-    selection=SELECTION,
-    choices=(
-        *TABLE_CHOICES,
-        *METHOD_CHOICES,
-        Choice("bins", "15 of equal width", "Guo et al. 2017, cited; Appendix D is missing"),
+    view=CurveView(
+        x=Label("dataset"),
+        rows=("method",),
+        columns=("dataset",),
+        metrics=(Metric("test_ece", "ECE", digits=4),),
     ),
-    claims=(
-        "AMP is calibrated well on every data set, Flooding best on CIFAR-10; label smoothing"
-        " makes calibration worse (section 5.3)",
+    notes=Notes(
+        title="Expected calibration error of eight methods, PreActResNet18, three data sets",
+        choices=(
+            *TABLE_CHOICES,
+            *METHOD_CHOICES,
+            Choice("bins", "15 of equal width", "Guo et al. 2017, cited; Appendix D is missing"),
+        ),
+        claims=(
+            "AMP is calibrated well on every data set, Flooding best on CIFAR-10; label smoothing"
+            " makes calibration worse (section 5.3)",
+        ),
     ),
 )
 
@@ -186,34 +209,41 @@ def _figure8() -> list[Cell]:
 
 FIGURE8 = Artifact(
     id="amp/figure8",
-    title="Training and test loss against the perturbation radius, CIFAR-10",
-    kind="figure",
-    x="epsilon",
-    rows=("method", "epsilon"),
-    metrics=(
-        Metric("train_nll_curve", "training loss", digits=4),
-        Metric("test_nll", "test loss", digits=4),
+    experiment=Experiment(
+        base=BASE,
+        cells=tuple(_figure8()),
+        stages=(Stage("train", seeds=1),),
+        selection=SELECTION,
+        # Of every epoch: it is read at the one whose test loss is shown.
+        measures=(Measure("loss", label="train_nll_curve", every=1),),
     ),
-    base=BASE,
-    cells=tuple(_figure8()),
-    stages=(Stage("train", seeds=1),),
-    selection=SELECTION,
-    choices=(
-        *CHOICES,
-        Choice("'eta = 2 and N = 2'", "zeta = 2", "an outer rate of 2 would not train"),
-        Choice(
-            "epoch of both losses",
-            "each network's best on test",
-            "ERM's test loss fits Table 1's, which the code prints of that epoch",
-            "--selection",
+    view=CurveView(
+        x=Label("epsilon"),
+        rows=("method", "epsilon"),
+        metrics=(
+            Metric("train_nll_curve", "training loss", digits=4),
+            Metric("test_nll", "test loss", digits=4),
         ),
-        Choice("training loss", "on all images, unaugmented, in evaluation mode", "not stated"),
-        Choice("network", "PreActResNet18", "ERM's 0.2346 fits its NLL in Table 1, not VGG16's"),
-        Choice("number of runs", "1", "not stated"),
     ),
-    claims=("the test loss is least near epsilon = 0.06 (section 5.4)",),
-    # Of every epoch: it is read at the one whose test loss is shown.
-    measures=(Measure("loss", label="train_nll_curve", every=1),),
+    notes=Notes(
+        title="Training and test loss against the perturbation radius, CIFAR-10",
+        choices=(
+            *CHOICES,
+            Choice("'eta = 2 and N = 2'", "zeta = 2", "an outer rate of 2 would not train"),
+            Choice(
+                "epoch of both losses",
+                "each network's best on test",
+                "ERM's test loss fits Table 1's, which the code prints of that epoch",
+                "--selection",
+            ),
+            Choice("training loss", "on all images, unaugmented, in evaluation mode", "not stated"),
+            Choice(
+                "network", "PreActResNet18", "ERM's 0.2346 fits its NLL in Table 1, not VGG16's"
+            ),
+            Choice("number of runs", "1", "not stated"),
+        ),
+        claims=("the test loss is least near epsilon = 0.06 (section 5.4)",),
+    ),
 )
 
 # -- section 5.5 ---------------------------------------------------------------------------------
@@ -222,22 +252,28 @@ TIME = Metric("training_seconds", "time / ERM", relative_to={"method": "ERM"})
 
 CLAIM_COST = Artifact(
     id="amp/claim_cost",
-    title="Training time of AMP (N = 1) relative to ERM",
-    rows=("method",),
-    metrics=(TIME,),
-    base={**BASE, "epochs": 2},
-    cells=(
-        cell(PREACT, "CIFAR-10", "ERM"),
-        replace(
-            cell(PREACT, "CIFAR-10", "AMP"),
-            reported={TIME.key: Reported(1.8, note="'usually takes around'")},
+    experiment=Experiment(
+        base={**BASE, "epochs": 2},
+        cells=(
+            cell(PREACT, "CIFAR-10", "ERM"),
+            replace(
+                cell(PREACT, "CIFAR-10", "AMP"),
+                reported={TIME.key: Reported(1.8, note="'usually takes around'")},
+            ),
         ),
+        stages=(Stage("time", seeds=3),),
+        selection=Selection(on="training_seconds", stated="nothing is selected"),
     ),
-    stages=(Stage("time", seeds=3),),
-    selection=Selection(on="training_seconds", stated="nothing is selected"),
-    choices=(
-        NORM,
-        Choice("network, data, batch", "PreActResNet18, CIFAR-10, 50", "not stated; Table 1's"),
+    view=TableView(
+        rows=("method",),
+        metrics=(TIME,),
+    ),
+    notes=Notes(
+        title="Training time of AMP (N = 1) relative to ERM",
+        choices=(
+            NORM,
+            Choice("network, data, batch", "PreActResNet18, CIFAR-10, 50", "not stated; Table 1's"),
+        ),
     ),
     presets={p.name: adjusted(p, {"epochs": 2}) for p in (SMALL, SMOKE)},
 )

@@ -34,13 +34,7 @@ from search_spaces.amp.protocol import (
     trained,
 )
 from search_spaces.printed import rows, table
-from search_spaces.spec import (
-    Artifact,
-    Cell,
-    Choice,
-    Paper,
-    Stage,
-)
+from search_spaces.spec import Artifact, Cell, Choice, Experiment, Notes, Paper, Stage, TableView
 
 # -- Table 1: error and NLL; a line is a method, columns are (error, NLL) of each data set --------
 
@@ -82,15 +76,21 @@ def _table1() -> list[Cell]:
 
 TABLE1 = Artifact(
     id="amp/table1",
-    title="Test error and NLL of eight methods, two networks, three data sets",
-    rows=("model", "method"),
-    columns=("dataset",),
-    metrics=(ERROR, NLL),
-    base=BASE,
-    cells=tuple(_table1()),
-    stages=(Stage("train", seeds=RUNS),),
-    selection=SELECTION,
-    choices=(*TABLE_CHOICES, *METHOD_CHOICES, NLL_CHOICE),
+    experiment=Experiment(
+        base=BASE,
+        cells=tuple(_table1()),
+        stages=(Stage("train", seeds=RUNS),),
+        selection=SELECTION,
+    ),
+    view=TableView(
+        rows=("model", "method"),
+        columns=("dataset",),
+        metrics=(ERROR, NLL),
+    ),
+    notes=Notes(
+        title="Test error and NLL of eight methods, two networks, three data sets",
+        choices=(*TABLE_CHOICES, *METHOD_CHOICES, NLL_CHOICE),
+    ),
 )
 
 # -- Table 2: ERM and AMP under three augmentations, larger networks -----------------------------
@@ -123,38 +123,46 @@ def _augmentation(dataset: str, augmentation: str) -> tuple[Any, ...]:
 
 TABLE2 = Artifact(
     id="amp/table2",
-    title="Test error of ERM and AMP under three augmentations, larger networks",
-    rows=("dataset", "augmentation"),
-    columns=("model", "method"),
-    metrics=(ERROR,),
-    base=BASE,
-    cells=tuple(
-        Cell(
-            key={
-                "dataset": dataset,
-                "augmentation": augmentation,
-                "model": model,
-                "method": method,
-            },
-            fields={
-                "model": NETWORKS[model],
-                **trained(
-                    amp(*AMP_PAIRS_BY_AUGMENTATION[augmentation])
-                    if method == "AMP"
-                    else METHODS[method]
-                ),
-                "data.source": DATASETS[dataset],
-                "data.augmentation": _augmentation(dataset, augmentation),
-            },
-            reported={"test_error": value},
-        )
-        for (dataset, augmentation), (model, method), value in table(PRINTED2, COLUMNS2, n=RUNS)
+    experiment=Experiment(
+        base=BASE,
+        cells=tuple(
+            Cell(
+                key={
+                    "dataset": dataset,
+                    "augmentation": augmentation,
+                    "model": model,
+                    "method": method,
+                },
+                fields={
+                    "model": NETWORKS[model],
+                    **trained(
+                        amp(*AMP_PAIRS_BY_AUGMENTATION[augmentation])
+                        if method == "AMP"
+                        else METHODS[method]
+                    ),
+                    "data.source": DATASETS[dataset],
+                    "data.augmentation": _augmentation(dataset, augmentation),
+                },
+                reported={"test_error": value},
+            )
+            for (dataset, augmentation), (model, method), value in table(PRINTED2, COLUMNS2, n=RUNS)
+        ),
+        stages=(Stage("train", seeds=RUNS),),
+        selection=SELECTION,
     ),
-    stages=(Stage("train", seeds=RUNS),),
-    selection=SELECTION,
-    choices=(
-        *TABLE_CHOICES,
-        Choice("training of Table 2", "as in section 5.1", "the code's commands use its defaults"),
+    view=TableView(
+        rows=("dataset", "augmentation"),
+        columns=("model", "method"),
+        metrics=(ERROR,),
+    ),
+    notes=Notes(
+        title="Test error of ERM and AMP under three augmentations, larger networks",
+        choices=(
+            *TABLE_CHOICES,
+            Choice(
+                "training of Table 2", "as in section 5.1", "the code's commands use its defaults"
+            ),
+        ),
     ),
 )
 

@@ -17,7 +17,19 @@ from search_spaces.infomcr.protocol import (
 )
 from search_spaces.preset import KEEP
 from search_spaces.presets import SMALL, SMOKE, adjusted
-from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Preset, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Choice,
+    CurveView,
+    Experiment,
+    Label,
+    Measure,
+    Metric,
+    Notes,
+    Preset,
+    Stage,
+)
 
 SCENARIO: dict[str, Any] = {
     "data.source": "cifar10",
@@ -76,18 +88,23 @@ def _scenario(
 ) -> Artifact:
     return Artifact(
         id=f"infomcr/figure{number}",
-        title=f"Scenario {name}: test error and four metrics of ResNet-20 on CIFAR-10",
-        kind="figure",
-        x=label,
-        rows=(label,),
-        metrics=SCENARIO_METRICS,
-        base=SCENARIO,
-        cells=tuple(Cell({label: value}, fields) for value, fields in settings.items()),
-        stages=(Stage("train", seeds=RUNS),),
-        selection=FIXED,
-        choices=(*SCENARIO_CHOICES, *choices),
-        claims=(f"{claim} (caption)",),
-        measures=SCENARIO_MEASURES,
+        experiment=Experiment(
+            base=SCENARIO,
+            cells=tuple(Cell({label: value}, fields) for value, fields in settings.items()),
+            stages=(Stage("train", seeds=RUNS),),
+            selection=FIXED,
+            measures=SCENARIO_MEASURES,
+        ),
+        view=CurveView(
+            x=Label(label),
+            rows=(label,),
+            metrics=SCENARIO_METRICS,
+        ),
+        notes=Notes(
+            title=f"Scenario {name}: test error and four metrics of ResNet-20 on CIFAR-10",
+            choices=(*SCENARIO_CHOICES, *choices),
+            claims=(f"{claim} (caption)",),
+        ),
         presets={**SOONER, **(presets or {})},
     )
 

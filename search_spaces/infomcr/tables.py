@@ -37,7 +37,19 @@ from search_spaces.infomcr.protocol import (
 )
 from search_spaces.presets import SMALL, SMOKE, adjusted
 from search_spaces.printed import rows, table
-from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Paper, Reported, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Choice,
+    Experiment,
+    Measure,
+    Metric,
+    Notes,
+    Paper,
+    Reported,
+    Stage,
+    TableView,
+)
 
 # -- Table 1; the plain WRN-28-2 cells are missing from the text that we have --------------------
 
@@ -67,27 +79,33 @@ def _cell(dataset: str, model: str, reg: str, **reported: Reported) -> Cell:
 
 TABLE1 = Artifact(
     id="infomcr/table1",
-    title="Test error on CIFAR-10 and CIFAR-100 with and without the regulariser",
-    rows=("dataset",),
-    columns=("model", "reg"),
-    competing="reg",
-    metrics=(ERROR,),
-    base=BASE,
-    cells=tuple(
-        _cell(dataset, model, reg, test_error=value)
-        for (dataset,), (model, reg), value in table(PRINTED1, COLUMNS1, n=RUNS)
-        if (dataset, model) != NOT_RUN
+    experiment=Experiment(
+        base=BASE,
+        cells=tuple(
+            _cell(dataset, model, reg, test_error=value)
+            for (dataset,), (model, reg), value in table(PRINTED1, COLUMNS1, n=RUNS)
+            if (dataset, model) != NOT_RUN
+        ),
+        stages=stages(RUNS),
+        selection=TUNED,
     ),
-    stages=stages(RUNS),
-    selection=TUNED,
-    choices=(
-        *CIFAR_CHOICES,
-        *NETWORK_CHOICES,
-        Choice(
-            "plain CNN",
-            "a stand-in: conv-BN-ReLU twice each at widths 64, 128, 256; trained as WRN",
-            "its architecture and training are in Appendix E, which is lost",
-            "model",
+    view=TableView(
+        rows=("dataset",),
+        columns=("model", "reg"),
+        competing="reg",
+        metrics=(ERROR,),
+    ),
+    notes=Notes(
+        title="Test error on CIFAR-10 and CIFAR-100 with and without the regulariser",
+        choices=(
+            *CIFAR_CHOICES,
+            *NETWORK_CHOICES,
+            Choice(
+                "plain CNN",
+                "a stand-in: conv-BN-ReLU twice each at widths 64, 128, 256; trained as WRN",
+                "its architecture and training are in Appendix E, which is lost",
+                "model",
+            ),
         ),
     ),
 )
@@ -137,22 +155,29 @@ IMAGENET_CHOICES = (
 
 TABLE2 = Artifact(
     id="infomcr/table2",
-    title="ImageNet at 128x128, WRN-18-1.5: error on validation and training images, and the gap",
-    rows=("reg",),
-    metrics=METRICS2,
-    base=IMAGENET,
-    cells=tuple(
-        Cell(
-            {"reg": reg},
-            {"method": METHODS[reg]},
-            {metric.key: value for metric, value in zip(METRICS2, numbers, strict=True)},
-        )
-        for (reg,), numbers in rows(PRINTED2, n=IMAGENET_RUNS)
+    experiment=Experiment(
+        base=IMAGENET,
+        cells=tuple(
+            Cell(
+                {"reg": reg},
+                {"method": METHODS[reg]},
+                {metric.key: value for metric, value in zip(METRICS2, numbers, strict=True)},
+            )
+            for (reg,), numbers in rows(PRINTED2, n=IMAGENET_RUNS)
+        ),
+        stages=stages(IMAGENET_RUNS),
+        selection=TUNED,
+        measures=(Measure("classification", label="train_set"),),
     ),
-    stages=stages(IMAGENET_RUNS),
-    selection=TUNED,
-    choices=IMAGENET_CHOICES,
-    measures=(Measure("classification", label="train_set"),),
+    view=TableView(
+        rows=("reg",),
+        metrics=METRICS2,
+    ),
+    notes=Notes(
+        title="ImageNet at 128x128, WRN-18-1.5: error on validation and training images, and the"
+        " gap",
+        choices=IMAGENET_CHOICES,
+    ),
 )
 
 # -- Table 3: gamma of the minima of Table 1 -----------------------------------------------------
@@ -167,30 +192,36 @@ LOGIT_SCALE = 0.04  # code: logits of norm 25, for Table 3 only
 
 TABLE3 = Artifact(
     id="infomcr/table3",
-    title="gamma-hat of CIFAR-10 minima with and without the regulariser, outputs normalised",
-    rows=("reg",),
-    columns=("model",),
-    metrics=(GAMMA,),
-    base=BASE,
-    cells=tuple(
-        _cell("CIFAR-10", model, reg, fisher_log_det=value)
-        for (reg,), (model,), value in table(PRINTED3, COLUMNS3, n=RUNS)
+    experiment=Experiment(
+        base=BASE,
+        cells=tuple(
+            _cell("CIFAR-10", model, reg, fisher_log_det=value)
+            for (reg,), (model,), value in table(PRINTED3, COLUMNS3, n=RUNS)
+        ),
+        stages=stages(RUNS),
+        selection=TUNED,
+        measures=(Measure("fisher_log_det", {**SUBSETS, "logit_scale": LOGIT_SCALE}),),
     ),
-    stages=stages(RUNS),
-    selection=TUNED,
-    choices=(
-        *CIFAR_CHOICES,
-        *NETWORK_CHOICES,
-        *METRIC_CHOICES,
-        Choice("scale", "ln det of Eq. 6", "the code returns half of it", "measure.half"),
-        Choice(
-            "'normalize and scale the softmax output'",
-            "logits to a norm of 25",
-            "code; a softmax's own scale is fixed",
-            "measure.logit_scale",
+    view=TableView(
+        rows=("reg",),
+        columns=("model",),
+        metrics=(GAMMA,),
+    ),
+    notes=Notes(
+        title="gamma-hat of CIFAR-10 minima with and without the regulariser, outputs normalised",
+        choices=(
+            *CIFAR_CHOICES,
+            *NETWORK_CHOICES,
+            *METRIC_CHOICES,
+            Choice("scale", "ln det of Eq. 6", "the code returns half of it", "measure.half"),
+            Choice(
+                "'normalize and scale the softmax output'",
+                "logits to a norm of 25",
+                "code; a softmax's own scale is fixed",
+                "measure.logit_scale",
+            ),
         ),
     ),
-    measures=(Measure("fisher_log_det", {**SUBSETS, "logit_scale": LOGIT_SCALE}),),
 )
 
 # -- sentences of section 7.2.1 ------------------------------------------------------------------
@@ -208,27 +239,33 @@ ELSEWHERE: dict[str, Any] = {"comparable": False, "note": "on two RTX 2080 Ti"}
 
 CLAIM_TIME = Artifact(
     id="infomcr/claim_time",
-    title="Training time a step with and without the regulariser",
-    rows=("reg",),
-    metrics=TIMES,
-    base={**IMAGENET, "epochs": 1},
-    cells=tuple(
-        Cell(
-            {"reg": reg},
-            {"method": {**METHODS[reg], **({"phases": "111"} if reg == REG else {})}},
-            {
-                metric.key: value if metric.relative_to else replace(value, **ELSEWHERE)
-                for metric, value in zip(TIMES, numbers, strict=True)
-            },
-        )
-        for (reg,), numbers in rows(PRINTED_TIMES, n=1)
+    experiment=Experiment(
+        base={**IMAGENET, "epochs": 1},
+        cells=tuple(
+            Cell(
+                {"reg": reg},
+                {"method": {**METHODS[reg], **({"phases": "111"} if reg == REG else {})}},
+                {
+                    metric.key: value if metric.relative_to else replace(value, **ELSEWHERE)
+                    for metric, value in zip(TIMES, numbers, strict=True)
+                },
+            )
+            for (reg,), numbers in rows(PRINTED_TIMES, n=1)
+        ),
+        stages=(Stage("time", seeds=1),),
+        selection=FIXED,
     ),
-    stages=(Stage("time", seeds=1),),
-    selection=FIXED,
-    choices=(
-        *STEP_CHOICES,
-        Choice("step", "regularised from the start", "the time is that of a regularised step"),
-        Choice("hardware", "this machine's", "two RTX 2080 Ti in the paper: compare the ratio"),
+    view=TableView(
+        rows=("reg",),
+        metrics=TIMES,
+    ),
+    notes=Notes(
+        title="Training time a step with and without the regulariser",
+        choices=(
+            *STEP_CHOICES,
+            Choice("step", "regularised from the start", "the time is that of a regularised step"),
+            Choice("hardware", "this machine's", "two RTX 2080 Ti in the paper: compare the ratio"),
+        ),
     ),
     presets={p.name: adjusted(p, {"epochs": 1}) for p in (SMALL, SMOKE)},
 )
@@ -237,30 +274,39 @@ PHASES = ("111", "011", "001", "100", "010")
 
 CLAIM_STAGE_ABLATION = Artifact(
     id="infomcr/claim_stage_ablation",
-    title="When to regularise: learning-rate phases (early, middle, late), WRN-28-2 on CIFAR-10",
-    rows=("phases",),
-    metrics=(ERROR,),
-    base={**BASE, **NETWORKS["WRN-28-2"], "data.source": "cifar10"},
-    cells=(
-        Cell({"phases": "000"}, {"method": METHODS[NO]}),
-        *(
-            Cell(
-                {"phases": phases},
-                {"method": {**METHODS[REG], "beta": CODE_BETA, "phases": phases}},
-            )
-            for phases in PHASES
+    experiment=Experiment(
+        base={**BASE, **NETWORKS["WRN-28-2"], "data.source": "cifar10"},
+        cells=(
+            Cell({"phases": "000"}, {"method": METHODS[NO]}),
+            *(
+                Cell(
+                    {"phases": phases},
+                    {"method": {**METHODS[REG], "beta": CODE_BETA, "phases": phases}},
+                )
+                for phases in PHASES
+            ),
         ),
+        stages=(Stage("train", seeds=RUNS),),
+        selection=FIXED,
     ),
-    stages=(Stage("train", seeds=RUNS),),
-    selection=FIXED,
-    choices=(
-        *STEP_CHOICES,
-        SPREAD_CHOICE,
-        *TRAINING_CHOICES,
-        Choice("phases", "up to epoch 60, 60 to 120, after 120 of 200", "code, its flag 'type'"),
-        Choice("beta", "10", "the code's default", "method.beta"),
+    view=TableView(
+        rows=("phases",),
+        metrics=(ERROR,),
     ),
-    claims=("the regulariser works best in the middle and late stages (section 7.2.1)",),
+    notes=Notes(
+        title="When to regularise: learning-rate phases (early, middle, late), WRN-28-2 on"
+        " CIFAR-10",
+        choices=(
+            *STEP_CHOICES,
+            SPREAD_CHOICE,
+            *TRAINING_CHOICES,
+            Choice(
+                "phases", "up to epoch 60, 60 to 120, after 120 of 200", "code, its flag 'type'"
+            ),
+            Choice("beta", "10", "the code's default", "method.beta"),
+        ),
+        claims=("the regulariser works best in the middle and late stages (section 7.2.1)",),
+    ),
 )
 
 PAPER = Paper(

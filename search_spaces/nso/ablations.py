@@ -23,47 +23,67 @@ from search_spaces.nso.protocol import (
     sharing_sigma,
     stages,
 )
-from search_spaces.spec import Artifact, Choice, Stage
+from search_spaces.spec import Artifact, Choice, Experiment, Notes, Stage, TableView
 
 ABLATION_NEGATIVE = Artifact(
     id="nso/ablation_negative",
-    title="Two-point noise (NSO, k = 1) against two independent draws (WP-SGD), equal gradients",
-    rows=("method",),
-    columns=("dataset",),
-    metrics=(ACCURACY,),
-    base=BASE,
-    cells=common(
-        cell(method, dataset, method={**METHODS[method], "num_perturbations": draws})
-        for method, draws in (("NSO", 1), ("WP-SGD", 2))
-        for dataset in DATASETS
+    experiment=Experiment(
+        base=BASE,
+        cells=common(
+            cell(method, dataset, method={**METHODS[method], "num_perturbations": draws})
+            for method, draws in (("NSO", 1), ("WP-SGD", 2))
+            for dataset in DATASETS
+        ),
+        stages=sharing_sigma({"method": "NSO"}, {"method": ("NSO", "WP-SGD")}),
+        selection=SELECTION,
     ),
-    stages=sharing_sigma({"method": "NSO"}, {"method": ("NSO", "WP-SGD")}),
-    selection=SELECTION,
-    choices=(*choices("NSO", "WP-SGD"), SAME_SIGMA),
-    claims=("the negative perturbation gains 3.6 % of test accuracy on average (section 3.1.2)",),
+    view=TableView(
+        rows=("method",),
+        columns=("dataset",),
+        metrics=(ACCURACY,),
+    ),
+    notes=Notes(
+        title="Two-point noise (NSO, k = 1) against two independent draws (WP-SGD), equal"
+        " gradients",
+        choices=(*choices("NSO", "WP-SGD"), SAME_SIGMA),
+        claims=(
+            "the negative perturbation gains 3.6 % of test accuracy on average (section 3.1.2)",
+        ),
+    ),
 )
 
 ABLATION_K = Artifact(
     id="nso/ablation_k",
-    title="Number k of noise draws of NSO, and WP-SGD with as many gradients (2 k draws)",
-    rows=("method", "k"),
-    columns=("dataset",),
-    metrics=(ACCURACY,),
-    base=BASE,
-    cells=common(
-        cell(method, dataset, {"k": str(k)}, method={**METHODS[method], "num_perturbations": draws})
-        for method, per_k in (("NSO", 1), ("WP-SGD", 2))
-        for k, draws in ((k, per_k * k) for k in (1, 2, 3))
-        for dataset in DATASETS
+    experiment=Experiment(
+        base=BASE,
+        cells=common(
+            cell(
+                method,
+                dataset,
+                {"k": str(k)},
+                method={**METHODS[method], "num_perturbations": draws},
+            )
+            for method, per_k in (("NSO", 1), ("WP-SGD", 2))
+            for k, draws in ((k, per_k * k) for k in (1, 2, 3))
+            for dataset in DATASETS
+        ),
+        stages=sharing_sigma({"method": "NSO", "k": "1"}, {"method": ("NSO", "WP-SGD")}),
+        selection=SELECTION,
     ),
-    stages=sharing_sigma({"method": "NSO", "k": "1"}, {"method": ("NSO", "WP-SGD")}),
-    selection=SELECTION,
-    choices=(
-        *choices("NSO", "WP-SGD"),
-        SAME_SIGMA,
-        Choice("values of k", "1, 2, 3", "code; the printed one is lost"),
+    view=TableView(
+        rows=("method", "k"),
+        columns=("dataset",),
+        metrics=(ACCURACY,),
     ),
-    claims=("more perturbations gain 1.2 % of test accuracy on average (section 3.1.2)",),
+    notes=Notes(
+        title="Number k of noise draws of NSO, and WP-SGD with as many gradients (2 k draws)",
+        choices=(
+            *choices("NSO", "WP-SGD"),
+            SAME_SIGMA,
+            Choice("values of k", "1, 2, 3", "code; the printed one is lost"),
+        ),
+        claims=("more perturbations gain 1.2 % of test accuracy on average (section 3.1.2)",),
+    ),
 )
 
 PLAIN: dict[str, Any] = {"optimizer.momentum": 0.0, "optimizer.weight_decay": 0.0}
@@ -92,39 +112,45 @@ def _plain_stages() -> tuple[Stage, ...]:
 
 ABLATION_PLAIN = Artifact(
     id="nso/ablation_plain",
-    title="Without momentum and weight decay: five sharpness-reducing methods and NSO",
-    rows=("method",),
-    columns=("dataset",),
-    metrics=(TRACE, ACCURACY),
-    metrics_down=True,
-    base=BASE,
-    cells=common(
-        made
-        for method in PLAIN_METHODS
-        for dataset in DATASETS
-        for made in (
-            cell(method, dataset, {"training": "plain"}, **PLAIN),
-            cell(method, dataset, {"training": "tuned"}, hidden=True),
-        )
-    ),
-    stages=_plain_stages(),
-    selection=SELECTION,
-    choices=(
-        *choices(*PLAIN_METHODS),
-        *HESSIAN_CHOICES,
-        Choice(
-            "'without using either momentum or weight decay'",
-            "both are 0 in the runs shown; the grids are searched with them",
-            "section 3.1.1 says no more",
+    experiment=Experiment(
+        base=BASE,
+        cells=common(
+            made
+            for method in PLAIN_METHODS
+            for dataset in DATASETS
+            for made in (
+                cell(method, dataset, {"training": "plain"}, **PLAIN),
+                cell(method, dataset, {"training": "tuned"}, hidden=True),
+            )
         ),
-        Choice("the 'five sharpness-reducing methods'", "with BSAM", "section 3.1 names four"),
-        Choice("radii and sigma", "those tuned with momentum and weight decay", "not stated"),
+        stages=_plain_stages(),
+        selection=SELECTION,
+        measures=(TRACE_MEASURE,),
     ),
-    claims=(
-        "NSO's trace is 17.7 % below the five methods' on average, its test accuracy up to 1.8 %"
-        " higher (section 3.1.1)",
+    view=TableView(
+        rows=("method",),
+        columns=("dataset",),
+        metrics=(TRACE, ACCURACY),
+        metrics_down=True,
     ),
-    measures=(TRACE_MEASURE,),
+    notes=Notes(
+        title="Without momentum and weight decay: five sharpness-reducing methods and NSO",
+        choices=(
+            *choices(*PLAIN_METHODS),
+            *HESSIAN_CHOICES,
+            Choice(
+                "'without using either momentum or weight decay'",
+                "both are 0 in the runs shown; the grids are searched with them",
+                "section 3.1.1 says no more",
+            ),
+            Choice("the 'five sharpness-reducing methods'", "with BSAM", "section 3.1 names four"),
+            Choice("radii and sigma", "those tuned with momentum and weight decay", "not stated"),
+        ),
+        claims=(
+            "NSO's trace is 17.7 % below the five methods' on average, its test accuracy up to 1.8"
+            " % higher (section 3.1.1)",
+        ),
+    ),
 )
 
 SCHEDULE_SIGMAS = (0.01, 0.02, 0.03)
@@ -132,32 +158,38 @@ SCHEDULE_DATASETS = ("Aircraft", "Indoor")
 
 ABLATION_SIGMA_SCHEDULE = Artifact(
     id="nso/ablation_sigma_schedule",
-    title="Remark 3.1: sigma constant, rising linearly, rising exponentially",
-    rows=("schedule", "sigma"),
-    columns=("dataset",),
-    metrics=(ACCURACY,),
-    base=BASE,
-    cells=common(
-        cell(
-            "NSO",
-            dataset,
-            {"schedule": schedule, "sigma": str(sigma)},
-            method={**METHODS["NSO"], "sigma": sigma, "sigma_schedule": schedule},
-        )
-        for schedule in ("none", "linear", "exp")
-        for sigma in SCHEDULE_SIGMAS
-        for dataset in SCHEDULE_DATASETS
+    experiment=Experiment(
+        base=BASE,
+        cells=common(
+            cell(
+                "NSO",
+                dataset,
+                {"schedule": schedule, "sigma": str(sigma)},
+                method={**METHODS["NSO"], "sigma": sigma, "sigma_schedule": schedule},
+            )
+            for schedule in ("none", "linear", "exp")
+            for sigma in SCHEDULE_SIGMAS
+            for dataset in SCHEDULE_DATASETS
+        ),
+        stages=(
+            *stages(),
+            Stage("final", {"method": "NSO"}, seeds=1, after="common", match=(), inherit=COMMON),
+        ),
+        selection=SELECTION,
     ),
-    stages=(
-        *stages(),
-        Stage("final", {"method": "NSO"}, seeds=1, after="common", match=(), inherit=COMMON),
+    view=TableView(
+        rows=("schedule", "sigma"),
+        columns=("dataset",),
+        metrics=(ACCURACY,),
     ),
-    selection=SELECTION,
-    choices=(
-        *choices("NSO", datasets=SCHEDULE_DATASETS, runs=1, tuned=False),
-        Choice("sigmas, data sets", "code's", "the remark prints none"),
+    notes=Notes(
+        title="Remark 3.1: sigma constant, rising linearly, rising exponentially",
+        choices=(
+            *choices("NSO", datasets=SCHEDULE_DATASETS, runs=1, tuned=False),
+            Choice("sigmas, data sets", "code's", "the remark prints none"),
+        ),
+        claims=("neither schedule gains much over a constant sigma (Remark 3.1)",),
     ),
-    claims=("neither schedule gains much over a constant sigma (Remark 3.1)",),
 )
 
 ABLATIONS = (ABLATION_NEGATIVE, ABLATION_K, ABLATION_PLAIN, ABLATION_SIGMA_SCHEDULE)

@@ -23,9 +23,24 @@ from search_spaces.nso.protocol import (
     sharing_sigma,
     stages,
 )
+from search_spaces.nso.sensing import FIGURE6
 from search_spaces.preset import KEEP, OTHERWISE
-from search_spaces.presets import AS_PRINTED, SMALL, SMOKE, adjusted
-from search_spaces.spec import Artifact, Cell, Choice, Measure, Metric, Selection, Stage
+from search_spaces.presets import SMALL, SMOKE, adjusted
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Choice,
+    CurveView,
+    Epochs,
+    Experiment,
+    InName,
+    Label,
+    Measure,
+    Metric,
+    Notes,
+    Selection,
+    Stage,
+)
 
 TEST_LOSS = Metric("test_nll", "test loss", digits=3)
 GAP = Metric("test_nll", "generalization gap", digits=3, minus="train_nll_curve")
@@ -40,58 +55,65 @@ FIGURE2_DRAWS = 20  # code
 
 FIGURE2 = Artifact(
     id="nso/figure2",
-    title="Loss gap under injected noise beside sigma^2 / 2 times the Hessian trace, MLP on MNIST",
-    kind="figure",
-    x="@sigma",
-    rows=("model",),
-    metrics=(
-        Metric("perturbation_gap", "measured gap", better="neither", digits=4),
-        Metric("perturbation_gap@/hessian", "Hessian approximation", better="neither", digits=4),
-    ),
-    base={
-        "data.source": "mnist",
-        "data.validation": 0,
-        "model": {"name": "mlp", "widths": (128,)},
-        "optimizer.name": "adam",
-        "optimizer.amsgrad": True,
-        "optimizer.lr": 1e-4,
-        "optimizer.weight_decay": 0.0,
-        "schedule.name": "constant",
-        "epochs": 30,
-        "batch_size": 256,
-    },
-    cells=(Cell({"model": "MLP"}),),
-    stages=(Stage("train", seeds=1),),
-    selection=UNSELECTED,
-    choices=(
-        Choice(
-            "draws of the noise",
-            "20 antithetic pairs",
-            "code, for text and graphs; its MNIST run has 10; the printed number is lost",
-        ),
-        Choice(
-            "optimizer", "Adam (amsgrad), 1e-4, batch 256", "code; the paper prints epochs only"
+    experiment=Experiment(
+        base={
+            "data.source": "mnist",
+            "data.validation": 0,
+            "model": {"name": "mlp", "widths": (128,)},
+            "optimizer.name": "adam",
+            "optimizer.amsgrad": True,
+            "optimizer.lr": 1e-4,
+            "optimizer.weight_decay": 0.0,
+            "schedule.name": "constant",
+            "epochs": 30,
+            "batch_size": 256,
+        },
+        cells=(Cell({"model": "MLP"}),),
+        stages=(Stage("train", seeds=1),),
+        selection=UNSELECTED,
+        measures=(
+            Measure(
+                "perturbation_gap",
+                {"sigma": FIGURE2_SIGMAS, "num_samples": FIGURE2_DRAWS, "parameters": "weights"},
+            ),
         ),
     ),
-    measures=(
-        Measure(
-            "perturbation_gap",
-            {"sigma": FIGURE2_SIGMAS, "num_samples": FIGURE2_DRAWS, "parameters": "weights"},
+    view=CurveView(
+        x=InName("sigma"),
+        rows=("model",),
+        metrics=(
+            Metric("perturbation_gap", "measured gap", better="neither", digits=4),
+            Metric(
+                "perturbation_gap@/hessian", "Hessian approximation", better="neither", digits=4
+            ),
+        ),
+    ),
+    notes=Notes(
+        title="Loss gap under injected noise beside sigma^2 / 2 times the Hessian trace, MLP on"
+        " MNIST",
+        choices=(
+            Choice(
+                "draws of the noise",
+                "20 antithetic pairs",
+                "code, for text and graphs; its MNIST run has 10; the printed number is lost",
+            ),
+            Choice(
+                "optimizer", "Adam (amsgrad), 1e-4, batch 256", "code; the paper prints epochs only"
+            ),
         ),
     ),
 )
 
 
 def _blocked(name: str, title: str, needs: str) -> Artifact:
-    return replace(
-        FIGURE2,
-        id=f"nso/{name}",
-        title=f"Loss gap under injected noise beside the Hessian's, {title}",
-        cells=(Cell({"model": title}),),
-        base={},
-        choices=(),
-        measures=(),
-        blocked=f"it needs {needs}",
+    return (
+        replace(FIGURE2, id=f"nso/{name}")
+        .with_experiment(
+            cells=(Cell({"model": title}),), base={}, measures=(), blocked=f"it needs {needs}"
+        )
+        .with_notes(
+            title=f"Loss gap under injected noise beside the Hessian's, {title}", choices=()
+        )
     )
 
 
@@ -113,32 +135,40 @@ FIGURE3_AT = (1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1.0)  # code: epochs 5, 10, ...
 
 FIGURE3 = Artifact(
     id="nso/figure3",
-    title="Hessian trace, generalization gap and test loss during training: SGD, WP-SGD, NSO",
-    kind="figure",
-    x="epoch",
-    panels=("dataset",),
-    rows=("method",),
-    columns=("dataset",),
-    metrics=(TRACE, GAP, TEST_LOSS),
-    base=BASE,
-    cells=common(
-        cell(method, dataset) for method in ("SGD", "WP-SGD", "NSO") for dataset in FIGURE3_DATASETS
-    ),
-    stages=stages("SGD", "WP-SGD", "NSO", runs=1),
-    selection=SELECTION,
-    choices=(
-        *choices("SGD", "WP-SGD", "NSO", datasets=FIGURE3_DATASETS, runs=1),
-        HESSIAN_CHOICE,
-        Choice(
-            "data sets",
-            "those of Table 2",
-            "the text names none of its six panels; the code's scripts have Aircraft and Indoor",
+    experiment=Experiment(
+        base=BASE,
+        cells=common(
+            cell(method, dataset)
+            for method in ("SGD", "WP-SGD", "NSO")
+            for dataset in FIGURE3_DATASETS
+        ),
+        stages=stages("SGD", "WP-SGD", "NSO", runs=1),
+        selection=SELECTION,
+        measures=(
+            replace(TRACE_MEASURE, at=FIGURE3_AT),
+            Measure("loss", label="train_nll_curve", at=FIGURE3_AT),
         ),
     ),
-    claims=("NSO ends with a trace 10.6 % below WP-SGD's on average (section 3.1.2)",),
-    measures=(
-        replace(TRACE_MEASURE, at=FIGURE3_AT),
-        Measure("loss", label="train_nll_curve", at=FIGURE3_AT),
+    view=CurveView(
+        x=Epochs(),
+        panels=("dataset",),
+        rows=("method",),
+        columns=("dataset",),
+        metrics=(TRACE, GAP, TEST_LOSS),
+    ),
+    notes=Notes(
+        title="Hessian trace, generalization gap and test loss during training: SGD, WP-SGD, NSO",
+        choices=(
+            *choices("SGD", "WP-SGD", "NSO", datasets=FIGURE3_DATASETS, runs=1),
+            HESSIAN_CHOICE,
+            Choice(
+                "data sets",
+                "those of Table 2",
+                "the text names none of its six panels; the code's scripts have Aircraft and"
+                " Indoor",
+            ),
+        ),
+        claims=("NSO ends with a trace 10.6 % below WP-SGD's on average (section 3.1.2)",),
     ),
 )
 
@@ -160,39 +190,44 @@ def _figure4(method: str, varied: str) -> list[Cell]:
 
 FIGURE4 = Artifact(
     id="nso/figure4",
-    title="Test loss of NSO and WP-SGD against learning rate and number of epochs",
-    kind="figure",
-    x="value",
-    panels=("varied",),
-    rows=("method",),
-    columns=("varied", "value"),
-    metrics=(TEST_LOSS,),
-    base=BASE,
-    cells=common(
-        made
-        for method in ("NSO", "WP-SGD")
-        for varied in FIGURE4_VARIED
-        for made in _figure4(method, varied)
-    ),
-    stages=(
-        *stages(),
-        *(
-            Stage(
-                varied,
-                {"varied": varied},
-                seeds=1,
-                after="common",
-                match=(),
-                inherit=tuple(name for name in COMMON if name != field),
-            )
-            for varied, (field, _) in FIGURE4_VARIED.items()
+    experiment=Experiment(
+        base=BASE,
+        cells=common(
+            made
+            for method in ("NSO", "WP-SGD")
+            for varied in FIGURE4_VARIED
+            for made in _figure4(method, varied)
         ),
+        stages=(
+            *stages(),
+            *(
+                Stage(
+                    varied,
+                    {"varied": varied},
+                    seeds=1,
+                    after="common",
+                    match=(),
+                    inherit=tuple(name for name in COMMON if name != field),
+                )
+                for varied, (field, _) in FIGURE4_VARIED.items()
+            ),
+        ),
+        selection=SELECTION,
     ),
-    selection=SELECTION,
-    choices=(
-        *choices("NSO", "WP-SGD", datasets=("Indoor",), runs=1, tuned=False),
-        Choice("values, data set", "three of each grid; Indoor", "lost in the text; not named"),
-        Choice("sigma", "0.01, its default", "not stated", "method.sigma"),
+    view=CurveView(
+        x=Label("value", called_by="varied"),
+        panels=("varied",),
+        rows=("method",),
+        columns=("varied", "value"),
+        metrics=(TEST_LOSS,),
+    ),
+    notes=Notes(
+        title="Test loss of NSO and WP-SGD against learning rate and number of epochs",
+        choices=(
+            *choices("NSO", "WP-SGD", datasets=("Indoor",), runs=1, tuned=False),
+            Choice("values, data set", "three of each grid; Indoor", "lost in the text; not named"),
+            Choice("sigma", "0.01, its default", "not stated", "method.sigma"),
+        ),
     ),
     presets={
         "small": adjusted(SMALL, substitute={"epochs": {20: 4, 40: 8, 60: 12, OTHERWISE: 6}}),
@@ -211,55 +246,60 @@ WITHOUT_BATCH = tuple(name for name in COMMON if name != "batch_size")
 
 FIGURE5 = Artifact(
     id="nso/figure5",
-    title="NSO and SAM against the batch size",
-    kind="figure",
-    x="batch size",
-    panels=("dataset",),
-    rows=("method", "batch size"),
-    columns=("dataset",),
-    metrics=(TRACE, ACCURACY),
-    base=BASE,
-    cells=common(
-        cell(
-            method,
-            dataset,
-            {"batch size": str(size)},
-            batch_size=size,
-            method={**METHODS[method], **setting},
-        )
-        for dataset, settings in FIGURE5_SETTINGS.items()
-        for method, setting in settings.items()
-        for size in FIGURE5_BATCH_SIZES
+    experiment=Experiment(
+        base=BASE,
+        cells=common(
+            cell(
+                method,
+                dataset,
+                {"batch size": str(size)},
+                batch_size=size,
+                method={**METHODS[method], **setting},
+            )
+            for dataset, settings in FIGURE5_SETTINGS.items()
+            for method, setting in settings.items()
+            for size in FIGURE5_BATCH_SIZES
+        ),
+        stages=(
+            *stages(),
+            Stage(
+                "final",
+                {"method": ("NSO", "SAM")},
+                seeds=RUNS,
+                after="common",
+                match=(),
+                inherit=WITHOUT_BATCH,
+            ),
+        ),
+        selection=SELECTION,
+        measures=(TRACE_MEASURE,),
     ),
-    stages=(
-        *stages(),
-        Stage(
-            "final",
-            {"method": ("NSO", "SAM")},
-            seeds=RUNS,
-            after="common",
-            match=(),
-            inherit=WITHOUT_BATCH,
+    view=CurveView(
+        x=Label("batch size"),
+        panels=("dataset",),
+        rows=("method", "batch size"),
+        columns=("dataset",),
+        metrics=(TRACE, ACCURACY),
+    ),
+    notes=Notes(
+        title="NSO and SAM against the batch size",
+        choices=(
+            *choices("NSO", "SAM", datasets=FIGURE5_SETTINGS, tuned=False),
+            *HESSIAN_CHOICES,
+            Choice("length of training", "equal epochs", "the text; the code has equal steps"),
+            Choice("data sets", "Indoor and Aircraft", "code; the paper names Indoor only"),
+            Choice(
+                "sigma, rho",
+                "0.012 and 0.02 on Indoor, 0.008 and 0.01 on Aircraft",
+                "code; not stated, but 'carefully adjusted' (section 3.1)",
+                "method",
+            ),
+        ),
+        claims=(
+            "NSO is less sensitive to the batch size than SAM on Indoor, and regularizes the"
+            " Hessian more at every size (section 3.1.3)",
         ),
     ),
-    selection=SELECTION,
-    choices=(
-        *choices("NSO", "SAM", datasets=FIGURE5_SETTINGS, tuned=False),
-        *HESSIAN_CHOICES,
-        Choice("length of training", "equal epochs", "the text; the code has equal steps"),
-        Choice("data sets", "Indoor and Aircraft", "code; the paper names Indoor only"),
-        Choice(
-            "sigma, rho",
-            "0.012 and 0.02 on Indoor, 0.008 and 0.01 on Aircraft",
-            "code; not stated, but 'carefully adjusted' (section 3.1)",
-            "method",
-        ),
-    ),
-    claims=(
-        "NSO is less sensitive to the batch size than SAM on Indoor, and regularizes the Hessian"
-        " more at every size (section 3.1.3)",
-    ),
-    measures=(TRACE_MEASURE,),
     presets={
         "small": adjusted(SMALL, substitute={"batch_size": {8: 32, 16: 64, 32: 128, 64: 256}}),
         "smoke": adjusted(SMOKE, substitute={"batch_size": {8: 16, 16: 32, 32: 64, 64: 128}}),
@@ -275,139 +315,49 @@ COMBINED: dict[str, dict[str, Any]] = {
 
 FIGURE5_COMBINED = Artifact(
     id="nso/figure5_combined",
-    title="NSO alone, with data augmentation, and with a penalty on the distance to the start",
-    kind="figure",
-    x="epoch",
-    panels=("dataset",),
-    rows=("added",),
-    columns=("dataset",),
-    metrics=(TRACE, TEST_LOSS),
-    base=BASE,
-    cells=common(
-        cell("NSO", dataset, {"added": added}, **fields)
-        for added, fields in COMBINED.items()
-        for dataset in DATASETS
-    ),
-    stages=sharing_sigma({"method": "NSO", "added": "none"}, {"method": "NSO"}),
-    selection=SELECTION,
-    choices=(
-        *choices("NSO"),
-        *HESSIAN_CHOICES,
-        Choice("sigma", "NSO alone's, for every row", "not stated", "method.sigma"),
-        Choice(
-            "augmentation that is added",
-            "a random resized crop, then a flip",
-            "code; the text has 'random horizontal flipping and random cropping sequentially'",
-            "data.augmentation",
+    experiment=Experiment(
+        base=BASE,
+        cells=common(
+            cell("NSO", dataset, {"added": added}, **fields)
+            for added, fields in COMBINED.items()
+            for dataset in DATASETS
         ),
-        Choice(
-            "distance penalty",
-            "1e-4 times the squared Frobenius distance",
-            "code's value; as released it is never switched on",
-            "regularizers",
+        stages=sharing_sigma({"method": "NSO", "added": "none"}, {"method": "NSO"}),
+        selection=SELECTION,
+        measures=(replace(TRACE_MEASURE, at=FIGURE3_AT),),
+    ),
+    view=CurveView(
+        x=Epochs(),
+        panels=("dataset",),
+        rows=("added",),
+        columns=("dataset",),
+        metrics=(TRACE, TEST_LOSS),
+    ),
+    notes=Notes(
+        title="NSO alone, with data augmentation, and with a penalty on the distance to the start",
+        choices=(
+            *choices("NSO"),
+            *HESSIAN_CHOICES,
+            Choice("sigma", "NSO alone's, for every row", "not stated", "method.sigma"),
+            Choice(
+                "augmentation that is added",
+                "a random resized crop, then a flip",
+                "code; the text has 'random horizontal flipping and random cropping sequentially'",
+                "data.augmentation",
+            ),
+            Choice(
+                "distance penalty",
+                "1e-4 times the squared Frobenius distance",
+                "code's value; as released it is never switched on",
+                "regularizers",
+            ),
+        ),
+        claims=(
+            "either addition lowers the trace by 13.6 % and the test loss by 16.3 % on average"
+            " (section 3.1.4)",
         ),
     ),
-    claims=(
-        "either addition lowers the trace by 13.6 % and the test loss by 16.3 % on average"
-        " (section 3.1.4)",
-    ),
-    measures=(replace(TRACE_MEASURE, at=FIGURE3_AT),),
     presets={"smoke": adjusted(SMOKE, substitute={"data.augmentation": KEEP})},
-)
-
-# -- Figure 6: matrix sensing (section 5) --------------------------------------------------------
-
-MATRIX = {"size": 100, "rank": 5, "measurements": 2500}
-SMALL_MATRIX = {"size": 50, "rank": 3, "measurements": 750}
-SMOKE_MATRIX = {"size": 12, "rank": 2, "measurements": 120}
-SENSING: dict[str, Any] = {
-    "data.source": {"name": "matrix_sensing", **MATRIX},
-    "data.validation": 0,
-    "model": "factorization",
-    "loss": "mse",
-    "optimizer.name": "sgd",
-    "optimizer.momentum": 0.0,
-    "optimizer.weight_decay": 0.0,
-    "schedule.name": "constant",
-    "batch_size": MATRIX["measurements"],
-    "precision": "float64",
-}
-# The code descends a quarter of the gradient of the mean squared error (`factorization`).
-SENSING_RATES = {"0.0025": (0.0025 / 4, 5000), "0.001": (0.001 / 4, 20000)}
-SENSING_SIGMAS = (0.01, 0.02, 0.08)
-SENSING_AT = tuple(step / 50 for step in range(1, 51))
-SENSING_SMALL = adjusted(
-    AS_PRINTED,
-    {"batch_size": SMALL_MATRIX["measurements"]},
-    {"data.source": {OTHERWISE: {"name": "matrix_sensing", **SMALL_MATRIX}}},
-    name="small",
-    summary="a matrix of 50 x 50 and all epochs of the code: about an hour on two cores",
-    comparable=False,
-    measures={"recovery_distance": SMALL_MATRIX},
-)
-SENSING_SMOKE = adjusted(
-    AS_PRINTED,
-    {"epochs": 200, "batch_size": SMOKE_MATRIX["measurements"]},
-    {"data.source": {OTHERWISE: {"name": "matrix_sensing", **SMOKE_MATRIX}}},
-    name="smoke",
-    summary="a matrix of 12 x 12 and 200 epochs: about a minute on two cores",
-    comparable=False,
-    axes={OTHERWISE: 2},
-    measures={"recovery_distance": SMOKE_MATRIX},
-)
-SENSING_METHODS = {"GD": "SGD", "WP-GD": "WP-SGD", "NSO": "NSO"}
-
-FIGURE6 = Artifact(
-    id="nso/figure6",
-    title="Matrix sensing with GD, WP-GD and NSO: training and validation error, distance",
-    kind="figure",
-    x="epoch",
-    panels=("learning rate",),
-    rows=("method",),
-    columns=("learning rate",),
-    metrics=(
-        Metric("train_mse_curve", "training MSE", digits=4),
-        Metric("test_loss", "validation MSE", digits=4),
-        Metric("recovery_distance", "distance to the true matrix", digits=4),
-    ),
-    base=SENSING,
-    cells=tuple(
-        Cell(
-            {"method": method, "learning rate": printed},
-            {"method": METHODS[rule], "optimizer.lr": rate, "epochs": epochs},
-        )
-        for method, rule in SENSING_METHODS.items()
-        for printed, (rate, epochs) in SENSING_RATES.items()
-    ),
-    stages=(
-        Stage("plain", {"method": "GD"}, seeds=1),
-        Stage("tune", {"method": ("WP-GD", "NSO")}, {}, {"method.sigma": SENSING_SIGMAS}, 1),
-        Stage(
-            "final",
-            {"method": ("WP-GD", "NSO")},
-            seeds=1,
-            after="tune",
-            inherit=("method.sigma",),
-        ),
-    ),
-    selection=Selection(
-        on="test_loss", epoch="last", stated="sigma on the validation measurements; last epoch"
-    ),
-    choices=(
-        Choice(
-            "sizes, epochs, learning rates, sigma, k", "the code's", "the printed values are lost"
-        ),
-        Choice("errors", "as they are", "the code divides by the mean square of the targets"),
-    ),
-    claims=(
-        "all three fit the training set, GD overfits it, and NSO comes nearest to the true matrix"
-        " (section 5)",
-    ),
-    measures=(
-        Measure("recovery_distance", MATRIX, at=SENSING_AT),
-        Measure("loss", label="train_mse_curve", at=SENSING_AT),
-    ),
-    presets={"small": SENSING_SMALL, "smoke": SENSING_SMOKE},
 )
 
 FIGURES = (

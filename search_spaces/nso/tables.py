@@ -31,7 +31,18 @@ from search_spaces.nso.protocol import (
     stages,
 )
 from search_spaces.printed import rows
-from search_spaces.spec import Artifact, Cell, Choice, Metric, Paper, Reported, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Choice,
+    Experiment,
+    Metric,
+    Notes,
+    Paper,
+    Reported,
+    Stage,
+    TableView,
+)
 
 SAME_RUNS = Choice(
     "SGD and NSO in Tables 2 and 3",
@@ -76,33 +87,39 @@ def _table2() -> list[Cell]:
 
 TABLE2 = Artifact(
     id="nso/table2",
-    title="SGD, WP-SGD and NSO with four noise distributions, ResNet-34 fine-tuned",
-    rows=("method", "noise"),
-    columns=("dataset",),
-    metrics=(TRAIN_ACCURACY, ACCURACY),
-    base=BASE,
-    cells=common(_table2()),
-    stages=stages("SGD", "WP-SGD", "NSO"),
-    selection=SELECTION,
-    choices=(
-        *choices("SGD", "WP-SGD", "NSO", datasets=DATASETS2),
-        Choice(
-            "Binomial noise",
-            "the code's: Binomial(4, 1/2), mean 2 sigma, not centred",
-            "code, so the printed rows have it; the method asks for mean zero",
-            "method.distribution",
-        ),
-        Choice(
-            "train accuracy",
-            "of the final weights, in evaluation mode, on the training images as they are",
-            "code: a running mean over the last epoch, of the clean weights in training mode",
-        ),
-        Choice("second data set", "Indoor", "table head; the text says Caltech-256"),
-        SAME_RUNS,
+    experiment=Experiment(
+        base=BASE,
+        cells=common(_table2()),
+        stages=stages("SGD", "WP-SGD", "NSO"),
+        selection=SELECTION,
     ),
-    claims=(
-        "WP-SGD is within 0.5 % of SGD, but worse with Binomial noise (section 2.1; the printed"
-        " differences reach 0.6)",
+    view=TableView(
+        rows=("method", "noise"),
+        columns=("dataset",),
+        metrics=(TRAIN_ACCURACY, ACCURACY),
+    ),
+    notes=Notes(
+        title="SGD, WP-SGD and NSO with four noise distributions, ResNet-34 fine-tuned",
+        choices=(
+            *choices("SGD", "WP-SGD", "NSO", datasets=DATASETS2),
+            Choice(
+                "Binomial noise",
+                "the code's: Binomial(4, 1/2), mean 2 sigma, not centred",
+                "code, so the printed rows have it; the method asks for mean zero",
+                "method.distribution",
+            ),
+            Choice(
+                "train accuracy",
+                "of the final weights, in evaluation mode, on the training images as they are",
+                "code: a running mean over the last epoch, of the clean weights in training mode",
+            ),
+            Choice("second data set", "Indoor", "table head; the text says Caltech-256"),
+            SAME_RUNS,
+        ),
+        claims=(
+            "WP-SGD is within 0.5 % of SGD, but worse with Binomial noise (section 2.1; the printed"
+            " differences reach 0.6)",
+        ),
     ),
 )
 
@@ -161,21 +178,27 @@ METHODS3 = ("SGD", "SAM", "USAM", "ASAM", "NSO")
 
 TABLE3 = Artifact(
     id="nso/table3",
-    title="Hessian trace and test accuracy of SGD, SAM, USAM, ASAM and NSO on six data sets",
-    rows=("method",),
-    columns=("dataset",),
-    metrics=(TRACE, ACCURACY),
-    metrics_down=True,
-    base=BASE,
-    cells=_table3(),
-    stages=stages(*METHODS3),
-    selection=SELECTION,
-    choices=(*choices(*METHODS3), SAME_RUNS, *HESSIAN_CHOICES),
-    claims=(
-        "NSO lowers the trace by 15.8 % on average (section 3.1.1)",
-        "NSO's test accuracy is up to 2.4 % higher, on average 1.2 % (section 3.1.1)",
+    experiment=Experiment(
+        base=BASE,
+        cells=_table3(),
+        stages=stages(*METHODS3),
+        selection=SELECTION,
+        measures=(TRACE_MEASURE,),
     ),
-    measures=(TRACE_MEASURE,),
+    view=TableView(
+        rows=("method",),
+        columns=("dataset",),
+        metrics=(TRACE, ACCURACY),
+        metrics_down=True,
+    ),
+    notes=Notes(
+        title="Hessian trace and test accuracy of SGD, SAM, USAM, ASAM and NSO on six data sets",
+        choices=(*choices(*METHODS3), SAME_RUNS, *HESSIAN_CHOICES),
+        claims=(
+            "NSO lowers the trace by 15.8 % on average (section 3.1.1)",
+            "NSO's test accuracy is up to 2.4 % higher, on average 1.2 % (section 3.1.1)",
+        ),
+    ),
 )
 
 # -- Table 4: columns are radii (lost in the text; from the code's scripts) ----------------------
@@ -209,36 +232,44 @@ def _table4() -> list[Cell]:
 
 TABLE4 = Artifact(
     id="nso/table4",
-    title="SAM and USAM against their radius rho, on Indoor",
-    rows=("method",),
-    columns=("rho",),
-    metrics=(TRACE, VALIDATION_ACCURACY),
-    metrics_down=True,
-    base=BASE,
-    cells=common(_table4()),
-    stages=(
-        *stages(),
-        Stage(
-            "final",
-            {"method": ("SAM", "USAM")},
-            seeds=RUNS,
-            after="common",
-            match=(),
-            inherit=COMMON,
+    experiment=Experiment(
+        base=BASE,
+        cells=common(_table4()),
+        stages=(
+            *stages(),
+            Stage(
+                "final",
+                {"method": ("SAM", "USAM")},
+                seeds=RUNS,
+                after="common",
+                match=(),
+                inherit=COMMON,
+            ),
+        ),
+        selection=SELECTION,
+        measures=(TRACE_MEASURE,),
+    ),
+    view=TableView(
+        rows=("method",),
+        columns=("rho",),
+        metrics=(TRACE, VALIDATION_ACCURACY),
+        metrics_down=True,
+    ),
+    notes=Notes(
+        title="SAM and USAM against their radius rho, on Indoor",
+        choices=(
+            *choices("SAM", "USAM", datasets=("Indoor",), tuned=False),
+            *HESSIAN_CHOICES,
+            Choice(
+                "radii and data set", "code's sweep; Indoor", "the fifth column's traces: Table 3"
+            ),
+            Choice(
+                "accuracy",
+                "validation",
+                "the prose, and the fifth column differs from Table 3; the table's head says test",
+            ),
         ),
     ),
-    selection=SELECTION,
-    choices=(
-        *choices("SAM", "USAM", datasets=("Indoor",), tuned=False),
-        *HESSIAN_CHOICES,
-        Choice("radii and data set", "code's sweep; Indoor", "the fifth column's traces: Table 3"),
-        Choice(
-            "accuracy",
-            "validation",
-            "the prose, and the fifth column differs from Table 3; the table's head says test",
-        ),
-    ),
-    measures=(TRACE_MEASURE,),
 )
 
 # -- Table 5: text and image-text models ---------------------------------------------------------
@@ -259,31 +290,37 @@ SCORES = {"ConceptualCaptions": RECALL}
 
 TABLE5 = Artifact(
     id="nso/table5",
-    title="CLIP on image captions and GPT-2 on chains of thought, with SGD, SAM and NSO",
-    rows=("task", "method"),
-    metrics=(TRACE, LAMBDA1, RECALL, ACCURACY),
-    cells=tuple(
-        Cell(
-            {"task": task, "method": method},
-            reported={
-                TRACE.key: trace,
-                LAMBDA1.key: lambda1,
-                SCORES.get(task, ACCURACY).key: score,
-            },
-        )
-        for (task, method), (trace, lambda1, score) in rows(PRINTED5, n=3)
+    experiment=Experiment(
+        cells=tuple(
+            Cell(
+                {"task": task, "method": method},
+                reported={
+                    TRACE.key: trace,
+                    LAMBDA1.key: lambda1,
+                    SCORES.get(task, ACCURACY).key: score,
+                },
+            )
+            for (task, method), (trace, lambda1, score) in rows(PRINTED5, n=3)
+        ),
+        stages=(Stage("final", seeds=3),),
+        selection=SELECTION,
+        blocked="it needs text and image-text models: CLIP ViT-S/16 with Conceptual Captions 3M,"
+        " and GPT-2 with teacher rationales for CommonsenseQA and StrategyQA",
     ),
-    stages=(Stage("final", seeds=3),),
-    selection=SELECTION,
-    choices=(Choice("number of runs", "3", "not stated; the code has one to three"),),
-    claims=(
-        "on image captions NSO's trace is 17 % below SAM's and SGD's, its recall 1.4 % higher"
-        " (section 3.2)",
-        "on chains of thought NSO's trace is 25 % below SAM's and SGD's, its accuracy 5.3 % higher"
-        " (section 3.2)",
+    view=TableView(
+        rows=("task", "method"),
+        metrics=(TRACE, LAMBDA1, RECALL, ACCURACY),
     ),
-    blocked="it needs text and image-text models: CLIP ViT-S/16 with Conceptual Captions 3M, and"
-    " GPT-2 with teacher rationales for CommonsenseQA and StrategyQA",
+    notes=Notes(
+        title="CLIP on image captions and GPT-2 on chains of thought, with SGD, SAM and NSO",
+        choices=(Choice("number of runs", "3", "not stated; the code has one to three"),),
+        claims=(
+            "on image captions NSO's trace is 17 % below SAM's and SGD's, its recall 1.4 % higher"
+            " (section 3.2)",
+            "on chains of thought NSO's trace is 25 % below SAM's and SGD's, its accuracy 5.3 %"
+            " higher (section 3.2)",
+        ),
+    ),
 )
 
 # -- Table 6 -------------------------------------------------------------------------------------
@@ -315,24 +352,30 @@ METHODS6 = ("SGD", "LS", "SAM", "USAM", "ASAM", "RSAM", "BSAM", "NSO")
 
 TABLE6 = Artifact(
     id="nso/table6",
-    title="LS, RSAM and BSAM beside NSO, and lambda_1 of all eight methods, on six data sets",
-    rows=("method",),
-    columns=("dataset",),
-    metrics=(TRACE, ACCURACY, LAMBDA1),
-    metrics_down=True,
-    base=BASE,
-    cells=tuple(
-        _by_dataset(
-            nso_code_lambda1=_hessian_block(LAMBDAS6),
-            nso_code_trace=_hessian_block(TRACES6),
-            test_error=_block(ACCURACIES6),
-        )
+    experiment=Experiment(
+        base=BASE,
+        cells=tuple(
+            _by_dataset(
+                nso_code_lambda1=_hessian_block(LAMBDAS6),
+                nso_code_trace=_hessian_block(TRACES6),
+                test_error=_block(ACCURACIES6),
+            )
+        ),
+        stages=stages(*METHODS6),
+        selection=SELECTION,
+        measures=(TRACE_MEASURE, LAMBDA1_MEASURE),
     ),
-    stages=stages(*METHODS6),
-    selection=SELECTION,
-    choices=(*choices(*METHODS6), *HESSIAN_CHOICES, LAMBDA1_CHOICE),
-    claims=("NSO lowers the largest eigenvalue by 9.7 % (section 3.1.1)",),
-    measures=(TRACE_MEASURE, LAMBDA1_MEASURE),
+    view=TableView(
+        rows=("method",),
+        columns=("dataset",),
+        metrics=(TRACE, ACCURACY, LAMBDA1),
+        metrics_down=True,
+    ),
+    notes=Notes(
+        title="LS, RSAM and BSAM beside NSO, and lambda_1 of all eight methods, on six data sets",
+        choices=(*choices(*METHODS6), *HESSIAN_CHOICES, LAMBDA1_CHOICE),
+        claims=("NSO lowers the largest eigenvalue by 9.7 % (section 3.1.1)",),
+    ),
 )
 
 PAPER = Paper(

@@ -20,14 +20,14 @@ def rows() -> list[dict[str, Any]]:
     return [
         {
             "artifact": artifact.id,
-            "kind": artifact.kind,
-            "title": artifact.title,
+            "kind": artifact.view.kind,
+            "title": artifact.notes.title,
             "trials": {
                 preset: _size(search_spaces.apply(artifact, preset), preset)
                 for preset in search_spaces.PRESETS
-                if not artifact.blocked
+                if not artifact.experiment.blocked
             },
-            "blocked": artifact.blocked,
+            "blocked": artifact.experiment.blocked,
         }
         for artifact in search_spaces.artifacts()
     ]
@@ -117,13 +117,13 @@ def plan_as_text(planned: Plan, record: Record, cost: CostEstimate, outdated: in
 
     artifact = planned.artifact
     lines = [
-        f"{artifact.id}: {artifact.title}",
+        f"{artifact.id}: {artifact.notes.title}",
         f"preset {planned.preset}; selection {planned.selection.sentence(artifact)}",
         f"held out: {held_out.sentence(planned)}",
-        *(f"  {note}" for note in artifact.notes),
+        *(f"  {note}" for note in artifact.notes.changes),
         "",
     ]
-    for stage, spec in zip(planned.distinct, artifact.stages, strict=True):
+    for stage, spec in zip(planned.distinct, artifact.experiment.stages, strict=True):
         cells = sum(map(spec.covers, planned.cells))
         repeated = spec.size(planned.cells) - stage.size
         done = len(stage.trials) - len(planned.missing(record, stage.trials))

@@ -58,7 +58,7 @@ def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
     if not (count.isdecimal() and int(count) and batchnorm in ("", "local", "sync")):
         raise UsageError(f"--workers {workers!r}: give a number, such as 4, or 4:sync")
     asked = {"count": int(count), "batchnorm": batchnorm or "local"}
-    return replace(artifact, base={**artifact.base, "workers": asked})
+    return artifact.with_experiment(base={**artifact.experiment.base, "workers": asked})
 
 
 def plan_sweep(options: SweepOptions, artifact: Artifact | None = None) -> tuple[Plan, Record]:

@@ -1,11 +1,13 @@
 """What a figure draws, as plain numbers: panels of lines with mean, spread and n at every x.
 
-``Artifact.x`` says what runs along the x axis:
+The view says what runs along the x axis (`CurveView.x`):
 
-* a label of the cells' keys: the table's numbers, one point per cell;
-* ``epoch``: the metrics' histories, averaged over seeds epoch by epoch;
-* ``@``: metrics recorded as ``<metric>/<number>`` (`sweep.record.columns.curve_points`);
-* ``boundary``: a metric recorded as ``<metric>/<number>/<number>``, one map per cell.
+* `Label`: the table's numbers, one point per cell;
+* `Epochs`: the metrics' histories, averaged over seeds epoch by epoch;
+* `InName`: metrics recorded under names with numbers in them (`CurveName`).
+
+Of a `MapView` there is one map per cell, recorded as `MapName` says. All is a function of the view,
+the experiment and the record: no data set is read and no network built.
 """
 
 from __future__ import annotations
@@ -18,16 +20,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from search_spaces.spec import Cell, Metric, Reported
+from search_spaces.spec import Cell, CurveView, Epochs, InName, Label, MapView, Metric, Reported
 from sweep.aggregate import CellResult, cells
-from sweep.record.columns import NUMBER, curve_points
 from sweep.tables.cells import TableCell, make, unit_of
 from trainables.errors import UsageError
+from trainables.metric_name import NUMBER, CurveName, MapName, MetricName, is_number
 
 if TYPE_CHECKING:
+    from search_spaces.spec import Experiment
     from sweep.plan.expand import Plan
     from sweep.record.record import Record
-    from trainables.config import TrialConfig
 
 
 @dataclass(frozen=True)
@@ -130,14 +132,13 @@ class Map:
     Attributes:
         counts: Of how many seeds it is made.
         values: (x, y) -> mean over seeds.
-        training: (x, y, class) of the points that the first seed was trained on, as the network
-            sees them.
+        samples: (x, y, class) of samples in the plane, where some are recorded.
     """
 
     title: str
     counts: Counts
     values: Mapping[tuple[float, float], float]
-    training: tuple[tuple[float, float, int], ...] = ()
+    samples: tuple[tuple[float, float, int], ...] = ()
 
 
 Reader = Callable[[Metric, Sequence[CellResult]], Line]
@@ -145,43 +146,53 @@ Reader = Callable[[Metric, Sequence[CellResult]], Line]
 
 
 def panels(plan: Plan, record: Record) -> list[list[Panel]]:
-    """Rows of panels: one row per metric, one column per value of ``Artifact.panels``."""
-    artifact = plan.artifact
+    """Rows of panels: one row per metric, one column per value of `CurveView.panels`."""
+    view = plan.artifact.view
+    assert isinstance(view, CurveView)
     results = cells(plan, record)
-    shown = [result for result in results if not result.cell.hidden]
-    if artifact.x == "epoch":
-        return _arranged(plan, shown, lambda m, group: _history(m, group[0], record))
-    if artifact.x_from_names:
-        return _arranged(plan, shown, lambda m, group: _curve(m, group[0], record))
-    made = make(artifact, results, comparable=False)
-    found = {(id(cell.result), cell.metric.key): cell for cell in made}
-
-    def table(metric: Metric, group: Sequence[CellResult]) -> Line:
-        return _of_table([found[id(result), metric.key] for result in group], artifact.x)
-
-    return _arranged(plan, shown, table)
+    return _arranged(
+        view,
+        [result for result in results if not result.cell.hidden],
+        _reader(view, plan.artifact.experiment, results, record),
+    )
 
 
-def _arranged(plan: Plan, results: Sequence[CellResult], read: Reader) -> list[list[Panel]]:
+def _reader(
+    view: CurveView, experiment: Experiment, results: Sequence[CellResult], record: Record
+) -> Reader:
+    match view.x:
+        case Epochs():
+            return lambda metric, group: _history(metric, group[0], record)
+        case InName():
+            return lambda metric, group: _curve(metric, group[0], record)
+        case Label(name):
+            made = make(view, experiment, results, comparable=False)
+            found = {(id(cell.result), cell.metric.key): cell for cell in made}
+            return lambda metric, group: _of_table(
+                [found[id(result), metric.key] for result in group], name
+            )
+
+
+def _arranged(view: CurveView, results: Sequence[CellResult], read: Reader) -> list[list[Panel]]:
     """Deal the cells to panels by their ``panels`` entries, and to lines by the labels left."""
-    artifact = plan.artifact
-    places = _grouped(results, artifact.panels)
-    apart = {*artifact.panels, artifact.x}
-    xlabel = artifact.x.removeprefix("@")
-    titled = artifact.x != "value"  # else the axis itself is called by the panel
+    x = view.x
+    places = _grouped(results, view.panels)
+    apart = {*view.panels, *([x.name] if isinstance(x, Label) else [])}
+    xlabel = "epoch" if isinstance(x, Epochs) else x.name
+    by_panel = isinstance(x, Label) and x.called_by in view.panels
     rows = [
         [
             Panel(
-                title=", ".join(map(_with_label, artifact.panels, place)) if titled else "",
-                xlabel=xlabel if titled else ", ".join(place),
+                title="" if by_panel else ", ".join(map(_with_label, view.panels, place)),
+                xlabel=", ".join(place) if by_panel else xlabel,
                 ylabel=metric.label,
-                lines=tuple(_lines(metric, members, apart, read)),
+                lines=tuple(_lines(metric, members, apart, read, levels=isinstance(x, Epochs))),
             )
             for place, members in places.items()
         ]
-        for metric in artifact.metrics
+        for metric in view.metrics
     ]
-    if artifact.x_from_names and len(results) == 1:  # a single network: its metrics are the lines
+    if isinstance(x, InName) and len(results) == 1:  # a single network: its metrics are the lines
         lines = [
             replace(panel.lines[0], name=panel.ylabel, style=(panel.ylabel,)) for (panel,) in rows
         ]
@@ -201,8 +212,18 @@ def _grouped(
 
 
 def _lines(
-    metric: Metric, members: Sequence[CellResult], apart: set[str], read: Reader
+    metric: Metric,
+    members: Sequence[CellResult],
+    apart: set[str],
+    read: Reader,
+    levels: bool,
 ) -> list[Line]:
+    """The lines of a panel.
+
+    Args:
+        apart: Labels that do not tell lines apart.
+        levels: Whether a line that the others are compared with is shown as a level.
+    """
     labels = list(dict.fromkeys(la for r in members for la in r.cell.key if la not in apart))
     groups = _grouped(members, labels)
     most = max(sum(map(bool, entries)) for entries in groups)
@@ -220,7 +241,7 @@ def _lines(
             style=() if reference else tuple(entries[i] for i in telling),
             reference=reference,
         )
-        lines.append(_level(line, metric) if reference and apart >= {"epoch"} else line)
+        lines.append(_level(line, metric) if reference and levels else line)
     return lines
 
 
@@ -267,13 +288,13 @@ def _of_table(made: Sequence[TableCell], x: str) -> Line:
 def _x(cell: Cell, label: str) -> float | str:
     """Where a cell stands along ``label``: at the number that was run, or under its words."""
     entry = cell.ran.get(label, str(cell.key.get(label, "")))
-    return float(entry) if re.fullmatch(NUMBER, entry) else cell.label(label)
+    return float(entry) if is_number(entry) else cell.label(label)
 
 
 def _number(cell: Cell, label: str) -> float | str:
     """The paper's own number along ``label``, at which its printed values stand."""
     entry = str(cell.key.get(label, ""))
-    return float(entry) if re.fullmatch(NUMBER, entry) else entry
+    return float(entry) if is_number(entry) else entry
 
 
 def _history(metric: Metric, result: CellResult, record: Record) -> Line:
@@ -285,7 +306,7 @@ def _history(metric: Metric, result: CellResult, record: Record) -> Line:
 
     curves = read(metric.name)
     if not metric.minus:
-        return _averaged(metric, curves, read(f"{metric.name}_std_error"), result, record)
+        return _averaged(metric, curves, read(MetricName(metric.name).std_error), result, record)
     gaps = [
         {x: value - other[x] for x, value in curve.items() if x in other}
         for curve, other in zip(curves, read(metric.minus), strict=True)
@@ -294,19 +315,16 @@ def _history(metric: Metric, result: CellResult, record: Record) -> Line:
 
 
 def _curve(metric: Metric, result: CellResult, record: Record) -> Line:
-    names = {name: x for x, name in curve_points(metric, record.metric_names())}
+    points = CurveName.parse(metric.name).points(record.metric_names())
 
-    def read(suffix: str = "") -> list[dict[float, float]]:
+    def read(names: Sequence[tuple[float, str]]) -> list[dict[float, float]]:
         return [
-            {
-                x: value
-                for name, x in names.items()
-                if (value := record.value(trial_id, name + suffix)) is not None
-            }
+            {x: value for x, name in names if (value := record.value(trial_id, name)) is not None}
             for trial_id in _done(result, record)
         ]
 
-    return _averaged(metric, read(), read("_std_error"), result, record)
+    errors = [(x, MetricName(name).std_error) for x, name in points]
+    return _averaged(metric, read(points), read(errors), result, record)
 
 
 def _averaged(
@@ -351,50 +369,42 @@ def _tally(used: int, result: CellResult, record: Record) -> Counts:
 
 
 def maps(plan: Plan, record: Record) -> list[Map]:
-    """One map per cell, of the metric that is recorded as ``<metric>/<x>/<y>``.
+    """One map per cell: the mean over its seeds, and the samples of the first that has some.
 
     Raises:
-        ValueError: if no such metric was recorded.
+        UsageError: if nothing was recorded over a plane.
     """
     import numpy as np
 
-    pattern = re.compile(rf"[^/]+/({NUMBER})/({NUMBER})")
-    names = {n: m for n in record.metric_names() if (m := pattern.fullmatch(n))}
-    if not names:
+    view = plan.artifact.view
+    assert isinstance(view, MapView)
+    recorded = record.metric_names()
+    points = list(MapName(view.over_plane).points(recorded))
+    samples = list(MapName(view.over_plane).samples(recorded))
+    if not points:
         raise UsageError(
-            f"{plan.artifact.id}: no map ('<metric>/<x>/<y>') is in the record; "
+            f"{plan.artifact.id}: no map ('{view.over_plane}/<x>/<y>') is in the record; "
             f"first: sweep run {plan.artifact.id} --preset {plan.preset}"
         )
     found = []
     for result in (result for result in cells(plan, record) if not result.cell.hidden):
         done = _done(result, record)
         values = {
-            (float(at[1]), float(at[2])): statistics.mean(finite.tolist())
-            for name, at in names.items()
+            (x, y): statistics.mean(finite.tolist())
+            for x, y, name in points
             if len(finite := (v := record.values(done, name))[np.isfinite(v)])
         }
-        title = _title(result.cell)
-        first = next((t for t in plan.trials if t.trial_id in result.trial_ids), None)
-        training = () if first is None else _training_points(first.config)
+        first = (_samples(trial_id, samples, record) for trial_id in done)
         counts = _tally(len(done) if values else 0, result, record)
-        found.append(Map(title, counts, values, training))
+        found.append(Map(_title(result.cell), counts, values, next(filter(None, first), ())))
     return found
 
 
-def _training_points(config: TrialConfig) -> tuple[tuple[float, float, int], ...]:
-    """Training inputs with two features, as the trial's network sees them."""
-    from trainables import data
-    from trainables.data.splits import split
-
-    dataset = data.load(config.data.source.name, None, **config.data.source.options)
-    splits = split(dataset, config.data, config.seed)
-    images = splits.train
-    if images.inputs.ndim != 2 or images.inputs.shape[1] != 2:
-        return ()
-    places = (images.inputs.double() - splits.mean) / splits.std
-    return tuple(
-        (x, y, int(label)) for (x, y), label in zip(places.tolist(), images.targets, strict=True)
-    )
+def _samples(
+    trial_id: str, samples: Sequence[tuple[float, float, str]], record: Record
+) -> tuple[tuple[float, float, int], ...]:
+    classes = ((x, y, record.value(trial_id, name)) for x, y, name in samples)
+    return tuple((x, y, int(label)) for x, y, label in classes if label is not None)
 
 
 __all__ = ["DataPoint", "Line", "Map", "Panel", "maps", "panels"]

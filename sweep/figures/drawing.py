@@ -16,9 +16,9 @@ from operator import add, or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.spec import Reported
+from search_spaces.spec import CurveView, Label, MapView, Reported, TableView
 from sweep.aggregate import EPOCH_WORDS
-from sweep.figures.data import Counts, Line, Map, Panel, maps, panels
+from sweep.figures.data import Counts, DataPoint, Line, Map, Panel, maps, panels
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:  # matplotlib takes a second to import
@@ -79,22 +79,36 @@ def draw(plan: Plan, record: Record) -> Figure:
     import matplotlib as mpl
 
     artifact = plan.artifact
-    if not artifact.x:
-        raise UsageError(f"{artifact.id} is a table: `sweep table {artifact.id}` shows it")
     with mpl.rc_context(STYLE):
-        if artifact.x == "boundary":
-            figure, estimated = _draw_maps(maps(plan, record)), False
-        else:
-            rows = panels(plan, record)
-            if not any(line.points for row in rows for panel in row for line in panel.lines):
-                raise UsageError(f"{artifact.id}: nothing to draw yet; `sweep run` it first")
-            points = [
-                p for row in rows for panel in row for line in panel.lines for p in line.points
-            ]
-            estimated = any(point.std is None and point.band is not None for point in points)
-            figure = _draw_panels(rows)
-        _caption(figure, plan, estimated)
+        match artifact.view:
+            case TableView():
+                raise UsageError(f"{artifact.id} is a table: `sweep table {artifact.id}` shows it")
+            case MapView():
+                charts = maps(plan, record)
+                figure, said = _draw_maps(charts), _of_samples(charts)
+            case CurveView():
+                rows = panels(plan, record)
+                lines = [line for row in rows for panel in row for line in panel.lines]
+                points = [point for line in lines for point in line.points]
+                if not points:
+                    raise UsageError(f"{artifact.id}: nothing to draw yet; `sweep run` it first")
+                figure, said = _draw_panels(rows), _of_errors(points)
+        _caption(figure, plan, said)
     return figure
+
+
+def _of_samples(charts: Sequence[Map]) -> str:
+    """What a caption says of the dots on maps."""
+    if any(chart.samples for chart in charts):
+        return " Dots: samples of each class."
+    return " The record has no samples to draw on it."
+
+
+def _of_errors(points: Sequence[DataPoint]) -> str:
+    """What a caption says of whiskers that are no spread over seeds."""
+    if any(point.std is None and point.band is not None for point in points):
+        return " Where n = 1: ± the standard error of the estimate on that network."
+    return ""
 
 
 def _canvas(rows: int, columns: int, wider: float = 1.0) -> tuple[Figure, list[list[Axes]]]:
@@ -108,25 +122,24 @@ def _canvas(rows: int, columns: int, wider: float = 1.0) -> tuple[Figure, list[l
     return figure, [list(row) for row in grid]
 
 
-def _caption(figure: Figure, plan: Plan, estimated: bool) -> None:
+def _caption(figure: Figure, plan: Plan, further: str) -> None:
     from search_spaces import presets
 
     artifact, rule = plan.artifact, plan.selection.criterion(plan.artifact)
     width = max(60, int(figure.get_figwidth() * 17))
-    title = "\n".join(textwrap.wrap(f"{artifact.id}: {artifact.title}", int(width * 0.8)))
+    title = "\n".join(textwrap.wrap(f"{artifact.id}: {artifact.notes.title}", int(width * 0.8)))
     figure.suptitle(title, fontsize=9.5, fontweight="bold")
-    within = artifact.x == "epoch" or artifact.x_from_names
-    reading = "" if within or artifact.x == "boundary" else f"; {EPOCH_WORDS[rule.epoch]}"
+    view = artifact.view
+    of_table = isinstance(view, CurveView) and isinstance(view.x, Label)
+    reading = f"; {EPOCH_WORDS[rule.epoch]}" if of_table else ""
     said = (
         f"Preset {plan.preset}, selection {plan.selection.name}{reading}. "
-        "Mean ± sample std over n seeds."
+        f"Mean ± sample std over n seeds.{further}"
     )
-    if estimated:
-        said += " Where n = 1: ± the standard error of the estimate on that network."
-    other = [note for note in artifact.notes if note.startswith(("data.source:", "model:"))]
+    other = [note for note in artifact.notes.changes if note.startswith(("data.source:", "model:"))]
     if other:
         said += f" Not as in the paper: {'; '.join(other)}."
-    if any(cell.reported for cell in artifact.cells) and not within:
+    if of_table and any(cell.reported for cell in artifact.experiment.cells):
         said += " Hollow: printed"
         apart = not presets.of(artifact, plan.preset).comparable
         said += " (other data and network: compare directions only)." if apart else "."
@@ -326,7 +339,7 @@ def _draw_maps(found: Sequence[Map]) -> Figure:
         filled = axis.contourf(xs, ys, values, levels, cmap="RdBu_r", alpha=0.75, extend="both")
         axis.contour(xs, ys, values, [0.5], colors="black", linewidths=1)
         for label, color in enumerate(("#2166ac", "#b2182b")):
-            own = [(x, y) for x, y, label_ in chart.training if label_ == label]
+            own = [(x, y) for x, y, label_ in chart.samples if label_ == label]
             xs, ys = [x for x, _ in own], [y for _, y in own]
             axis.scatter(xs, ys, s=7, c=color, edgecolors="white", linewidths=0.3)
     if filled is not None:

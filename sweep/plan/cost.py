@@ -108,7 +108,7 @@ def estimate(
     """
     from sweep.plan.budget import step_time
 
-    times = planned.artifact.step_times
+    times = planned.artifact.experiment.step_times
     left = [*planned.missing(record), *planned.expected]
     costs = _recorded(planned.trials, record, times)
     said: list[str] = []

@@ -18,11 +18,11 @@ from search_spaces.spec import Artifact, Cell, Measure, Selection, Stage
 from sweep.aggregate import SelectionRule, winner
 from sweep.plan import budget
 from sweep.plan.held_out import HeldOut
-from sweep.record.columns import NUMBER
 from sweep.record.record import Record
 from trainables import declared
 from trainables.config import TrialConfig, merge
 from trainables.errors import UsageError
+from trainables.metric_name import NUMBER, MetricName
 
 OUTCOMES = ("done", "diverged")
 """How a trial may end so that it is not run again."""
@@ -183,7 +183,7 @@ class Plan:
         """
         if trial.trial_id not in self._shown:
             return ()
-        return self.artifact.measures
+        return self.artifact.experiment.measures
 
     @cached_property
     def _shown(self) -> frozenset[str]:
@@ -191,7 +191,8 @@ class Plan:
             trial.trial_id
             for stage in self.stages
             for trial in stage.trials
-            if not trial.cell.hidden and self.artifact.last_stage(trial.cell).name == stage.name
+            if not trial.cell.hidden
+            and self.artifact.experiment.last_stage(trial.cell).name == stage.name
         )
 
 
@@ -208,26 +209,27 @@ def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Reco
         UsageError: the artifact is blocked, one of its configurations is invalid, or its trials do
             not record what the rule selects on.
     """
-    if artifact.blocked:
-        raise UsageError(f"{artifact.id} cannot run yet: {artifact.blocked}")
+    if artifact.experiment.blocked:
+        raise UsageError(f"{artifact.id} cannot run yet: {artifact.experiment.blocked}")
     cells = tuple(every_cell(artifact))
     held_out = HeldOut.of(artifact, cells, selection)
     stages: dict[str, PlannedStage] = {}
-    for stage in artifact.stages:
+    for stage in artifact.experiment.stages:
         stages[stage.name] = _expand(artifact, stage, cells, stages, held_out, record)
         _refuse_blind(artifact, stage, stages[stage.name], selection)
     timed = [t for stage in stages.values() for t in (*stage.trials, *stage.expected)]
     found = budget.readings(
-        [t.config for t in timed if t.cell.budget == "time"], artifact.step_times
+        [t.config for t in timed if t.cell.budget == "time"], artifact.experiment.step_times
     )
-    unsaid = tuple(choice for choice in found if choice not in artifact.choices)
+    unsaid = tuple(choice for choice in found if choice not in artifact.notes.choices)
     if unsaid:
-        artifact = artifact.replace(choices=(*artifact.choices, *unsaid))
+        artifact = artifact.with_notes(choices=(*artifact.notes.choices, *unsaid))
     return Plan(artifact, preset, selection, cells, tuple(stages.values()))
 
 
 def every_cell(artifact: Artifact) -> list[Cell]:
-    """The artifact's cells, repeated for each registered name of ``artifact.fan_out``."""
+    """The artifact's cells, repeated for each registered name that its experiment fans out to."""
+    experiment = artifact.experiment
 
     def repeat(cells: list[Cell], label: str, package: str) -> list[Cell]:
         names = declared.names(package)
@@ -237,7 +239,7 @@ def every_cell(artifact: Artifact) -> list[Cell]:
                 key={label: name, **cell.key},
                 fields={
                     label: {"name": name},
-                    **artifact.per_name_overrides.get(name, {}),
+                    **experiment.per_name_overrides.get(name, {}),
                     **cell.fields,
                 },
             )
@@ -245,8 +247,8 @@ def every_cell(artifact: Artifact) -> list[Cell]:
             for cell in cells
         ]
 
-    cells = list(artifact.cells)
-    for label, package in artifact.fan_out.items():
+    cells = list(experiment.cells)
+    for label, package in experiment.fan_out.items():
         cells = repeat(cells, label, package)
     return cells
 
@@ -268,9 +270,9 @@ def _expand(
         known = inherited is not None
         taken = _inherited_fields(stage, parents[0]) if parents and not known else inherited
         awaits = frozenset[str]() if known else frozenset(parent.trial_id for parent in parents)
-        shown = artifact.last_stage(cell).name == stage.name
+        shown = artifact.experiment.last_stage(cell).name == stage.name
         for point in points:
-            fields = {**artifact.base, **cell.fields, **stage.fields, **(taken or {})}
+            fields = {**artifact.experiment.base, **cell.fields, **stage.fields, **(taken or {})}
             configured = _configure(artifact, {**fields, **point}, cell)
             configured = held_out.taken_from(configured, searched=len(points) > 1, shown=shown)
             for seed in range(stage.seeds):
@@ -285,17 +287,18 @@ def _refuse_blind(
 ) -> None:
     """Raise if trials of ``stage`` will not record what the rule looks at."""
     rule = selection.criterion(artifact)
+    criterion = MetricName(rule.on)
     searched = len(list(stage.points())) > 1
     other = "" if selection.name == "paper" else "; try --selection paper"
     for trial in (*planned.trials, *planned.expected):
         config = trial.config
-        if searched and rule.on.endswith("_error") and config.loss != "cross_entropy":
+        if searched and criterion.quantity == "error" and config.loss != "cross_entropy":
             raise UsageError(
                 f"{artifact.id.partition(':')[0]} has no {rule.on} to select on, its loss is "
                 f"{config.loss}{other}"
             )
-        shown = artifact.last_stage(trial.cell).name == stage.name
-        judged = (searched and rule.on.startswith("validation_")) or (
+        shown = artifact.experiment.last_stage(trial.cell).name == stage.name
+        judged = (searched and criterion.data_split == "validation") or (
             shown and rule.epoch == "best_validation"
         )
         if judged and not config.data.validation:
@@ -307,7 +310,7 @@ def _refuse_blind(
 
 def _configure(artifact: Artifact, fields: Mapping[str, Any], cell: Cell) -> TrialConfig:
     config = declared.configuration(merge({}, fields))
-    epochs = budget.epochs(config, cell.budget, artifact.step_times)
+    epochs = budget.epochs(config, cell.budget, artifact.experiment.step_times)
     return config if epochs == config.epochs else declared.replaced(config, epochs=epochs)
 
 

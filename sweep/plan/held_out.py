@@ -59,10 +59,10 @@ class HeldOut:
         shown: dict[str, dict[str, tuple[Cell, Data]]] = {}
         elsewhere: dict[str, Data] = {}
         for cell in cells:
-            for stage in filter(lambda stage: stage.covers(cell), artifact.stages):
+            for stage in filter(lambda stage: stage.covers(cell), artifact.experiment.stages):
                 data = _data(artifact, cell, stage)
                 source = _source_key(data)
-                if stage is not artifact.last_stage(cell):
+                if stage is not artifact.experiment.last_stage(cell):
                     if data.validation:
                         elsewhere.setdefault(source, data)
                     continue
@@ -96,7 +96,7 @@ class HeldOut:
 
 
 def _data(artifact: Artifact, cell: Cell, stage: Stage) -> Data:
-    fields = merge({}, {**artifact.base, **cell.fields, **stage.fields})
+    fields = merge({}, {**artifact.experiment.base, **cell.fields, **stage.fields})
     try:
         return Data(**fields.get("data", {}))
     except ValidationError as error:
@@ -141,7 +141,7 @@ def sentence(planned: Plan) -> str:
     for stage in planned.stages:
         for trial in (*stage.trials, *stage.expected):
             held = trial.config.data.validation
-            if planned.artifact.last_stage(trial.cell).name != stage.name:
+            if planned.artifact.experiment.last_stage(trial.cell).name != stage.name:
                 before.setdefault(held, []).append(stage.name)
             elif not trial.cell.hidden:
                 shown.setdefault(held, []).append(trial.cell)

@@ -29,8 +29,8 @@ def with_measure(
 
     measures.registry.resolve(name, options)
     added = Measure(name, dict(options), samples=samples)
-    others = tuple(m for m in artifact.measures if (m.label or m.name) != name)
-    return artifact.replace(measures=(*others, added))
+    others = tuple(m for m in artifact.experiment.measures if (m.label or m.name) != name)
+    return artifact.with_experiment(measures=(*others, added))
 
 
 def check_weights(planned: Plan, record: Record, storage: str) -> None:

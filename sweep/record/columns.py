@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from search_spaces.spec import Artifact, Epoch, Metric, Selection
+from search_spaces.spec import CurveView, Epoch, InName, Metric, Selection, View
+from trainables.metric_name import CurveName, MetricName
 from trainables.storage.result import TOTALS
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ def at_epoch(trial_ids: Sequence[str], record: Record, name: str, epoch: Epoch) 
     import numpy as np
 
     last = record.values(trial_ids, name)
-    if epoch == "last" or f"{epoch}/{name}" not in record.metric_names():
+    then = MetricName(name).at_epoch(epoch)
+    if then == name or then not in record.metric_names():
         return last
-    best = record.values(trial_ids, f"{epoch}/{name}")
-    once = np.isnan(best) & ~np.isnan(record.values(trial_ids, f"{epoch}/epoch"))
+    best = record.values(trial_ids, then)
+    when = record.values(trial_ids, MetricName("epoch").at_epoch(epoch))
+    once = np.isnan(best) & ~np.isnan(when)
     return np.where(once, last, best)
 
 
@@ -48,44 +50,30 @@ def only_at_the_end(metric: Metric, rule: Selection, record: Record) -> bool:
     numbers are then of the last epoch, even if only one of them lacks the other.
     """
     epoch = metric.epoch or rule.epoch
+    if epoch == "last" or epoch == "mean":
+        return False
     known = record.metric_names()
     names = [n for n in (metric.name, metric.minus) if n in known and n not in TOTALS]
-    return epoch not in ("last", "mean") and any(f"{epoch}/{n}" not in known for n in names)
+    return any(MetricName(n).at_epoch(epoch) not in known for n in names)
 
 
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-"""Pattern of a number in a metric's name or a cell's label."""
+def expand_curves(view: View, names: Iterable[str]) -> View:
+    """``view`` with one metric per recorded point of its curves, as the rows of a table.
 
-
-def curve_points(metric: Metric, names: Iterable[str]) -> list[tuple[float, str]]:
-    """The points at which a curve was recorded: (x, name of the recorded metric), by x.
-
-    A point of the metric ``gap`` is recorded as ``gap/0.1`` or ``gap@0.1``, x being 0.1. Where the
-    metric's own name has an ``@``, x stands there: points of ``gap@/hessian`` are recorded as
-    ``gap/0.1/hessian``.
-    """
-    head, _, tail = metric.name.partition("@")
-    pattern = re.compile(rf"{re.escape(head)}[@/]({NUMBER}){re.escape(tail)}")
-    return sorted((float(match[1]), name) for name in names if (match := pattern.fullmatch(name)))
-
-
-def expand_curves(artifact: Artifact, names: Iterable[str]) -> Artifact:
-    """``artifact`` with one metric per recorded point of its curves, as the rows of a table.
-
-    An artifact whose x is not a number in metrics' names (`Artifact.x`) is returned as it is.
+    A view whose x is not a number in metrics' names (`InName`) is returned as it is.
 
     Args:
         names: Of all recorded metrics.
     """
-    if not artifact.x_from_names:
-        return artifact
+    if not (isinstance(view, CurveView) and isinstance(view.x, InName)):
+        return view
     names = list(names)
     metrics = [
         replace(metric, name=name, label=f"{metric.label} at {x:g}")
-        for metric in artifact.metrics
-        for x, name in curve_points(metric, names)
+        for metric in view.metrics
+        for x, name in CurveName.parse(metric.name).points(names)
     ]
-    return artifact.replace(metrics=tuple(metrics) or artifact.metrics, metrics_down=bool(metrics))
+    return replace(view, metrics=tuple(metrics) or view.metrics, metrics_down=bool(metrics))
 
 
 def column_values(
@@ -145,11 +133,9 @@ def _terms(
 
 
 __all__ = [
-    "NUMBER",
     "at_epoch",
     "column_rounding",
     "column_values",
-    "curve_points",
     "expand_curves",
     "only_at_the_end",
 ]

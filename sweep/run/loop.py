@@ -222,7 +222,9 @@ def _start(sweep: Sweep, record: Record, tracker: Tracker, observer: SweepObserv
     artifact = sweep.artifact
     if outdated := record.outdated(artifact.id, sweep.preset):
         observer.message(outdated_words(outdated, artifact.id))
-    return tracker.start_sweep(artifact.id, sweep.preset, sweep.selection.name, artifact.title)
+    return tracker.start_sweep(
+        artifact.id, sweep.preset, sweep.selection.name, artifact.notes.title
+    )
 
 
 def _asked(planned: Plan, trial: PlannedTrial) -> tuple[str, frozenset[str]]:

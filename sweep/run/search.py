@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
+from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage, TableView
 from sweep import aggregate
 from sweep.aggregate import Summary
 from sweep.plan.expand import Plan, every_cell
@@ -22,6 +22,7 @@ from sweep.record.record import Record
 from sweep.run.executor import Executor
 from sweep.run.loop import Attachments, Sweep, SweepObserver, run
 from trainables.errors import UsageError
+from trainables.metric_name import MetricName
 
 
 def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[Cell, Stage]:
@@ -47,7 +48,7 @@ def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[C
     searched = {
         tuple(cell.key.values()): (cell, stage)
         for cell in cells
-        for stage in artifact.stages
+        for stage in artifact.experiment.stages
         if stage.covers(cell) and len(list(stage.points())) > 1
     }
     if not searched:
@@ -66,10 +67,11 @@ def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[C
 
 def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
     """The artifact reduced to one stage of one cell, and to what that stage starts from."""
+    experiment = artifact.experiment
     cells, stages, earliest = [cell], [stage], stage
     while earliest.after is not None:
         match = tuple(cell.key) if earliest.match is None else earliest.match
-        earliest = artifact.stage(earliest.after)
+        earliest = experiment.stage(earliest.after)
         stages.insert(0, earliest)
         cells += [
             replace(other, hidden=True)
@@ -80,15 +82,24 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
         ]
     shown = " / ".join(map(cell.label, cell.key))
     name = "/".join(cell.key.values()).replace(" ", "_")  # MLflow's tag lists ids between spaces
-    return artifact.replace(
+    measured = experiment.last_stage(cell).name == stage.name
+    return Artifact(
         id=f"{artifact.id}:search:{name}",
-        title=f"{shown}, the grid of stage {stage.name} and between",
-        cells=tuple(cells),
-        fan_out={},
-        per_name_overrides={},
-        stages=tuple(stages),
-        claims=(),
-        measures=artifact.measures if artifact.last_stage(cell).name == stage.name else (),
+        experiment=replace(
+            experiment,
+            cells=tuple(cells),
+            fan_out={},
+            per_name_overrides={},
+            stages=tuple(stages),
+            measures=experiment.measures if measured else (),
+        ),
+        view=artifact.view,
+        notes=replace(
+            artifact.notes,
+            title=f"{shown}, the grid of stage {stage.name} and between",
+            claims=(),
+        ),
+        presets=artifact.presets,
     )
 
 
@@ -109,22 +120,17 @@ def as_rows(
         waiting: How many further points wait for trials that failed.
     """
     artifact = planned.artifact
-    cell, stage = artifact.cells[0], artifact.stages[-1]
+    cell, stage = artifact.experiment.cells[0], artifact.experiment.stages[-1]
     first = next(t for t in planned.stages[-1].trials if t.cell.key == cell.key)
     axes = {axis: axis.rpartition(".")[2] for axis in stage.grid}
-    percent = rule.on.endswith("_error")
+    percent = MetricName(rule.on).quantity == "error"
     criterion = Metric(
         rule.on,
         rule.on.replace("_", " ") + (" %" if percent else ""),
         shown="percent" if percent else "plain",
     )
     proposed = len(points) - len(list(stage.points()))
-    return artifact.replace(
-        kind="table",
-        rows=(*cell.key, *axes.values()),
-        columns=(),
-        metrics=(criterion, *(m for m in metrics if m.key != rule.on)),
-        metrics_down=False,
+    made = artifact.with_experiment(
         base=first.config.model_dump(mode="json", exclude={"seed"}),
         cells=tuple(
             Cell(
@@ -136,12 +142,16 @@ def as_rows(
         ),
         stages=(Stage("search", seeds=stage.seeds),),
         selection=replace(rule, stated="", ranks=True),
-        notes=(
-            *artifact.notes,
-            f"{len(points) - proposed} points of the grid and {proposed} that Optuna proposed"
-            + (f"; {waiting} more wait for the trials that failed" if waiting else ""),
-        ),
     )
+    tried = f"{len(points) - proposed} points of the grid and {proposed} that Optuna proposed"
+    if waiting:
+        tried += f"; {waiting} more wait for the trials that failed"
+    view = TableView(
+        rows=(*cell.key, *axes.values()),
+        metrics=(criterion, *(m for m in metrics if m.key != rule.on)),
+        competing=artifact.view.competing,
+    )
+    return replace(made, view=view).with_notes(changes=(*artifact.notes.changes, tried))
 
 
 def columns(artifact: Artifact, narrow: Artifact) -> tuple[Metric, ...]:
@@ -149,10 +159,10 @@ def columns(artifact: Artifact, narrow: Artifact) -> tuple[Metric, ...]:
 
     Ratios to another cell are left out, and measures that the searched stage does not make.
     """
-    absent = [m for m in artifact.measures if m not in narrow.measures]
+    absent = [m for m in artifact.experiment.measures if m not in narrow.experiment.measures]
     return tuple(
         metric
-        for metric in artifact.metrics
+        for metric in artifact.view.metrics
         if metric.relative_to is None
         and not any(measure.within({metric.name: None}) for measure in absent)
     )

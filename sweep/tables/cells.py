@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
-from search_spaces.spec import Artifact, Cell, Metric, Reported
+from search_spaces.spec import Cell, Experiment, Metric, Reported, View
 from sweep.aggregate import CellResult, Summary
 from sweep.tables.welch import Sample, distinguishable, half_width
 
@@ -62,21 +62,25 @@ class TableCell:
         return self.reported.note if self.reported else ""
 
 
-def make(artifact: Artifact, results: Sequence[CellResult], comparable: bool) -> list[TableCell]:
+def make(
+    view: View, experiment: Experiment, results: Sequence[CellResult], comparable: bool
+) -> list[TableCell]:
     """Every metric of every cell that is shown.
 
     Args:
+        view, experiment: How is shown, and what.
         results: What was measured for each cell.
         comparable: Whether measured numbers are compared with printed ones.
     """
-    cells = _bold(_footnoted(_in_units(artifact, results)), artifact)
+    compared = competing_label(view, experiment)
+    cells = _bold(_footnoted(_in_units(view.metrics, results)), compared)
     return [_compared(cell) for cell in cells] if comparable else cells
 
 
-def _in_units(artifact: Artifact, results: Sequence[CellResult]) -> list[TableCell]:
+def _in_units(metrics: Sequence[Metric], results: Sequence[CellResult]) -> list[TableCell]:
     cells = []
     for result in (result for result in results if not result.cell.hidden):
-        for metric in artifact.metrics:
+        for metric in metrics:
             summary = result.metrics[metric.key]
             problems = summary.problems
             if result.waits:
@@ -168,8 +172,7 @@ def _letters(i: int) -> str:
     return (_letters(i // 26 - 1) if i >= 26 else "") + chr(ord("a") + i % 26)
 
 
-def _groups(cells: Sequence[TableCell], artifact: Artifact) -> dict[Any, list[int]]:
-    compared = competing_label(artifact)
+def _groups(cells: Sequence[TableCell], compared: str) -> dict[Any, list[int]]:
     groups: dict[Any, list[int]] = defaultdict(list)
     for i, cell in enumerate(cells):
         rest = {k: v for k, v in cell.result.cell.key.items() if k != compared}
@@ -177,12 +180,12 @@ def _groups(cells: Sequence[TableCell], artifact: Artifact) -> dict[Any, list[in
     return groups
 
 
-def competing_label(artifact: Artifact) -> str:
-    """The label whose values compete for bold (`Artifact.competing`)."""
-    if artifact.competing:
-        return artifact.competing
-    labels = {label for cell in artifact.cells for label in cell.key} | set(artifact.fan_out)
-    return "method" if "method" in labels or not artifact.rows else artifact.rows[-1]
+def competing_label(view: View, experiment: Experiment) -> str:
+    """The label whose values compete for bold (`View.competing`)."""
+    if view.competing:
+        return view.competing
+    labels = {label for cell in experiment.cells for label in cell.key} | set(experiment.fan_out)
+    return "method" if "method" in labels or not view.rows else view.rows[-1]
 
 
 def _rival(cell: TableCell) -> Sample | None:
@@ -200,9 +203,9 @@ def _rival(cell: TableCell) -> Sample | None:
     return Sample(cell.mean, std, cell.n)
 
 
-def _bold(cells: list[TableCell], artifact: Artifact) -> list[TableCell]:
+def _bold(cells: list[TableCell], compared: str) -> list[TableCell]:
     cells = list(cells)
-    for members in _groups(cells, artifact).values():
+    for members in _groups(cells, compared).values():
         rivals = {i: rival for i in members if (rival := _rival(cells[i])) is not None}
         better = cells[members[0]].metric.better
         if len(rivals) < 2 or better == "neither":
@@ -215,18 +218,22 @@ def _bold(cells: list[TableCell], artifact: Artifact) -> list[TableCell]:
     return cells
 
 
-def directions(cells: Sequence[TableCell], artifact: Artifact) -> str:
+def directions(cells: Sequence[TableCell], compared: str) -> str:
     """How many pairs of competing cells come out in the order in which the paper prints them.
 
     A preset may run the same trials for several cells of the paper. Pairs of cells that show the
     same two sets of trials count as one pair; as none, where the paper prints some of them in one
     order and some in the other, or where the two sets are the same.
 
+    Args:
+        cells: Of the table.
+        compared: The label whose entries compete (`competing_label`).
+
     Returns:
         A sentence; empty where there is no pair.
     """
     pairs: dict[Any, list[tuple[float, Sample, Sample]]] = defaultdict(list)
-    for members in _groups(cells, artifact).values():
+    for members in _groups(cells, compared).values():
         known = [
             (cells[i].reported, rival, (cells[i].metric.key, cells[i].result.trial_ids))
             for i in members

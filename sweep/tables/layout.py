@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import presets
-from search_spaces.spec import Artifact, Cell, Choice, Preset
+from search_spaces.spec import Artifact, Cell, Choice, Preset, View
 from sweep import aggregate
 from sweep.aggregate import CellResult, SelectionRule
-from sweep.plan import held_out
 from sweep.record.columns import expand_curves
-from sweep.tables import formats, strengths
-from sweep.tables.cells import TableCell, directions, make
+from sweep.tables import formats
+from sweep.tables import sentences as said
+from sweep.tables.cells import TableCell, competing_label, directions, make
+from sweep.tables.sentences import Sentence
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ class Table:
         artifact, title, preset: What is shown, at which scale; ``summary`` says it in words.
         comparable: Whether measured numbers may be compared with printed ones.
         selection: The rule's sentence; ``rule`` is its name, ``epoch`` where numbers are read.
-        held_out: How many images are held out of training, and from which cells if not from all.
-        switched_off: Strengths of 0, and the cells that ran with them.
+        sentences: What else is said above the numbers (`sweep.tables.sentences`).
         choices: How the paper's ambiguities were read; ``notes``: what the preset shrank.
         claims: What the paper's prose concludes.
         directions: How many pairs come out in the printed order, in words.
@@ -58,8 +58,7 @@ class Table:
     rule: str
     selection: str
     epoch: str
-    held_out: str
-    switched_off: str
+    sentences: tuple[Sentence, ...]
     choices: tuple[Choice, ...]
     claims: tuple[str, ...]
     notes: tuple[str, ...]
@@ -114,8 +113,7 @@ def table_of(plan: Plan, record: Record) -> Table:
         preset=presets.of(plan.artifact, plan.preset),
         selection=plan.selection,
         provenance=record.provenance(trial.trial_id for trial in plan.trials),
-        held_out=held_out.sentence(plan),
-        switched_off=strengths.sentence(plan, results),
+        sentences=said.sentences(plan, results),
     )
 
 
@@ -125,8 +123,7 @@ def build(
     preset: Preset,
     selection: SelectionRule,
     provenance: Mapping[str, str] | None = None,
-    held_out: str = "",
-    switched_off: str = "",
+    sentences: Iterable[Sentence] | None = None,
 ) -> Table:
     """Arrange and compare ``results`` (`sweep.aggregate.cells`) as the artifact lays them out.
 
@@ -134,25 +131,24 @@ def build(
         artifact: What is shown, as the preset has shrunk it.
         preset, selection: At which scale it was run, and how hyper-parameters were chosen.
         provenance: What the numbers come from -> which: commit, versions, hardware.
-        held_out: Which images are held out (`sweep.plan.held_out.sentence`); empty: not said.
-        switched_off: Which cells ran with a strength of 0 (`sweep.tables.strengths.sentence`).
+        sentences: What is said of the sweep (`sweep.tables.sentences.sentences`); None: nothing.
 
     Raises:
         UsageError: the artifact puts two numbers in one place.
     """
     results = list(results)
-    artifact = expand_curves(artifact, results[0].metrics if results else ())
-    cells = make(artifact, results, preset.comparable)
+    view = expand_curves(artifact.view, results[0].metrics if results else ())
+    cells = make(view, artifact.experiment, results, preset.comparable)
     shown = [result.cell for result in results if not result.cell.hidden]
-    down, across = _labels(artifact, shown)
+    down, across = _labels(view, shown)
 
     def place(cell: TableCell, labels: Sequence[str], metric: bool) -> tuple[str, ...]:
         entries = tuple(cell.result.cell.label(label) for label in labels)
         name = (cell.metric.label,) if metric else ()
-        return (name + entries if artifact.metrics_down else entries + name) or ("measured",)
+        return (name + entries if view.metrics_down else entries + name) or ("measured",)
 
     places = {
-        (place(c, down, artifact.metrics_down), place(c, across, not artifact.metrics_down)): c
+        (place(c, down, view.metrics_down), place(c, across, not view.metrics_down)): c
         for c in cells
     }
     if len(places) < len(cells):
@@ -161,42 +157,41 @@ def build(
     columns = _ordered(column for _, column in places)
     return Table(
         artifact=artifact.id,
-        title=artifact.title,
+        title=artifact.notes.title,
         preset=preset.name,
         summary=preset.summary,
         comparable=preset.comparable,
         rule=selection.name,
-        selection=selection.sentence(artifact) + _exceptions(artifact, results),
+        selection=selection.sentence(artifact) + _exceptions(view, results),
         epoch=selection.criterion(artifact).epoch,
-        held_out=held_out,
-        switched_off=switched_off,
-        choices=artifact.choices,
-        claims=artifact.claims,
-        notes=artifact.notes,
-        directions=directions(cells, artifact),
+        sentences=said.unsaid() if sentences is None else tuple(sentences),
+        choices=artifact.notes.choices,
+        claims=artifact.notes.claims,
+        notes=artifact.notes.changes,
+        directions=directions(cells, competing_label(view, artifact.experiment)),
         footnotes=tuple({cell.mark: cell.note for cell in cells if cell.mark}.items()),
         provenance=dict(provenance or {}),
-        row_labels=("metric", *down) if artifact.metrics_down else down,
-        column_labels=(across or ("number",)) if artifact.metrics_down else (*across, "metric"),
+        row_labels=("metric", *down) if view.metrics_down else down,
+        column_labels=(across or ("number",)) if view.metrics_down else (*across, "metric"),
         rows=rows,
         columns=columns,
         grid=tuple(tuple(places.get((row, column)) for column in columns) for row in rows),
     )
 
 
-def _exceptions(artifact: Artifact, results: Sequence[CellResult]) -> str:
+def _exceptions(view: View, results: Sequence[CellResult]) -> str:
     """Which columns are not of the epoch that the selection names."""
     late = results[0].last_epoch if results else ()
-    labels = dict.fromkeys(metric.label for metric in artifact.metrics if metric.key in late)
+    labels = dict.fromkeys(metric.label for metric in view.metrics if metric.key in late)
     return f". Measured at the last epoch only: {', '.join(labels)}" if labels else ""
 
 
-def _labels(artifact: Artifact, cells: Sequence[Cell]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Labels down and across; one that varies but that the artifact places nowhere goes down."""
-    placed = artifact.rows + artifact.columns
+def _labels(view: View, cells: Sequence[Cell]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Labels down and across; one that varies but that the view places nowhere goes down."""
+    placed = view.rows + view.columns
     extra = dict.fromkeys(label for cell in cells for label in cell.key if label not in placed)
     varying = [label for label in extra if len({cell.key.get(label) for cell in cells}) > 1]
-    return artifact.rows + tuple(varying), artifact.columns
+    return view.rows + tuple(varying), view.columns
 
 
 def _ordered(places: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:

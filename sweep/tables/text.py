@@ -72,8 +72,7 @@ def header(table: Table) -> list[tuple[str, str]]:
     lines = [
         ("preset", f"{table.preset}: {table.summary}"),
         ("selection", table.selection),
-        ("held out", table.held_out),
-        ("switched off", table.switched_off),
+        *((sentence.what, sentence.text) for sentence in table.sentences),
         ("shrunk", "; ".join(table.notes)),
         ("comparison", comparison(table)),
         ("not compared", not_compared(table)),

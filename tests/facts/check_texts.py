@@ -63,7 +63,7 @@ def missing(artifact: Artifact, text: str) -> list[str]:
     single, pairs = set(tokens), set(itertools.pairwise(tokens))
     return [
         f"{artifact.id} {' '.join(cell.key.values())} {metric}: {number.mean} ± {number.std}"
-        for cell in artifact.cells
+        for cell in artifact.experiment.cells
         for metric, number in cell.reported.items()
         if number.mean is not None and not number.note.startswith("not printed")
         if (number.mean not in single)

@@ -19,7 +19,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from search_spaces.spec import Artifact, Cell, Choice, Metric, Preset, Reported, Selection, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Choice,
+    Experiment,
+    Metric,
+    Notes,
+    Preset,
+    Reported,
+    Selection,
+    Stage,
+    TableView,
+)
 from sweep.aggregate import SELECTIONS, cells
 from sweep.plan.expand import Plan, PlannedStage
 from sweep.record.record import Record
@@ -50,53 +62,61 @@ PRINTED = {
 
 ARTIFACT = Artifact(
     id="golden/table",
-    title="Two small networks on the handwritten digits; the printed numbers are made up",
-    rows=("method",),
-    columns=("network",),
-    metrics=(
-        Metric("test_error", "test error %", shown="percent"),
-        Metric("test_nll", "test NLL", digits=3),
-        Metric("test_error", "gap %", shown="percent", minus="train_error", epoch="last"),
-        Metric("training_seconds", "time / ERM", relative_to={"method": "ERM"}),
-    ),
-    base={
-        "data.source": "digits",
-        "data.validation": 0.2,
-        "optimizer.weight_decay": 0.0,
-        "schedule.name": "constant",
-        "epochs": 8,
-        "batch_size": 64,
-    },
-    cells=tuple(
-        Cell(
-            {"method": method, "network": f"{units} units"},
-            {"method": part, "model": {"name": "mlp", "widths": (units,)}},
-            PRINTED.get((method, f"{units} units"), {}),
-        )
-        for method, part in {
-            "ERM": {"name": "erm"},
-            "SAM": {"name": "sam"},
-            "AMP": {"name": "amp", "epsilon": 0.5, "inner_lr": 1.0},
-        }.items()
-        for units in (16, 64)
-    ),
-    stages=(
-        # The last learning rate is there to diverge.
-        Stage("erm", {"method": "ERM"}, grid={"optimizer.lr": (0.02, 0.2, 1e30)}),
-        Stage(
-            "sam",
-            {"method": "SAM"},
-            grid={"method.rho": (0.05, 0.2)},
-            after="erm",
-            match=("network",),
-            inherit=("optimizer.lr",),
+    experiment=Experiment(
+        base={
+            "data.source": "digits",
+            "data.validation": 0.2,
+            "optimizer.weight_decay": 0.0,
+            "schedule.name": "constant",
+            "epochs": 8,
+            "batch_size": 64,
+        },
+        cells=tuple(
+            Cell(
+                {"method": method, "network": f"{units} units"},
+                {"method": part, "model": {"name": "mlp", "widths": (units,)}},
+                PRINTED.get((method, f"{units} units"), {}),
+            )
+            for method, part in {
+                "ERM": {"name": "erm"},
+                "SAM": {"name": "sam"},
+                "AMP": {"name": "amp", "epsilon": 0.5, "inner_lr": 1.0},
+            }.items()
+            for units in (16, 64)
         ),
-        Stage("amp", {"method": "AMP"}, after="erm", match=("network",), inherit=("optimizer.lr",)),
+        stages=(
+            # The last learning rate is there to diverge.
+            Stage("erm", {"method": "ERM"}, grid={"optimizer.lr": (0.02, 0.2, 1e30)}),
+            Stage(
+                "sam",
+                {"method": "SAM"},
+                grid={"method.rho": (0.05, 0.2)},
+                after="erm",
+                match=("network",),
+                inherit=("optimizer.lr",),
+            ),
+            Stage(
+                "amp", {"method": "AMP"}, after="erm", match=("network",), inherit=("optimizer.lr",)
+            ),
+        ),
+        selection=Selection("test_error", "best_test", "made up for this table"),
     ),
-    selection=Selection("test_error", "best_test", "made up for this table"),
-    choices=(Choice("printed numbers", "made up", "this table tests the tables"),),
-    claims=("SAM's error is lower (made up, too)",),
-    notes=("epochs: 200 → 8",),
+    view=TableView(
+        rows=("method",),
+        columns=("network",),
+        metrics=(
+            Metric("test_error", "test error %", shown="percent"),
+            Metric("test_nll", "test NLL", digits=3),
+            Metric("test_error", "gap %", shown="percent", minus="train_error", epoch="last"),
+            Metric("training_seconds", "time / ERM", relative_to={"method": "ERM"}),
+        ),
+    ),
+    notes=Notes(
+        title="Two small networks on the handwritten digits; the printed numbers are made up",
+        choices=(Choice("printed numbers", "made up", "this table tests the tables"),),
+        claims=("SAM's error is lower (made up, too)",),
+        changes=("epochs: 200 → 8",),
+    ),
 )
 
 DOCTORED: dict[tuple[str, str, int], str] = {
@@ -120,14 +140,14 @@ class Planned:
 
 def plans() -> dict[str, Plan]:
     """The kept plan of each selection rule."""
-    spots = {tuple(cell.key.values()): cell for cell in ARTIFACT.cells}
+    spots = {tuple(cell.key.values()): cell for cell in ARTIFACT.experiment.cells}
     kept = json.loads((FOLDER / "plans.json").read_text())
     return {
         rule: Plan(
             ARTIFACT,
             PAPER.name,
             SELECTIONS[rule],
-            ARTIFACT.cells,
+            ARTIFACT.experiment.cells,
             tuple(
                 PlannedStage(
                     name, tuple(Planned(i, name, spots[tuple(c)], s, p) for i, c, s, p in trials)

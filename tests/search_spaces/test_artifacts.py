@@ -11,13 +11,13 @@ import pytest
 
 import search_spaces
 from search_spaces import presets, printed
-from search_spaces.spec import Artifact, Metric, Reported
+from search_spaces.spec import Artifact, CurveView, Label, Metric, Reported
 from sweep.plan.expand import every_cell
 from trainables import measures
 from trainables.config import TrialConfig, merge
 
 ARTIFACTS = search_spaces.artifacts()
-RUNNABLE = [a for a in ARTIFACTS if not a.blocked]
+RUNNABLE = [a for a in ARTIFACTS if not a.experiment.blocked]
 every_artifact = pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda a: a.id)
 every_runnable = pytest.mark.parametrize("artifact", RUNNABLE, ids=lambda a: a.id)
 every_preset = pytest.mark.parametrize("preset", search_spaces.PRESETS)
@@ -41,7 +41,7 @@ def test_the_promised_artifacts_are_there() -> None:
     known = {artifact.id for artifact in ARTIFACTS}
     assert promised <= known
     assert len(known) == len(ARTIFACTS)
-    assert [a.id for a in ARTIFACTS if a.blocked] == [
+    assert [a.id for a in ARTIFACTS if a.experiment.blocked] == [
         "nso/table5",
         "nso/figure2_bert",
         "nso/figure2_gcn",
@@ -78,38 +78,41 @@ def test_an_unknown_preset_names_the_nearest_and_all() -> None:
 
 @every_artifact
 def test_no_two_cells_share_a_place(artifact: Artifact) -> None:
-    keys = [frozenset(cell.key.items()) for cell in artifact.cells]
+    keys = [frozenset(cell.key.items()) for cell in artifact.experiment.cells]
     assert len(set(keys)) == len(keys)
-    shown = [c for c in artifact.cells if not c.hidden]
-    apart = (*artifact.rows, *artifact.columns, artifact.x, *artifact.panels)
+    shown = [c for c in artifact.experiment.cells if not c.hidden]
+    view = artifact.view
+    apart = (*view.rows, *view.columns)
+    if isinstance(view, CurveView):
+        apart += view.panels + ((view.x.name,) if isinstance(view.x, Label) else ())
     places = [tuple(c.key.get(label) for label in apart) for c in shown]
     assert len(set(places)) == len(places)
 
 
 @every_artifact
 def test_printed_numbers_are_of_metrics_that_are_shown(artifact: Artifact) -> None:
-    keys = [metric.key for metric in artifact.metrics]
+    keys = [metric.key for metric in artifact.view.metrics]
     assert len(set(keys)) == len(keys)
-    assert {name for cell in artifact.cells for name in cell.reported} <= set(keys)
-    for cell in artifact.cells:
+    assert {name for cell in artifact.experiment.cells for name in cell.reported} <= set(keys)
+    for cell in artifact.experiment.cells:
         for number in cell.reported.values():
             assert number.comparable or number.note, "say why it cannot be compared"
 
 
 @every_artifact
 def test_stages_cover_every_cell_and_start_from_earlier_ones(artifact: Artifact) -> None:
-    cells = list(artifact.cells)
-    names = [stage.name for stage in artifact.stages]
+    cells = list(artifact.experiment.cells)
+    names = [stage.name for stage in artifact.experiment.stages]
     assert len(set(names)) == len(names)
     for cell in cells:
-        assert any(stage.covers(cell) for stage in artifact.stages), cell.key
-    for index, stage in enumerate(artifact.stages):
+        assert any(stage.covers(cell) for stage in artifact.experiment.stages), cell.key
+    for index, stage in enumerate(artifact.experiment.stages):
         assert any(stage.covers(cell) for cell in cells), stage.name
         assert stage.seeds > 0
         if stage.after is None:
             assert not stage.inherit
             continue
-        parent = artifact.stages[names.index(stage.after)]
+        parent = artifact.experiment.stages[names.index(stage.after)]
         assert names.index(stage.after) < index
         assert stage.inherit
         for cell in filter(stage.covers, cells):
@@ -124,12 +127,12 @@ def test_stages_cover_every_cell_and_start_from_earlier_ones(artifact: Artifact)
 
 @every_artifact
 def test_every_choice_has_a_reading_and_a_reason(artifact: Artifact) -> None:
-    assert artifact.selection.stated
-    for choice in artifact.choices:
+    assert artifact.experiment.selection.stated
+    for choice in artifact.notes.choices:
         assert choice.what
         assert choice.interpretation
         assert choice.why
-    assert len({choice.what for choice in artifact.choices}) == len(artifact.choices)
+    assert len({choice.what for choice in artifact.notes.choices}) == len(artifact.notes.choices)
 
 
 PARTS = [
@@ -153,9 +156,9 @@ PARTS = [
 @every_runnable
 def test_readings_are_those_of_this_table(artifact: Artifact) -> None:
     """What is shared between tables says nothing that is another table's."""
-    shown = [cell for cell in artifact.cells if not cell.hidden]
-    readings = {choice.what: choice.interpretation for choice in artifact.choices}
-    seeds = {artifact.last_stage(cell).seeds for cell in shown}
+    shown = [cell for cell in artifact.experiment.cells if not cell.hidden]
+    readings = {choice.what: choice.interpretation for choice in artifact.notes.choices}
+    seeds = {artifact.experiment.last_stage(cell).seeds for cell in shown}
     if "number of runs" in readings:
         assert seeds == {int(readings["number of runs"])}
     if "± over ten runs" in readings:
@@ -164,7 +167,7 @@ def test_readings_are_those_of_this_table(artifact: Artifact) -> None:
     shows = " ".join(f"{label}: {entry}" for c in shown for label, entry in c.key.items()).lower()
     for part in PARTS:
         assert not re.search(rf"\b{part}", said, re.IGNORECASE) or part.lower() in shows, part
-    assert "NLL" not in said or any("NLL" in metric.label for metric in artifact.metrics)
+    assert "NLL" not in said or any("NLL" in metric.label for metric in artifact.view.metrics)
     assert "±" not in said or max(seeds) > 1
 
 
@@ -173,24 +176,26 @@ def test_readings_are_those_of_this_table(artifact: Artifact) -> None:
 def test_every_configuration_is_valid(artifact: Artifact, preset: str) -> None:
     shrunk = search_spaces.apply(artifact, preset)
     seen: set[str] = set()
-    for stage in shrunk.stages:
+    for stage in shrunk.experiment.stages:
         point = next(stage.points())
         for cell in filter(stage.covers, every_cell(shrunk)):
-            given = {**shrunk.base, **cell.fields, **stage.fields, **point}
+            given = {**shrunk.experiment.base, **cell.fields, **stage.fields, **point}
             if repr(given) not in seen:
                 TrialConfig(**merge({}, given))
                 seen.add(repr(given))
-    for measure in shrunk.measures:
+    for measure in shrunk.experiment.measures:
         measures.registry.resolve(measure.name, measure.options)
         assert all(0 < at <= 1 for at in measure.at)
 
 
 @every_runnable
 def test_grids_are_of_fields_and_options_that_exist(artifact: Artifact) -> None:
-    for stage in artifact.stages:
+    for stage in artifact.experiment.stages:
         cell = next(c for c in every_cell(artifact) if stage.covers(c))
         for point in stage.points():
-            TrialConfig(**merge({}, {**artifact.base, **cell.fields, **stage.fields, **point}))
+            TrialConfig(
+                **merge({}, {**artifact.experiment.base, **cell.fields, **stage.fields, **point})
+            )
 
 
 # -- presets -------------------------------------------------------------------------------------
@@ -209,9 +214,9 @@ def test_a_shrunk_artifact_says_so(artifact: Artifact, preset: str) -> None:
     if artifact.id != "amp/figure6":  # two spirals are small as they are
         changed = [f.name for f in fields(artifact) if f.name != "notes"]
         differs = any(getattr(shrunk, name) != getattr(artifact, name) for name in changed)
-        assert differs == bool(shrunk.notes)
-    assert [c.key for c in shrunk.cells] == [c.key for c in artifact.cells]
-    for before, after in zip(artifact.stages, shrunk.stages, strict=True):
+        assert differs == bool(shrunk.notes.changes)
+    assert [c.key for c in shrunk.experiment.cells] == [c.key for c in artifact.experiment.cells]
+    for before, after in zip(artifact.experiment.stages, shrunk.experiment.stages, strict=True):
         assert after.seeds <= before.seeds
         assert set(after.grid) <= set(before.grid)
 
@@ -220,13 +225,15 @@ def test_a_shrunk_artifact_says_so(artifact: Artifact, preset: str) -> None:
 def test_smoke_needs_no_download_and_few_trials(artifact: Artifact) -> None:
     """About a minute a table on two cores: at most 80 trials of about 1.5 seconds."""
     shrunk = search_spaces.apply(artifact, "smoke")
-    if artifact.fan_out:  # as many as there are registered parts
-        shrunk = shrunk.replace(cells=tuple(every_cell(shrunk)))
+    if artifact.experiment.fan_out:  # as many as there are registered parts
+        shrunk = shrunk.with_experiment(cells=tuple(every_cell(shrunk)))
     trials = set()
-    for stage in shrunk.stages:
-        for cell in filter(stage.covers, shrunk.cells):
+    for stage in shrunk.experiment.stages:
+        for cell in filter(stage.covers, shrunk.experiment.cells):
             for point in stage.points():
-                given = merge({}, {**shrunk.base, **cell.fields, **stage.fields, **point})
+                given = merge(
+                    {}, {**shrunk.experiment.base, **cell.fields, **stage.fields, **point}
+                )
                 source = given["data"]["source"]
                 name = source if isinstance(source, str) else source["name"]
                 assert name in ("digits", "spirals", "matrix_sensing")

@@ -62,7 +62,7 @@ def test_step_times_are_of_exactly_what_the_preset_runs(preset: str) -> None:
         for trial in run.values()
     )
     for trial in run.values():
-        found = budget.measured_step_time(trial.config, compare.METHODS.step_times)
+        found = budget.measured_step_time(trial.config, compare.METHODS.experiment.step_times)
         assert found is not None
         assert found[0] in STEP_TIMES[preset]
 
@@ -108,7 +108,9 @@ def test_epochs_at_equal_epochs_and_at_equal_gradients(
 def test_a_method_that_waits_for_a_drop_of_the_rate_costs_more_from_there() -> None:
     """InfoMCR from the first milestone on: as many epochs as when it is told to start there."""
     schedule = {"schedule.name": "step", "schedule.milestones": (0.3, 0.6)}
-    waiting = compare.METHODS.replace(per_name_overrides={}, base={**compare.PROTOCOL, **schedule})
+    waiting = compare.METHODS.with_experiment(
+        per_name_overrides={}, base={**compare.PROTOCOL, **schedule}
+    )
     assert epochs_of(first_trials(waiting, "paper", "gradients")) == epochs_of(
         trials("paper", "gradients")
     )
@@ -127,11 +129,14 @@ def test_every_panel_shows_what_was_spent_and_says_what_was_held_equal() -> None
     shown = {metric.name: metric for metric in compare.METRICS}
     for spent in ("gradient_evaluations", "device_seconds"):
         assert shown[spent].relative_to == {"method": "erm", "budget": "equal epochs"}
-    assert compare.METHODS.rows == ("budget", "method")
-    assert [cell.key["budget"] for cell in compare.METHODS.cells] == [
+    assert compare.METHODS.view.rows == ("budget", "method")
+    assert [cell.key["budget"] for cell in compare.METHODS.experiment.cells] == [
         "equal epochs",
         "equal gradients",
         "equal time",
     ]
-    (held,) = (c for c in compare.METHODS.choices if c.what == "what is held equal")
-    assert all(f"'{cell.key['budget']}'" in held.interpretation for cell in compare.METHODS.cells)
+    (held,) = (c for c in compare.METHODS.notes.choices if c.what == "what is held equal")
+    assert all(
+        f"'{cell.key['budget']}'" in held.interpretation
+        for cell in compare.METHODS.experiment.cells
+    )

@@ -26,11 +26,11 @@ def axes(paper: str) -> dict[str, tuple[Any, ...]]:
 
 
 def grid(name: str, stage: str, field: str) -> tuple[Any, ...]:
-    return tuple(search_spaces.find(name).stage(stage).grid[field])
+    return tuple(search_spaces.find(name).experiment.stage(stage).grid[field])
 
 
 def values(name: str, label: str) -> tuple[str, ...]:
-    cells = search_spaces.find(name).cells
+    cells = search_spaces.find(name).experiment.cells
     return tuple(dict.fromkeys(c.key[label] for c in cells if label in c.key))
 
 
@@ -53,7 +53,7 @@ def test_amp_values() -> None:
     }
 
     def pairs(name: str) -> list[list[float]]:
-        rules = [c.fields["method"] for c in search_spaces.find(name).cells]
+        rules = [c.fields["method"] for c in search_spaces.find(name).experiment.cells]
         found = [(r["epsilon"], r["inner_lr"]) for r in rules if r["name"] == "amp"]
         return [list(pair) for pair in dict.fromkeys(found)]
 
@@ -74,7 +74,7 @@ def test_infomcr_grids() -> None:
     assert values("infomcr/claim_stage_ablation", "phases")[1:] == printed["active_phase"]
     rule = next(
         c.fields["method"]
-        for c in search_spaces.find("infomcr/table1").cells
+        for c in search_spaces.find("infomcr/table1").experiment.cells
         if c.key["reg"] == "yes"
     )
     assert ((rule["alpha"],), (rule["num_splits"],)) == (printed["alpha"], printed["M"])
@@ -82,7 +82,7 @@ def test_infomcr_grids() -> None:
 
 def test_nso_grids() -> None:
     printed = axes("nso")
-    common = search_spaces.find("nso/table3").stage("common").grid
+    common = search_spaces.find("nso/table3").experiment.stage("common").grid
     assert {
         name.split(".")[-1].replace("lr", "learning_rate"): v for name, v in common.items()
     } == {
@@ -123,8 +123,8 @@ def test_fa_lambdas() -> None:
 
 def count(artifact: Artifact, *stages: str) -> int:
     return sum(
-        stage.size(artifact.cells)
-        for stage in artifact.stages
+        stage.size(artifact.experiment.cells)
+        for stage in artifact.experiment.stages
         if not stages or stage.name.startswith(stages)
     )
 
@@ -133,13 +133,13 @@ def identities(names: Iterable[str]) -> set[str]:
     """Distinct trials of artifacts whose stages do not start from another's winner."""
     return {
         json.dumps(
-            merge({}, {**a.base, **cell.fields, **stage.fields, **point, "seed": seed}),
+            merge({}, {**a.experiment.base, **cell.fields, **stage.fields, **point, "seed": seed}),
             sort_keys=True,
             default=str,
         )
         for a in map(search_spaces.find, names)
-        for stage in a.stages
-        for cell in a.cells
+        for stage in a.experiment.stages
+        for cell in a.experiment.cells
         if stage.covers(cell)
         for point in stage.points()
         for seed in range(stage.seeds)
@@ -161,7 +161,7 @@ def test_nrs_counts() -> None:
         assert needed(name)["total"] == 0
     assert identities(["nrs/table3", "nrs/figure1"]) <= identities(["nrs/table1"])
     figure1 = search_spaces.find("nrs/figure1")
-    assert sum("epsilon" in c.key for c in figure1.cells) == 18
+    assert sum("epsilon" in c.key for c in figure1.experiment.cells) == 18
 
 
 def test_amp_counts() -> None:
@@ -218,7 +218,7 @@ def test_nso_counts_that_share() -> None:
     assert plain + negative + k == needed("nso/claims_image")["final"]
 
     schedule = search_spaces.find("nso/ablation_sigma_schedule")
-    constant = sum(c.key.get("schedule") == "none" for c in schedule.cells)
+    constant = sum(c.key.get("schedule") == "none" for c in schedule.experiment.cells)
     remark = needed("nso/remark31_sigma_schedule")["final"]
     assert count(schedule, "final") - constant == remark
 

@@ -17,7 +17,7 @@ def write(folder: Path) -> None:
             f"{number.mean} $\\pm$ {number.std} |" if number.std is not None else f"{number.mean} |"
             for artifact in search_spaces.artifacts()
             if artifact.paper == paper
-            for cell in artifact.cells
+            for cell in artifact.experiment.cells
             for number in cell.reported.values()
             if number.mean is not None and not number.note.startswith("not printed")
         ]
@@ -34,7 +34,7 @@ def test_all_is_found(tmp_path: Path) -> None:
 def test_what_is_absent_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path)
     file = tmp_path / "nso.txt"
-    cell = next(c for c in search_spaces.find("nso/table3").cells if c.reported)
+    cell = next(c for c in search_spaces.find("nso/table3").experiment.cells if c.reported)
     metric, number = next(iter(cell.reported.items()))
     there = f"{number.mean} $\\pm$ {number.std} |"
     text = file.read_text(encoding="utf-8").replace(QUOTED["nso"][0], "")

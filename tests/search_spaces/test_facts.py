@@ -101,7 +101,7 @@ def test_every_printed_number_is_carried_over(name: str) -> None:
     carried = {}
     labels_of = {label for where, _ in printed for label, _ in where}
     artifact = search_spaces.find(name)
-    for cell in artifact.cells:
+    for cell in artifact.experiment.cells:
         where = frozenset((k, v) for k, v in cell.key.items() if k in labels_of)
         for metric, number in cell.reported.items():
             carried[where, metric] = (number.mean, number.std)
@@ -113,7 +113,9 @@ def test_every_printed_number_is_carried_over(name: str) -> None:
 def test_every_printed_number_says_from_how_many_runs(name: str) -> None:
     stated = fact(name)["n_runs"]
     runs = RUNS.get(name, stated if isinstance(stated, int) else 5)  # NSO: 5 where unstated
-    numbers = [item for c in search_spaces.find(name).cells for item in c.reported.items()]
+    numbers = [
+        item for c in search_spaces.find(name).experiment.cells for item in c.reported.items()
+    ]
     hessian = {"nso_code_trace", "nso_code_lambda1"} if name != "nso/table5" else set()
     assert {r.n for key, r in numbers if r.mean is not None and key not in hessian} == {runs}
     assert {r.n for key, r in numbers if key in hessian} <= {None}
@@ -131,7 +133,7 @@ def test_fa_prints_the_same_row_for_both_data_sets() -> None:
         for row in rows:
             cell = next(
                 c
-                for c in search_spaces.find("fa/figure1").cells
+                for c in search_spaces.find("fa/figure1").experiment.cells
                 if c.key == {"dataset": dataset, "lambda": str(row["lam"])}
             )
             assert [r.mean for r in cell.reported.values()] == [
@@ -144,23 +146,23 @@ def test_fa_runs_the_network_that_made_the_table() -> None:
     (model,) = facts("fa")["models"]
     assert "Linear(256, 100)" in model["build"]
     artifact = search_spaces.find("fa/figure1")
-    for cell in artifact.cells:
+    for cell in artifact.experiment.cells:
         classes = {"CIFAR-100": 100, "OpenML 159": 5}[cell.key["dataset"]]
         assert cell.fields["model"].get("outputs", classes) == 100
     assert "37 batches per epoch" in facts("fa")["protocol"]["batches"]
-    (curvature,) = artifact.measures
+    (curvature,) = artifact.experiment.measures
     assert curvature.options["per_batch"]
     assert (curvature.samples, curvature.batch_size) == (37 * 64, 64)
 
 
 def test_claims_carry_their_numbers() -> None:
     (cost,) = fact("amp/claim_cost")["cells"]
-    cells = {c.key["method"]: c for c in search_spaces.find("amp/claim_cost").cells}
+    cells = {c.key["method"]: c for c in search_spaces.find("amp/claim_cost").experiment.cells}
     assert cells["AMP"].reported["training_seconds/ratio"].mean == cost["ratio"]
     plain, regularised, _ = fact("infomcr/claim_time")["cells"]
     times = {
         c.key["reg"]: c.reported["step_seconds"].mean
-        for c in search_spaces.find("infomcr/claim_time").cells
+        for c in search_spaces.find("infomcr/claim_time").experiment.cells
     }
     assert times == {"no": plain["mean"], "yes": regularised["mean"]}
 
@@ -231,6 +233,8 @@ def test_every_number_of_the_prose_stands_with_its_table() -> None:
     assert set(stated) - IN_A_TABLE == set(PROSE)
     for claim, artifact in PROSE.items():
         # Sections are numbers too.
-        said = " ".join(c.partition(" (section")[0] for c in search_spaces.find(artifact).claims)
+        said = " ".join(
+            c.partition(" (section")[0] for c in search_spaces.find(artifact).notes.claims
+        )
         for number in re.findall(r"\d+(?:\.\d+)?", str(stated[claim])):
             assert re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.])", said), claim

@@ -39,14 +39,14 @@ def test_bsam_as_published_can_be_chosen(name: str) -> None:
         assert new.config.optimizer.lr == old.config.optimizer.lr
         assert new.config.method.options["rho"] == old.config.method.options["rho"]
     assert changed
-    assert "reading: method.posterior = adaptive" in published.notes
-    (choice,) = (c for c in published.choices if c.field == "method.posterior")
+    assert "reading: method.posterior = adaptive" in published.notes.changes
+    (choice,) = (c for c in published.notes.choices if c.field == "method.posterior")
     assert choice.interpretation == "method.posterior = adaptive"
 
 
 def test_the_default_reading_says_which_rule_runs() -> None:
     (choice,) = (
-        c for c in search_spaces.find("nso/table6").choices if c.field == "method.posterior"
+        c for c in search_spaces.find("nso/table6").notes.choices if c.field == "method.posterior"
     )
     assert choice.interpretation.startswith("fixed: the code's")
     assert "adaptive is bSAM as published" in choice.why

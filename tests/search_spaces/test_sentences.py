@@ -37,12 +37,17 @@ REGISTRIES = (methods.registry, models.registry, measures.registry, data_registr
 
 def configurations(artifact: Artifact) -> list[dict[str, Any]]:
     """Of the first point of every stage and cell, completed with every default."""
-    if artifact.blocked:
+    if artifact.experiment.blocked:
         return []
     made = {}
-    for stage in artifact.stages:
+    for stage in artifact.experiment.stages:
         for cell in filter(stage.covers, every_cell(artifact)):
-            given = {**artifact.base, **cell.fields, **stage.fields, **next(stage.points())}
+            given = {
+                **artifact.experiment.base,
+                **cell.fields,
+                **stage.fields,
+                **next(stage.points()),
+            }
             made.setdefault(repr(given), given)
     return [TrialConfig(**merge({}, given)).model_dump(mode="json") for given in made.values()]
 
@@ -67,20 +72,27 @@ def exists(path: str, configs: list[dict[str, Any]], requests: tuple[Measure, ..
 @pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda a: a.id)
 def test_the_option_that_a_choice_names_is_one_of_this_artifact(artifact: Artifact) -> None:
     configs = configurations(artifact)
-    for choice in artifact.choices:
+    for choice in artifact.notes.choices:
         if choice.field:
-            assert exists(choice.field, configs, artifact.measures), (choice.what, choice.field)
+            assert exists(choice.field, configs, artifact.experiment.measures), (
+                choice.what,
+                choice.field,
+            )
         for value, overrides in choice.others.items():
             assert {o.fields[choice.field] for o in overrides} == {value}
             assert value in choice.why, "a reading that can be chosen is named in words"
 
 
 def sentences(artifact: Artifact) -> Iterator[str]:
-    yield from (artifact.title, artifact.selection.stated, artifact.blocked)
-    yield from (*artifact.claims, *artifact.notes)
-    for choice in artifact.choices:
+    yield from (
+        artifact.notes.title,
+        artifact.experiment.selection.stated,
+        artifact.experiment.blocked,
+    )
+    yield from (*artifact.notes.claims, *artifact.notes.changes)
+    for choice in artifact.notes.choices:
         yield from (choice.what, choice.interpretation, choice.why)
-    for cell in artifact.cells:
+    for cell in artifact.experiment.cells:
         yield from (number.note for number in cell.reported.values())
 
 
@@ -95,7 +107,7 @@ def test_the_names_in_sentences_exist(artifact: Artifact) -> None:
     for sentence in sentences(artifact):
         for match in NAME.finditer(sentence):
             name = next(filter(None, match.groups()))
-            known = exists(name, configs, artifact.measures) or registered(name)
+            known = exists(name, configs, artifact.experiment.measures) or registered(name)
             assert known or name in WORDS, (name, sentence)
 
 

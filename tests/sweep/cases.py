@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from search_spaces.spec import Artifact, Cell, Metric, Stage
+from search_spaces.spec import Artifact, Cell, Experiment, Metric, Notes, Stage, TableView
 from sweep.aggregate import SELECTIONS
 from sweep.plan.expand import Plan, PlannedTrial
 from sweep.record.mlflow_store import Tracker, default_uri
@@ -46,16 +46,21 @@ class Witness:
 
 TINY = Artifact(
     id="test/tiny",
-    title="Two methods on a few digits",
-    rows=("method",),
-    metrics=(Metric("test_error", "test error %", shown="percent"),),
-    base={"epochs": 2, "batch_size": 64, "data.subset": 200, "model": {"name": "mlp_tiny"}},
-    cells=tuple(Cell({"method": name}, {"method": {"name": name}}) for name in ("erm", "sam")),
-    stages=(Stage("train", seeds=2),),
+    experiment=Experiment(
+        base={"epochs": 2, "batch_size": 64, "data.subset": 200, "model": {"name": "mlp_tiny"}},
+        cells=tuple(Cell({"method": name}, {"method": {"name": name}}) for name in ("erm", "sam")),
+        stages=(Stage("train", seeds=2),),
+    ),
+    view=TableView(
+        rows=("method",),
+        metrics=(Metric("test_error", "test error %", shown="percent"),),
+    ),
+    notes=Notes(
+        title="Two methods on a few digits",
+    ),
 )
 
-EQUAL_ROWS = TINY.replace(
-    rows=("method", "row"),
+EQUAL_ROWS = TINY.with_experiment(
     cells=tuple(
         Cell({"method": name, "row": row}, {"method": {"name": name}})
         for name in ("erm", "sam")
@@ -65,7 +70,7 @@ EQUAL_ROWS = TINY.replace(
         Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.1, 0.2)}, seeds=1),
         Stage("sam", {"method": "sam"}, after="erm", match=(), inherit=("optimizer.lr",)),
     ),
-)
+).with_view(rows=("method", "row"))
 """Two rows of equal settings, twice: a search, and what waits for its winner."""
 
 

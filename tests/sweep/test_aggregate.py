@@ -14,7 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces.presets import find
-from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Experiment,
+    Metric,
+    Notes,
+    Selection,
+    Stage,
+    TableView,
+)
 from sweep.aggregate import (
     SELECTIONS,
     cells,
@@ -58,7 +67,22 @@ def search(values: dict[Any, list[float | str | None]], metric: str = "validatio
     return trials, Record.from_runs(runs)
 
 
-RULE = SELECTIONS["validation"].criterion(Artifact("p/a", "", (), (), (), ()))
+RULE = SELECTIONS["validation"].criterion(
+    Artifact(
+        id="p/a",
+        experiment=Experiment(
+            cells=(),
+            stages=(),
+        ),
+        view=TableView(
+            metrics=(),
+            rows=(),
+        ),
+        notes=Notes(
+            title="",
+        ),
+    )
+)
 
 
 # -- statistics --------------------------------------------------------------------------------
@@ -268,12 +292,8 @@ def test_a_column_reads_its_own_epoch_or_the_rules():
 # -- rules -------------------------------------------------------------------------------------
 
 
-def artifact(**changes: Any) -> Artifact:
+def artifact(metrics: tuple[Metric, ...] | None = None, **experiment: Any) -> Artifact:
     fields = {
-        "id": "paper/table",
-        "title": "",
-        "rows": ("method",),
-        "metrics": (Metric("test_error", "error"),),
         "cells": (Cell({"method": "erm"}), Cell({"method": "sam"}), Cell({"method": "amp"})),
         "stages": (
             Stage("erm", {"method": "erm"}, grid={"lr": (0.1, 0.2)}, seeds=2),
@@ -281,7 +301,12 @@ def artifact(**changes: Any) -> Artifact:
         ),
         "selection": Selection("test_error", "best_test", "as the authors did."),
     }
-    return Artifact(**{**fields, **changes})
+    return Artifact(
+        id="paper/table",
+        experiment=Experiment(**{**fields, **experiment}),
+        view=TableView(rows=("method",), metrics=metrics or (Metric("test_error", "error"),)),
+        notes=Notes(""),
+    )
 
 
 def test_rules_by_name():
@@ -312,16 +337,16 @@ def test_a_rule_says_where_it_looks():
 
 def planned(spec: Artifact, known: tuple[str, ...] = ("erm", "sam", "amp"), rule: str = "paper"):
     stages = []
-    for stage in spec.stages:
+    for stage in spec.experiment.stages:
         trials = [
             Trial(f"{cell.key['method']}-{point.get('lr')}-{seed}", cell, seed, point, stage.name)
-            for cell in spec.cells
+            for cell in spec.experiment.cells
             if stage.covers(cell) and cell.key["method"] in known
             for point in stage.points()
             for seed in range(stage.seeds)
         ]
         stages.append(PlannedStage(stage.name, tuple(trials)))
-    return Plan(spec, "paper", selection(rule), spec.cells, tuple(stages))
+    return Plan(spec, "paper", selection(rule), spec.experiment.cells, tuple(stages))
 
 
 def done(trial_id: str, **metrics: float) -> Run:

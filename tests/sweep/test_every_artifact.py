@@ -26,7 +26,7 @@ from tests.sweep.cases import Witness
 RUNNABLE = [
     pytest.param(artifact, id=artifact.id)
     for artifact in search_spaces.artifacts()
-    if not artifact.blocked
+    if not artifact.experiment.blocked
 ]
 
 
@@ -50,7 +50,7 @@ def finished(artifact: Artifact, storage: str, executor: Executor) -> tuple[Plan
 def shrunk(artifact: Artifact) -> Artifact:
     found = search_spaces.apply(artifact, "smoke")
     if artifact.id == "compare/methods":  # its smoke is the demo, of some minutes
-        found = found.replace(base={**found.base, "epochs": 4})
+        found = found.with_experiment(base={**found.experiment.base, "epochs": 4})
     return found
 
 
@@ -58,9 +58,9 @@ def thinned(artifact: Artifact) -> Artifact:
     """One seed, and of each grid the first value; every cell and stage is there."""
     stages = tuple(
         replace(stage, seeds=1, grid={axis: values[:1] for axis, values in stage.grid.items()})
-        for stage in artifact.stages
+        for stage in artifact.experiment.stages
     )
-    return artifact.replace(stages=stages)
+    return artifact.with_experiment(stages=stages)
 
 
 @pytest.mark.parametrize("artifact", RUNNABLE)
@@ -89,7 +89,7 @@ def becomes_a_table(artifact: Artifact, storage: str, executor: Executor, folder
     assert min(summary.asked for summary in shown) > 0
     measured = [summary.n for summary in shown if not summary.diverged]
     assert min(measured, default=1) > 0
-    if artifact.kind == "figure":
+    if artifact.view.kind == "figure":
         path = folder / "figure.png"
         drawing.save(drawing.draw(plan, record), path)
         assert path.stat().st_size > 5000

@@ -66,7 +66,7 @@ def _run(trial) -> Run:
 
 
 def shown(artifact_id: str, file: Path, blocked: str) -> str:
-    draws = search_spaces.find(artifact_id).kind == "figure"
+    draws = search_spaces.find(artifact_id).view.kind == "figure"
     program = SHOW.replace("{draws}", str(draws))
     command = [sys.executable, "-c", program, artifact_id, str(file), blocked]
     done = subprocess.run([*command, str(file.with_suffix(".png"))], capture_output=True, text=True)

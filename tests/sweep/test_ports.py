@@ -30,14 +30,14 @@ pytestmark = [
 
 ROOT = Path(__file__).parents[2]
 SWEEP = """
-from dataclasses import replace
 from pathlib import Path
 from search_spaces.spec import Stage
 from sweep.ray_executor import RayExecutor
 from tests.sweep.cases import TINY, sweep
 long = {"workers": 2, "epochs": 100_000}
-one = {"cells": TINY.cells[:1], "stages": (Stage("train", seeds=1),)}
-sweep(replace(TINY, base={**TINY.base, **long}, **one), Path(), RayExecutor())
+one = {"cells": TINY.experiment.cells[:1], "stages": (Stage("train", seeds=1),)}
+base = {**TINY.experiment.base, **long}
+sweep(TINY.with_experiment(base=base, **one), Path(), RayExecutor())
 """
 CALL = """
 import sys

@@ -19,7 +19,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    CurveView,
+    Epochs,
+    Experiment,
+    Metric,
+    Notes,
+    Selection,
+    Stage,
+    TableView,
+)
 from sweep.aggregate import SELECTIONS, cells, summarize
 from sweep.aggregate import statistics as grouped
 from sweep.figures.data import panels
@@ -102,7 +113,21 @@ class Trial:
 def swept(tests: list[float], trains: list[float], *metrics: Metric) -> tuple[Plan, Record]:
     cell = Cell({"method": "m"})
     stages = (Stage("train", seeds=len(tests)),)
-    artifact = Artifact("p/t", "", (cell,), stages, metrics, ("method",), selection=Selection())
+    artifact = Artifact(
+        id="p/t",
+        experiment=Experiment(
+            cells=(cell,),
+            stages=stages,
+            selection=Selection(),
+        ),
+        view=TableView(
+            metrics=metrics,
+            rows=("method",),
+        ),
+        notes=Notes(
+            title="",
+        ),
+    )
     trials = tuple(Trial(cell, seed) for seed in range(len(tests)))
     plan = Plan(artifact, "paper", SELECTIONS["paper"], (cell,), (PlannedStage("train", trials),))
     runs = [
@@ -125,7 +150,8 @@ def test_equal_seeds_print_a_spread_of_zero(error, seeds):
     assert text.count("± 0.00") == 3
     assert f"{100 * error:.2f} ± 0.00 ({seeds})" in text
     assert "e−" not in text
-    curve = replace(plan, artifact=plan.artifact.replace(x="epoch", metrics=(ERROR,)))
+    view = CurveView(x=Epochs(), rows=("method",), metrics=(ERROR,))
+    curve = replace(plan, artifact=replace(plan.artifact, view=view))
     ((panel,),) = panels(curve, record)
     assert {(p.mean, p.std) for p in panel.lines[0].points} == {(100 * error, 0.0)}
 

@@ -7,7 +7,18 @@ import json
 import pytest
 
 import search_spaces
-from search_spaces.spec import Artifact, Cell, Metric, Reported, Selection, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    CurveView,
+    Epochs,
+    Experiment,
+    Label,
+    Metric,
+    Notes,
+    Reported,
+    Stage,
+)
 from sweep.aggregate import SELECTIONS
 from sweep.cli.listing import plan_as_dict
 from sweep.figures import drawing
@@ -53,14 +64,24 @@ def test_json_of_what_ran_as_printed_says_so():
 # -- figures -----------------------------------------------------------------------------------
 
 
-def drawn(keys: list[dict[str, str]], ran: list[dict[str, str]], x: str, **fields) -> Plan:
+def drawn(
+    keys: list[dict[str, str]], ran: list[dict[str, str]], x: Label | Epochs, **fields
+) -> Plan:
     cells = tuple(Cell(k, {"seed": 0}, ran=r) for k, r in zip(keys, ran, strict=True))
     artifact = Artifact(
-        "p/figure", "A figure", cells, (Stage("train", seeds=1),), (Metric("test_error", "error"),),
-        tuple(keys[0]), kind="figure", x=x, selection=Selection(), **fields,
-    )  # fmt: skip
-    distinct = [Cell(c.key, {"epochs": i + 1}, ran=c.ran) for i, c in enumerate(artifact.cells)]
-    return plan(artifact.replace(cells=tuple(distinct)), "smoke", SELECTIONS["paper"], NOTHING)
+        id="p/figure",
+        experiment=Experiment(cells=cells, stages=(Stage("train", seeds=1),)),
+        view=CurveView(
+            x=x, rows=tuple(keys[0]), metrics=(Metric("test_error", "error"),), **fields
+        ),
+        notes=Notes("A figure"),
+    )
+    distinct = [
+        Cell(c.key, {"epochs": i + 1}, ran=c.ran) for i, c in enumerate(artifact.experiment.cells)
+    ]
+    return plan(
+        artifact.with_experiment(cells=tuple(distinct)), "smoke", SELECTIONS["paper"], NOTHING
+    )
 
 
 NOTHING = Record.from_runs([])
@@ -75,7 +96,7 @@ def finished(planned: Plan) -> Record:
 
 def test_panels_are_titled_by_what_was_run():
     keys = [{"data": d, "method": m} for d in ("Cifar10", "Cifar100") for m in "ab"]
-    planned = drawn(keys, [DIGITS] * 4, "epoch", panels=("data",))
+    planned = drawn(keys, [DIGITS] * 4, Epochs(), panels=("data",))
     ((first, second),) = panels(planned, finished(planned))
     assert (first.title, second.title) == ("digits, for Cifar10", "digits, for Cifar100")
 
@@ -83,7 +104,7 @@ def test_panels_are_titled_by_what_was_run():
 def test_lines_and_single_networks_are_called_by_what_was_run():
     keys = [{"model": m, "size": s} for m, s in (("VGG16", "8"), ("ViT", "16"))]
     ran = [{"model": "vgg_tiny", "size": "4"}, {"model": "vit_tiny", "size": "8"}]
-    planned = drawn(keys, ran, "epoch")
+    planned = drawn(keys, ran, Epochs())
     ((panel,),) = panels(planned, finished(planned))
     assert [line.name for line in panel.lines] == [
         "vgg_tiny, for VGG16, size 4, for 8",
@@ -93,14 +114,14 @@ def test_lines_and_single_networks_are_called_by_what_was_run():
 
 def test_a_number_along_x_is_the_one_that_was_run():
     keys = [{"batch size": b} for b in ("128", "256")]
-    planned = drawn(keys, [{"batch size": "16"}, {"batch size": "32"}], "batch size")
+    planned = drawn(keys, [{"batch size": "16"}, {"batch size": "32"}], Label("batch size"))
     ((panel,),) = panels(planned, finished(planned))
     assert [point.x for point in panel.lines[0].points] == [16, 32]
     assert panel.categories == []
 
 
 def test_words_along_x_say_what_was_run():
-    planned = drawn([{"data": "SVHN"}, {"data": "Cifar10"}], [DIGITS] * 2, "data")
+    planned = drawn([{"data": "SVHN"}, {"data": "Cifar10"}], [DIGITS] * 2, Label("data"))
     ((panel,),) = panels(planned, finished(planned))
     assert panel.categories == ["digits, for SVHN", "digits, for Cifar10"]
     axes = drawing.draw(planned, finished(planned)).axes[0]
@@ -111,11 +132,11 @@ def test_words_along_x_say_what_was_run():
 
 
 def test_printed_values_stand_at_the_papers_own_number():
-    planned = drawn([{"batch size": "128"}], [{"batch size": "16"}], "batch size")
-    cell = planned.artifact.cells[0]
+    planned = drawn([{"batch size": "128"}], [{"batch size": "16"}], Label("batch size"))
+    cell = planned.artifact.experiment.cells[0]
     printed = Cell(cell.key, cell.fields, {"test_error": Reported(0.4)}, ran=cell.ran)
     planned = plan(
-        planned.artifact.replace(cells=(printed,)), "smoke", SELECTIONS["paper"], NOTHING
+        planned.artifact.with_experiment(cells=(printed,)), "smoke", SELECTIONS["paper"], NOTHING
     )
     ((panel,),) = panels(planned, finished(planned))
     assert [x for x, _ in panel.lines[0].printed] == [128]
@@ -125,12 +146,12 @@ def test_printed_values_stand_at_the_papers_own_number():
 # -- presets -----------------------------------------------------------------------------------
 
 NAMED = {"dataset": "data.source", "model": "model"}
-RUNNABLE = [artifact for artifact in search_spaces.artifacts() if not artifact.blocked]
+RUNNABLE = [artifact for artifact in search_spaces.artifacts() if not artifact.experiment.blocked]
 
 
 def part(artifact: Artifact, cell: Cell, path: str) -> str:
     """Name of the part that is run for ``cell``."""
-    value = {**artifact.base, **cell.fields}.get(path, "")
+    value = {**artifact.experiment.base, **cell.fields}.get(path, "")
     return value["name"] if isinstance(value, dict) else value
 
 
@@ -139,12 +160,12 @@ def part(artifact: Artifact, cell: Cell, path: str) -> str:
 def test_labels_and_titles_name_the_parts_that_run(artifact, preset):
     """Against the fields themselves: data set and network of every cell."""
     shrunk = search_spaces.apply(artifact, preset)
-    for printed, cell in zip(artifact.cells, shrunk.cells, strict=True):
+    for printed, cell in zip(artifact.experiment.cells, shrunk.experiment.cells, strict=True):
         assert cell.key == printed.key
         for label, path in NAMED.items():
             before, after = part(artifact, printed, path), part(shrunk, cell, path)
             if after != before:
-                title = shrunk.title.removeprefix(artifact.title)
+                title = shrunk.notes.title.removeprefix(artifact.notes.title)
                 assert after in title.replace(",", "").split()
                 assert (
                     label not in cell.key or cell.label(label) == f"{after}, for {cell.key[label]}"
@@ -156,17 +177,17 @@ def test_labels_and_titles_name_the_parts_that_run(artifact, preset):
 @pytest.mark.parametrize("artifact", RUNNABLE, ids=[a.id for a in RUNNABLE])
 def test_what_runs_as_printed_is_labelled_as_printed(artifact):
     assert search_spaces.apply(artifact, "paper") == artifact
-    assert not any(cell.ran for cell in artifact.cells)
+    assert not any(cell.ran for cell in artifact.experiment.cells)
 
 
 def test_no_two_places_of_a_sweep_have_one_label():
     table = search_spaces.apply(search_spaces.find("nrs/table1"), "smoke")
-    labels = [tuple(map(cell.label, cell.key)) for cell in table.cells]
+    labels = [tuple(map(cell.label, cell.key)) for cell in table.experiment.cells]
     assert len(set(labels)) == len(labels)
     assert labels[0] == (
         "vgg_tiny, for VGG16", "Baseline", "digits, for Cifar10", "none, for Basic"
     )  # fmt: skip
-    assert table.title.endswith(
+    assert table.notes.title.endswith(
         "on Cifar10 and Cifar100; here on digits with vgg_tiny, resnet18_tiny, wrn_tiny, "
         "pyramidnet_tiny, vit_tiny"
     )
@@ -178,10 +199,10 @@ def test_numbers_that_a_preset_changes_are_labels_too():
         ("nso/figure4", "smoke", {"value": "0.001"}),
         ("infomcr/figure2", "smoke", {"confusion": "0"}),
     ]:
-        cell = search_spaces.apply(search_spaces.find(name), preset).cells[0]
+        cell = search_spaces.apply(search_spaces.find(name), preset).experiment.cells[0]
         assert {label: cell.label(label) for label in shown} == shown
     epochs = search_spaces.apply(search_spaces.find("nso/figure4"), "smoke")
-    labels = {c.label("value"): c.fields.get("epochs") for c in epochs.cells}
+    labels = {c.label("value"): c.fields.get("epochs") for c in epochs.experiment.cells}
     assert {"2, for 20": 2, "4, for 40": 4, "6, for 60": 6}.items() <= labels.items()
 
 
@@ -215,8 +236,8 @@ def test_a_legend_counts_trials_that_two_panels_show_once():
             Cell(key, {"epochs": epochs}, ran=DIGITS)
             for key, epochs in zip(keys, fields, strict=True)
         )
-        planned = drawn(keys, [DIGITS] * 4, "epoch", panels=("data",))
-        artifact = planned.artifact.replace(cells=cells, stages=(Stage("train", seeds=2),))
+        planned = drawn(keys, [DIGITS] * 4, Epochs(), panels=("data",))
+        artifact = planned.artifact.with_experiment(cells=cells, stages=(Stage("train", seeds=2),))
         planned = plan(artifact, "smoke", SELECTIONS["paper"], NOTHING)
         runs = [
             Run(t.trial_id, "diverged" if t.seed else "done", {}, {"test_error": [0.6, 0.5]})

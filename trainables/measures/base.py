@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from trainables.measures.guard import guarded, require_evaluation_mode
 from trainables.methods.objective import LossFn
+from trainables.metric_name import MetricName, join
 from trainables.needs import OfTrial
 from trainables.registry import Registry
 
@@ -39,6 +40,8 @@ class Target:
         generator: Source of all randomness of an estimator, on the model's device; None: torch's
             global one.
         initial: The weights that training started from, for the measures that need them.
+        extra: What the data set knows besides its samples (`trainables.data.base.Dataset.extra`),
+            such as the solution of matrix sensing.
     """
 
     model: nn.Module
@@ -46,6 +49,7 @@ class Target:
     batches: Batches
     generator: torch.Generator | None = None
     initial: nn.Module | Mapping[str, Tensor] | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -147,8 +151,8 @@ def measure(name: str, target: Target, **options: Any) -> dict[str, float]:
 def flatten(name: str, result: Result) -> dict[str, float]:
     """The result of a measure as `measure` returns it; its part ``""`` is called just ``name``."""
     if isinstance(result, Mapping):
-        parts = [flatten(f"{name}/{part}" if part else name, v) for part, v in result.items()]
+        parts = [flatten(join(name, part), value) for part, value in result.items()]
         return {key: value for part in parts for key, value in part.items()}
     if isinstance(result, Estimate):
-        return {name: result.value, f"{name}_std_error": result.std_error}
+        return {name: result.value, MetricName(name).std_error: result.std_error}
     return {name: float(result)}

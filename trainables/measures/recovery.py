@@ -7,34 +7,28 @@ import torch
 from trainables.errors import UsageError
 from trainables.measures.base import Target, registry
 from trainables.models.factorization import Factorization
-from trainables.registry import Count, Index
 
 
 @registry.register("recovery_distance")
-def recovery_distance(
-    target: Target,
-    *,
-    size: Count = 100,
-    rank: Count = 5,
-    measurements: Count = 2500,
-    draw: Index = 0,
-) -> dict[str, float]:
+def recovery_distance(target: Target) -> dict[str, float]:
     """``‖W W' - X‖_F``; ``relative_squared``: ``(‖W W' - X‖_F / ‖X‖_F)²``, as NSO's code plots.
 
-    ``size``, ``rank``, ``measurements`` and ``draw`` are those of data set ``matrix_sensing`` and
-    determine X.
+    X is what the data set says the solution is: ``Target.extra["solution"]``.
 
     Raises:
-        ValueError: if ``model`` is no factorization of a ``size`` x ``size`` matrix.
+        UsageError: if the data set has no solution, or the model is no factorization of a matrix
+            of its size.
     """
-    from trainables import data
-
+    solution = target.extra.get("solution")
+    if solution is None:
+        raise UsageError(
+            "recovery_distance needs a data set with a solution: measure it on matrix_sensing"
+        )
+    size = len(solution)
     if not isinstance(target.model, Factorization) or len(target.model.weight) != size:
         raise UsageError(
             f"recovery_distance needs target.model 'factorization' of a {size} x {size} matrix"
         )
-    source = data.load("matrix_sensing", size=size, rank=rank, measurements=measurements, draw=draw)
-    solution = source.extra["solution"]
     weight = target.model.weight.detach().double().cpu()
     gap = torch.linalg.norm(weight @ weight.T - solution)
     return {

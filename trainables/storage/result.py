@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from trainables.metric_name import MetricName, best, of_split
+
 Status = Literal["done", "diverged"]
 """How a trial that has a result ended."""
 
@@ -73,12 +75,12 @@ def best_epoch(history: dict[str, list[float]], judge: str) -> dict[str, float]:
     first. ``best_<judge>/epoch`` counts from 1. Only what was measured in every epoch has a number
     here; without such a split the result is empty.
     """
-    if not any(f"{judge}_{name}" in history for name in ("error", "loss")):
+    if not any(of_split(judge, name) in history for name in ("error", "loss")):
         return {}
     order = best_first(history, judge)
-    best = order[0]
-    return {f"best_{judge}/epoch": best + 1} | {
-        f"best_{judge}/{name}": values[best]
+    first, then = order[0], best(judge)
+    return {MetricName("epoch").at_epoch(then): first + 1} | {
+        MetricName(name).at_epoch(then): values[first]
         for name, values in history.items()
         if len(values) == len(order) and all(map(math.isfinite, values))
     }
@@ -86,7 +88,8 @@ def best_epoch(history: dict[str, list[float]], judge: str) -> dict[str, float]:
 
 def best_first(history: dict[str, list[float]], judge: str) -> list[int]:
     """All epochs, counted from 0, the best first: by error on split ``judge``, loss, and time."""
-    criteria = [history[n] for c in ("error", "nll", "loss") if (n := f"{judge}_{c}") in history]
+    names = [of_split(judge, criterion) for criterion in ("error", "nll", "loss")]
+    criteria = [history[name] for name in names if name in history]
     keys = list(zip(*criteria, strict=True))
     return sorted(range(len(keys)), key=keys.__getitem__)
 

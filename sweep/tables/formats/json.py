@@ -20,8 +20,7 @@ def render(table: Table) -> str:
     }
     tree = {
         **head,
-        "held_out": table.held_out,
-        "switched_off": table.switched_off,
+        **{sentence.field: sentence.text for sentence in table.sentences},
         "notes": table.notes,
         "claims": table.claims,
         "choices": [_choice(choice) for choice in table.choices],

@@ -16,7 +16,7 @@ MUTANTS = [
         ("apart.std(correction=1) / len(samples) ** 0.5", "apart.std(correction=1)"),
     ),
     *of("trainables.measures.base:flatten", "guard.results_are_flat",
-        ("f'{name}/{part}' if part else name", "f'{name}/{part}' if True else name"),
+        ("join(name, part)", "name + '/' + part"),
     ),
     *of("trainables.measures.base:measure", "guard.generators_are_used",
         ("target.generator is None", "True"),

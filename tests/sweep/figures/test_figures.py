@@ -12,7 +12,22 @@ from matplotlib import image
 from matplotlib.colors import to_rgba
 
 import search_spaces
-from search_spaces.spec import Artifact, Cell, Metric, Reported, Selection, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    CurveView,
+    Epochs,
+    Experiment,
+    InName,
+    Label,
+    MapView,
+    Metric,
+    Notes,
+    Reported,
+    Stage,
+    TableView,
+    View,
+)
 from sweep.aggregate import SELECTIONS, cells
 from sweep.figures import drawing
 from sweep.figures.data import Counts, Line, Panel, maps, panels
@@ -47,30 +62,30 @@ def planned(artifact: Artifact, rule: str = "paper") -> Plan:
             stage.name,
             tuple(
                 Trial(f"{i}/{seed}", cell, seed, {})
-                for i, cell in enumerate(artifact.cells)
+                for i, cell in enumerate(artifact.experiment.cells)
                 if stage.covers(cell)
                 for seed in range(stage.seeds)
             ),
         )
-        for stage in artifact.stages
+        for stage in artifact.experiment.stages
     )
-    return Plan(artifact, "paper", SELECTIONS[rule], artifact.cells, stages)
+    return Plan(artifact, "paper", SELECTIONS[rule], artifact.experiment.cells, stages)
 
 
-def figure_of(keys: list[dict[str, str]], x: str, seeds: int = 3, **fields: Any) -> Artifact:
-    spec = {
-        "id": "paper/figure1",
-        "title": "A figure",
-        "kind": "figure",
-        "rows": tuple(keys[0]),
-        "metrics": (Metric("test_error", "error %", shown="percent"),),
-        "cells": tuple(Cell(key) for key in keys),
-        "stages": (Stage("train", seeds=seeds),),
-        "selection": Selection(),
-        "x": x,
-        **fields,
-    }
-    return Artifact(**spec)
+PLANE = MapView(rows=("method",), metrics=(Metric("test_error", "error"),), over_plane="p")
+ERROR = Metric("test_error", "error %", shown="percent")
+
+
+def shown_as(view: View, keys: list[dict[str, str]], seeds: int = 3) -> Artifact:
+    cells, stages = tuple(Cell(key) for key in keys), (Stage("train", seeds=seeds),)
+    return Artifact("paper/figure1", Experiment(cells, stages), view, Notes("A figure"))
+
+
+def figure_of(
+    keys: list[dict[str, str]], x: Label | Epochs | InName, seeds: int = 3, **view: Any
+) -> Artifact:
+    curves = CurveView(**{"rows": tuple(keys[0]), "metrics": (ERROR,), "x": x, **view})
+    return shown_as(curves, keys, seeds)
 
 
 def value(cell: int, seed: int, x: float = 0.0) -> float:
@@ -95,7 +110,7 @@ METHODS = [{"method": "ERM"}, {"method": "SAM"}]
 
 
 def test_epochs_are_averaged_over_seeds_one_by_one():
-    artifact = figure_of(METHODS, "epoch")
+    artifact = figure_of(METHODS, Epochs())
     ((panel,),) = panels(planned(artifact), histories(artifact))
     assert [line.name for line in panel.lines] == ["ERM", "SAM"]
     assert (panel.xlabel, panel.ylabel, panel.categories) == ("epoch", "error %", [])
@@ -110,7 +125,7 @@ def test_epochs_are_averaged_over_seeds_one_by_one():
 
 
 def test_a_diverged_trial_is_left_out_of_the_curve_and_named():
-    artifact = figure_of(METHODS, "epoch")
+    artifact = figure_of(METHODS, Epochs())
     ((panel,),) = panels(planned(artifact), histories(artifact, **{"0/2": "diverged"}))
     erm = panel.lines[0]
     assert str(erm.counts) == "n = 2/3, 1 diverged"
@@ -119,7 +134,7 @@ def test_a_diverged_trial_is_left_out_of_the_curve_and_named():
 
 
 def test_epochs_without_a_value_are_left_out():
-    artifact = figure_of(METHODS[:1], "epoch", seeds=2)
+    artifact = figure_of(METHODS[:1], Epochs(), seeds=2)
     nan = math.nan
     record = Record.from_runs(
         [
@@ -135,7 +150,7 @@ def test_epochs_without_a_value_are_left_out():
 
 def test_a_gap_is_the_difference_of_two_histories():
     gap = Metric("test_error", "gap", minus="train_error")
-    artifact = figure_of(METHODS[:1], "epoch", metrics=(gap,), seeds=1)
+    artifact = figure_of(METHODS[:1], Epochs(), metrics=(gap,), seeds=1)
     ((panel,),) = panels(planned(artifact), histories(artifact))
     assert panel.lines[0].points[2].mean == pytest.approx(value(0, 0, 3) / 2, rel=CLOSE)
 
@@ -146,7 +161,7 @@ def test_a_cell_without_the_others_labels_is_a_level_at_its_best_epoch():
         *({"method": "NRS", "model": "WRN", "epsilon": e, "alpha": a} for e in "12" for a in "34"),
     ]
     accuracy = Metric("test_error", "acc", better="higher", shown="accuracy_percent")
-    artifact = figure_of(keys, "epoch", metrics=(accuracy,))
+    artifact = figure_of(keys, Epochs(), metrics=(accuracy,))
     ((panel,),) = panels(planned(artifact), histories(artifact))
     level, *others = panel.lines
     assert (level.name, level.reference, level.style) == ("Baseline, best epoch", True, ())
@@ -167,7 +182,7 @@ def test_a_cell_without_the_others_labels_is_a_level_at_its_best_epoch():
 def test_metrics_run_down_and_panels_across():
     keys = [{"data": d, "method": m} for d in ("A", "B") for m in ("ERM", "SAM")]
     metrics = (Metric("test_error", "error"), Metric("train_error", "training error"))
-    artifact = figure_of(keys, "epoch", metrics=metrics, panels=("data",))
+    artifact = figure_of(keys, Epochs(), metrics=metrics, panels=("data",))
     rows = panels(planned(artifact), histories(artifact))
     assert [[(p.title, p.ylabel) for p in row] for row in rows] == [
         [("A", "error"), ("B", "error")],
@@ -189,11 +204,12 @@ def last(artifact: Artifact, **statuses: str) -> Record:
 
 def test_a_label_along_x_draws_the_tables_numbers():
     keys = [{"method": m, "epsilon": e} for m in ("ERM", "AMP") for e in ("0.1", "1", "10")]
-    artifact = figure_of(keys, "epsilon")
+    artifact = figure_of(keys, Label("epsilon"))
     reported = {"test_error": Reported(20.0, 1.0, 3)}
-    artifact = artifact.replace(
+    artifact = artifact.with_experiment(
         cells=tuple(
-            Cell(c.key, reported=reported if i == 4 else {}) for i, c in enumerate(artifact.cells)
+            Cell(c.key, reported=reported if i == 4 else {})
+            for i, c in enumerate(artifact.experiment.cells)
         )
     )
     plan, record = planned(artifact), last(artifact, **{"5/0": "failed"})
@@ -213,7 +229,7 @@ def test_a_label_along_x_draws_the_tables_numbers():
 
 def test_words_along_x_are_bars():
     keys = [{"data": d, "method": m} for d in ("SVHN", "CIFAR-10") for m in ("ERM", "SAM")]
-    artifact = figure_of(keys, "data")
+    artifact = figure_of(keys, Label("data"))
     plan, record = planned(artifact), last(artifact)
     ((panel,),) = panels(plan, record)
     assert panel.categories == ["SVHN", "CIFAR-10"]
@@ -228,7 +244,7 @@ def test_words_along_x_are_bars():
 
 def test_what_is_called_value_is_named_by_its_panel():
     keys = [{"varied": v, "value": x} for v, x in [("rate", "1"), ("rate", "2"), ("epochs", "20")]]
-    artifact = figure_of(keys, "value", panels=("varied",))
+    artifact = figure_of(keys, Label("value", called_by="varied"), panels=("varied",))
     ((rate, epochs),) = panels(planned(artifact), last(artifact))
     assert (rate.xlabel, rate.title, epochs.xlabel) == ("rate", "", "epochs")
 
@@ -239,7 +255,7 @@ def test_what_is_called_value_is_named_by_its_panel():
 @pytest.mark.parametrize("mark", ["@", "/"])
 def test_recorded_parts_make_a_curve_and_a_table(mark):
     metrics = (Metric("landscape", "loss"), Metric("landscape_test", "test loss"))
-    artifact = figure_of(METHODS, "@displacement", metrics=metrics, seeds=2)
+    artifact = figure_of(METHODS, InName("displacement"), metrics=metrics, seeds=2)
     xs = [-1.0, -0.5, 0.0, 1e-05, 2.0]
     runs = [
         Run(
@@ -270,7 +286,7 @@ def test_recorded_parts_make_a_curve_and_a_table(mark):
 
 def test_the_metrics_of_a_single_network_share_its_axes():
     metrics = (Metric("gap", "measured"), Metric("gap@/hessian", "Hessian"))
-    artifact = figure_of([{"model": "MLP"}], "@sigma", metrics=metrics, seeds=1)
+    artifact = figure_of([{"model": "MLP"}], InName("sigma"), metrics=metrics, seeds=1)
     run = Run("0/0", "done", {f"gap/{x}{tail}": x for tail in ("", "/hessian") for x in (1, 2)})
     ((panel,),) = panels(planned(artifact), Record.from_runs([run]))
     assert [line.name for line in panel.lines] == ["measured", "Hessian"]
@@ -279,7 +295,7 @@ def test_the_metrics_of_a_single_network_share_its_axes():
 
 
 def test_maps_are_averaged_over_seeds():
-    artifact = figure_of(METHODS, "boundary", seeds=2)
+    artifact = shown_as(PLANE, METHODS, seeds=2)
     places = [(x, y) for x in (-1, 0.5) for y in (0, 1)]
     runs = [
         Run(f"{c}/{s}", "done", {f"p/{x}/{y}": 0.25 * (x + s) for x, y in places})
@@ -290,16 +306,33 @@ def test_maps_are_averaged_over_seeds():
     erm, _ = maps(plan, record)
     assert (erm.title, str(erm.counts)) == ("ERM", "n = 2")
     assert erm.values == {(-1, 0): -0.125, (-1, 1): -0.125, (0.5, 0): 0.25, (0.5, 1): 0.25}
-    assert len(erm.training) == 20
-    assert [sum(p[2] == label for p in erm.training) for label in (0, 1)] == [10, 10]
-    for axis in (0, 1):  # standardized on the training set
-        assert statistics.mean(p[axis] for p in erm.training) == pytest.approx(0, abs=1e-6)
     figure = drawing.draw(plan, record)
     assert [axes.get_title() for axes in figure.axes[:2]] == ["ERM (n = 2)", "SAM (n = 2)"]
-    clouds = [c for c in figure.axes[0].collections if len(c.get_offsets()) == 10]
-    assert len(clouds) == 2
     with pytest.raises(ValueError, match="no map"):
         maps(plan, Record.from_runs([Run("0/0", "done")]))
+
+
+def test_samples_on_a_map_are_those_of_the_first_seed_that_has_some():
+    places = {f"p/{x}/{y}": 0.5 for x in (-1, 1) for y in (-1, 1)}
+    two = {"p/sample/-0.500/0.250": 1.0, "p/sample/0.500/-0.250": 0.0}
+    other = {"p/sample/0.900/0.900": 0.0}
+    runs = [
+        Run("0/0", "done", places),  # recorded before samples were
+        Run("0/1", "done", places | two),
+        Run("0/2", "done", places | other),
+    ]
+    plan, record = planned(shown_as(PLANE, METHODS[:1])), Record.from_runs(runs)
+    (erm,) = maps(plan, record)
+    assert set(erm.samples) == {(-0.5, 0.25, 1), (0.5, -0.25, 0)}
+    figure = drawing.draw(plan, record)
+    clouds = [c.get_offsets().tolist() for c in figure.axes[0].collections if len(c.get_offsets())]
+    assert [[0.5, -0.25]] in clouds
+    assert [[-0.5, 0.25]] in clouds
+    assert "Dots: samples of each class" in figure.get_supxlabel()
+
+    older = drawing.draw(plan, Record.from_runs(runs[:1]))
+    assert older.axes[0].has_data()
+    assert "The record has no samples" in older.get_supxlabel().replace("\n", " ")
 
 
 # -- drawing -----------------------------------------------------------------------------------
@@ -314,7 +347,7 @@ def test_counts_add_over_places_and_not_over_metrics():
 
 
 def test_bands_are_one_std_wide():
-    artifact = figure_of(METHODS[:1], "epoch")
+    artifact = figure_of(METHODS[:1], Epochs())
     axes = drawing.draw(planned(artifact), histories(artifact)).axes[0]
     (band,) = axes.collections
     heights = [y for x, y in band.get_paths()[0].vertices if x == 1]
@@ -325,7 +358,7 @@ def test_bands_are_one_std_wide():
 def test_the_band_of_a_single_network_is_the_error_of_its_estimate():
     """By parts and by epochs, in the column's unit; of several networks it is their spread."""
     gap = Metric("gap", "gap", scale=3.0)
-    for x, seeds in [("@sigma", 1), ("epoch", 1), ("@sigma", 2)]:
+    for x, seeds in [(InName("sigma"), 1), (Epochs(), 1), (InName("sigma"), 2)]:
         artifact = figure_of(METHODS[:1], x, metrics=(gap,), seeds=seeds)
         runs = []
         for seed in range(seeds):
@@ -348,7 +381,7 @@ ERRORS = {"": 5.0, "_std_error": 0.25}
 
 @pytest.mark.parametrize("suffix", drawing.FIGURE_SUFFIXES)
 def test_files_are_written_and_written_again_the_same(suffix, tmp_path):
-    artifact = figure_of(METHODS, "epoch")
+    artifact = figure_of(METHODS, Epochs())
     contents = []
     for name in ("a", "b"):
         path = tmp_path / f"{name}{suffix}"
@@ -366,11 +399,12 @@ def test_files_are_written_and_written_again_the_same(suffix, tmp_path):
 
 
 def test_what_cannot_be_drawn_is_said():
-    artifact = figure_of(METHODS, "epoch")
+    artifact = figure_of(METHODS, Epochs())
     with pytest.raises(ValueError, match="nothing to draw yet"):
         drawing.draw(planned(artifact), Record.from_runs([]))
+    table = TableView(rows=("method",), metrics=(ERROR,))
     with pytest.raises(ValueError, match="is a table"):
-        drawing.draw(planned(figure_of(METHODS, "")), Record.from_runs([]))
+        drawing.draw(planned(shown_as(table, METHODS)), Record.from_runs([]))
     figure = drawing.draw(planned(artifact), histories(artifact))
     with pytest.raises(ValueError, match=r"\.gif.*\.png, \.svg, \.pdf"):
         drawing.save(figure, "figure.gif")
@@ -378,9 +412,11 @@ def test_what_cannot_be_drawn_is_said():
 
 def test_the_caption_names_preset_selection_and_print():
     keys = [{"method": m, "epsilon": e} for m in ("ERM", "AMP") for e in ("1", "2")]
-    artifact = figure_of(keys, "epsilon")
+    artifact = figure_of(keys, Label("epsilon"))
     reported = {"test_error": Reported(20.0)}
-    artifact = artifact.replace(cells=tuple(Cell(c.key, reported=reported) for c in artifact.cells))
+    artifact = artifact.with_experiment(
+        cells=tuple(Cell(c.key, reported=reported) for c in artifact.experiment.cells)
+    )
     plan = planned(artifact)
     small = Plan(artifact, "small", plan.selection, plan.cells, plan.stages)
     record = last(artifact)
@@ -388,7 +424,7 @@ def test_the_caption_names_preset_selection_and_print():
     assert "Preset paper, selection paper; last epoch." in said
     assert "Hollow: printed." in said
     assert "Not as in the paper" not in said
-    shrunk = artifact.replace(notes=("data.source: mnist → cifar10", "epochs: 30 → 8"))
+    shrunk = artifact.with_notes(changes=("data.source: mnist → cifar10", "epochs: 30 → 8"))
     said = drawing.draw(planned(shrunk), record).get_supxlabel().replace("\n", " ")
     assert said.endswith("Not as in the paper: data.source: mnist → cifar10. Hollow: printed.")
     assert "compare directions only" in drawing.draw(small, record).get_supxlabel().replace(
@@ -396,23 +432,28 @@ def test_the_caption_names_preset_selection_and_print():
     )
 
 
-FIGURES = [a.id for a in search_spaces.artifacts() if a.kind == "figure" and not a.blocked]
+FIGURES = [
+    a.id for a in search_spaces.artifacts() if a.view.kind == "figure" and not a.experiment.blocked
+]
 
 
 @pytest.mark.parametrize("artifact_id", FIGURES)
 def test_every_figure_of_every_paper_can_be_drawn(artifact_id, tmp_path):
     """From made-up records that hold what the artifact says it reads."""
     artifact = search_spaces.apply(search_spaces.find(artifact_id), "smoke")
-    names = {m.name for m in artifact.metrics} | {m.minus for m in artifact.metrics if m.minus}
-    names |= {artifact.selection.on, "validation_error"}
+    names = {m.name for m in artifact.view.metrics} | {
+        m.minus for m in artifact.view.metrics if m.minus
+    }
+    names |= {artifact.experiment.selection.on, "validation_error"}
     runs = []
     for i, trial in enumerate(planned(artifact).trials):
         numbers = {n: value(i, trial.seed) for n in names}
-        if artifact.x_from_names:
-            spots = [(*n.partition("@")[::2], x) for n in names for x in (-1, 0, 1)]
-            numbers |= {f"{head}/{x}{tail}": value(i, 0, x) for head, tail, x in spots}
-        if artifact.x == "boundary":
-            numbers |= {f"p/{x}/{y}": x * y for x in (-1, 0, 1) for y in (-1, 0, 1)}
+        match artifact.view:
+            case CurveView(x=InName()):
+                spots = [(*n.partition("@")[::2], x) for n in names for x in (-1, 0, 1)]
+                numbers |= {f"{head}/{x}{tail}": value(i, 0, x) for head, tail, x in spots}
+            case MapView(over_plane=name):
+                numbers |= {f"{name}/{x}/{y}": x * y for x in (-1, 0, 1) for y in (-1, 0, 1)}
         numbers |= {f"best_test/{n}": v for n, v in numbers.items()}
         runs.append(Run(trial.trial_id, "done", numbers, {n: [0.3, 0.2] for n in names}))
     figure = drawing.draw(planned(artifact), Record.from_runs(runs))

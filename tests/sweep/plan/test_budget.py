@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from search_spaces.spec import Artifact, Budget, Cell, Metric, Stage, StepTime, StepTimes
+from search_spaces.spec import (
+    Artifact,
+    Budget,
+    Cell,
+    Experiment,
+    Metric,
+    Notes,
+    Stage,
+    StepTime,
+    StepTimes,
+    TableView,
+)
 from sweep.aggregate import SELECTIONS
 from sweep.plan import budget
 from sweep.plan.expand import Plan, plan
@@ -143,17 +154,23 @@ def planned(
 ) -> Plan:
     made = Artifact(
         id="test/table",
-        title="a table",
-        rows=("method", "budget"),
-        metrics=(Metric("test_error", "error"),),
-        base={**BASE, "epochs": 50},
-        cells=tuple(
-            Cell({"method": name, "budget": kind}, {"method": name}, budget=kind)
-            for name in METHODS
-            for kind in kinds
+        experiment=Experiment(
+            base={**BASE, "epochs": 50},
+            cells=tuple(
+                Cell({"method": name, "budget": kind}, {"method": name}, budget=kind)
+                for name in METHODS
+                for kind in kinds
+            ),
+            stages=(Stage("train", seeds=seeds),),
+            step_times=times,
         ),
-        stages=(Stage("train", seeds=seeds),),
-        step_times=times,
+        view=TableView(
+            rows=("method", "budget"),
+            metrics=(Metric("test_error", "error"),),
+        ),
+        notes=Notes(
+            title="a table",
+        ),
     )
     return plan(made, "paper", SELECTIONS["paper"], Record.from_runs([]))
 
@@ -176,7 +193,7 @@ def test_each_seed_is_a_trial_of_its_own() -> None:
 
 
 def test_a_table_says_where_its_step_times_are_from_and_which_methods_have_none() -> None:
-    said = {choice.what: choice for choice in planned().artifact.choices}
+    said = {choice.what: choice for choice in planned().artifact.notes.choices}
     assert list(said) == ["step times", "step times of nrs (2)"]
     assert said["step times"].interpretation == (
         "measured once, on a machine, torch 0, 2026-01-02: by a clock"
@@ -187,7 +204,9 @@ def test_a_table_says_where_its_step_times_are_from_and_which_methods_have_none(
 def test_methods_that_were_measured_at_another_time_are_named() -> None:
     first = replace(TIMES[0], steps=TIMES[0].steps[:2])
     later = replace(table({"fa": 7.4, "nrs": 2.3}), date="2026-03-04")
-    said = [(c.what, c.interpretation) for c in planned(times=(first, later)).artifact.choices]
+    said = [
+        (c.what, c.interpretation) for c in planned(times=(first, later)).artifact.notes.choices
+    ]
     assert said == [
         ("step times of erm, sam", "measured once, on a machine, torch 0, 2026-01-02: by a clock"),
         ("step times of fa, nrs", "measured once, on a machine, torch 0, 2026-03-04: by a clock"),
@@ -200,11 +219,11 @@ def test_a_method_with_other_options_than_were_measured_is_named_too() -> None:
 
 
 def test_without_a_table_every_method_is_named() -> None:
-    (choice,) = planned(times=()).artifact.choices
+    (choice,) = planned(times=()).artifact.notes.choices
     assert choice.what == "step times of erm (1), sam (2), fa (21), nrs (2)"
 
 
 def test_what_is_said_is_said_once_and_only_of_budget_time() -> None:
     again = plan(planned().artifact, "paper", SELECTIONS["paper"], Record.from_runs([]))
     assert again.artifact == planned().artifact
-    assert planned(kinds=("epochs", "gradients")).artifact.choices == ()
+    assert planned(kinds=("epochs", "gradients")).artifact.notes.choices == ()

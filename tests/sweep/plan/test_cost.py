@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,11 @@ from tests.sweep.cases import TINY
 from trainables.train import Execution, Trial
 
 EMPTY = Record.from_runs([])
-STAGED = replace(
-    TINY,
+STAGED = TINY.with_experiment(
     stages=(
         Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.1, 0.2)}, seeds=2),
         Stage("sam", {"method": "sam"}, seeds=2, after="erm", match=(), inherit=("optimizer.lr",)),
-    ),
+    )
 )
 
 
@@ -61,7 +59,9 @@ def test_hours_follow_from_measured_step_times_where_the_artifact_has_them() -> 
     """SAM declares two gradients; its step was measured to take as long as 1.5 of ERM."""
     one, *_ = (t.config for t in planned().trials if t.config.method.name == "sam")
     step = StepTime(one.method.naming("methods"), 1.5, (1.4, 1.6))
-    timed = replace(TINY, step_times=(StepTimes(budget.setting(one), "", "", "", "", (step,)),))
+    timed = TINY.with_experiment(
+        step_times=(StepTimes(budget.setting(one), "", "", "", "", (step,)),)
+    )
     found = estimate(planned(timed), EMPTY, lambda trial: EpochCost(10.0, 5))
     assert found.device_hours == round((2 * 2 * 10 + 2 * 2 * 1.5 * 10) / 3600, 4)
     trials = planned(timed).trials
@@ -81,7 +81,7 @@ def test_each_network_and_data_set_is_timed_once_and_recorded_ones_never() -> No
     other = Cell({"method": "other"}, {"model": {"name": "resnet_tiny"}})
     subset = Cell({"method": "subset"}, {"data.subset": 100})
     batch = Cell({"method": "batch"}, {"batch_size": 32})
-    mixed = planned(replace(TINY, cells=(*TINY.cells, other, subset, batch)))
+    mixed = planned(TINY.with_experiment(cells=(*TINY.experiment.cells, other, subset, batch)))
     record = Record.from_runs([done(mixed.trials[0], 20.0)])
     asked: list[str] = []
 
@@ -151,7 +151,9 @@ def test_a_cost_is_of_plain_gradients_and_an_epoch(clock: list[int]) -> None:
 
 
 def test_data_that_is_missing_is_said(tmp_path: Path) -> None:
-    trial = planned(replace(TINY, base={**TINY.base, "data.source": "cifar10"})).trials[0]
+    trial = planned(
+        TINY.with_experiment(base={**TINY.experiment.base, "data.source": "cifar10"})
+    ).trials[0]
     with pytest.raises(UntimedError, match="'cifar10' is missing"):
         timed_here(trial, data=tmp_path)
 

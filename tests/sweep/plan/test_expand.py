@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import search_spaces
-from search_spaces.spec import Artifact, Cell, Measure, Metric, Selection, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Experiment,
+    Measure,
+    Metric,
+    Notes,
+    Selection,
+    Stage,
+    TableView,
+)
 from sweep.aggregate import SELECTIONS, cells
 from sweep.plan.expand import Plan, plan
 from sweep.record.record import Record
@@ -28,14 +38,20 @@ def artifact(
 ) -> Artifact:
     made = Artifact(
         id="test/table",
-        title="a table",
-        rows=("method",),
-        metrics=(ERROR,),
-        base={"epochs": 1, "data.validation": 0},
-        cells=tuple(Cell({"method": name}, {"method": {"name": name}}) for name in methods),
-        stages=(Stage("train", seeds=seeds),),
+        experiment=Experiment(
+            base={"epochs": 1, "data.validation": 0},
+            cells=tuple(Cell({"method": name}, {"method": {"name": name}}) for name in methods),
+            stages=(Stage("train", seeds=seeds),),
+        ),
+        view=TableView(
+            rows=("method",),
+            metrics=(ERROR,),
+        ),
+        notes=Notes(
+            title="a table",
+        ),
     )
-    return made.replace(**changes)
+    return made.with_experiment(**changes)
 
 
 def staged() -> Artifact:
@@ -100,7 +116,7 @@ def test_a_trial_is_named_by_its_row_its_point_and_its_seed() -> None:
 
 def test_cells_of_equal_settings_share_their_trials() -> None:
     twice = tuple(Cell({"method": "erm", "row": row}, {"method": {"name": "erm"}}) for row in "ab")
-    found = planned(artifact(cells=twice, rows=("method", "row"), seeds=2))
+    found = planned(artifact(cells=twice, seeds=2).with_view(rows=("method", "row")))
     assert len(found.stages[0].trials) == 4
     assert [trial.seed for trial in found.trials] == [0, 1]
 
@@ -172,9 +188,9 @@ def test_pending_trials_are_one_where_they_wait_for_the_same_winner(
     match: tuple[str, ...], distinct: int
 ) -> None:
     """Two rows of equal settings: one winner for both, or each its own."""
-    base, sam = staged().stages
+    base, sam = staged().experiment.stages
     rows = [("erm", "a", 0), ("erm", "b", 5), ("sam", "a", 0), ("sam", "b", 0)]
-    made = staged().replace(
+    made = staged().with_experiment(
         cells=tuple(
             Cell({"method": m, "data": d}, {"method": {"name": m}, "data.validation": held})
             for m, d, held in rows
@@ -189,10 +205,10 @@ def test_pending_trials_are_one_where_they_wait_for_the_same_winner(
 
 def test_trials_that_wait_for_pending_ones_are_told_apart() -> None:
     """Two final rows of equal settings start from the winners of two searches, pending too."""
-    base, sam = staged().stages
+    base, sam = staged().experiment.stages
     keys = {("erm", ""): 0, ("sam", "a"): 0, ("sam", "b"): 5, ("last", "a"): 0, ("last", "b"): 0}
     found = planned(
-        staged().replace(
+        staged().with_experiment(
             cells=tuple(
                 Cell(
                     {"method": m, "data": d},
@@ -262,9 +278,9 @@ def test_a_table_says_why_a_cell_waits() -> None:
 
 
 def test_a_cell_names_the_first_stage_that_it_waits_for() -> None:
-    chain = staged().replace(
+    chain = staged().with_experiment(
         stages=(
-            *staged().stages,
+            *staged().experiment.stages,
             Stage("last", {"method": "sam"}, seeds=2, after="sam", inherit=("method.rho",)),
         )
     )
@@ -325,7 +341,7 @@ def test_selection_on_validation_holds_images_out_where_the_paper_did_not() -> N
     assert {t.config.data.validation for t in planned(staged()).trials} == {0}
     held_out = planned(staged(), selection=VALIDATION)
     assert {t.config.data.validation for t in held_out.trials} == {0.1}
-    own = planned(staged().replace(base={"data.validation": 5}), selection=VALIDATION)
+    own = planned(staged().with_experiment(base={"data.validation": 5}), selection=VALIDATION)
     assert {t.config.data.validation for t in own.trials} == {5}
     nothing_to_choose = planned(artifact(), selection=VALIDATION)
     assert {t.config.data.validation for t in nothing_to_choose.trials} == {0}
@@ -337,7 +353,7 @@ def test_missing_are_those_without_outcome_and_those_without_their_measure() -> 
     outcomes = [Run(one.trial_id, "done", {"test_error": 0.1}), Run(two.trial_id, "failed", {})]
     record = Record.from_runs(outcomes)
     assert planned(made).missing(record) == [two]
-    measured = made.replace(measures=(Measure("hessian_trace"),))
+    measured = made.with_experiment(measures=(Measure("hessian_trace"),))
     assert {t.trial_id for t in planned(measured).missing(record)} == {one.trial_id, two.trial_id}
     traced = Run(one.trial_id, "done", {"test_error": 0.1, "hessian_trace": 2.0})
     assert planned(measured).missing(Record.from_runs([traced, outcomes[1]])) == [two]

@@ -8,8 +8,17 @@ from dataclasses import replace
 import pytest
 
 import search_spaces
-from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage
-from sweep.aggregate import SELECTIONS, cells
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Experiment,
+    Metric,
+    Notes,
+    Selection,
+    Stage,
+    TableView,
+)
+from sweep.aggregate import SELECTIONS
 from sweep.plan import held_out
 from sweep.plan.expand import Plan, plan
 from sweep.record.record import Record
@@ -17,7 +26,7 @@ from sweep.record.runs import Run
 from sweep.tables import layout
 
 EMPTY = Record.from_runs([])
-RUNNABLE = [artifact for artifact in search_spaces.artifacts() if not artifact.blocked]
+RUNNABLE = [artifact for artifact in search_spaces.artifacts() if not artifact.experiment.blocked]
 ERROR = Metric("test_error", "error %", shown="percent")
 
 
@@ -25,20 +34,26 @@ def artifact(methods: dict[str, dict[str, object]], **changes: object) -> Artifa
     """Rows named ``methods``, each with further fields; ``sam`` alone searches."""
     made = Artifact(
         id="test/table",
-        title="a table",
-        rows=("method",),
-        metrics=(ERROR,),
-        base={"epochs": 1, "data.validation": 0},
-        cells=tuple(
-            Cell({"method": name}, {"method": {"name": name}, **fields})
-            for name, fields in methods.items()
+        experiment=Experiment(
+            base={"epochs": 1, "data.validation": 0},
+            cells=tuple(
+                Cell({"method": name}, {"method": {"name": name}, **fields})
+                for name, fields in methods.items()
+            ),
+            stages=(
+                Stage("fixed", {"method": ("erm", "asam")}, seeds=1),
+                Stage("searched", {"method": "sam"}, grid={"method.rho": (0.05, 0.1)}, seeds=1),
+            ),
         ),
-        stages=(
-            Stage("fixed", {"method": ("erm", "asam")}, seeds=1),
-            Stage("searched", {"method": "sam"}, grid={"method.rho": (0.05, 0.1)}, seeds=1),
+        view=TableView(
+            rows=("method",),
+            metrics=(ERROR,),
+        ),
+        notes=Notes(
+            title="a table",
         ),
     )
-    return made.replace(**changes)
+    return made.with_experiment(**changes)
 
 
 def planned(made: Artifact, rule: str, record: Record = EMPTY) -> Plan:
@@ -50,7 +65,7 @@ def shares(found: Plan) -> dict[str, set[tuple[float, int | None]]]:
     held: dict[str, set[tuple[float, int | None]]] = {}
     for stage in found.stages:
         for trial in (*stage.trials, *stage.expected):
-            if found.artifact.last_stage(trial.cell).name == stage.name:
+            if found.artifact.experiment.last_stage(trial.cell).name == stage.name:
                 data = trial.config.data
                 source = data.source.model_dump_json()
                 held.setdefault(source, set()).add((data.validation, data.split_seed))
@@ -112,8 +127,8 @@ def test_a_search_on_held_out_images_leaves_the_final_training_all_of_them() -> 
     said = held_out.sentence(planned(made, "validation"))
     assert said == "nothing; 10 % of the training images in the search before (tune)"
     assert shares(planned(made, "best_validation")).popitem()[1] == {(0.1, None)}
-    plain, tune, final = made.stages
-    own = made.replace(
+    plain, tune, final = made.experiment.stages
+    own = made.with_experiment(
         base={"data.validation": 40},
         stages=(plain, replace(tune, fields={"data.validation": 7}), final),
     )
@@ -168,16 +183,10 @@ def test_the_header_says_what_is_held_out_and_from_which_cells() -> None:
     found = planned(made, "paper")
     assert held_out.sentence(found) == "nothing from method erm, sam; 4,000 images from method asam"
     record = Record.from_runs(Run(t.trial_id, "done", {"test_error": 0.5}) for t in found.trials)
-    table = layout.build(
-        made,
-        cells(found, record),
-        search_spaces.PRESETS["paper"],
-        found.selection,
-        held_out=held_out.sentence(found),
-    )
+    table = layout.table_of(found, record)
     for name in ("terminal", "md", "latex", "html", "json"):
         assert "4,000 images from method asam" in layout.render(table, name).replace("\n", " ")
     nothing = artifact({"erm": {}, "sam": {}})
     unseen = Cell({"method": "asam"}, {"method": "asam", "data.validation": 9}, hidden=True)
-    nothing = nothing.replace(cells=(*nothing.cells, unseen))
+    nothing = nothing.with_experiment(cells=(*nothing.experiment.cells, unseen))
     assert held_out.sentence(planned(nothing, "paper")) == "nothing"

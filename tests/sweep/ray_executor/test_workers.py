@@ -27,10 +27,8 @@ from trainables.storage.result import TrialResult
 from trainables.train import Execution, fit
 
 PAIR = {"workers": 2}
-MIXED = replace(
-    TINY,
-    id="test/mixed",
-    base={**TINY.base, "optimizer.lr": 0.05},
+MIXED = replace(TINY, id="test/mixed").with_experiment(
+    base={**TINY.experiment.base, "optimizer.lr": 0.05},
     cells=(
         Cell({"method": "erm"}, {"method": {"name": "erm"}, **PAIR}),
         Cell({"method": "sam"}, {"method": {"name": "sam"}}),
@@ -86,11 +84,9 @@ def test_a_full_cluster_finishes_and_each_trial_is_the_one_that_one_worker_train
 def test_a_worker_is_killed_and_its_trial_goes_on_from_the_checkpoint(
     tmp_path: Path, ray_address: str
 ) -> None:
-    long = replace(
-        TINY,
-        id="test/long",
-        base={**TINY.base, **PAIR, "epochs": 300},
-        cells=TINY.cells[:1],
+    long = replace(TINY, id="test/long").with_experiment(
+        base={**TINY.experiment.base, **PAIR, "epochs": 300},
+        cells=TINY.experiment.cells[:1],
         stages=(Stage("train", seeds=1),),
     )
     storage = Storage(tmp_path / "results")
@@ -134,8 +130,8 @@ def test_neither_an_actor_nor_workers_train_what_they_name_otherwise(
         return replace(sent, config={**sent.config, "seed": 99})
 
     monkeypatch.setattr(Job, "of", moved)
-    cells = MIXED.cells[:2]  # of two workers, and of one
-    once = replace(MIXED, cells=cells, stages=(Stage("train", seeds=1),))
+    cells = MIXED.experiment.cells[:2]  # of two workers, and of one
+    once = MIXED.with_experiment(cells=cells, stages=(Stage("train", seeds=1),))
     plan, record, witness = sweep(once, tmp_path, by_ray)
     assert sorted(trial.config.workers.count for trial in plan.trials) == [1, 2]
     for trial in plan.trials:

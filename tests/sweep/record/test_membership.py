@@ -23,7 +23,7 @@ from tests.sweep.cases import EQUAL_ROWS, TINY
 from trainables import config
 from trainables.storage.result import TrialResult
 
-OTHER = TINY.replace(id="test/other", cells=TINY.cells[:1])
+OTHER = replace(TINY, id="test/other").with_experiment(cells=TINY.experiment.cells[:1])
 
 
 def planned(artifact: Artifact, preset: str, record: Record | None = None) -> Plan:
@@ -75,7 +75,7 @@ def test_joining_again_changes_nothing(tracker: Tracker, monkeypatch: pytest.Mon
     written: list[object] = []
     record = tracker.load()
     monkeypatch.setattr(tracker._client, "log_batch", lambda run, tags: written.append(tags))
-    vit = TINY.replace(stages=(Stage("train (ViT)", seeds=2),))
+    vit = TINY.with_experiment(stages=(Stage("train (ViT)", seeds=2),))
     for made in (planned(TINY, "smoke"), planned(OTHER, "small")):
         tracker.join(record, joining(made))
     assert written == []
@@ -113,8 +113,8 @@ def test_trials_of_an_older_protocol_are_counted_and_said(
 
 def test_the_lines_of_a_plan_add_up_to_its_sum() -> None:
     """Two rows of equal settings, one of two trials done; two wait for the winner."""
-    erm, sam = EQUAL_ROWS.stages
-    twice = EQUAL_ROWS.replace(stages=(erm, replace(sam, seeds=2)))
+    erm, sam = EQUAL_ROWS.experiment.stages
+    twice = EQUAL_ROWS.with_experiment(stages=(erm, replace(sam, seeds=2)))
     first = planned(twice, "smoke").trials[0]
     record = Record.from_runs([Run(first.trial_id, "done", {"test_error": 0.5})])
     found = planned(twice, "smoke", record)
@@ -138,7 +138,7 @@ def test_the_lines_of_a_plan_add_up_to_its_sum() -> None:
 def test_a_sweep_ends_with_its_failed_trials_and_how_many_wait(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    staged = TINY.replace(
+    staged = TINY.with_experiment(
         stages=(
             Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.1, 0.2)}, seeds=1),
             Stage(

@@ -19,10 +19,10 @@ def test_amp_figure8_shows_both_losses_at_the_same_best_epoch() -> None:
     artifact = search_spaces.apply(search_spaces.find("amp/figure8"), "smoke")
     trial = plan(artifact, "smoke", SELECTIONS["paper"], Record.from_runs([])).trials[0]
     config = trial.config.replace(**UNSTEADY)
-    result = fit(config, Execution(device="cpu", measures=artifact.measures))
+    result = fit(config, Execution(device="cpu", measures=artifact.experiment.measures))
     best = int(result.metrics["best_test/epoch"])
     assert best < config.epochs
     record = Record.from_runs([Run(result.trial_id, "done", result.metrics, result.history)])
-    for metric in artifact.metrics:
-        (shown,) = column_values([result.trial_id], record, metric, artifact.selection)
+    for metric in artifact.view.metrics:
+        (shown,) = column_values([result.trial_id], record, metric, artifact.experiment.selection)
         assert shown == result.history[metric.name][best - 1] != result.history[metric.name][-1]

@@ -58,8 +58,8 @@ def test_the_same_sweep_by_either_is_the_same_to_the_last_bit(
     tmp_path: Path, by_ray: RayExecutor, ray_address: str
 ) -> None:
     """Numbers, weights, record and what a person is told, a trial that fails included."""
-    measured = TINY.replace(
-        cells=(*TINY.cells, Cell({"method": "broken"}, {"batch_size": 5000})),
+    measured = TINY.with_experiment(
+        cells=(*TINY.experiment.cells, Cell({"method": "broken"}, {"batch_size": 5000})),
         measures=(Measure("hessian_trace", {"num_samples": 2}, samples=50),),
     )
     told = []

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from search_spaces.spec import Cell, Measure, Metric, Stage
+from search_spaces.spec import Cell, CurveView, Epochs, Measure, Metric, Stage
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
 from sweep.run.executor import executor
@@ -95,8 +96,8 @@ def test_results_of_a_driver_that_died_are_recorded_not_trained(
 
 
 def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(tmp_path: Path) -> None:
-    broken = TINY.replace(
-        cells=(*TINY.cells, Cell({"method": "broken"}, {"batch_size": 5000})),
+    broken = TINY.with_experiment(
+        cells=(*TINY.experiment.cells, Cell({"method": "broken"}, {"batch_size": 5000})),
         stages=(Stage("train", seeds=1),),
     )
     plan, record, witness = sweep(broken, tmp_path)
@@ -111,13 +112,13 @@ def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(tmp_path: Pat
 
 
 def test_a_missing_data_set_is_said_before_anything_starts(tmp_path: Path) -> None:
-    gone = TINY.replace(base={**TINY.base, "data.source": {"name": "cifar10"}})
+    gone = TINY.with_experiment(base={**TINY.experiment.base, "data.source": {"name": "cifar10"}})
     with pytest.raises(DataError, match="cifar10"):
         sweep(gone, tmp_path, data_dir=str(tmp_path))
 
 
 def test_stages_follow_each_other_in_one_command(tmp_path: Path) -> None:
-    staged = TINY.replace(
+    staged = TINY.with_experiment(
         stages=(
             Stage("erm", {"method": "erm"}, grid={"optimizer.lr": (0.05, 0.1)}, seeds=1),
             Stage(
@@ -134,7 +135,7 @@ def test_a_stage_waits_until_a_failed_trial_has_been_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What started from the winner of the rest would be trained for nothing."""
-    staged = TINY.replace(
+    staged = TINY.with_experiment(
         stages=(
             Stage("erm", {"method": "erm"}, grid={"batch_size": (64, 5000)}, seeds=1),
             Stage(
@@ -157,16 +158,16 @@ def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(tmp_path: Pa
 
     The record has its whole curve, as it has that of the run which was measured from its start.
     """
-    staged = TINY.replace(
-        cells=TINY.cells[:1],
+    staged = TINY.with_experiment(
+        cells=TINY.experiment.cells[:1],
         measures=(Measure("classification", label="seen", at=(0.5, 1.0)),),
-        metrics=(Metric("seen/error", "error"),),
-        x="epoch",
         stages=(
             Stage("search", grid={"optimizer.lr": (0.05, 0.1)}, seeds=1),
             Stage("final", after="search", inherit=("optimizer.lr",), seeds=2),
         ),
     )
+    curves = CurveView(x=Epochs(), rows=("method",), metrics=(Metric("seen/error", "error"),))
+    staged = replace(staged, view=curves)
     plan, record, witness = sweep(staged, tmp_path)
     assert witness.waves == [2, 2]
     assert plan.missing(record) == []
@@ -195,7 +196,7 @@ def until_stopped(trial):  # in this process, the second trial waits for the sig
     return run_epoch(trial)
 Trial.run_epoch = until_stopped
 
-slow = TINY.replace(base={{**TINY.base, "epochs": {epochs}}})
+slow = TINY.with_experiment(base={{**TINY.experiment.base, "epochs": {epochs}}})
 sweep(slow, Path({folder!r}), executor(*{by!r}))
 """
 
@@ -222,7 +223,7 @@ def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
     assert 0 < len(before) < 4
     if how == signal.SIGINT:
         assert re.search(r"StoppedError: stopped with \d trials unfinished; what is finished", said)
-    slow = TINY.replace(base={**TINY.base, "epochs": epochs})
+    slow = TINY.with_experiment(base={**TINY.experiment.base, "epochs": epochs})
     plan, record, witness = sweep(slow, tmp_path, executor(*by))
     assert sum(witness.waves) <= 4 - len(before)
     assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4

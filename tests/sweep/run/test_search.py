@@ -24,30 +24,31 @@ from tests.sweep.cases import TINY, Witness
 
 EMPTY = Record.from_runs([])
 RATES = (0.01, 0.1)
-STAGED = replace(
-    TINY,
-    id="test/staged",
-    rows=("method", "data"),
-    cells=tuple(
-        Cell(
-            {"method": method, "data": data},
-            {"method": {"name": method}, "data.validation": 40 + index},
-        )
-        for method in ("erm", "sam", "asam")
-        for index, data in enumerate("ab")
-    ),
-    stages=(
-        Stage("rate", {"method": "erm"}, grid={"optimizer.lr": RATES}, seeds=2),
-        Stage(
-            "rho",
-            {"method": "sam"},
-            grid={"method.rho": (0.05, 0.5), "optimizer.nesterov": (True, False)},
-            seeds=2,
-            after="rate",
-            match=("data",),
-            inherit=("optimizer.lr",),
+STAGED = (
+    replace(TINY, id="test/staged")
+    .with_experiment(
+        cells=tuple(
+            Cell(
+                {"method": method, "data": data},
+                {"method": {"name": method}, "data.validation": 40 + index},
+            )
+            for method in ("erm", "sam", "asam")
+            for index, data in enumerate("ab")
         ),
-    ),
+        stages=(
+            Stage("rate", {"method": "erm"}, grid={"optimizer.lr": RATES}, seeds=2),
+            Stage(
+                "rho",
+                {"method": "sam"},
+                grid={"method.rho": (0.05, 0.5), "optimizer.nesterov": (True, False)},
+                seeds=2,
+                after="rate",
+                match=("data",),
+                inherit=("optimizer.lr",),
+            ),
+        ),
+    )
+    .with_view(rows=("method", "data"))
 )
 SAM = {"method": "sam", "data": "a"}
 
@@ -142,11 +143,11 @@ def test_only_what_the_row_starts_from_runs_before_it() -> None:
     ]
     assert small.stages[1].pending == 8
     assert len(small.cells) == 2
-    said = STAGED.replace(claims=("SAM is better",))  # of the table, not of one row
+    said = STAGED.with_notes(claims=("SAM is better",))  # of the table, not of one row
     only = narrowed(said, *chosen(said, "small", {"method": "erm", "data": "b"}))
-    assert only.claims == ()
-    assert [stage.name for stage in only.stages] == ["rate"]
-    assert len(only.cells) == 1
+    assert only.notes.claims == ()
+    assert [stage.name for stage in only.experiment.stages] == ["rate"]
+    assert len(only.experiment.cells) == 1
 
 
 def known(artifact: Artifact) -> Record:
@@ -166,20 +167,20 @@ def test_the_rows_of_a_search_are_the_trials_of_the_stage_and_the_proposals() ->
     assert small.id == "test/staged:search:sam/a"
     first = planned(small, known(small))
     points = [*stage.points(), {"method.rho": 0.2, "optimizer.nesterov": True}]
-    made = as_rows(first, STAGED.metrics, points, ERROR)
-    assert made.rows == ("method", "data", "rho", "nesterov")
-    assert [tuple(c.key.values()) for c in made.cells][-2:] == [
+    made = as_rows(first, STAGED.view.metrics, points, ERROR)
+    assert made.view.rows == ("method", "data", "rho", "nesterov")
+    assert [tuple(c.key.values()) for c in made.experiment.cells][-2:] == [
         ("sam", "a", "0.5", "False"),
         ("sam", "a", "0.2", "True"),
     ]
-    assert [metric.name for metric in made.metrics] == ["validation_error", "test_error"]
+    assert [metric.name for metric in made.view.metrics] == ["validation_error", "test_error"]
     own = planned(made, known(small))
     assert [t.trial_id for t in own.trials][:8] == [t.trial_id for t in first.stages[1].trials]
     proposed = own.trials[8]
     assert proposed.config.method.options["rho"] == 0.2
     assert proposed.config.optimizer.lr == 0.1
     assert proposed.config.data.validation == 40
-    assert made.notes[-1] == "4 points of the grid and 1 that Optuna proposed"
+    assert made.notes.changes[-1] == "4 points of the grid and 1 that Optuna proposed"
     said = SELECTIONS["validation"].sentence(made)
     assert "every point that was tried, in the order of mean validation_error over seeds" in said
     assert "optimistic" not in said
@@ -190,25 +191,24 @@ def test_the_rows_of_a_search_are_the_trials_of_the_stage_and_the_proposals() ->
 def test_only_trials_whose_numbers_the_table_shows_are_measured() -> None:
     """A later training is measured: its search is not. A row that is searched last is."""
     trace = Measure("hessian_trace")
-    shown = (*STAGED.metrics, Metric("hessian_trace", "trace"))
+    shown = (*STAGED.view.metrics, Metric("hessian_trace", "trace"))
     final = Stage("final", {"method": "sam"}, after="rho", inherit=("method.rho",))
-    last = STAGED.replace(measures=(trace,), metrics=shown)
+    last = STAGED.with_experiment(measures=(trace,)).with_view(metrics=shown)
     searched = narrowed(last, *chosen(last, "small", SAM))
     assert columns(last, searched) == shown
     full = planned(searched, known(searched))
     assert {t.cell.key["method"] for t in full.trials if full.measures_of(t)} == {"sam"}
-    later = last.replace(stages=(*last.stages, final))
+    later = last.with_experiment(stages=(*last.experiment.stages, final))
     searched = narrowed(later, *chosen(later, "small", SAM))
-    assert searched.measures == ()
-    assert columns(later, searched) == STAGED.metrics
+    assert searched.experiment.measures == ()
+    assert columns(later, searched) == STAGED.view.metrics
     ratio = Metric("test_nll", "ratio", relative_to={"method": "erm"})
-    assert columns(last.replace(metrics=(*shown, ratio)), searched) == STAGED.metrics
+    assert columns(last.with_view(metrics=(*shown, ratio)), searched) == STAGED.view.metrics
 
 
 def test_a_criterion_that_no_trial_can_have_is_said_before_anything_runs(tmp_path: Path) -> None:
-    regression = replace(
-        TINY,
-        base={**TINY.base, "loss": "mse", "data.source": "matrix_sensing"},
+    regression = TINY.with_experiment(
+        base={**TINY.experiment.base, "loss": "mse", "data.source": "matrix_sensing"},
         stages=(Stage("train", grid={"optimizer.lr": (1e-4, 0.1)}, seeds=1),),
     )
     tracker = Tracker(default_uri(str(tmp_path)))
@@ -224,7 +224,9 @@ def test_nothing_is_proposed_beside_a_failed_trial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its number would make the proposals others, and those trained meanwhile be for nothing."""
-    artifact = replace(TINY, stages=(Stage("train", grid={"optimizer.lr": (1e-4, 0.1)}, seeds=1),))
+    artifact = TINY.with_experiment(
+        stages=(Stage("train", grid={"optimizer.lr": (1e-4, 0.1)}, seeds=1),)
+    )
     rule, witness = SELECTIONS["validation"], Witness()
     made: dict[str, list[Artifact]] = {"failed": [], "done": []}
 
@@ -247,16 +249,18 @@ def test_nothing_is_proposed_beside_a_failed_trial(
         )  # fmt: skip
 
     ends_as("done")
-    assert [len(each.cells) for each in made["done"]] == [2, 4, 5]
+    assert [len(each.experiment.cells) for each in made["done"]] == [2, 4, 5]
     assert witness.sentences == []
     ends_as("failed")
-    assert [len(each.cells) for each in made["failed"]] == [2, 2]
-    assert made["failed"][-1].notes[-1].endswith("; 3 more wait for the trials that failed")
+    assert [len(each.experiment.cells) for each in made["failed"]] == [2, 2]
+    assert made["failed"][-1].notes.changes[-1].endswith("; 3 more wait for the trials that failed")
     assert witness.sentences == ["3 further points wait for the trials that failed"]
 
 
 def test_a_search_runs_its_points_once_and_shows_them_best_first(tmp_path: Path) -> None:
-    artifact = replace(TINY, stages=(Stage("train", grid={"optimizer.lr": (1e-4, 0.1)}, seeds=1),))
+    artifact = TINY.with_experiment(
+        stages=(Stage("train", grid={"optimizer.lr": (1e-4, 0.1)}, seeds=1),)
+    )
     storage = str(tmp_path / "results")
 
     def searched() -> tuple[Plan, Record, Witness]:
@@ -271,7 +275,7 @@ def test_a_search_runs_its_points_once_and_shows_them_best_first(tmp_path: Path)
 
     best_first, record, witness = searched()
     assert witness.waves == [2, 2, 1]
-    assert best_first.artifact.selection.ranks
+    assert best_first.artifact.experiment.selection.ranks
     assert {trial.config.method.name for trial in best_first.trials} == {"sam"}
     errors = [r.metrics["validation_error"].mean for r in aggregate.cells(best_first, record)]
     assert len(errors) == 5

@@ -5,13 +5,26 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from search_spaces.spec import Artifact, Cell, Choice, Metric, Preset, Reported, Selection, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Choice,
+    Experiment,
+    Metric,
+    Notes,
+    Preset,
+    Reported,
+    Selection,
+    Stage,
+    TableView,
+)
 from sweep.aggregate import CellResult, Summary, selection
 from sweep.tables.layout import Table, TableCell, build
 
 PAPER = Preset("paper", "as printed", comparable=True)
 SMALL = Preset("small", "tiny networks")
 ERROR = Metric("test_error", "test error %", shown="percent")
+LAST, TITLED = Selection(), Notes("A title")
 
 
 def summary(values: list[float], asked: int | None = None, **lost: int) -> Summary:
@@ -36,7 +49,9 @@ def table_of(
     searched: tuple[int, int] = (1, 1),
     trials: dict[tuple[str, ...], str] | None = None,
     ran: dict[tuple[str, ...], dict[str, str]] | None = None,
-    **fields: Any,
+    rule: Selection = LAST,
+    notes: Notes = TITLED,
+    **view: Any,
 ) -> Table:
     """A table of cells named by their labels' entries; a bare summary is the test error's.
 
@@ -55,15 +70,12 @@ def table_of(
         done, points = searched
         own = ((trials or {}).get(key, "/".join(key)),)
         results.append(CellResult(cell, metrics, "train", point, points, done, own))
-    spec = {
-        "id": "paper/table1",
-        "title": "A title",
-        "metrics": (ERROR,),
-        "rows": labels,
-        "stages": (Stage("train"),),
-        **fields,
-    }
-    artifact = Artifact(cells=tuple(result.cell for result in results), **spec)
+    artifact = Artifact(
+        id="paper/table1",
+        experiment=Experiment(tuple(r.cell for r in results), (Stage("train"),), selection=rule),
+        view=TableView(**{"metrics": (ERROR,), "rows": labels, **view}),
+        notes=notes,
+    )
     return build(artifact, results, preset, selection("paper"), {"commit": "abc"})
 
 
@@ -95,10 +107,8 @@ def nasty() -> Table:
         ("method", "data"),
         rows=("method",),
         columns=("data",),
-        title=NASTY,
         reported=reported,
         metrics=(Metric("test_error", NASTY, shown="percent"),),
-        choices=(Choice(NASTY, NASTY, NASTY),),
-        notes=(NASTY,),
-        selection=Selection(stated=NASTY),
+        notes=Notes(NASTY, (Choice(NASTY, NASTY, NASTY),), changes=(NASTY,)),
+        rule=Selection(stated=NASTY),
     )

@@ -15,7 +15,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 import search_spaces
-from search_spaces.spec import Choice, Metric, Reported, Selection
+from search_spaces.spec import Choice, Metric, Notes, Reported, Selection
 from sweep.aggregate import SELECTIONS, cells
 from sweep.plan.expand import Plan, PlannedStage, every_cell
 from sweep.record.record import Record
@@ -200,9 +200,12 @@ def test_the_head_says_how_the_numbers_came_about(kind):
     table = table_of(
         {("erm",): THREE},
         preset=SMALL,
-        notes=("epochs: 200 → 20",),
-        choices=(Choice("which norm", "the global one", "as printed"),),
-        selection=Selection("test_error", "best_test", "by the test set"),
+        notes=Notes(
+            "A title",
+            (Choice("which norm", "the global one", "as printed"),),
+            changes=("epochs: 200 → 20",),
+        ),
+        rule=Selection("test_error", "best_test", "by the test set"),
         reported={("erm",): {"test_error": Reported(1.0, note="read off a plot")}},
     )
     text = squeezed(render(table, kind))
@@ -229,11 +232,11 @@ def test_unknown_format_is_named():
 def test_every_artifact_has_a_table_before_anything_has_run(artifact):
     artifact = search_spaces.apply(artifact, "smoke")
     places = tuple(every_cell(artifact))
-    stages = tuple(PlannedStage(stage.name, ()) for stage in artifact.stages)
+    stages = tuple(PlannedStage(stage.name, ()) for stage in artifact.experiment.stages)
     plan = Plan(artifact, "smoke", SELECTIONS["paper"], places, stages)
     results = cells(plan, Record.from_runs([]))
     table = build(artifact, results, search_spaces.PRESETS["smoke"], plan.selection)
     shown = [place for place in places if not place.hidden]
-    assert len(table.cells) == len(shown) * len(artifact.metrics)
+    assert len(table.cells) == len(shown) * len(artifact.view.metrics)
     for kind in ("terminal", "latex", "html"):
         assert render(table, kind).count("not run)") == len(table.cells)

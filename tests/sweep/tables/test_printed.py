@@ -67,13 +67,15 @@ def measured(artifact: Artifact) -> Table:
     """A complete table at preset paper, whatever the numbers: every seed of every cell is there."""
     number = summary([0.2, 0.3, 0.4])
     results = [
-        CellResult(cell, {m.key: number for m in artifact.metrics}, "s", {}, 1, 1, (f"trial-{i}",))
-        for i, cell in enumerate(artifact.cells)
+        CellResult(
+            cell, {m.key: number for m in artifact.view.metrics}, "s", {}, 1, 1, (f"trial-{i}",)
+        )
+        for i, cell in enumerate(artifact.experiment.cells)
     ]
     return build(artifact, results, AS_PRINTED, selection("paper"))
 
 
-PRINTING = [a for a in search_spaces.artifacts() if any(c.reported for c in a.cells)]
+PRINTING = [a for a in search_spaces.artifacts() if any(c.reported for c in a.experiment.cells)]
 
 
 def test_every_artifact_with_printed_numbers_is_listed() -> None:
@@ -91,8 +93,8 @@ def test_what_is_compared_and_what_is_only_shown(artifact: Artifact) -> None:
 def test_stand_ins_are_never_compared() -> None:
     """By what is run, not by labels: these parts stand in for what no one can run again."""
     for artifact in PRINTING:
-        for cell in artifact.cells:
-            fields = {**artifact.base, **cell.fields}
+        for cell in artifact.experiment.cells:
+            fields = {**artifact.experiment.base, **cell.fields}
             parts = [fields.get(key, "") for key in ("data.source", "model", "method")]
             names = {part if isinstance(part, str) else part["name"] for part in parts}
             if names & {"retina", "cnn", "rsam", "bsam"}:
@@ -128,15 +130,19 @@ def test_programs_read_it_of_every_number() -> None:
 def test_stand_ins_count_in_no_direction() -> None:
     """With the regulariser and without differ in print; the stand-ins' pair is not counted."""
     table1 = search_spaces.find("infomcr/table1")
-    cnn = table1.replace(cells=tuple(c for c in table1.cells if c.key["model"] == "CNN"))
+    cnn = table1.with_experiment(
+        cells=tuple(c for c in table1.experiment.cells if c.key["model"] == "CNN")
+    )
     assert measured(cnn).directions == ""
-    rest = table1.replace(cells=tuple(c for c in table1.cells if c.key["model"] == "ResNet-20"))
+    rest = table1.with_experiment(
+        cells=tuple(c for c in table1.experiment.cells if c.key["model"] == "ResNet-20")
+    )
     assert "of 1 pairs" in measured(rest).directions
 
 
 @pytest.mark.parametrize("artifact", search_spaces.artifacts(), ids=lambda a: a.id)
 def test_what_competes_is_how_it_was_trained(artifact: Artifact) -> None:
     """Neither bold nor a direction holds one data set or network against another."""
-    label = competing_label(artifact)
-    if len({cell.key.get(label) for cell in artifact.cells}) > 1:
+    label = competing_label(artifact.view, artifact.experiment)
+    if len({cell.key.get(label) for cell in artifact.experiment.cells}) > 1:
         assert label not in {"dataset", "model", "task", "varied"}

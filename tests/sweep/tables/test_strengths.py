@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from search_spaces.presets import find
-from search_spaces.spec import Artifact, Cell, Metric, Stage
+from search_spaces.spec import Artifact, Cell, Experiment, Metric, Notes, Stage, TableView
 from sweep.aggregate import SELECTIONS, cells
 from sweep.plan.expand import plan
 from sweep.record.record import Record
 from sweep.record.runs import Run
-from sweep.tables.layout import build, render
+from sweep.tables.layout import render, table_of
 from sweep.tables.strengths import sentence
 from trainables import methods
 from trainables.config import TrialConfig
@@ -54,23 +53,29 @@ def test_a_configuration_names_its_strengths_of_zero(name: str) -> None:
 def test_a_table_names_them() -> None:
     artifact = Artifact(
         id="p/table",
-        title="",
-        cells=(
-            Cell({"method": "NRS"}, {"method": {"name": "nrs", "epsilon": 0.0}}),
-            Cell({"method": "SAM"}, {"method": "sam", "regularizers": ({"name": "l2_sp"},)}),
-            Cell({"method": "L2"}, {"regularizers": ({"name": "l2_sp", "lam": 0.0},)}),
-            Cell({"method": "unseen"}, {"method": {"name": "sam", "rho": 0.0}}, hidden=True),
+        experiment=Experiment(
+            cells=(
+                Cell({"method": "NRS"}, {"method": {"name": "nrs", "epsilon": 0.0}}),
+                Cell({"method": "SAM"}, {"method": "sam", "regularizers": ({"name": "l2_sp"},)}),
+                Cell({"method": "L2"}, {"regularizers": ({"name": "l2_sp", "lam": 0.0},)}),
+                Cell({"method": "unseen"}, {"method": {"name": "sam", "rho": 0.0}}, hidden=True),
+            ),
+            stages=(Stage("train", seeds=2),),
         ),
-        stages=(Stage("train", seeds=2),),
-        metrics=(Metric("test_error", "error"),),
-        rows=("method",),
+        view=TableView(
+            metrics=(Metric("test_error", "error"),),
+            rows=("method",),
+        ),
+        notes=Notes(
+            title="",
+        ),
     )
     planned = plan(artifact, "paper", SELECTIONS["paper"], Record.from_runs([]))
     runs = [Run(t.trial_id, "done", {"test_error": 0.1}) for t in planned.trials]
     results = cells(planned, Record.from_runs(runs))
     said = sentence(planned, results)
     assert said == "epsilon of nrs = 0 in NRS; lam of l2_sp = 0 in L2"
-    table = build(artifact, results, find("paper"), SELECTIONS["paper"], switched_off=said)
+    table = table_of(planned, Record.from_runs(runs))
     for kind in ("terminal", "md", "latex", "html", "json"):
         shown = " ".join(render(table, kind).replace("\\_", "_").split())
         assert "epsilon of nrs = 0 in NRS" in shown, kind

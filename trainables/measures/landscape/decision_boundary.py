@@ -6,7 +6,11 @@ import torch
 
 from trainables.errors import UsageError
 from trainables.measures.base import Target, registry
+from trainables.metric_name import place, sample_place
 from trainables.registry import Count, Positive
+
+SAMPLES = 300
+"""Of the samples that it is measured on, how many are recorded: spirals has 200."""
 
 
 @registry.register("decision_boundary")
@@ -20,7 +24,8 @@ def decision_boundary(
 
     The grid covers [-m, m]², m being ``margin`` times the largest |coordinate| of the inputs: AMP
     prints no axes. A result is named ``a/b`` after its position, in the units of the model's
-    inputs (normalized ones).
+    inputs (normalized ones). The classes of the first `SAMPLES` samples are results too, named
+    ``sample/a/b``: a figure shows them on the map.
 
     Raises:
         ValueError: if inputs do not have two features, or there are more than two classes.
@@ -39,4 +44,7 @@ def decision_boundary(
     if logits.shape[1] != 2:
         raise UsageError(f"decision_boundary needs two classes, not {logits.shape[1]}")
     inside = logits.double().softmax(dim=1)[:, 1].tolist()
-    return {f"{a:.3f}/{b:.3f}": value for (a, b), value in zip(grid.tolist(), inside, strict=True)}
+    found = {place(*at): value for at, value in zip(grid.tolist(), inside, strict=True)}
+    classes = torch.cat([targets for _, targets in target.batches])[:SAMPLES].tolist()
+    samples = zip(inputs[:SAMPLES].tolist(), classes, strict=True)
+    return found | {sample_place(*at): float(label) for at, label in samples}

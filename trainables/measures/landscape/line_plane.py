@@ -11,6 +11,7 @@ from trainables.measures.base import Target, registry
 from trainables.measures.landscape.sharpness import mean_loss
 from trainables.measures.parameters import displaced, select, vector_to_tensors
 from trainables.methods.ops.noise import draw
+from trainables.metric_name import place
 from trainables.registry import Count, Positive
 
 
@@ -84,7 +85,7 @@ def landscape_1d(
     at = positions(extent, points)
     direction = random_direction(target.model, target.generator, one_dimensional)
     losses = line(target, direction, at).tolist()
-    return {f"{a:.3f}": value for a, value in zip(at, losses, strict=True)}
+    return {place(a): value for a, value in zip(at, losses, strict=True)}
 
 
 @registry.register("landscape_2d")
@@ -105,7 +106,7 @@ def landscape_2d(
     second = random_direction(target.model, target.generator, one_dimensional)
     losses = plane(target, (first, second), at).tolist()
     return {
-        f"{a:.3f}/{b:.3f}": value
+        place(a, b): value
         for a, row in zip(at, losses, strict=True)
         for b, value in zip(at, row, strict=True)
     }

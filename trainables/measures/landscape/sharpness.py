@@ -18,6 +18,7 @@ from trainables.measures.curvature.operator import HessianOperator
 from trainables.measures.curvature.trace import draw_probes
 from trainables.measures.parameters import Which, displaced, select, vector_to_tensors
 from trainables.methods.ops.noise import draw
+from trainables.metric_name import join
 from trainables.needs import given
 from trainables.registry import Count, NonNegative, Positive
 
@@ -164,8 +165,8 @@ def perturbation_gap(
     trace = Estimate.of(draw_probes(operator, num_probes, target.generator).forms)
     found: dict[str, Estimate] = {}
     for at, rise in zip(sigmas, rises.unbind(dim=1), strict=True):
-        name = (str(at),) if isinstance(sigma, tuple) else ()
+        name = str(at) if isinstance(sigma, tuple) else ""
         half = at**2 / 2
-        found["/".join(name)] = Estimate.of(rise)
-        found["/".join((*name, "hessian"))] = Estimate(half * trace.value, half * trace.std_error)
+        found[name] = Estimate.of(rise)
+        found[join(name, "hessian")] = Estimate(half * trace.value, half * trace.std_error)
     return found

@@ -1,0 +1,172 @@
+"""How an experiment is shown: as a table, as curves, or as a map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from trainables.metric_name import Epoch
+
+Key = Mapping[str, str]
+"""Label -> entry, such as ``{"method": "SAM", "dataset": "Cifar10"}``."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A quantity of a trial as a column shows it.
+
+    Attributes:
+        name: Key into a trial's recorded metrics, e.g. ``test_error`` (a fraction); of a curve,
+            `trainables.metric_name.CurveName`.
+        label: Column head, with the unit.
+        better: Which direction is good; decides what is bold.
+        shown: How the recorded number is shown: as it is, ``percent`` (100 x), ``accuracy``
+            (1 - x), ``accuracy_percent`` (100 - 100 x), ``milliseconds`` (1000 x).
+        epoch: At which epoch it is read; None takes the selection rule's; ``mean`` is the mean
+            over all epochs.
+        relative_to: Show instead the ratio to the mean of another cell: of the one that has these
+            entries in its key and else agrees with this one.
+        minus: Name of a recorded metric that is subtracted, trial by trial, which gives a gap.
+        scale: Factor by which the recorded number is multiplied first.
+        digits: How many are shown after the point.
+    """
+
+    name: str
+    label: str
+    better: Literal["lower", "higher", "neither"] = "lower"
+    shown: Literal["plain", "percent", "accuracy", "accuracy_percent", "milliseconds"] = "plain"
+    epoch: Epoch | Literal["mean"] | None = None
+    relative_to: Key | None = None
+    minus: str = ""
+    scale: float = 1.0
+    digits: int = 2
+
+    @property
+    def key(self) -> str:
+        """``name``, ``name-minus``, ``name@epoch``, ``name/ratio``: what a cell reports it under.
+
+        It names a column, and is never read back.
+        """
+        minus = f"-{self.minus}" if self.minus else ""
+        epoch = f"@{self.epoch}" if self.epoch else ""
+        return f"{self.name}{minus}{epoch}" + ("/ratio" if self.relative_to else "")
+
+    def display(self, value: float) -> float:
+        """The recorded number in the unit of the column."""
+        value *= self.scale
+        if self.shown.startswith("accuracy"):
+            value = 1 - value
+        scale = 100 if self.shown.endswith("percent") else 1000 if "milli" in self.shown else 1
+        return scale * value
+
+
+@dataclass(frozen=True)
+class Label:
+    """Along x runs a label of the cells' keys: each cell is a point of a line, or a bar.
+
+    Attributes:
+        name: The label.
+        called_by: The label whose entries the axis is called by, where cells of several panels
+            differ in different things; empty: ``name`` itself.
+    """
+
+    name: str
+    called_by: str = ""
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Along x runs the training: each cell is a curve over its epochs."""
+
+
+@dataclass(frozen=True)
+class InName:
+    """Along x run numbers in the names of recorded metrics: each cell is a curve.
+
+    A point at x = 0.5 was recorded as ``gap/0.5`` (`trainables.metric_name.CurveName`).
+
+    Attributes:
+        name: What the axis is called.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What every view has: which numbers there are, and how a table lays them out.
+
+    Every artifact can be printed as a table, figures too.
+
+    Attributes:
+        metrics: Shown for every cell, as the innermost columns (see ``metrics_down``).
+        rows, columns: Labels of the cells' keys whose entries name rows and columns, the outermost
+            first.
+        metrics_down: Metrics are the outermost rows, not the innermost columns.
+        competing: The label whose entries are compared for bold and for directions; empty: the
+            method, or the innermost of ``rows`` where there is no method.
+    """
+
+    metrics: tuple[Metric, ...]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    metrics_down: bool = False
+    competing: str = ""
+
+    kind: ClassVar[Literal["table", "figure"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableView(View):
+    """Cells in rows and columns."""
+
+    kind = "table"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveView(View):
+    """Curves or bars, every metric being a y.
+
+    Attributes:
+        x: What runs along the x axis.
+        panels: The labels that have a panel for each of their entries. Those that are neither here
+            nor ``x`` tell the lines of a panel apart.
+    """
+
+    x: Label | Epochs | InName
+    panels: tuple[str, ...] = ()
+
+    kind = "figure"
+
+    def histories(self) -> tuple[str, ...]:
+        """Names of the recorded metrics whose values at every epoch are shown."""
+        shown = self.metrics if isinstance(self.x, Epochs) else ()
+        return tuple(dict.fromkeys(n for m in shown for n in (m.name, m.minus) if n))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapView(View):
+    """A quantity over a plane, one map per cell.
+
+    Attributes:
+        over_plane: The name that it is recorded under (`trainables.metric_name.MapName`): the
+            label of a measure.
+    """
+
+    over_plane: str
+
+    kind = "figure"
+
+
+__all__ = [
+    "CurveView",
+    "Epochs",
+    "InName",
+    "Key",
+    "Label",
+    "MapView",
+    "Metric",
+    "TableView",
+    "View",
+]

@@ -1,0 +1,66 @@
+"""What a table says of a sweep above its numbers, a sentence each: a new line is one entry here.
+
+Every format for people shows the lines by `sweep.tables.text.header`; JSON has the same sentences
+under their fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sweep.plan import held_out
+from sweep.tables import strengths
+
+if TYPE_CHECKING:
+    from sweep.aggregate import CellResult
+    from sweep.plan.expand import Plan
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A line above a table.
+
+    Attributes:
+        field: Its name for programs, which is kept.
+        what: What it is about, as people read it.
+        text: The sentence; empty: the line is left out.
+    """
+
+    field: str
+    what: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a `Sentence` is made.
+
+    Attributes:
+        field, what: As in the sentence.
+        text: The sentence of a plan and the results of its cells.
+    """
+
+    field: str
+    what: str
+    text: Callable[[Plan, Sequence[CellResult]], str]
+
+
+LINES = (
+    Line("held_out", "held out", lambda plan, _: held_out.sentence(plan)),
+    Line("switched_off", "switched off", strengths.sentence),
+)
+
+
+def sentences(plan: Plan, results: Sequence[CellResult]) -> tuple[Sentence, ...]:
+    """What the `LINES` say of a sweep, in their order."""
+    return tuple(Sentence(line.field, line.what, line.text(plan, results)) for line in LINES)
+
+
+def unsaid() -> tuple[Sentence, ...]:
+    """The `LINES` of a table that is of no plan: all empty."""
+    return tuple(Sentence(line.field, line.what, "") for line in LINES)
+
+
+__all__ = ["LINES", "Line", "Sentence", "sentences", "unsaid"]
