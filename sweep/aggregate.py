@@ -10,25 +10,20 @@ in the `Summary` by the reason why.
 
 from __future__ import annotations
 
-import json
-import math
-import statistics as exact
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.spec import Cell, Selection
+from search_spaces.spec import Cell
 from sweep.record.columns import (
-    at_epoch,
     column_rounding,
     column_values,
     expand_curves,
     only_at_the_end,
 )
 from sweep.selection import EPOCH_WORDS, SELECTIONS, SelectionRule, selection
-from trainables.errors import UsageError
-from trainables.metric_name import MetricName
+from sweep.selection.winner import as_text, candidates, mean_of, winner
 
 if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type here
     import numpy as np
@@ -115,78 +110,6 @@ class CellResult:
         return self.points > 1 and self.searched < self.points
 
 
-@dataclass
-class _Candidate:
-    """A grid point and its trials, with the criterion's mean; a diverged trial counts as +inf."""
-
-    point: Mapping[str, Any]
-    trials: list[PlannedTrial] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-
-    @property
-    def complete(self) -> bool:
-        return len(self.values) == len(self.trials)
-
-    @property
-    def mean(self) -> float:
-        if not self.values:
-            return math.inf
-        return exact.mean(self.values)
-
-
-def winner(
-    trials: Iterable[PlannedTrial], record: Record, rule: Selection
-) -> Mapping[str, Any] | None:
-    """The grid point with the lowest mean over seeds of the rule's metric.
-
-    Only points whose trials are all done or diverged are eligible; a diverged trial counts as
-    +inf. The first in grid order wins a tie. None if no point is complete. A single point is the
-    winner before it has run: there is nothing to choose.
-
-    Raises:
-        UsageError: all trials have ended and none of them recorded the rule's metric.
-    """
-    points = _candidates(list(trials), record, rule)
-    if len(points) == 1:
-        return points[0].point
-    complete = [point for point in points if point.complete]
-    return min(complete, key=_mean).point if complete else None
-
-
-def _mean(point: _Candidate) -> float:
-    return point.mean
-
-
-def _candidates(
-    trials: Sequence[PlannedTrial], record: Record, rule: Selection
-) -> list[_Candidate]:
-    statuses = [record.status(trial.trial_id) for trial in trials]
-    numbers = at_epoch([t.trial_id for t in trials], record, rule.on, rule.epoch).tolist()
-    points: dict[str, _Candidate] = {}
-    for trial, status, value in zip(trials, statuses, numbers, strict=True):
-        point = points.setdefault(_name(trial.point), _Candidate(trial.point))
-        point.trials.append(trial)
-        if status == "diverged":
-            point.values.append(math.inf)
-        elif status == "done" and not math.isnan(value):
-            point.values.append(value)
-    if len(points) > 1:
-        _must_be_recorded(rule.on, statuses, numbers)
-    return list(points.values())
-
-
-def _must_be_recorded(key: str, statuses: Sequence[str], values: Sequence[float]) -> None:
-    done = [value for status, value in zip(statuses, values, strict=True) if status == "done"]
-    if done and set(statuses) <= {"done", "diverged"} and all(map(math.isnan, done)):
-        blind = MetricName(key).data_split == "validation"
-        held_out = "; hold data out (data.validation > 0)" if blind else ""
-        raise UsageError(f"cannot select on {key!r}: none of {len(done)} trials has it{held_out}")
-
-
-def _name(mapping: Mapping[str, Any]) -> str:
-    return json.dumps(mapping, sort_keys=True, default=str)
-
-
 def cells(plan: Plan, record: Record) -> list[CellResult]:
     """The numbers of every cell of ``plan``, in its order.
 
@@ -200,14 +123,14 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
     trials: dict[tuple[str, str], list[PlannedTrial]] = defaultdict(list)
     for stage in plan.stages:
         for trial in stage.trials:
-            trials[stage.name, _name(trial.cell.key)].append(trial)
+            trials[stage.name, as_text(trial.cell.key)].append(trial)
 
     found = []
     for cell in plan.cells:
         spec = plan.artifact.experiment.last_stage(cell)
-        points = _candidates(trials[spec.name, _name(cell.key)], record, rule)
+        points = candidates(trials[spec.name, as_text(cell.key)], record, rule)
         eligible = [p for p in points if p.complete] or [p for p in points if p.values] or points
-        best = min(eligible, key=_mean) if eligible else None
+        best = min(eligible, key=mean_of) if eligible else None
         asked = 0 if best else spec.seeds
         searched = sum(point.complete for point in points)
         found.append((cell, spec, best, asked, len(points), searched))

@@ -15,10 +15,11 @@ from functools import cached_property, reduce
 from typing import Any
 
 from search_spaces.spec import Artifact, Cell, Measure, Selection, Stage
-from sweep.aggregate import SelectionRule, winner
 from sweep.plan import budget
 from sweep.plan.held_out import HeldOut
 from sweep.record.record import Record
+from sweep.selection import SelectionRule
+from sweep.selection.winner import winner
 from trainables import declared
 from trainables.config import TrialConfig, merge
 from trainables.errors import UsageError

@@ -23,7 +23,8 @@ TESTS = Path(__file__).parents[1] / "sweep"
 ABOUT: dict[str, tuple[str, ...]] = {
     "aggregate": ("tables/test_golden", "test_aggregate", "tables/test_tables", "test_spreads"),
     "record.columns": ("tables/test_golden", "test_aggregate", "tables/test_tables"),
-    "selection": ("tables/test_golden", "test_aggregate", "plan/test_held_out"),
+    "selection.rules": ("tables/test_golden", "test_aggregate", "plan/test_held_out"),
+    "selection.winner": ("tables/test_golden", "test_aggregate", "plan/test_held_out"),
     "record.record": ("tables/test_golden", "record/test_record", "record/test_mirror"),
     "record.curves": ("record/test_curves",),
     "record.mirror": ("record/test_mirror",),

@@ -1,0 +1,101 @@
+"""Which grid point wins: the lowest mean over seeds of the metric that the rule looks at."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.spec import Selection
+from sweep.record.columns import at_epoch
+from trainables.errors import UsageError
+from trainables.metric_name import MetricName
+
+if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type here
+    from sweep.plan.expand import PlannedTrial
+    from sweep.record.record import Record
+
+
+@dataclass
+class Candidate:
+    """A grid point and its trials, with the criterion's mean; a diverged trial counts as +inf."""
+
+    point: Mapping[str, Any]
+    trials: list[PlannedTrial] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all its trials have ended with a number."""
+        return len(self.values) == len(self.trials)
+
+    @property
+    def mean(self) -> float:
+        """Of the criterion over the trials that have ended; inf if none has."""
+        if not self.values:
+            return math.inf
+        return statistics.mean(self.values)
+
+
+def winner(
+    trials: Iterable[PlannedTrial], record: Record, rule: Selection
+) -> Mapping[str, Any] | None:
+    """The grid point with the lowest mean over seeds of the rule's metric.
+
+    Only points whose trials are all done or diverged are eligible; a diverged trial counts as
+    +inf. The first in grid order wins a tie. None if no point is complete. A single point is the
+    winner before it has run: there is nothing to choose.
+
+    Raises:
+        UsageError: all trials have ended and none of them recorded the rule's metric.
+    """
+    points = candidates(list(trials), record, rule)
+    if len(points) == 1:
+        return points[0].point
+    complete = [point for point in points if point.complete]
+    return min(complete, key=mean_of).point if complete else None
+
+
+def mean_of(point: Candidate) -> float:
+    """What the lowest of wins."""
+    return point.mean
+
+
+def candidates(trials: Sequence[PlannedTrial], record: Record, rule: Selection) -> list[Candidate]:
+    """The grid points of ``trials`` in their order, each with what is recorded of its trials.
+
+    Raises:
+        UsageError: as `winner`.
+    """
+    statuses = [record.status(trial.trial_id) for trial in trials]
+    numbers = at_epoch([t.trial_id for t in trials], record, rule.on, rule.epoch).tolist()
+    points: dict[str, Candidate] = {}
+    for trial, status, value in zip(trials, statuses, numbers, strict=True):
+        point = points.setdefault(as_text(trial.point), Candidate(trial.point))
+        point.trials.append(trial)
+        if status == "diverged":
+            point.values.append(math.inf)
+        elif status == "done" and not math.isnan(value):
+            point.values.append(value)
+    if len(points) > 1:
+        _must_be_recorded(rule.on, statuses, numbers)
+    return list(points.values())
+
+
+def _must_be_recorded(key: str, statuses: Sequence[str], values: Sequence[float]) -> None:
+    done = [value for status, value in zip(statuses, values, strict=True) if status == "done"]
+    if done and set(statuses) <= {"done", "diverged"} and all(map(math.isnan, done)):
+        blind = MetricName(key).data_split == "validation"
+        held_out = "; hold data out (data.validation > 0)" if blind else ""
+        raise UsageError(f"cannot select on {key!r}: none of {len(done)} trials has it{held_out}")
+
+
+def as_text(mapping: Mapping[str, Any]) -> str:
+    """A grid point or a cell's key as text: equal for equal ones."""
+    return json.dumps(mapping, sort_keys=True, default=str)
+
+
+__all__ = ["Candidate", "as_text", "candidates", "mean_of", "winner"]
