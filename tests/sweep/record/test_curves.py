@@ -34,9 +34,14 @@ def test_a_thinned_curve_has_measured_points_of_the_curve(curve: list[float]) ->
     assert found[-1:] == known[-1:]
 
 
+def test_epochs_without_a_value_are_no_points() -> None:
+    assert thinned([math.nan, 1.0, math.nan, 2.0]) == [(2, 1.0), (4, 2.0)]
+
+
 @pytest.mark.parametrize("epochs", [9, 20, 200])
 def test_points_are_evenly_between(epochs: int) -> None:
     found = [epoch for epoch, _ in thinned([0.5] * epochs)]
+    assert (found[0], found[-1], len(found)) == (1, epochs, POINTS)
     steps = [b - a for a, b in itertools.pairwise(found)]
     assert max(steps) - min(steps) <= 1
 
