@@ -28,7 +28,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "record.record": ("tables/test_golden", "record/test_record", "record/test_mirror"),
     "record.curves": ("record/test_curves",),
     "record.mirror": ("record/test_mirror",),
-    "tables.sentences": ("plan/test_held_out",),
+    "tables.sentences": ("plan/test_held_out", "tables/test_sentences"),
     "tables.welch": ("tables/test_golden", "tables/test_welch"),
     "plan.expand": ("plan/test_expand", "plan/test_held_out", "plan/test_budget"),
     "plan.held_out": ("plan/test_held_out",),

@@ -1,7 +1,6 @@
 """Faults in planning: trials, held-out images, budgets, estimates, search."""
 
 # fmt: off
-# ruff: noqa: E501  (a fault is easier to read on one line)
 
 from tests.mutants.engine import of
 
