@@ -16,6 +16,7 @@ from sweep.cli.options import (
     Format,
     OutputFormat,
     RecordOptions,
+    Refresh,
     SearchOptions,
     SweepOptions,
     TableFormat,
@@ -76,6 +77,7 @@ def plan(
         bool, typer.Option("--time", help="Time a few steps of each network that none ran yet.")
     ] = False,
     data: DataDir = None,
+    refresh: Refresh = False,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """What would run: stages, grids, trials, hours. Trains nothing, but for the steps of --time."""
@@ -84,7 +86,7 @@ def plan(
     from sweep.cli import listing
     from sweep.plan.cost import estimate, timed_here
 
-    planned, record = plan_sweep(sweep)
+    planned, record = plan_sweep(sweep, refresh=refresh)
     outdated = record.outdated(planned.artifact.id, sweep.preset)
     notify = partial(print, file=sys.stderr, flush=True)
     timing = partial(timed_here, data=data, notify=notify) if time else None
@@ -105,9 +107,13 @@ def run(sweep: SweepOptions, execution: ExecutionOptions) -> None:
 
 @app.command("table")
 @option_groups
-def table(sweep: SweepOptions, format: TableFormat = "terminal") -> None:  # noqa: A002
+def table(
+    sweep: SweepOptions,
+    refresh: Refresh = False,
+    format: TableFormat = "terminal",  # noqa: A002
+) -> None:
     """The table, from the record: measured beside printed."""
-    planned, record = plan_sweep(sweep)
+    planned, record = plan_sweep(sweep, refresh=refresh)
     show_table(planned, record, format)
 
 
@@ -163,11 +169,12 @@ def plot(
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write: .png, .svg or .pdf.")
     ] = None,
+    refresh: Refresh = False,
 ) -> None:
     """Draw a figure from the record."""
     from sweep import figures
 
-    planned, record = plan_sweep(sweep)
+    planned, record = plan_sweep(sweep, refresh=refresh)
     path = out or Path(f"{planned.artifact.id.replace('/', '-')}-{sweep.preset}.png")
     figures.save(figures.draw(planned, record), path)
     print(path)
@@ -207,12 +214,13 @@ def measure(
 @option_groups
 def status(
     record: RecordOptions,
+    refresh: Refresh = False,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """What is in the record: sweeps, and how their trials ended."""
     from sweep.cli import listing
 
-    rows = listing.status(connect(record).load())
+    rows = listing.status(connect(record).load(refresh))
     show(rows if format is OutputFormat.json else listing.status_text(rows))
 
 
@@ -234,11 +242,12 @@ def export(
     record: RecordOptions,
     out: Annotated[Path, typer.Argument(help="File to write: .parquet, .csv or .jsonl.")],
     history: Annotated[bool, typer.Option(help="With the per-epoch curves (.jsonl).")] = False,
+    refresh: Refresh = False,
 ) -> None:
     """Write the whole record to a file: one row per trial and metric."""
     from sweep.record import export as exporting
 
-    count = exporting.write(connect(record).load(), out, history)
+    count = exporting.write(connect(record).load(refresh), out, history)
     print(f"{count} trials written to {out}")
 
 

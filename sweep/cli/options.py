@@ -68,6 +68,12 @@ TableFormat = Annotated[
 SelectionName = Annotated[
     str, typer.Option("--selection", help=f"How hyper-parameters are chosen. {listed()}.")
 ]
+Refresh = Annotated[
+    bool,
+    typer.Option(
+        "--refresh", help="Read all of MLflow's store, not what is new: it was edited by hand."
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -229,6 +235,7 @@ __all__ = [
     "Format",
     "OutputFormat",
     "RecordOptions",
+    "Refresh",
     "SearchOptions",
     "SweepOptions",
     "TableFormat",

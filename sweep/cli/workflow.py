@@ -61,14 +61,17 @@ def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
     return artifact.with_experiment(base={**artifact.experiment.base, "workers": asked})
 
 
-def plan_sweep(options: SweepOptions, artifact: Artifact | None = None) -> tuple[Plan, Record]:
+def plan_sweep(
+    options: SweepOptions, artifact: Artifact | None = None, refresh: bool = False
+) -> tuple[Plan, Record]:
     """What the sweep needs, as far as its record determines it.
 
     Args:
         artifact: In place of the one that the options name.
+        refresh: Read all of MLflow's store.
     """
     sweep = _asked(options, artifact)
-    record = connect(options).load()
+    record = connect(options).load(refresh)
     return sweep.plan(record), record
 
 

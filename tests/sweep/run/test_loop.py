@@ -95,6 +95,21 @@ def test_results_of_a_driver_that_died_are_recorded_not_trained(
     assert len(record) == 4
 
 
+def test_a_run_that_was_deleted_by_hand_is_recorded_again(folder: Path) -> None:
+    """Reading commands trust what they know until they are told, or a sweep runs."""
+    store = tracker(folder)
+    client = MlflowClient(store.uri)
+    known = store.load()
+    gone = known.trial_ids[0]
+    client.delete_run(known.run_id(gone))
+    assert store.load().status(gone) == "done"
+    assert store.load(refresh=True).status(gone) == store.load().status(gone) == "missing"
+    _, record, witness = sweep(TINY, folder)
+    assert record.status(gone) == "done"
+    assert witness.waves == []  # its result is in storage
+    assert witness.sentences == ["1 finished trials found in storage and recorded"]
+
+
 def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(tmp_path: Path) -> None:
     broken = TINY.with_experiment(
         cells=(*TINY.experiment.cells, Cell({"method": "broken"}, {"batch_size": 5000})),
