@@ -101,13 +101,8 @@ def study(count: int, seeds: int, metrics: int) -> tuple[Plan, Record]:
             cells=grid,
             stages=(Stage("train", seeds=seeds),),
         ),
-        view=TableView(
-            metrics=shown,
-            rows=("row", "method"),
-        ),
-        notes=Notes(
-            title="",
-        ),
+        view=TableView(metrics=shown, rows=("row", "method")),
+        notes=Notes(""),
     )
     stages = (PlannedStage("train", tuple(trials)),)
     return Plan(artifact, "paper", SELECTIONS["paper"], grid, stages), Record.from_runs(runs)

@@ -103,13 +103,8 @@ def nothing(trials: int) -> Artifact:
             cells=(Cell({"method": "erm"}),),
             stages=(Stage("train", seeds=trials),),
         ),
-        view=TableView(
-            rows=("method",),
-            metrics=(Metric("test_error", "test error"),),
-        ),
-        notes=Notes(
-            title="trials that do nothing",
-        ),
+        view=TableView(rows=("method",), metrics=(Metric("test_error", "test error"),)),
+        notes=Notes("trials that do nothing"),
     )
 
 

@@ -73,10 +73,7 @@ METHODS = Artifact(
         ),
         step_times=tuple(table for tables in STEP_TIMES.values() for table in tables),
     ),
-    view=TableView(
-        rows=("budget", "method"),
-        metrics=METRICS,
-    ),
+    view=TableView(rows=("budget", "method"), metrics=METRICS),
     notes=Notes(
         title="Every method under one protocol, at equal epochs, gradient evaluations and time",
         choices=(

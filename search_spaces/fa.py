@@ -121,10 +121,7 @@ FIGURE1 = Artifact(
         ),
         measures=(CURVATURE,),
     ),
-    view=TableView(
-        rows=("dataset", "lambda"),
-        metrics=METRICS,
-    ),
+    view=TableView(rows=("dataset", "lambda"), metrics=METRICS),
     notes=Notes(
         title="Accuracy, curvature and time of FA for five lambdas (a table, captioned Figure 1)",
         choices=(

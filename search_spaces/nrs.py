@@ -296,10 +296,7 @@ TABLE2 = Artifact(
             on="test_error", epoch="last", stated="nothing is searched (section 4); last epoch"
         ),
     ),
-    view=TableView(
-        rows=("model", "method"),
-        metrics=(TOP1, TOP5),
-    ),
+    view=TableView(rows=("model", "method"), metrics=(TOP1, TOP5)),
     notes=Notes(
         title="ImageNet accuracy of three networks with Baseline and NRS",
         choices=(
@@ -342,8 +339,7 @@ TABLE3 = Artifact(
         measures=(Measure("last_layer_eigenvalue"),),
     ),
     view=TableView(
-        rows=("method",),
-        metrics=(Metric("last_layer_eigenvalue", "lambda_max (last layer)"),),
+        rows=("method",), metrics=(Metric("last_layer_eigenvalue", "lambda_max (last layer)"),)
     ),
     notes=Notes(
         title="Largest Hessian eigenvalue of the last layer, WideResNet-28-10 on Cifar10",

@@ -264,10 +264,7 @@ CLAIM_COST = Artifact(
         stages=(Stage("time", seeds=3),),
         selection=Selection(on="training_seconds", stated="nothing is selected"),
     ),
-    view=TableView(
-        rows=("method",),
-        metrics=(TIME,),
-    ),
+    view=TableView(rows=("method",), metrics=(TIME,)),
     notes=Notes(
         title="Training time of AMP (N = 1) relative to ERM",
         choices=(

@@ -169,10 +169,7 @@ TABLE2 = Artifact(
         selection=TUNED,
         measures=(Measure("classification", label="train_set"),),
     ),
-    view=TableView(
-        rows=("reg",),
-        metrics=METRICS2,
-    ),
+    view=TableView(rows=("reg",), metrics=METRICS2),
     notes=Notes(
         title="ImageNet at 128x128, WRN-18-1.5: error on validation and training images, and the"
         " gap",
@@ -255,10 +252,7 @@ CLAIM_TIME = Artifact(
         stages=(Stage("time", seeds=1),),
         selection=FIXED,
     ),
-    view=TableView(
-        rows=("reg",),
-        metrics=TIMES,
-    ),
+    view=TableView(rows=("reg",), metrics=TIMES),
     notes=Notes(
         title="Training time a step with and without the regulariser",
         choices=(
@@ -289,10 +283,7 @@ CLAIM_STAGE_ABLATION = Artifact(
         stages=(Stage("train", seeds=RUNS),),
         selection=FIXED,
     ),
-    view=TableView(
-        rows=("phases",),
-        metrics=(ERROR,),
-    ),
+    view=TableView(rows=("phases",), metrics=(ERROR,)),
     notes=Notes(
         title="When to regularise: learning-rate phases (early, middle, late), WRN-28-2 on"
         " CIFAR-10",

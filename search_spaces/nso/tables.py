@@ -307,10 +307,7 @@ TABLE5 = Artifact(
         blocked="it needs text and image-text models: CLIP ViT-S/16 with Conceptual Captions 3M,"
         " and GPT-2 with teacher rationales for CommonsenseQA and StrategyQA",
     ),
-    view=TableView(
-        rows=("task", "method"),
-        metrics=(TRACE, LAMBDA1, RECALL, ACCURACY),
-    ),
+    view=TableView(rows=("task", "method"), metrics=(TRACE, LAMBDA1, RECALL, ACCURACY)),
     notes=Notes(
         title="CLIP on image captions and GPT-2 on chains of thought, with SGD, SAM and NSO",
         choices=(Choice("number of runs", "3", "not stated; the code has one to three"),),

@@ -30,13 +30,8 @@ TOY = Artifact(
             Measure("hessian_trace", {"num_samples": 100}, label="all", samples=1000),
         ),
     ),
-    view=TableView(
-        metrics=(Metric("test_error", "error"),),
-        rows=("model",),
-    ),
-    notes=Notes(
-        title="",
-    ),
+    view=TableView(metrics=(Metric("test_error", "error"),), rows=("model",)),
+    notes=Notes(""),
 )
 
 

@@ -52,12 +52,9 @@ TINY = Artifact(
         stages=(Stage("train", seeds=2),),
     ),
     view=TableView(
-        rows=("method",),
-        metrics=(Metric("test_error", "test error %", shown="percent"),),
+        rows=("method",), metrics=(Metric("test_error", "test error %", shown="percent"),)
     ),
-    notes=Notes(
-        title="Two methods on a few digits",
-    ),
+    notes=Notes("Two methods on a few digits"),
 )
 
 EQUAL_ROWS = TINY.with_experiment(

@@ -74,13 +74,8 @@ RULE = SELECTIONS["validation"].criterion(
             cells=(),
             stages=(),
         ),
-        view=TableView(
-            metrics=(),
-            rows=(),
-        ),
-        notes=Notes(
-            title="",
-        ),
+        view=TableView(metrics=(), rows=()),
+        notes=Notes(""),
     )
 )
 

@@ -120,13 +120,8 @@ def swept(tests: list[float], trains: list[float], *metrics: Metric) -> tuple[Pl
             stages=stages,
             selection=Selection(),
         ),
-        view=TableView(
-            metrics=metrics,
-            rows=("method",),
-        ),
-        notes=Notes(
-            title="",
-        ),
+        view=TableView(metrics=metrics, rows=("method",)),
+        notes=Notes(""),
     )
     trials = tuple(Trial(cell, seed) for seed in range(len(tests)))
     plan = Plan(artifact, "paper", SELECTIONS["paper"], (cell,), (PlannedStage("train", trials),))

@@ -164,13 +164,8 @@ def planned(
             stages=(Stage("train", seeds=seeds),),
             step_times=times,
         ),
-        view=TableView(
-            rows=("method", "budget"),
-            metrics=(Metric("test_error", "error"),),
-        ),
-        notes=Notes(
-            title="a table",
-        ),
+        view=TableView(rows=("method", "budget"), metrics=(Metric("test_error", "error"),)),
+        notes=Notes("a table"),
     )
     return plan(made, "paper", SELECTIONS["paper"], Record.from_runs([]))
 

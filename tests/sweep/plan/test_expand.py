@@ -43,13 +43,8 @@ def artifact(
             cells=tuple(Cell({"method": name}, {"method": {"name": name}}) for name in methods),
             stages=(Stage("train", seeds=seeds),),
         ),
-        view=TableView(
-            rows=("method",),
-            metrics=(ERROR,),
-        ),
-        notes=Notes(
-            title="a table",
-        ),
+        view=TableView(rows=("method",), metrics=(ERROR,)),
+        notes=Notes("a table"),
     )
     return made.with_experiment(**changes)
 

@@ -45,13 +45,8 @@ def artifact(methods: dict[str, dict[str, object]], **changes: object) -> Artifa
                 Stage("searched", {"method": "sam"}, grid={"method.rho": (0.05, 0.1)}, seeds=1),
             ),
         ),
-        view=TableView(
-            rows=("method",),
-            metrics=(ERROR,),
-        ),
-        notes=Notes(
-            title="a table",
-        ),
+        view=TableView(rows=("method",), metrics=(ERROR,)),
+        notes=Notes("a table"),
     )
     return made.with_experiment(**changes)
 

@@ -62,13 +62,8 @@ def test_a_table_names_them() -> None:
             ),
             stages=(Stage("train", seeds=2),),
         ),
-        view=TableView(
-            metrics=(Metric("test_error", "error"),),
-            rows=("method",),
-        ),
-        notes=Notes(
-            title="",
-        ),
+        view=TableView(metrics=(Metric("test_error", "error"),), rows=("method",)),
+        notes=Notes(""),
     )
     planned = plan(artifact, "paper", SELECTIONS["paper"], Record.from_runs([]))
     runs = [Run(t.trial_id, "done", {"test_error": 0.1}) for t in planned.trials]
