@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-HELPERS = {"__main__", "process", "report", "stock", "test_step_times"}
+HELPERS = {
+    "__main__", "driver", "process", "report", "stock", "study", "test_scale", "test_step_times",
+}  # fmt: skip
 DECIDES = {"step_times"}
 """Not run with all others: what it saves decides how long trials train."""
 

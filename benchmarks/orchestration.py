@@ -84,14 +84,18 @@ class Clock:
         return self.ended - self.started
 
 
-def swept(artifact: Artifact, folder: Path, trainable: type | None = None) -> Clock:
-    clock = Clock()
-    storage = str(folder)
+def swept(
+    artifact: Artifact,
+    folder: Path,
+    executor: RayExecutor | None = None,
+    clock: Clock | None = None,
+) -> Clock:
+    clock, storage = clock or Clock(), str(folder)
     run(
         Sweep(artifact, "smoke", SELECTIONS["paper"], storage),
         tracker=Tracker(default_uri(storage)),
         observer=clock,
-        executor=RayExecutor(trainable=trainable),
+        executor=executor or RayExecutor(),
     )
     return clock
 
@@ -137,7 +141,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        idle = swept(nothing(options.trials), folder / "nothing", Nothing)
+        idle = swept(nothing(options.trials), folder / "nothing", RayExecutor(trainable=Nothing))
         ours = idle.wall / options.trials
         rows.append(_row("no-op trial, this project", ours, "s", "<= 0.1", options.trials))
         theirs = stock(options.stock_trials, folder) / options.stock_trials

@@ -23,7 +23,7 @@ from sweep.record.columns import (
     only_at_the_end,
 )
 from sweep.selection import EPOCH_WORDS, SELECTIONS, SelectionRule, selection
-from sweep.selection.winner import as_text, candidates, mean_of, winner
+from sweep.selection.winner import Texts, candidates, mean_of, winner
 
 if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type here
     import numpy as np
@@ -121,21 +121,22 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
     """
     rule = plan.selection.criterion(plan.artifact)
     trials: dict[tuple[str, str], list[PlannedTrial]] = defaultdict(list)
+    text = Texts()
     for stage in plan.stages:
         for trial in stage.trials:
-            trials[stage.name, as_text(trial.cell.key)].append(trial)
+            trials[stage.name, text(trial.cell.key)].append(trial)
 
     found = []
     for cell in plan.cells:
         spec = plan.artifact.experiment.last_stage(cell)
-        points = candidates(trials[spec.name, as_text(cell.key)], record, rule)
+        points = candidates(trials[spec.name, text(cell.key)], record, rule)
         eligible = [p for p in points if p.complete] or [p for p in points if p.values] or points
         best = min(eligible, key=mean_of) if eligible else None
         asked = 0 if best else spec.seeds
         searched = sum(point.complete for point in points)
         found.append((cell, spec, best, asked, len(points), searched))
 
-    expected = [trial for stage in plan.stages for trial in stage.expected]
+    waits = _Waits(plan, record)
     groups = [[t.trial_id for t in best.trials] if best else [] for _, _, best, *_ in found]
     ids = [trial_id for group in groups for trial_id in group]
     metrics = expand_curves(plan.artifact.view, record.metric_names()).metrics
@@ -162,30 +163,42 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
             searched=searched,
             trial_ids=tuple(groups[i]),
             last_epoch=last_epoch,
-            waits="" if best else _waits(plan, record, cell, spec.name, expected),
+            waits="" if best else waits.sentence(cell, spec.name),
         )
         for i, (cell, spec, best, asked, points, searched) in enumerate(found)
     ]
 
 
-def _waits(
-    plan: Plan, record: Record, cell: Cell, stage: str, expected: Sequence[PlannedTrial]
-) -> str:
-    """``waits for stage baseline, 1 failed``: the first of the stages that it cannot start from."""
-    trial = next((t for t in expected if t.stage == stage and t.cell.key == cell.key), None)
-    if trial is None:
-        return ""
-    # By the stages' order, not by ids alone: a trial may repeat one of those that it waits for.
-    experiment = plan.artifact.experiment
-    while before := [
-        other
-        for other in expected
-        if other.stage == experiment.stage(trial.stage).after and other.trial_id in trial.awaits
-    ]:
-        trial = before[0]
-    failed = sum(record.status(trial_id) == "failed" for trial_id in trial.awaits)
-    said = f"waits for stage {experiment.stage(trial.stage).after}"
-    return f"{said}, {failed} failed" if failed else said
+class _Waits:
+    """What cells wait for whose trials cannot run yet."""
+
+    def __init__(self, plan: Plan, record: Record) -> None:
+        self._experiment, self._record = plan.artifact.experiment, record
+        self._text = Texts()
+        self._of_cell: dict[tuple[str, str], PlannedTrial] = {}
+        self._of_id: dict[tuple[str | None, str], tuple[int, PlannedTrial]] = {}
+        expected = (trial for stage in plan.stages for trial in stage.expected)
+        for i, trial in enumerate(expected):
+            self._of_cell.setdefault((trial.stage, self._text(trial.cell.key)), trial)
+            self._of_id.setdefault((trial.stage, trial.trial_id), (i, trial))
+
+    def sentence(self, cell: Cell, stage: str) -> str:
+        """``waits for stage baseline, 1 failed``: the first stage that it cannot start from."""
+        trial = self._of_cell.get((stage, self._text(cell.key)))
+        if trial is None:
+            return ""
+        while (before := self._first_awaited(trial)) is not None:
+            trial = before
+        failed = sum(self._record.status(trial_id) == "failed" for trial_id in trial.awaits)
+        said = f"waits for stage {self._experiment.stage(trial.stage).after}"
+        return f"{said}, {failed} failed" if failed else said
+
+    def _first_awaited(self, trial: PlannedTrial) -> PlannedTrial | None:
+        """The first of the trials that ``trial`` waits for which wait themselves."""
+        # By the stages' order, not by ids alone: a trial may repeat one of those that it waits for.
+        after = self._experiment.stage(trial.stage).after
+        found = [self._of_id[after, t] for t in trial.awaits if (after, t) in self._of_id]
+        return min(found, key=lambda placed: placed[0])[1] if found else None
 
 
 def summarize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -45,6 +46,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+GARBAGE = 100_000
+"""Objects that are made before Python looks for garbage (which else are 700)."""
 
 app.add_typer(data_app)
 
@@ -269,6 +273,9 @@ def doctor(
 
 def main() -> None:
     """Entry point. Exit codes: 0, 1 (failed), 2 (bad usage). `print_error` says what failed."""
+    # What plans and records are made of stays. To look through all of it for garbage whenever it
+    # has grown by a quarter takes as long as to make it.
+    gc.set_threshold(GARBAGE)
     try:
         app()
     except BrokenPipeError:

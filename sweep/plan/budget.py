@@ -65,6 +65,8 @@ def measured_step_time(
     config: TrialConfig, times: Sequence[StepTimes]
 ) -> tuple[StepTimes, StepTime] | None:
     """A trial's measured step time, after the table it stands in; None: there is none."""
+    if not times:
+        return None
     wanted, method = setting(config), config.method_named
     known = [(table, step) for table in times if table.setting == wanted for step in table.steps]
     return next(((table, step) for table, step in known if step.method == method), None)

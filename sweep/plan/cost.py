@@ -7,6 +7,7 @@ relatives, or timed here on a few steps of the training itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -109,17 +110,17 @@ def estimate(
     from sweep.plan.budget import step_time
 
     times = planned.artifact.experiment.step_times
-    left = [*planned.missing(record), *planned.expected]
+    left = [(t, _cost_key(t)) for t in (*planned.missing(record), *planned.expected)]
     costs = _recorded(planned.trials, record, times)
     said: list[str] = []
-    for trial in left if time is not None else ():
-        if _cost_key(trial) not in costs and time is not None:
+    for trial, key in left if time is not None else ():
+        if key not in costs and time is not None:
             try:
-                costs[_cost_key(trial)] = time(trial)
+                costs[key] = time(trial)
             except UntimedError as error:
                 if str(error) not in said:
                     said.append(str(error))
-    known = [(trial, costs[_cost_key(trial)]) for trial in left if _cost_key(trial) in costs]
+    known = [(trial, costs[key]) for trial, key in left if key in costs]
     seconds = sum(t.config.epochs * step_time(t.config, times) * c.seconds for t, c in known)
     weights = sum(PARAMETER_BYTES * cost.parameters for _, cost in known)
     return CostEstimate(
@@ -138,13 +139,17 @@ def _recorded(
 ) -> dict[CostKey, EpochCost]:
     from sweep.plan.budget import step_time
 
+    trials = list(trials)
+    ids = [trial.trial_id for trial in trials]
+    spent, lasted, sizes = (
+        record.values(ids, name).tolist()
+        for name in ("training_seconds", "epochs_run", "parameters")
+    )
     found: dict[CostKey, list[tuple[float, float]]] = {}
-    for trial in trials:
-        seconds = record.value(trial.trial_id, "training_seconds")
-        epochs = record.value(trial.trial_id, "epochs_run")
-        if seconds and epochs:
+    for trial, seconds, epochs, size in zip(trials, spent, lasted, sizes, strict=True):
+        if seconds > 0 and epochs > 0:
             work = epochs * step_time(trial.config, times)
-            parameters = record.value(trial.trial_id, "parameters") or 0.0
+            parameters = 0.0 if math.isnan(size) else size
             found.setdefault(_cost_key(trial), []).append((seconds / work, parameters))
     return {
         kind: EpochCost(sum(s for s, _ in costs) / len(costs), costs[0][1], len(costs))

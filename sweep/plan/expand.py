@@ -161,21 +161,30 @@ class Plan:
         Args:
             among: Of these trials only; None: of all that can run.
         """
-        trials = self.trials if among is None else among
-        return [trial for trial in trials if not self._complete(trial, record)]
+        trials = list(self.trials if among is None else among)
+        ends = [record.status(trial.trial_id) for trial in trials]
+        done = [trial for trial, end in zip(trials, ends, strict=True) if end == "done"]
+        unmeasured = self._unmeasured(done, record)
+        return [
+            trial
+            for trial, end in zip(trials, ends, strict=True)
+            if end not in OUTCOMES or trial.trial_id in unmeasured
+        ]
 
-    def _complete(self, trial: PlannedTrial, record: Record) -> bool:
-        status = record.status(trial.trial_id)
-        if status != "done":
-            return status == "diverged"
-        return all(
-            any(
-                record.value(trial.trial_id, name) is not None
-                for name in record.metric_names()
-                if request.within({name: None})
-            )
-            for request in self.measures_of(trial)
-        )
+    def _unmeasured(self, trials: Sequence[PlannedTrial], record: Record) -> set[str]:
+        """Ids of those among ``trials`` that lack one of the measures that are asked of them."""
+        measured = [trial.trial_id for trial in trials if self.measures_of(trial)]
+        if not measured:
+            return set()
+        names = record.metric_names()
+        unmeasured: set[str] = set()
+        for request in self.artifact.experiment.measures:
+            lacking = measured
+            for name in filter(lambda name: request.within({name: None}), names):
+                has = record.has(lacking, name)
+                lacking = [t for t, there in zip(lacking, has, strict=True) if not there]
+            unmeasured.update(lacking)
+        return unmeasured
 
     def measures_of(self, trial: PlannedTrial) -> tuple[Measure, ...]:
         """What is measured on a trial: the artifact's measures if a cell may show its numbers.
@@ -263,10 +272,11 @@ def _expand(
     record: Record,
 ) -> PlannedStage:
     points = list(stage.points())
+    parents_of = _Parents(stage, before)
     trials: list[PlannedTrial] = []
     expected: list[PlannedTrial] = []
     for cell in filter(stage.covers, cells):
-        parents = _parents(stage, cell, before)
+        parents = parents_of(cell)
         inherited = _inherited(stage, parents, held_out.rule.criterion(artifact), record)
         known = inherited is not None
         taken = _inherited_fields(stage, parents[0]) if parents and not known else inherited
@@ -315,17 +325,26 @@ def _configure(artifact: Artifact, fields: Mapping[str, Any], cell: Cell) -> Tri
     return config if epochs == config.epochs else declared.replaced(config, epochs=epochs)
 
 
-def _parents(stage: Stage, cell: Cell, before: Mapping[str, PlannedStage]) -> list[PlannedTrial]:
-    """The trials whose winner ``cell`` starts from."""
-    if stage.after is None:
-        return []
-    earlier = before[stage.after]
-    match = tuple(cell.key) if stage.match is None else stage.match
-    return [
-        trial
-        for trial in (*earlier.trials, *earlier.expected)
-        if all(trial.cell.key.get(label) == cell.key.get(label) for label in match)
-    ]
+class _Parents:
+    """The trials whose winner a cell starts from: found at once, not among all for every cell."""
+
+    def __init__(self, stage: Stage, before: Mapping[str, PlannedStage]) -> None:
+        earlier = before[stage.after] if stage.after is not None else PlannedStage("", ())
+        self._trials = (*earlier.trials, *earlier.expected)
+        self._match = stage.match
+        self._by_entries: dict[tuple[str, ...], dict[Any, list[PlannedTrial]]] = {}
+
+    def __call__(self, cell: Cell) -> Sequence[PlannedTrial]:
+        labels = tuple(cell.key) if self._match is None else self._match
+        if labels not in self._by_entries:
+            found = self._by_entries[labels] = {}
+            for trial in self._trials:
+                found.setdefault(_entries(trial.cell, labels), []).append(trial)
+        return self._by_entries[labels].get(_entries(cell, labels), ())
+
+
+def _entries(cell: Cell, labels: Iterable[str]) -> tuple[str | None, ...]:
+    return tuple(cell.key.get(label) for label in labels)
 
 
 def _inherited(

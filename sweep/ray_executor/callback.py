@@ -10,6 +10,7 @@ from trainables.job import Job, Report
 from trainables.tune import JOB, REPORT
 
 if TYPE_CHECKING:
+    from sweep.run.interrupts import Interrupts
     from sweep.run.recorder import ResultRecorder
     from sweep.run.resources import WaitNotice
 
@@ -22,19 +23,26 @@ class RayTuneCallback(tune.Callback):
     recorder holds connections and threads that no file can: a copy is a callback that does nothing.
 
     Args:
-        recorder: Told when a trial starts, reports and fails.
+        recorder: Told when a trial starts, reports, loses its process and fails.
         notice: Told whether any trial runs, whenever Tune looks at its trials.
+        interrupts: Told when Tune has put its own handler of Ctrl-C in place.
     """
 
-    def __init__(self, recorder: ResultRecorder, notice: WaitNotice) -> None:
-        self._recorder, self._notice = recorder, notice
+    def __init__(
+        self, recorder: ResultRecorder, notice: WaitNotice, interrupts: Interrupts
+    ) -> None:
+        self._recorder, self._notice, self._interrupts = recorder, notice, interrupts
 
     def __reduce__(self) -> tuple[type[tune.Callback], tuple[()]]:
         return tune.Callback, ()
 
+    def setup(self, *_: Any, **info: Any) -> None:
+        """Tune begins."""
+        self._interrupts.listen()
+
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Tune is about to look at its trials."""
-        self._notice.update(any(trial.status == "RUNNING" for trial in trials))
+        """Tune is about to look at its trials; this must not, for it does so at every event."""
+        self._notice.update(self._recorder.any_running)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A process has the trial now."""
@@ -45,6 +53,10 @@ class RayTuneCallback(tune.Callback):
     ) -> None:
         """The trial reports an epoch, or its end."""
         self._recorder.reported(Report.from_json(result[REPORT]))
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """The trial's process died, and Tune starts it again."""
+        self._recorder.stopped(_trial_id(trial))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """The trial's process died, and Tune does not start it again."""

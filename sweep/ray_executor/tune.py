@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sweep.ray_executor.cluster import free_resources, is_reserved, joined_cluster
 from sweep.ray_executor.session import address_of, session
+from sweep.run.interrupts import Interrupts, interrupts
 from sweep.run.resources import Cluster, TrialResources, WaitNotice
 
 if TYPE_CHECKING:
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
 
 RETRIES = 2
 """How often a trial whose process died is started again (from its checkpoint)."""
+
+WAVE = 1000
+"""Trials that Tune is given at once. It keeps what it knows of each until its run ends: 0.03 to 0.1
+MB, so that a hundred thousand would be gigabytes. And each run starts its actors anew: until the
+first trial ends it takes 3 s on two idle cores and 6 on busy ones, which is a tenth of the time of
+a thousand trials that do nothing."""
+
+WAVE_PER_SLOT = 32
+"""On a large cluster more are given at once, this many for each that runs at a time: the slots that
+are done first wait for the last trial of a wave, half a trial's time on average."""
 
 
 class RayExecutor:
@@ -70,14 +82,29 @@ class RayExecutor:
         return max(self._cluster.max_concurrent(request, self._concurrency) for request in requests)
 
     def run(self, jobs: Sequence[Job], recorder: ResultRecorder) -> None:
-        """Run the jobs as trials of one Tune experiment, each again where its process dies."""
+        """Run the jobs wave by wave, each again where its process dies."""
+        # What Tune would print of a failure is in the recorder's one sentence.
+        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+        max_concurrent = self.max_concurrent(jobs)
+        with suppress(KeyboardInterrupt), interrupts() as noted:
+            for wave in waves(jobs, max_concurrent):
+                self._run_wave(wave, max_concurrent, recorder, noted)
+                if noted.seen or any(job.trial_id in recorder.unfinished for job in wave):
+                    return
+
+    def _run_wave(
+        self,
+        jobs: Sequence[Job],
+        max_concurrent: int,
+        recorder: ResultRecorder,
+        noted: Interrupts,
+    ) -> None:
+        """Run the jobs as trials of one Tune experiment."""
         from ray import tune
 
         from sweep.ray_executor.callback import RayTuneCallback
         from trainables.tune import JOB, TrialTrainable, reservation
 
-        # What Tune would print of a failure is in the recorder's one sentence.
-        logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
         notice = _wait_notice(self._cluster, self._request(jobs[0]), self._notify)
         scratch = tempfile.mkdtemp(prefix="flatsweep-")
         try:
@@ -85,12 +112,12 @@ class RayExecutor:
                 tune.with_resources(self._trainable or TrialTrainable, reservation),
                 param_space={JOB: tune.grid_search([self._placed(j).to_json() for j in jobs])},
                 tune_config=tune.TuneConfig(
-                    max_concurrent_trials=self.max_concurrent(jobs), reuse_actors=True
+                    max_concurrent_trials=max_concurrent, reuse_actors=True
                 ),
                 run_config=tune.RunConfig(
                     name="trials",
                     storage_path=scratch,
-                    callbacks=[RayTuneCallback(recorder, notice)],
+                    callbacks=[RayTuneCallback(recorder, notice, noted)],
                     failure_config=tune.FailureConfig(max_failures=RETRIES),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                     verbose=0,
@@ -108,6 +135,14 @@ class RayExecutor:
         return replace(job, cpus=self._cpus, gpus=self._gpus, execution=execution)
 
 
+def waves(jobs: Sequence[Job], max_concurrent: int) -> Iterator[Sequence[Job]]:
+    """``jobs`` in order, in as few parts as `WAVE` and `WAVE_PER_SLOT` allow, equally long."""
+    most = max(WAVE, WAVE_PER_SLOT * max_concurrent)
+    size = math.ceil(len(jobs) / math.ceil(len(jobs) / most))
+    for start in range(0, len(jobs), size):
+        yield jobs[start : start + size]
+
+
 def _wait_notice(
     cluster: Cluster, request: TrialResources, notify: Callable[[str], None]
 ) -> WaitNotice:
@@ -123,4 +158,4 @@ def _wait_notice(
     return WaitNotice(sentence, notify)
 
 
-__all__ = ["RETRIES", "RayExecutor"]
+__all__ = ["RETRIES", "RayExecutor", "waves"]

@@ -113,8 +113,9 @@ class Record:
 
     def provenance(self, trial_ids: Iterable[str]) -> dict[str, str]:
         """Where the trials' numbers come from: each kind of origin with all its values."""
-        texts = {self._text("provenance", trial_id) for trial_id in trial_ids} - {""}
-        origins = [json.loads(text) for text in texts]
+        rows = [self._rows[trial_id] for trial_id in trial_ids if trial_id in self._rows]
+        texts = self._light["provenance"].take(rows).unique().to_pylist() if rows else ()
+        origins = [json.loads(text) for text in texts if text]
         found = {
             name: {origin[name] for origin in origins if origin.get(name)}
             for name in ("data", "commit", "torch", "hardware", "precision")
@@ -166,6 +167,10 @@ class Record:
         if not len(self._values):
             return np.full(len(rows), np.nan)
         return np.where(rows < 0, np.nan, self._values[np.maximum(rows, 0)])
+
+    def has(self, trial_ids: Sequence[str], metric: str) -> np.ndarray:
+        """Whether each trial has a number of this name, NaN included: (N,) bool."""
+        return self._find(trial_ids, metric) >= 0
 
     def metric_names(self) -> list[str]:
         """Every name under which a trial has a number."""
@@ -311,9 +316,9 @@ def parquet(files: Sequence[Path]) -> Columns:
 
     def read(names: Sequence[str]) -> pa.Table:
         kinds = pa.schema([schema().field(name) for name in names])
-        return pa.concat_tables(
-            [kinds.empty_table(), *(file.read(columns=list(names)).cast(kinds) for file in opened)]
-        )
+        tables = [file.read(columns=list(names)).cast(kinds) for file in opened]
+        # An empty one is made only if it must be: to make an array pyarrow imports pandas (0.2 s).
+        return pa.concat_tables(tables or [kinds.empty_table()])
 
     read(["trial_id"])
     return read

@@ -56,8 +56,8 @@ class _Bar:
         self._progress: Any = None
         self._task: Any = None
         self._total = self._done = 0
-        self._epochs: dict[str, float] = {}
-        self._running: set[str] = set()
+        self._running: dict[str, float] = {}
+        """Id -> fraction of the epochs that are done. Those that have ended are only counted."""
 
     def on_submit(
         self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
@@ -73,7 +73,7 @@ class _Bar:
         self.close()
         self.message(_opening(plan, todo, max_concurrent, recorded))
         self._total, self._done = len(todo), 0
-        self._epochs, self._running = {}, set()
+        self._running = {}
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
@@ -90,13 +90,11 @@ class _Bar:
         self._show()
 
     def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
-        self._running.add(trial.trial_id)
-        self._epochs[trial.trial_id] = epoch / epochs
+        self._running[trial.trial_id] = epoch / epochs
         self._show()
 
     def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
-        self._running.discard(trial.trial_id)
-        self._epochs[trial.trial_id] = 1.0
+        self._running.pop(trial.trial_id, None)
         self._done += 1
         self.message(f"{trial.name}: {_outcome(outcome, result)}")
         self._show()
@@ -118,7 +116,8 @@ class _Bar:
         if self._progress is not None:
             left = self._total - self._done - len(self._running)
             counts = f"{self._done} done  {len(self._running)} running  {left} left"
-            self._progress.update(self._task, completed=sum(self._epochs.values()), counts=counts)
+            completed = self._done + sum(self._running.values())
+            self._progress.update(self._task, completed=completed, counts=counts)
 
 
 def _print(sentence: str) -> None:

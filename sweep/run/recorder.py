@@ -40,20 +40,27 @@ class ResultRecorder:
         self._storage, self._tracker, self._tags = storage, tracker, tags
         self._observer = observer
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
-        self._ends: list[Future[None]] = []
+        self._running: set[str] = set()
+        self._raised: BaseException | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
-        for end in self._ends:
-            end.result()
+        if self._raised is not None:
+            raise self._raised
+
+    @property
+    def any_running(self) -> bool:
+        """Whether a process is at work on a trial."""
+        return bool(self._running)
 
     def started(self, trial_id: str) -> None:
         """Note that a process has begun with the trial."""
         trial = self.unfinished.get(trial_id)
         if trial is not None:
+            self._running.add(trial_id)
             self._observer.on_progress(trial, 0, trial.config.epochs)
 
     def reported(self, report: Report) -> None:
@@ -66,14 +73,26 @@ class ResultRecorder:
         elif report.outcome == "failed":
             self.failed(trial.trial_id, report.error)
         else:
-            del self.unfinished[trial.trial_id]
-            self._ends.append(self._thread.submit(self._finished, trial))
+            self._ended(trial, self._finished, trial)
 
     def failed(self, trial_id: str, error: str) -> None:
         """Note that the trial raised ``error``, or that its process died too often."""
-        trial = self.unfinished.pop(trial_id, None)
+        trial = self.unfinished.get(trial_id)
         if trial is not None:
-            self._ends.append(self._thread.submit(self._failed, trial, error))
+            self._ended(trial, self._failed, trial, error)
+
+    def stopped(self, trial_id: str) -> None:
+        """Note that the trial's process died; it goes on when another one has started."""
+        self._running.discard(trial_id)
+
+    def _ended(self, trial: PlannedTrial, write: Callable[..., None], *arguments: Any) -> None:
+        del self.unfinished[trial.trial_id]
+        self._running.discard(trial.trial_id)
+        self._thread.submit(write, *arguments).add_done_callback(self._written)
+
+    def _written(self, end: Future[None]) -> None:
+        """Keep the first error. The ends themselves would become as many as there are trials."""
+        self._raised = self._raised or end.exception()
 
     def _failed(self, trial: PlannedTrial, error: str) -> None:
         self._guarded(self._tracker.write_failure, trial, error, self._tags.of(trial))

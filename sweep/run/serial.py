@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from bdb import BdbQuit
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from sweep.run.interrupts import interrupts
 from sweep.run.resources import Cluster, TrialResources
 from trainables.errors import UsageError
 from trainables.run_job import run_job
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from sweep.run.recorder import ResultRecorder
     from trainables.config import TrialConfig
     from trainables.job import Job
@@ -83,39 +80,15 @@ class SerialExecutor:
 
     def run(self, jobs: Sequence[Job], recorder: ResultRecorder) -> None:
         """Run the jobs one after the other, until all are done or Ctrl-C is pressed."""
-        with suppress(KeyboardInterrupt, BdbQuit), _interrupts() as seen:
+        with suppress(KeyboardInterrupt, BdbQuit), interrupts() as noted:
             for job in jobs:
                 recorder.started(job.trial_id)
                 for report in run_job(self._placed(job)):
                     recorder.reported(report)
-                    if seen:
+                    if noted.seen:
                         return
 
     def _placed(self, job: Job) -> Job:
         if not self._on_cpus:
             return job
         return replace(job, execution={"device": "cpu", **job.execution})
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Within: every Ctrl-C is noted, besides raising KeyboardInterrupt.
-
-    Python drops what is raised while an object is being destroyed, and a trial that ends destroys
-    many: the exception alone may be lost.
-    """
-    seen: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield seen
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-        before(number, frame)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield seen
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -73,8 +73,9 @@ def candidates(trials: Sequence[PlannedTrial], record: Record, rule: Selection) 
     statuses = [record.status(trial.trial_id) for trial in trials]
     numbers = at_epoch([t.trial_id for t in trials], record, rule.on, rule.epoch).tolist()
     points: dict[str, Candidate] = {}
+    text = Texts()
     for trial, status, value in zip(trials, statuses, numbers, strict=True):
-        point = points.setdefault(as_text(trial.point), Candidate(trial.point))
+        point = points.setdefault(text(trial.point), Candidate(trial.point))
         point.trials.append(trial)
         if status == "diverged":
             point.values.append(math.inf)
@@ -93,9 +94,22 @@ def _must_be_recorded(key: str, statuses: Sequence[str], values: Sequence[float]
         raise UsageError(f"cannot select on {key!r}: none of {len(done)} trials has it{held_out}")
 
 
-def as_text(mapping: Mapping[str, Any]) -> str:
-    """A grid point or a cell's key as text: equal for equal ones."""
-    return json.dumps(mapping, sort_keys=True, default=str)
+class Texts:
+    """Grid points and cells' keys as text, equal for equal ones.
+
+    A text is made once for a mapping, which many trials share.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[str, Mapping[str, Any]]] = {}
+
+    def __call__(self, mapping: Mapping[str, Any]) -> str:
+        known = self._known.get(id(mapping))
+        if known is None:
+            # The mapping is kept, too: another one may else get its id.
+            known = json.dumps(mapping, sort_keys=True, default=str), mapping
+            self._known[id(mapping)] = known
+        return known[0]
 
 
-__all__ = ["Candidate", "as_text", "candidates", "mean_of", "winner"]
+__all__ = ["Candidate", "Texts", "candidates", "mean_of", "winner"]

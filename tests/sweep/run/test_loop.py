@@ -201,8 +201,11 @@ SLOWER = """
 import sys, time; sys.path.insert(0, {root!r})
 from pathlib import Path
 from sweep.run.executor import executor
+from sweep.ray_executor import tune
 from tests.sweep.cases import TINY, sweep
 from trainables.train import Trial
+
+tune.WAVE, tune.WAVE_PER_SLOT = 2, 1  # the signal comes in the first of two waves
 
 run_epoch = Trial.run_epoch
 def until_stopped(trial):  # in this process, the second trial waits for the signal

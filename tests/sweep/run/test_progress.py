@@ -48,6 +48,8 @@ def test_the_bar_counts_done_running_and_left(planned: Plan, terminal: Callable[
     assert bar._progress.tasks[0].completed == 0.5
     bar.on_end(first, "done", done(first.trial_id))
     assert bar._progress.tasks[0].fields["counts"] == "1 done  1 running  2 left"
+    bar.on_progress(second, 1, 2)
+    assert bar._progress.tasks[0].completed == 1.5
     bar.close()
     assert bar._progress is None
     assert "erm · seed 0: test error 12.50 % in 3.0 s" in terminal()

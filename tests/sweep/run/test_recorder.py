@@ -1,0 +1,92 @@
+"""What a recorder knows of the trials that run, and what it keeps of those that have ended."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sweep.run import recorder as module
+from sweep.run.recorder import ResultRecorder
+from trainables.job import Report
+
+TODO = [SimpleNamespace(trial_id=f"t{i}", config=SimpleNamespace(epochs=2)) for i in range(50)]
+
+
+class Store:
+    """Observer, tracker and tags in one: all is well, and nothing is kept."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def write(self, trial: Any, *_: object) -> None:
+        self.written.append(trial.trial_id)
+
+    write_failure = write
+
+    def of(self, trial: Any) -> dict[str, str]:
+        return {}
+
+    def on_progress(self, *_: object) -> None:
+        pass
+
+    on_end = on_progress
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> ResultRecorder:
+    monkeypatch.setattr(module, "trial_folder", lambda storage, trial_id: trial_id)
+    lost = {"t3": None, "t7": None}
+    done = SimpleNamespace(status="done")
+    monkeypatch.setattr(module, "read_result", lambda folder: lost.get(folder, done))
+    store = Store()
+    return ResultRecorder(TODO, None, store, store, store)  # type: ignore[arg-type]
+
+
+def test_it_knows_whether_a_trial_runs(recorder: ResultRecorder) -> None:
+    seen = [recorder.any_running]
+    with recorder:
+        for tell in (
+            lambda: recorder.started("t0"),
+            lambda: recorder.started("t1"),
+            lambda: recorder.reported(Report("t0", 1, 2)),
+            lambda: recorder.reported(Report("t0", outcome="done")),
+            lambda: recorder.stopped("t1"),  # its process died; it is started again
+            lambda: recorder.started("t1"),
+            lambda: recorder.failed("t1", "out of memory"),
+        ):
+            tell()
+            seen.append(recorder.any_running)
+    assert seen == [False, True, True, True, True, False, True, False]
+    assert recorder.unfinished.keys() == {trial.trial_id for trial in TODO[2:]}
+
+
+def test_the_first_error_of_a_write_is_raised_and_ends_do_not_pile_up(
+    recorder: ResultRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, ends = recorder._thread.submit, weakref.WeakSet[Any]()
+    left: list[int] = []
+
+    def noted(*work: Any) -> Any:
+        end = submit(*work)
+        ends.add(end)
+        return end
+
+    def everything_ends() -> None:
+        with recorder:
+            for trial in TODO:
+                recorder.started(trial.trial_id)
+                recorder.reported(Report(trial.trial_id, outcome="done"))
+            submit(lambda: None).result()  # all others are over
+            gc.collect()
+            left.append(len(ends))
+
+    monkeypatch.setattr(recorder._thread, "submit", noted)
+    with pytest.raises(FileNotFoundError, match="trial t3 reported an end but left no result"):
+        everything_ends()
+    assert left[0] <= 2  # those that raised, which their errors' tracebacks keep
+    assert recorder.unfinished == {}
+    assert len(recorder._tracker.written) == len(TODO) - 2  # type: ignore[attr-defined]
