@@ -298,20 +298,19 @@ def _refuse_blind(
 ) -> None:
     """Raise if trials of ``stage`` will not record what the rule looks at."""
     rule = selection.criterion(artifact)
-    criterion = MetricName(rule.on)
     searched = len(list(stage.points())) > 1
+    of_labels = searched and MetricName(rule.on).quantity == "error"
+    on_validation = searched and MetricName(rule.on).data_split == "validation"
     other = "" if selection.name == "paper" else "; try --selection paper"
     for trial in (*planned.trials, *planned.expected):
         config = trial.config
-        if searched and criterion.quantity == "error" and config.loss != "cross_entropy":
+        if of_labels and config.loss != "cross_entropy":
             raise UsageError(
                 f"{artifact.id.partition(':')[0]} has no {rule.on} to select on, its loss is "
                 f"{config.loss}{other}"
             )
         shown = artifact.experiment.last_stage(trial.cell).name == stage.name
-        judged = (searched and criterion.data_split == "validation") or (
-            shown and rule.epoch == "best_validation"
-        )
+        judged = on_validation or (shown and rule.epoch == "best_validation")
         if judged and not config.data.validation:
             raise UsageError(
                 f"{artifact.id} has no {rule.on} to select on: {trial.name} holds no images out "
