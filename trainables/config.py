@@ -14,24 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import (
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import BaseModel, ValidationError, model_validator
 
 from trainables import trial_id
 from trainables.errors import UsageError
 from trainables.fields import Component, Data, Optimizer, Schedule, Workers, registry_of
 from trainables.needs import BATCHNORM, OfTrial, idle
 from trainables.parallel import equivalence
-from trainables.registry import (
-    COMPLETED,
-    Count,
-    Index,
-    Options,
-    explain,
-)
+from trainables.registry import Count, Index, Options, explain
 from trainables.request import Request
 
 if TYPE_CHECKING:
@@ -97,12 +87,11 @@ class TrialConfig(Options):
             raise UsageError(explain(error, "trial")) from None
 
     @model_validator(mode="after")
-    def _ask_parts(self, info: ValidationInfo) -> Self:
-        if info.context is not COMPLETED:
-            self._resolve_parts()
-            self._settle_workers()
-            self._check_batchnorm_parts()
-            self._refuse_what_has_no_effect()
+    def _ask_parts(self) -> Self:
+        self._resolve_parts()
+        self._settle_workers()
+        self._check_batchnorm_parts()
+        self._refuse_what_has_no_effect()
         return self
 
     def _resolve_parts(self) -> None:
@@ -165,10 +154,15 @@ class TrialConfig(Options):
             fields: Its ``model_dump(mode="json")``.
             canonical, switched_off: Its own (`trainables.declared` keeps all three).
         """
-        made = cls.__new__(cls)  # `model_validate` would call `__init__`, which takes no context
-        cls.__pydantic_validator__.validate_python(
-            _as_tuples(fields), self_instance=made, context=COMPLETED
-        )
+        values = _as_tuples(fields)
+        values["data"] |= {
+            "source": Component.model_construct(**values["data"]["source"]),
+            "augmentation": _components(values["data"]["augmentation"]),
+        }
+        for name, group in GROUPS.items():
+            values[name] = group.model_construct(**values[name])
+        values["regularizers"] = _components(values["regularizers"])
+        made = cls.model_construct(**values)
         made.__dict__ |= {"canonical": canonical, "switched_off": list(switched_off)}
         return made
 
@@ -197,10 +191,9 @@ class TrialConfig(Options):
 
     def with_seed(self, seed: int) -> Self:
         """A copy with another seed, which needs no validation. Its name asks no part."""
-        copied = self.model_copy(update={"seed": seed})
-        copied.__dict__["canonical"] = trial_id.of_seed(self.canonical, seed)
-        if "switched_off" in self.__dict__:
-            copied.__dict__["switched_off"] = self.switched_off
+        copied = self.__copy__()
+        copied.__dict__ |= {"seed": seed, "canonical": trial_id.of_seed(self.canonical, seed)}
+        copied.__dict__.pop("trial_id", None)
         return copied
 
     @property
@@ -283,6 +276,21 @@ def _copy(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _copy(item) for key, item in value.items()}
     return [_copy(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+GROUPS: dict[str, type[BaseModel]] = {
+    "data": Data,
+    "model": Component,
+    "method": Component,
+    "optimizer": Optimizer,
+    "schedule": Schedule,
+    "workers": Workers,
+}
+"""Fields of a configuration that have fields of their own."""
+
+
+def _components(values: Sequence[Mapping[str, Any]]) -> tuple[Component, ...]:
+    return tuple(Component.model_construct(**value) for value in values)
 
 
 def _as_tuples(value: Any) -> Any:

@@ -31,7 +31,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     create_model,
     model_validator,
 )
@@ -56,18 +55,14 @@ Readings = Mapping[str, Mapping[str, Any]]
 and for what its authors' code does. A part declares them as its ``READINGS``."""
 
 
-COMPLETED = {"completed": True}
-"""Context of a validation of what was complete and valid before: no part is asked again."""
-
-
 class Options(BaseModel):
     """Options of a part. Annotations say which values are allowed, and what an option needs."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True, strict=False)
 
     @model_validator(mode="after")
-    def _each_has_an_effect(self, info: ValidationInfo) -> Self:
-        if info.context is not COMPLETED and (clauses := idle(type(self), self)):
+    def _each_has_an_effect(self) -> Self:
+        if clauses := idle(type(self), self):
             raise UsageError("; ".join(clauses))
         return self
 

@@ -232,6 +232,22 @@ def test_a_configuration_of_another_seed_has_its_name() -> None:
         assert again.flat() == TrialConfig(method={"name": "sam"}, seed=seed).flat()
 
 
+def test_a_configuration_that_was_kept_equals_one_that_is_made() -> None:
+    """Values, types and nested groups, though none of them is validated."""
+    for fields in (
+        {},
+        {"method": {"name": "nrs"}, "regularizers": ["l2_sp", {"name": "mixup", "alpha": 0.4}]},
+        {"data": {"source": "digits", "augmentation": ["flip", "pad_crop"]}, "batch_size": 32},
+        {"model": {"name": "mlp", "widths": [10, 20]}, "optimizer": {"name": "adam", "lr": 1}},
+        {"schedule": {"name": "step", "milestones": [0.5, 3]}, "epochs": 8, "workers": 4},
+    ):
+        found, made = declared.configuration(fields), TrialConfig(**fields)
+        assert found == made
+        assert repr(found) == repr(made)
+        assert type(found.optimizer.lr) is float
+        assert found.replace(seed=5) == made.replace(seed=5)
+
+
 def test_a_wrong_field_is_refused_as_by_the_configuration_itself() -> None:
     for fields in ({"epochs": 0}, {"method": {"name": "sma"}}, {"nothing": 1}):
         with pytest.raises(UsageError) as expected:
