@@ -23,6 +23,12 @@ ROWS = {
 RAY = ("ray", "stock", "busy", "soak")
 
 
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    """What starts many processes waits for `make test-slow`."""
+    slow = [pytest.mark.slow] if name in (*RAY, "commands") else []
+    return [*slow, pytest.mark.ray] if name in RAY else slow
+
+
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing is saved among the results, and Ray and MLflow are as tests want them."""
@@ -33,9 +39,7 @@ def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.ray if n in RAY else ()) for n in FIGURES]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in FIGURES])
 def test_a_figure_at_toy_size(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     options = TOY if name != "stock" else Options(trials=1)
     monkeypatch.setenv("BENCHMARK_SECONDS", "")
