@@ -163,7 +163,8 @@ class TrialConfig(Options):
             values[name] = group.model_construct(**values[name])
         values["regularizers"] = _components(values["regularizers"])
         made = cls.model_construct(**values)
-        made.__dict__ |= {"canonical": canonical, "switched_off": list(switched_off)}
+        # Not `|=`, which sets `__dict__` itself, by pydantic's slow way.
+        made.__dict__.update(canonical=canonical, switched_off=list(switched_off))
         return made
 
     @cached_property
@@ -192,7 +193,7 @@ class TrialConfig(Options):
     def with_seed(self, seed: int) -> Self:
         """A copy with another seed, which needs no validation. Its name asks no part."""
         copied = self.__copy__()
-        copied.__dict__ |= {"seed": seed, "canonical": trial_id.of_seed(self.canonical, seed)}
+        copied.__dict__.update(seed=seed, canonical=trial_id.of_seed(self.canonical, seed))
         copied.__dict__.pop("trial_id", None)
         return copied
 

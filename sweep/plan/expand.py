@@ -51,7 +51,7 @@ class PlannedTrial:
     config: TrialConfig
     awaits: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def trial_id(self) -> str:
         """The hash of its configuration, by which it is known everywhere."""
         return self.config.trial_id

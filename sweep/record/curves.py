@@ -16,7 +16,7 @@ FILE = "curves.parquet"
 TAG = "curves"
 """Of a run that has the file: its `digest`."""
 
-POINTS = 8
+POINTS = 6
 """Of a curve that become MLflow metrics."""
 
 

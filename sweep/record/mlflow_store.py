@@ -120,12 +120,10 @@ class Tracker:
     def _database(self) -> Path | None:
         return database(self.uri)
 
-    def _search(self, condition: str) -> Iterator[MlflowRun]:
-        experiments = [
-            e.experiment_id
-            for e in self._call(self._client.search_experiments)
-            if e.name.startswith(EXPERIMENT.format(paper=""))
-        ]
+    def _search(
+        self, condition: str, experiments: Sequence[str] | None = None
+    ) -> Iterator[MlflowRun]:
+        experiments = self._experiment_ids() if experiments is None else experiments
         token = None
         while experiments:
             page = self._call(
@@ -139,6 +137,13 @@ class Tracker:
             token = page.token
             if not token:
                 return
+
+    def _experiment_ids(self) -> list[str]:
+        return [
+            e.experiment_id
+            for e in self._call(self._client.search_experiments)
+            if e.name.startswith(EXPERIMENT.format(paper=""))
+        ]
 
     # -- writing -----------------------------------------------------------------------------
 
@@ -261,7 +266,13 @@ class Tracker:
         mirror.forget(run_ids)
 
     def _runs_of(self, trial_id: str) -> list[MlflowRun]:
-        return list(self._search(f"tags.trial_id = '{trial_id}'"))
+        return list(self._search(f"tags.trial_id = '{trial_id}'", self._written_to))
+
+    @cached_property
+    def _written_to(self) -> list[str]:
+        """The experiments that there are when the first trial is written, and those made since: to
+        look them up for every trial would take as long as to find its run."""
+        return self._experiment_ids()
 
     def _log_data(self, run_id: str, trial: PlannedTrial, origin: Mapping[str, str]) -> None:
         """The data set as MLflow shows it: its name, and the digest of what was trained on."""
@@ -319,6 +330,8 @@ class Tracker:
                 if found
                 else self._call(self._client.create_experiment, name, self._artifacts(name))
             )
+            if self._experiments[name] not in self._written_to:
+                self._written_to.append(self._experiments[name])
         return self._experiments[name]
 
     def _artifacts(self, experiment: str) -> str | None:
