@@ -26,9 +26,8 @@ RETRIES = 2
 
 WAVE = 1000
 """Trials that Tune is given at once. It keeps what it knows of each until its run ends: 0.03 to 0.1
-MB, so that a hundred thousand would be gigabytes. And each run starts its actors anew: until the
-first trial ends it takes 3 s on two idle cores and 6 on busy ones, which is a tenth of the time of
-a thousand trials that do nothing."""
+MB, so that a hundred thousand would be gigabytes. And each run starts its actors anew, which took 5
+to 12 s on two busy cores: a tenth to a fifth of the time of a thousand trials that do nothing."""
 
 WAVE_PER_SLOT = 32
 """On a large cluster more are given at once, this many for each that runs at a time: the slots that
