@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,43 +118,43 @@ def commands(options: Options) -> list[Row]:
 
 def missing(options: Options) -> list[Row]:
     """`plan` where 1 % are missing; the trials are in a mirror, and were not tracked."""
-    rows = []
-    for size in options.sizes:
-        with tempfile.TemporaryDirectory() as name:
-            storage = Path(name) / "results"
-            record(size, size - size // 100, storage)
-            ran = on_study(size, "plan", storage)
-            goal = "<= 5 s, 1 GB" if size == 10_000 else ""
-            shown = f"{ran.seconds:.2f} s, {ran.memory:.2f} GB"
-            rows.append(row("what is missing, 99 % recorded", shown, goal, size))
-    return rows
+    return [
+        row("what is missing, 99 % recorded", used(on_study(size, "plan", storage)),
+            "<= 5 s, 1 GB" if size == 10_000 else "", size)
+        for size, storage in studies(options, lambda size: size - size // 100)
+    ]  # fmt: skip
 
 
 def plan(options: Options) -> list[Row]:
     """`plan` of a study of which nothing is recorded."""
-    rows = []
-    for size in options.sizes:
-        with tempfile.TemporaryDirectory() as name:
-            storage = Path(name) / "results"
-            record(size, 0, storage)
-            ran = on_study(size, "plan", storage)
-            goal = "<= 10 s" if size == 100_000 else ""
-            rows.append(row("plan", f"{ran.seconds:.2f} s, {ran.memory:.2f} GB", goal, size))
-    return rows
+    return [
+        row("plan", used(on_study(size, "plan", storage)),
+            "<= 10 s" if size == 100_000 else "", size)
+        for size, storage in studies(options, lambda size: 0)
+    ]  # fmt: skip
 
 
 def table(options: Options) -> list[Row]:
     """`table` and `status` of a study that is recorded whole, in a mirror (it was not tracked)."""
-    rows = []
+    return [
+        row(what, used(on_study(size, what, storage)), goal if size == 100_000 else "", size)
+        for size, storage in studies(options, lambda size: size)
+        for what, goal in (("table", "<= 3 s"), ("status", "<= 1 s"))
+    ]
+
+
+def studies(options: Options, recorded: Callable[[int], int]) -> Iterator[tuple[int, Path]]:
+    """Every size, and a storage with the record of so many trials of its study."""
     for size in options.sizes:
         with tempfile.TemporaryDirectory() as name:
             storage = Path(name) / "results"
-            record(size, size, storage)
-            for what, goal in (("table", "<= 3 s"), ("status", "<= 1 s")):
-                ran = on_study(size, what, storage)
-                shown = f"{ran.seconds:.2f} s, {ran.memory:.2f} GB"
-                rows.append(row(what, shown, goal if size == 100_000 else "", size))
-    return rows
+            record(size, recorded(size), storage)
+            yield size, storage
+
+
+def used(ran: Ran) -> str:
+    """Time and memory of a command."""
+    return f"{ran.seconds:.2f} s, {ran.memory:.2f} GB"
 
 
 def on_study(size: int, what: str, storage: Path) -> Ran:

@@ -1,7 +1,7 @@
 """What a training step of each method takes beside one of ERM: the table of budget ``time``.
 
     python -m benchmarks.step_times                     # measures, and prints the ratios
-    python -m benchmarks.step_times --save              # and writes search_spaces/compare_times.py
+    python -m benchmarks.step_times --save              # and writes compare_times.json
     python -m benchmarks.step_times --methods my_method --save      # the others' stay as they are
 
 For each preset of compare/methods its trials' own networks, batches, augmentations, optimizers
@@ -21,7 +21,6 @@ import argparse
 import io
 import math
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -58,7 +57,6 @@ from trainables.methods.base import Progress
 from trainables.train import Trial
 
 ARTIFACT = "compare/methods"
-FILE = Path(compare_times.__file__)
 STAND_INS = {"cifar10": (3, 32, 10)}
 """Channels, edge and classes of the sets whose images are drawn at random."""
 
@@ -235,39 +233,20 @@ def beside(new: StepTimes, others: Sequence[StepTimes]) -> tuple[StepTimes, ...]
     return (*(old for old in kept if old.steps), new)
 
 
-HEAD = '''"""Measured times of training steps over ERM's, for budget ``time`` of compare/methods.
-
-Made by ``python -m benchmarks.step_times --save``, which says how; not to be edited. For each
-preset the network and all else of its trials that a ratio depends on, then for each method its
-options, the median ratio and its quartiles. Methods measured at another time have their own table.
-"""
-
-from search_spaces.spec import StepTime, StepTimes
-
-'''
-
-
-def written(tables: Mapping[str, Sequence[StepTimes]]) -> str:
-    """The module that holds ``tables``, by preset."""
-    text = HEAD + f"STEP_TIMES: dict[str, tuple[StepTimes, ...]] = {dict(tables)!r}\n"
-    ruff = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(FILE), "-"]
-    return subprocess.run(ruff, input=text, capture_output=True, text=True, check=True).stdout
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--presets", nargs="+", default=["smoke", "small", "paper"])
     parser.add_argument("--methods", nargs="+", choices=methods.names(), default=methods.names())
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--save", action="store_true", help=f"write them to {FILE.name}")
+    parser.add_argument("--save", action="store_true", help="write them to the file")
     given = parser.parse_args()
     tables = dict(compare_times.STEP_TIMES)
     for preset in given.presets:
         tables[preset] = beside(table(preset, given), tables.get(preset, ()))
         print("\n".join(map(repr, tables[preset][-1].steps)))
         if given.save:
-            FILE.write_text(written(tables), encoding="utf-8")
+            compare_times.FILE.write_text(compare_times.written(tables), encoding="utf-8")
 
 
 if __name__ == "__main__":

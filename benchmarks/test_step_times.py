@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import step_times
 from benchmarks.step_times import Steps
-from search_spaces.compare_times import STEP_TIMES
+from search_spaces.compare_times import FILE, STEP_TIMES, written
 from search_spaces.spec import StepTime, StepTimes
 from trainables.methods.base import Progress
 
@@ -78,7 +78,7 @@ def test_images_that_are_not_there_are_replaced_by_random_ones_of_their_shape(
 
 
 def test_the_file_of_step_times_is_as_it_was_written() -> None:
-    assert step_times.FILE.read_text(encoding="utf-8") == step_times.written(STEP_TIMES)
+    assert FILE.read_text(encoding="utf-8") == written(STEP_TIMES)
 
 
 def times(date: str, *names: str, setting: str = "a") -> StepTimes:

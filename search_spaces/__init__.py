@@ -6,14 +6,13 @@ paper is adding a file. Neither torch nor ray is imported here.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from functools import cache
 
 from search_spaces.presets import PRESETS, apply
 from search_spaces.spec import Artifact, Paper
-from trainables.errors import UsageError
+from trainables.errors import UsageError, unknown
 
 
 @cache
@@ -44,9 +43,7 @@ def find(artifact_id: str) -> Artifact:
     known = {artifact.id: artifact for artifact in artifacts()}
     if artifact_id in known:
         return known[artifact_id]
-    near = difflib.get_close_matches(str(artifact_id), known, n=1, cutoff=0.5)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise UsageError(f"unknown artifact {artifact_id!r}{hint}; known: {', '.join(known)}")
+    raise UsageError(unknown("artifact", artifact_id, known))
 
 
 __all__ = ["PRESETS", "apply", "artifacts", "find", "papers"]

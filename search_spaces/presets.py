@@ -6,14 +6,13 @@ its notes say what was changed. Only numbers of preset ``paper`` may be compared
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from search_spaces.preset import KEEP, OTHERWISE, Substitution
 from search_spaces.spec import Artifact, Fields, Key, Measure, Preset, Stage
-from trainables.errors import UsageError
+from trainables.errors import UsageError, unknown
 
 AS_PRINTED = Preset("paper", "as printed", comparable=True)
 
@@ -143,9 +142,7 @@ def find(name: str) -> Preset:
     """
     if name in PRESETS:
         return PRESETS[name]
-    near = difflib.get_close_matches(str(name), PRESETS, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise UsageError(f"unknown preset {name!r}{hint}; known: {', '.join(PRESETS)}")
+    raise UsageError(unknown("preset", name, PRESETS))
 
 
 def of(artifact: Artifact, preset: Preset | str) -> Preset:

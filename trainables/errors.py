@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import traceback
+from collections.abc import Iterable
 
 from trainables.masking import mask
 
@@ -27,6 +29,14 @@ class UsageError(FlatsweepError, ValueError):
     """A request for what does not exist or makes no sense; the message says what is allowed."""
 
     code = 2
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> str:
+    """A sentence for a name that does not exist, with the known ones and the most similar."""
+    known = list(known)
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"unknown {what} {name!r}{hint}; known: {', '.join(known) or 'none'}"
 
 
 def print_error(error: Exception, who: str) -> int:

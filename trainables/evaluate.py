@@ -8,6 +8,7 @@ no part of its identity.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import torch
@@ -58,22 +59,27 @@ def _predict(model: nn.Module, batches: BatchLoader, group: Group) -> tuple[Tens
     return group.gather(outputs), group.gather(targets)
 
 
-def measure_requests(
-    requests: Sequence[Request],
-    model: nn.Module,
-    loss_fn: LossFn,
-    splits: Mapping[str, BatchLoader],
-    initial: Mapping[str, Tensor],
-    extra: Mapping[str, Tensor],
-    seed: int,
-) -> dict[str, float]:
-    """Measure what is requested on ``model`` as it now is.
+@dataclass(frozen=True)
+class Subject:
+    """What requests are measured on.
 
-    Args:
+    Attributes:
         splits: Unshuffled, unaugmented batches of each split.
         initial: The state of the model when training started.
         extra: What the data set knows besides its samples.
         seed: The trial's; every measure draws its noise from a stream of its own.
+    """
+
+    model: nn.Module
+    loss_fn: LossFn
+    splits: Mapping[str, BatchLoader]
+    initial: Mapping[str, Tensor]
+    extra: Mapping[str, Tensor]
+    seed: int
+
+
+def measure_requests(requests: Sequence[Request], subject: Subject) -> dict[str, float]:
+    """Measure what is requested on ``subject`` as it now is.
 
     Returns:
         The numbers of all requests, by name; a name begins with the request's key.
@@ -81,35 +87,34 @@ def measure_requests(
     Raises:
         UsageError: a request that cannot be met, naming it.
     """
-    training = model.training
-    model.eval()
+    training = subject.model.training
+    subject.model.eval()
     numbers: dict[str, float] = {}
     try:
         for request in requests:
-            numbers |= _measured(request, model, loss_fn, splits, initial, extra, seed)
+            numbers |= _measured(request, subject)
     finally:
-        model.train(training)
+        subject.model.train(training)
     return numbers
 
 
-def _measured(
-    request: Request,
-    model: nn.Module,
-    loss_fn: LossFn,
-    splits: Mapping[str, BatchLoader],
-    initial: Mapping[str, Tensor],
-    extra: Mapping[str, Tensor],
-    seed: int,
-) -> dict[str, float]:
-    if request.split not in splits:
+def _measured(request: Request, subject: Subject) -> dict[str, float]:
+    if request.split not in subject.splits:
         raise UsageError(f"measure {request.key!r}: the trial has no {request.split} images")
-    batches = splits[request.split].head(request.samples, request.batch_size)
+    batches = subject.splits[request.split].head(request.samples, request.batch_size)
     generator = torch.Generator(batches.device)
     # By the measure's name: asked for twice, at another epoch or on another split, it draws the
     # same directions and probes, so that its numbers differ by what they are of alone.
-    generator.manual_seed(derive(seed, f"measure {request.name}"))
+    generator.manual_seed(derive(subject.seed, f"measure {request.name}"))
     try:
-        target = Target(model, loss_fn, list(batches), generator, initial, extra)
+        target = Target(
+            subject.model,
+            subject.loss_fn,
+            list(batches),
+            generator,
+            subject.initial,
+            subject.extra,
+        )
         found = measure(request.name, target, **request.options)
     except UsageError as error:
         raise UsageError(f"measure {request.key!r}: {error}") from error

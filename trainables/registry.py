@@ -19,7 +19,6 @@ is a keyword-only dataclass, or has a keyword-only ``__init__``.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import inspect
 import pkgutil
@@ -35,7 +34,7 @@ from pydantic import (
     model_validator,
 )
 
-from trainables.errors import UsageError
+from trainables.errors import UsageError, unknown
 from trainables.needs import OffAtZero, OfTrial, Searched, declared, idle
 
 Part = TypeVar("Part", bound=Callable[..., Any])
@@ -180,7 +179,7 @@ class Registry(Generic[Part]):
         for option in options:
             if option not in schema.model_fields:
                 what = f"option of {self.kind} {name!r}"
-                raise UsageError(unknown(what, option, list(schema.model_fields)))
+                raise UsageError(unknown(what, option, sorted(schema.model_fields)))
         try:
             return schema(**options).model_dump()
         except ValidationError as error:
@@ -259,14 +258,6 @@ def _annotated(part: Callable[..., Any], parameters: Iterable[str]) -> Callable[
         return part
     fields = {f.name for f in dataclasses.fields(part)} if dataclasses.is_dataclass(part) else set()
     return part if fields.issuperset(parameters) else part.__init__
-
-
-def unknown(what: str, name: object, known: Iterable[str]) -> str:
-    """A sentence for a name that does not exist, with the known ones and the most similar."""
-    known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"unknown {what} {name!r}{hint}; known: {', '.join(known) or 'none'}"
 
 
 def explain(error: ValidationError, what: str) -> str:

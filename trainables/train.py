@@ -23,7 +23,7 @@ from trainables.build import EVALUATION_BATCH, build_components
 from trainables.config import Request, TrialConfig
 from trainables.data.loader import BatchLoader
 from trainables.errors import UsageError
-from trainables.evaluate import evaluate, measure_requests
+from trainables.evaluate import Subject, evaluate, measure_requests
 from trainables.execution import DEFAULT_EXECUTION, Execution, reproducible
 from trainables.job import Report
 from trainables.methods.base import Output, Progress
@@ -226,15 +226,10 @@ class Trial:
 
     def measure(self, requests: Sequence[Request]) -> dict[str, float]:
         """The numbers of ``requests`` on the model as it now is, by name."""
-        return measure_requests(
-            requests,
-            self.model,
-            self.loss_fn,
-            self.splits,
-            self.initial,
-            self.extra,
-            self.config.seed,
+        subject = Subject(
+            self.model, self.loss_fn, self.splits, self.initial, self.extra, self.config.seed
         )
+        return measure_requests(requests, subject)
 
     def _note(self, numbers: dict[str, float]) -> None:
         """Append an epoch to the history, with NaN for numbers that this epoch does not have."""

@@ -27,12 +27,12 @@ from sweep.cli.options import (
 from sweep.cli.parts import Kind
 from sweep.cli.workflow import (
     conclude,
-    connect,
     find_artifact,
     plan_sweep,
     run_sweep,
     show,
     show_table,
+    tracker_of,
     tracking_of,
 )
 from trainables.errors import UsageError, print_error
@@ -180,7 +180,7 @@ def plot(
 
     planned, record = plan_sweep(sweep, refresh=refresh)
     path = out or Path(f"{planned.artifact.id.replace('/', '-')}-{sweep.preset}.png")
-    figures.save(figures.draw(planned, record), path)
+    figures.save(figures.figure_of(planned, record), path)
     print(path)
 
 
@@ -224,7 +224,7 @@ def status(
     """What is in the record: sweeps, and how their trials ended."""
     from sweep.cli import listing
 
-    rows = listing.status(connect(record).load(refresh))
+    rows = listing.status(tracker_of(record).load(refresh))
     show(rows if format is OutputFormat.json else listing.status_text(rows))
 
 
@@ -251,7 +251,7 @@ def export(
     """Write the whole record to a file: one row per trial and metric."""
     from sweep.record import export as exporting
 
-    count = exporting.write(connect(record).load(refresh), out, history)
+    count = exporting.write(tracker_of(record).load(refresh), out, history)
     print(f"{count} trials written to {out}")
 
 

@@ -29,7 +29,7 @@ def tracking_of(options: RecordOptions) -> str:
     return options.tracking_uri or default_uri(options.storage)
 
 
-def connect(options: RecordOptions) -> Tracker:
+def tracker_of(options: RecordOptions) -> Tracker:
     """The MLflow store that the options name.
 
     Raises:
@@ -71,7 +71,7 @@ def plan_sweep(
         refresh: Read all of MLflow's store.
     """
     sweep = _asked(options, artifact)
-    record = connect(options).load(refresh)
+    record = tracker_of(options).load(refresh)
     return sweep.plan(record), record
 
 
@@ -111,7 +111,7 @@ def run_sweep(
     with contextlib.closing(progress.observer(live=not executor.in_process)) as observer:
         return (runner or run)(
             sweep,
-            tracker=connect(options),
+            tracker=tracker_of(options),
             observer=observer,
             executor=executor,
             attachments=attachments,

@@ -1,5 +1,5 @@
 """Figures: curves, bars and maps from the record."""
 
-from sweep.figures.drawing import draw, save
+from sweep.figures.drawing import figure_of, save
 
-__all__ = ["draw", "save"]
+__all__ = ["figure_of", "save"]

@@ -70,7 +70,7 @@ def save(figure: Figure, path: Path | str) -> None:
         figure.savefig(path, dpi=200, metadata=undated[suffix], bbox_inches="tight")
 
 
-def draw(plan: Plan, record: Record) -> Figure:
+def figure_of(plan: Plan, record: Record) -> Figure:
     """The figure of ``plan.artifact``, as far as ``record`` has it.
 
     Raises:
@@ -347,4 +347,4 @@ def _draw_maps(found: Sequence[Map]) -> Figure:
     return figure
 
 
-__all__ = ["draw", "save"]
+__all__ = ["figure_of", "save"]

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sweep.record.connection import database
-from sweep.record.record import Columns, Record, parquet
+from sweep.record.record import Columns, Record, of_parquet
 from sweep.record.runs import Run, as_table, schema
 from trainables.cache import cache_folder
 from trainables.masking import mask
@@ -167,7 +167,7 @@ class Mirror:
         return Record(self._columns(names), self.source.curves)
 
     def _columns(self, names: Sequence[str]) -> Columns:
-        return parquet([self.folder / name for name in names])
+        return of_parquet([self.folder / name for name in names])
 
     # -- files ---------------------------------------------------------------------------------
 

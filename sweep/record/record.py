@@ -73,7 +73,7 @@ class Record:
         try:
             if path.suffix == ".jsonl":
                 return cls.from_runs(read_runs(path))
-            return cls(parquet([path]))
+            return cls(of_parquet([path]))
         except OSError as error:
             raise UsageError(f"{path} cannot be read ({error.strerror or error})") from error
 
@@ -303,7 +303,7 @@ class Record:
         return keys
 
 
-def parquet(files: Sequence[Path]) -> Columns:
+def of_parquet(files: Sequence[Path]) -> Columns:
     """Reads columns of the runs in ``files``, in their order, even if they are removed meanwhile.
 
     Raises:
@@ -324,4 +324,4 @@ def parquet(files: Sequence[Path]) -> Columns:
     return read
 
 
-__all__ = ["OUTDATED", "Columns", "Curves", "Record", "parquet"]
+__all__ = ["OUTDATED", "Columns", "Curves", "Record", "of_parquet"]

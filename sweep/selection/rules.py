@@ -5,12 +5,11 @@ The rules are what `--help` lists, so this module imports nothing that takes tim
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainables.errors import UsageError
+from trainables.errors import UsageError, unknown
 from trainables.metric_name import MetricName
 
 if TYPE_CHECKING:
@@ -109,9 +108,7 @@ def selection(name: str) -> SelectionRule:
     """
     if name in SELECTIONS:
         return SELECTIONS[name]
-    near = difflib.get_close_matches(str(name), SELECTIONS, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise UsageError(f"unknown selection rule {name!r}{hint}; known: {', '.join(SELECTIONS)}")
+    raise UsageError(unknown("selection rule", name, SELECTIONS))
 
 
 __all__ = ["EPOCH_WORDS", "SELECTIONS", "SelectionRule", "listed", "selection"]

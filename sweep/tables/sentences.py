@@ -34,7 +34,7 @@ class Sentence:
 
 
 @dataclass(frozen=True)
-class Line:
+class TableLine:
     """How a `Sentence` is made.
 
     Attributes:
@@ -48,8 +48,8 @@ class Line:
 
 
 LINES = (
-    Line("held_out", "held out", lambda plan, _: held_out.sentence(plan)),
-    Line("switched_off", "switched off", strengths.sentence),
+    TableLine("held_out", "held out", lambda plan, _: held_out.sentence(plan)),
+    TableLine("switched_off", "switched off", strengths.sentence),
 )
 
 
@@ -63,4 +63,4 @@ def unsaid() -> tuple[Sentence, ...]:
     return tuple(Sentence(line.field, line.what, "") for line in LINES)
 
 
-__all__ = ["LINES", "Line", "Sentence", "sentences", "unsaid"]
+__all__ = ["LINES", "Sentence", "TableLine", "sentences", "unsaid"]

@@ -114,5 +114,5 @@ def becomes_a_table(artifact: Artifact, storage: str, executor: Executor, folder
     assert min(measured, default=1) > 0
     if artifact.view.kind == "figure":
         path = folder / "figure.png"
-        drawing.save(drawing.draw(found, record), path)
+        drawing.save(drawing.figure_of(found, record), path)
         assert path.stat().st_size > 5000

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import search_spaces
-from sweep.plan import Plan, plan
+from sweep.plan import PlannedTrial, plan
 from sweep.record.record import Record
 from sweep.record.runs import Run
 from sweep.selection import selection
@@ -35,26 +35,26 @@ artifact = search_spaces.apply(search_spaces.find(sys.argv[1]), "smoke")
 found = plan(artifact, "smoke", selection("paper"), record)
 print(render(table_of(found, record), "md"))
 if {draws}:
-    figures.save(figures.draw(found, record), sys.argv[4])
+    figures.save(figures.figure_of(found, record), sys.argv[4])
     print(hashlib.sha256(Path(sys.argv[4]).read_bytes()).hexdigest())
 """
 ERRORS = ("error", "nll", "loss")
 BLOCKED = "torch torchvision ray mlflow sklearn optuna"
 
 
-def filled(artifact_id: str) -> tuple[Plan, Record]:
-    """The plan of an artifact whose trials have all numbers that are asked for, and curves."""
+def filled(artifact_id: str) -> Record:
+    """A record in which every trial of an artifact has numbers and curves."""
     artifact = search_spaces.apply(search_spaces.find(artifact_id), "smoke")
     record, known = Record.from_runs([]), 0
     while True:  # until the winners of every stage are known
         found = plan(artifact, "smoke", selection("paper"), record)
         if len(found.trials) == known:
-            return found, record
+            return record
         known = len(found.trials)
         record = Record.from_runs(map(_run, found.trials))
 
 
-def _run(trial) -> Run:
+def _run(trial: PlannedTrial) -> Run:
     level = int(hashlib.sha256(trial.trial_id.encode()).hexdigest()[:4], 16) / 2**16
     errors = [f"{split}_{what}" for split in ("test", "validation", "train") for what in ERRORS]
     names = [*errors, "running_train_loss", "hessian_trace", "gradient_evaluations"]
@@ -77,8 +77,7 @@ def shown(artifact_id: str, file: Path, blocked: str) -> str:
 @pytest.mark.parametrize("artifact_id", ["nrs/table1", "amp/figure8", "nso/figure3"])
 def test_from_a_file_of_a_record_alone(artifact_id: str, tmp_path: Path) -> None:
     """Without torch, Ray or MLflow; what parts answer was kept by a process that has them."""
-    _, record = filled(artifact_id)
-    record.write(tmp_path / "record.parquet")
+    filled(artifact_id).write(tmp_path / "record.parquet")
     free = shown(artifact_id, tmp_path / "record.parquet", "")
     assert shown(artifact_id, tmp_path / "record.parquet", BLOCKED) == free
     assert "abc" in free

@@ -124,7 +124,7 @@ def test_words_along_x_say_what_was_run():
     planned = drawn([{"data": "SVHN"}, {"data": "Cifar10"}], [DIGITS] * 2, Label("data"))
     ((panel,),) = panels(planned, finished(planned))
     assert panel.categories == ["digits, for SVHN", "digits, for Cifar10"]
-    axes = drawing.draw(planned, finished(planned)).axes[0]
+    axes = drawing.figure_of(planned, finished(planned)).axes[0]
     assert [t.get_text() for t in axes.get_xticklabels()] == [
         "digits,\nfor SVHN",
         "digits,\nfor Cifar10",
@@ -243,5 +243,5 @@ def test_a_legend_counts_trials_that_two_panels_show_once():
             Run(t.trial_id, "diverged" if t.seed else "done", {}, {"test_error": [0.6, 0.5]})
             for t in planned.trials
         ]
-        (legend,) = drawing.draw(planned, Record.from_runs(runs)).legends
+        (legend,) = drawing.figure_of(planned, Record.from_runs(runs)).legends
         assert [t.get_text() for t in legend.get_texts()] == [f"{m} (n = 1/2, {n})" for m in "ab"]

@@ -86,7 +86,7 @@ def test_a_view_needs_the_record_alone_and_reads_each_curve_once(artifact_id: st
     assert all(cell.mean is not None for _, _, cell in table.cells)
     assert table.artifact in render(table, "json")
     if artifact.view.kind == "figure":
-        assert figures.draw(planned, record).axes
+        assert figures.figure_of(planned, record).axes
     assert set(curves.reads.values()) <= {1}
     history = isinstance(artifact.view, CurveView) and isinstance(artifact.view.x, Epochs)
     mean = any(metric.epoch == "mean" for metric in artifact.view.metrics)

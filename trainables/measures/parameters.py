@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from trainables.errors import UsageError
-from trainables.registry import unknown
+from trainables.errors import UsageError, unknown
 
 Which = str | tuple[str, ...]
 """``all`` trainable parameters; ``weights``: those with two or more dimensions (no biases, no
@@ -33,7 +32,7 @@ def select(model: nn.Module, which: str | Sequence[str] = "all") -> dict[str, nn
         found = [p for p in parameters if p == name or p.startswith(f"{name}.") or not name]
         if not found:
             layers = {p.rpartition(".")[0] for p in parameters} - {""}
-            raise UsageError(unknown("layer", name, layers | {"all", "weights", "last"}))
+            raise UsageError(unknown("layer", name, sorted(layers | {"all", "weights", "last"})))
         chosen.update(found)
     return {name: p for name, p in parameters.items() if name in chosen}
 

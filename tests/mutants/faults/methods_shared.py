@@ -87,7 +87,7 @@ MUTANTS = [
         ("isinstance(m, _NormBase) and m.training and m.track_running_stats",
          "isinstance(m, _NormBase) and m.track_running_stats"),
     ),
-    *of("trainables.methods.ops.noise:draw", "nso nrs fa",
+    *of("trainables.methods.ops.noise:fill", "nso nrs fa",
         ("_DISTRIBUTIONS[distribution](target, generator)",
          "_DISTRIBUTIONS[distribution](target, None)"),
         ("_DISTRIBUTIONS[distribution](target, generator)",

@@ -170,7 +170,7 @@ def test_a_cell_without_the_others_labels_is_a_level_at_its_best_epoch():
     assert [line.name for line in others] == [
         "epsilon 1, alpha 3", "epsilon 1, alpha 4", "epsilon 2, alpha 3", "epsilon 2, alpha 4",
     ]  # fmt: skip
-    drawn = drawing.draw(planned(artifact), histories(artifact)).axes[0].get_lines()
+    drawn = drawing.figure_of(planned(artifact), histories(artifact)).axes[0].get_lines()
     assert drawn[0].get_color() == "black"
     colors, dashes = zip(
         *((line.get_color(), line.get_linestyle()) for line in drawn[1:]), strict=True
@@ -188,7 +188,7 @@ def test_metrics_run_down_and_panels_across():
         [("A", "error"), ("B", "error")],
         [("A", "training error"), ("B", "training error")],
     ]
-    figure = drawing.draw(planned(artifact), histories(artifact))
+    figure = drawing.figure_of(planned(artifact), histories(artifact))
     assert [axes.get_title() for axes in figure.axes] == ["A", "B", "", ""]
     assert [axes.get_ylabel() for axes in figure.axes] == ["error", "", "training error", ""]
     (legend,) = figure.legends
@@ -222,7 +222,7 @@ def test_a_label_along_x_draws_the_tables_numbers():
     assert [p.x for p in panel.lines[0].points] == [0.1, 1, 10]
     assert panel.lines[1].printed == ((1.0, reported["test_error"]),)
     assert str(panel.lines[1].counts) == "n = 2–3/3, 1 failed"
-    axes = drawing.draw(plan, record).axes[0]
+    axes = drawing.figure_of(plan, record).axes[0]
     assert axes.get_xscale() == "log"  # evenly spaced that way
     assert [line.get_ydata().tolist() for line in axes.get_lines()[:1]] == [means[:3]]
 
@@ -233,7 +233,7 @@ def test_words_along_x_are_bars():
     plan, record = planned(artifact), last(artifact)
     ((panel,),) = panels(plan, record)
     assert panel.categories == ["SVHN", "CIFAR-10"]
-    axes = drawing.draw(plan, record).axes[0]
+    axes = drawing.figure_of(plan, record).axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["SVHN", "CIFAR-10"]
     heights = [patch.get_height() for patch in axes.patches]
     assert heights == pytest.approx(
@@ -306,7 +306,7 @@ def test_maps_are_averaged_over_seeds():
     erm, _ = maps(plan, record)
     assert (erm.title, str(erm.counts)) == ("ERM", "n = 2")
     assert erm.values == {(-1, 0): -0.125, (-1, 1): -0.125, (0.5, 0): 0.25, (0.5, 1): 0.25}
-    figure = drawing.draw(plan, record)
+    figure = drawing.figure_of(plan, record)
     assert [axes.get_title() for axes in figure.axes[:2]] == ["ERM (n = 2)", "SAM (n = 2)"]
     with pytest.raises(ValueError, match="no map"):
         maps(plan, Record.from_runs([Run("0/0", "done")]))
@@ -324,13 +324,13 @@ def test_samples_on_a_map_are_those_of_the_first_seed_that_has_some():
     plan, record = planned(shown_as(PLANE, METHODS[:1])), Record.from_runs(runs)
     (erm,) = maps(plan, record)
     assert set(erm.samples) == {(-0.5, 0.25, 1), (0.5, -0.25, 0)}
-    figure = drawing.draw(plan, record)
+    figure = drawing.figure_of(plan, record)
     clouds = [c.get_offsets().tolist() for c in figure.axes[0].collections if len(c.get_offsets())]
     assert [[0.5, -0.25]] in clouds
     assert [[-0.5, 0.25]] in clouds
     assert "Dots: samples of each class" in figure.get_supxlabel()
 
-    older = drawing.draw(plan, Record.from_runs(runs[:1]))
+    older = drawing.figure_of(plan, Record.from_runs(runs[:1]))
     assert older.axes[0].has_data()
     assert "The record has no samples" in older.get_supxlabel().replace("\n", " ")
 
@@ -348,7 +348,7 @@ def test_counts_add_over_places_and_not_over_metrics():
 
 def test_bands_are_one_std_wide():
     artifact = figure_of(METHODS[:1], Epochs())
-    axes = drawing.draw(planned(artifact), histories(artifact)).axes[0]
+    axes = drawing.figure_of(planned(artifact), histories(artifact)).axes[0]
     (band,) = axes.collections
     heights = [y for x, y in band.get_paths()[0].vertices if x == 1]
     seeds = [100 * value(0, seed, 1) for seed in range(3)]
@@ -369,7 +369,7 @@ def test_the_band_of_a_single_network_is_the_error_of_its_estimate():
         ((panel,),) = panels(plan, record)
         half = 3 * 0.25 if seeds == 1 else 3 * math.sqrt(0.5)
         assert [p.band for p in panel.lines[0].points] == [pytest.approx(half, rel=CLOSE)] * 2
-        figure = drawing.draw(plan, record)
+        figure = drawing.figure_of(plan, record)
         heights = [y for _, y in figure.axes[0].collections[0].get_paths()[0].vertices]
         assert max(heights) - min(heights) == pytest.approx(2 * half, rel=1e-9)
         said = figure.get_supxlabel().replace("\n", " ")
@@ -385,7 +385,7 @@ def test_files_are_written_and_written_again_the_same(suffix, tmp_path):
     contents = []
     for name in ("a", "b"):
         path = tmp_path / f"{name}{suffix}"
-        drawing.save(drawing.draw(planned(artifact), histories(artifact)), path)
+        drawing.save(drawing.figure_of(planned(artifact), histories(artifact)), path)
         contents.append(path.read_bytes())
     assert contents[0] == contents[1]
     assert contents[0].startswith({".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix])
@@ -401,11 +401,11 @@ def test_files_are_written_and_written_again_the_same(suffix, tmp_path):
 def test_what_cannot_be_drawn_is_said():
     artifact = figure_of(METHODS, Epochs())
     with pytest.raises(ValueError, match="nothing to draw yet"):
-        drawing.draw(planned(artifact), Record.from_runs([]))
+        drawing.figure_of(planned(artifact), Record.from_runs([]))
     table = TableView(rows=("method",), metrics=(ERROR,))
     with pytest.raises(ValueError, match="is a table"):
-        drawing.draw(planned(shown_as(table, METHODS)), Record.from_runs([]))
-    figure = drawing.draw(planned(artifact), histories(artifact))
+        drawing.figure_of(planned(shown_as(table, METHODS)), Record.from_runs([]))
+    figure = drawing.figure_of(planned(artifact), histories(artifact))
     with pytest.raises(ValueError, match=r"\.gif.*\.png, \.svg, \.pdf"):
         drawing.save(figure, "figure.gif")
 
@@ -420,14 +420,14 @@ def test_the_caption_names_preset_selection_and_print():
     plan = planned(artifact)
     small = Plan(artifact, "small", plan.selection, plan.cells, plan.stages)
     record = last(artifact)
-    said = drawing.draw(plan, record).get_supxlabel().replace("\n", " ")
+    said = drawing.figure_of(plan, record).get_supxlabel().replace("\n", " ")
     assert "Preset paper, selection paper; last epoch." in said
     assert "Hollow: printed." in said
     assert "Not as in the paper" not in said
     shrunk = artifact.with_notes(changes=("data.source: mnist → cifar10", "epochs: 30 → 8"))
-    said = drawing.draw(planned(shrunk), record).get_supxlabel().replace("\n", " ")
+    said = drawing.figure_of(planned(shrunk), record).get_supxlabel().replace("\n", " ")
     assert said.endswith("Not as in the paper: data.source: mnist → cifar10. Hollow: printed.")
-    assert "compare directions only" in drawing.draw(small, record).get_supxlabel().replace(
+    assert "compare directions only" in drawing.figure_of(small, record).get_supxlabel().replace(
         "\n", " "
     )
 
@@ -456,7 +456,7 @@ def test_every_figure_of_every_paper_can_be_drawn(artifact_id, tmp_path):
                 numbers |= {f"{name}/{x}/{y}": x * y for x in (-1, 0, 1) for y in (-1, 0, 1)}
         numbers |= {f"best_test/{n}": v for n, v in numbers.items()}
         runs.append(Run(trial.trial_id, "done", numbers, {n: [0.3, 0.2] for n in names}))
-    figure = drawing.draw(planned(artifact), Record.from_runs(runs))
+    figure = drawing.figure_of(planned(artifact), Record.from_runs(runs))
     assert artifact_id in figure.get_suptitle()
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert all(axes.has_data() for axes in shown)

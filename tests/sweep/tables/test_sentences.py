@@ -11,7 +11,7 @@ from sweep.record.record import Record
 from sweep.record.runs import read_runs
 from sweep.tables import FORMATS, render, sentences, text
 from sweep.tables.layout import Table, build
-from sweep.tables.sentences import Line
+from sweep.tables.sentences import TableLine
 from tests.golden.make import ARTIFACT, FOLDER, PAPER, plans
 from tests.sweep.tables.cases import THREE, table_of
 
@@ -19,7 +19,7 @@ from tests.sweep.tables.cases import THREE, table_of
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     """The kept sweep's, under a further line."""
-    line = Line(
+    line = TableLine(
         "reset", "reset", lambda plan, results: f"{len(results) // 2} networks were reset by hand"
     )
     monkeypatch.setattr(sentences, "LINES", (line,))

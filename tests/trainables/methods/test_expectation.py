@@ -42,7 +42,7 @@ LAWS = ["normal", "laplace", "uniform", "binomial", "binomial_uncentered", "rade
 def test_noise_has_unit_variance_and_the_stated_mean(law):
     """100,000 draws: mean, variance and the fourth moment of each law."""
     x = torch.empty(100_000, 1, dtype=torch.float64)
-    noise.draw(x.view(-1), law, generator(0))
+    noise.fill(x.view(-1), law, generator(0))
     mean = 2.0 if law == "binomial_uncentered" else 0.0
     z_test(x, torch.tensor([mean]).double())
     fourth = {"normal": 3, "laplace": 6, "uniform": 1.8, "rademacher": 1}.get(law, 2.5)
@@ -53,7 +53,7 @@ def test_noise_has_unit_variance_and_the_stated_mean(law):
 @pytest.mark.parametrize("law", LAWS)
 def test_neighboring_entries_are_uncorrelated(law):
     x = torch.empty(50_000, 2, dtype=torch.float64)
-    noise.draw(x.view(-1), law, generator(0))
+    noise.fill(x.view(-1), law, generator(0))
     z_test((x[:, :1] - x.mean()) * (x[:, 1:] - x.mean()), torch.zeros(1).double())
 
 

@@ -18,7 +18,7 @@ from trainables.measures.base import Target, registry
 from trainables.measures.curvature.spectrum import TOLERANCE, extreme_eigenvalues
 from trainables.measures.parameters import last_linear
 from trainables.methods.objective import LossFn
-from trainables.methods.ops.noise import draw
+from trainables.methods.ops.noise import fill
 from trainables.registry import Positive
 
 
@@ -117,7 +117,7 @@ def last_layer_eigenvalue(
     """
     block = last_layer_hessian(target, bias)
     start = block.features.new_empty(block.size)
-    draw(start, "normal", target.generator)
+    fill(start, "normal", target.generator)
     exact = extreme_eigenvalues(
         block.__matmul__,
         start,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from trainables.measures.base import Estimate, Result, Target, registry
 from trainables.measures.curvature.operator import HessianOperator
 from trainables.measures.parameters import last_linear, vector_to_tensors
-from trainables.methods.ops.noise import draw
+from trainables.methods.ops.noise import fill
 from trainables.registry import Count, Positive
 
 _SHORTCUTS = {"downsample", "shortcut"}
@@ -89,7 +89,7 @@ def _hutchinson(
     v, mean = operator.vector(), 0.0
     draws: list[Tensor] = []
     while len(draws) < most:
-        draw(v, "rademacher", generator)
+        fill(v, "rademacher", generator)
         pairs = zip(_layers(operator, v), _layers(operator, operator @ v), strict=True)
         draws.append(torch.stack([(a * b).sum(dtype=torch.float64) for a, b in pairs]))
         before, mean = mean, float(torch.stack(draws).sum(dim=1).mean())
@@ -121,7 +121,7 @@ def nso_code_lambda1(
     values = []
     for operator in _operators(target, batch_size, num_batches):
         v = operator.vector()
-        draw(v, "normal", target.generator)
+        fill(v, "normal", target.generator)
         value: float | None = None
         for _ in range(max_products):
             for layer in _layers(operator, v):

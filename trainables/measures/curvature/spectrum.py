@@ -12,7 +12,7 @@ from trainables.errors import UsageError
 from trainables.measures.base import Result, Target, registry
 from trainables.measures.curvature.operator import HessianOperator
 from trainables.measures.parameters import Which
-from trainables.methods.ops.noise import draw
+from trainables.methods.ops.noise import fill
 from trainables.registry import Count, Index, Positive
 
 TOLERANCE = 1e-4
@@ -90,7 +90,7 @@ def extreme_eigenvalues(
             new = vectors[opened:, wanted].square().sum(dim=0)
             if max(largest, smallest) == 1 or (done >= len(wanted) and float(new.max()) < 0.5):
                 break
-            draw(w, "normal", generator)
+            fill(w, "normal", generator)
             w, opened, beta = _orthogonal(w, basis), done, 0.0
         elif not opened and 1 < done >= max(largest, smallest) and error <= tolerance * scale:
             break
@@ -135,7 +135,7 @@ def hessian_spectrum(
     """The ends of the spectrum of the Hessian of the mean loss over all samples."""
     operator = HessianOperator(target.model, target.loss_fn, target.batches, parameters)
     start = operator.vector()
-    draw(start, "normal", target.generator)
+    fill(start, "normal", target.generator)
     return extreme_eigenvalues(
         operator.__matmul__, start, largest, smallest, tolerance, max_products, target.generator
     )

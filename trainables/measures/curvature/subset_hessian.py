@@ -9,7 +9,7 @@ from trainables.measures.curvature.operator import HessianOperator
 from trainables.measures.curvature.spectrum import TOLERANCE, extreme_eigenvalues
 from trainables.measures.curvature.trace import draw_probes
 from trainables.measures.fisher.log_det import Subsets, _subsets
-from trainables.methods.ops.noise import draw
+from trainables.methods.ops.noise import fill
 from trainables.registry import Count, Positive
 
 
@@ -41,7 +41,7 @@ def subset_hessian(
         operator = HessianOperator(target.model, target.loss_fn, [batch])
         squares.append(draw_probes(operator, num_probes, target.generator).squares.mean())
         start = operator.vector()
-        draw(start, "normal", target.generator)
+        fill(start, "normal", target.generator)
         ends = extreme_eigenvalues(
             operator.__matmul__, start, 1, 1, tolerance, generator=target.generator
         )

@@ -10,7 +10,7 @@ from torch import Tensor
 from trainables.measures.base import Estimate, Target, registry
 from trainables.measures.curvature.operator import HessianOperator
 from trainables.measures.parameters import Which
-from trainables.methods.ops.noise import draw
+from trainables.methods.ops.noise import fill
 from trainables.registry import Count
 
 ProbeDistribution = Literal["rademacher", "normal"]
@@ -40,7 +40,7 @@ def draw_probes(
     for start in range(0, num_samples, block):
         v = operator.vector(min(block, num_samples - start))
         for row in v:
-            draw(row, distribution, generator)
+            fill(row, distribution, generator)
         hv = operator @ v
         forms.append((v * hv).sum(dim=1, dtype=torch.float64))
         squares.append(hv.square().sum(dim=1, dtype=torch.float64))

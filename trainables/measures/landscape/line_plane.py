@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from trainables.measures.base import Target, registry
 from trainables.measures.landscape.sharpness import mean_loss
 from trainables.measures.parameters import displaced, select, vector_to_tensors
-from trainables.methods.ops.noise import draw
+from trainables.methods.ops.noise import fill
 from trainables.metric_name import place
 from trainables.registry import Count, Positive
 
@@ -27,7 +27,7 @@ def random_direction(
     """
     chosen = select(model)
     direction = torch.cat([p.detach().reshape(-1) for p in chosen.values()])
-    draw(direction, "normal", generator)
+    fill(direction, "normal", generator)
     for part, p in zip(vector_to_tensors(direction, chosen.values()), chosen.values(), strict=True):
         if p.ndim > 1 or one_dimensional:
             rows = part.view(len(p), -1) if p.ndim > 1 else part.view(1, -1)

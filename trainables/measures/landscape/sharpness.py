@@ -17,7 +17,7 @@ from trainables.measures.base import Estimate, Result, Target, registry
 from trainables.measures.curvature.operator import HessianOperator
 from trainables.measures.curvature.trace import draw_probes
 from trainables.measures.parameters import Which, displaced, select, vector_to_tensors
-from trainables.methods.ops.noise import draw
+from trainables.methods.ops.noise import fill
 from trainables.metric_name import join
 from trainables.needs import given
 from trainables.registry import Count, NonNegative, Positive
@@ -113,7 +113,7 @@ def _rises(
     signs = (1, -1) if antithetic else (1,)
     after = torch.empty(num_samples, len(sigmas), len(signs), dtype=torch.float64)
     for row in after:
-        draw(noise, "normal", target.generator)
+        fill(noise, "normal", target.generator)
         for at, sigma in zip(row, sigmas, strict=True):
             for i, sign in enumerate(signs):
                 moved = displaced(target.model, chosen, noise, sign * sigma)

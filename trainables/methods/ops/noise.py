@@ -16,7 +16,7 @@ Distribution = Literal["normal", "laplace", "uniform", "binomial", "binomial_unc
 """
 
 
-def draw(flat: Tensor, distribution: str, generator: torch.Generator | None) -> None:
+def fill(flat: Tensor, distribution: str, generator: torch.Generator | None) -> None:
     """Fill ``flat`` with independent random entries.
 
     They are drawn on the generator's device, so that a generator on the CPU gives the same numbers
@@ -40,12 +40,12 @@ def ball(flat: Tensor, generator: torch.Generator | None, surface: bool = False)
     With ``surface`` the point is uniform on the sphere: without the factor U^(1/d). In d dimensions
     the radius is 1 - 1/(d + 1) on average, so for a network there is hardly a difference.
     """
-    draw(flat, "normal", generator)
+    fill(flat, "normal", generator)
     if surface:
         flat.div_(torch.linalg.vector_norm(flat))
         return
     radius = torch.empty(1, dtype=flat.dtype, device=flat.device)
-    draw(radius, "unit", generator)
+    fill(radius, "unit", generator)
     flat.mul_(radius ** (1 / flat.numel()) / torch.linalg.vector_norm(flat))
 
 

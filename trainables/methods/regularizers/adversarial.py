@@ -58,7 +58,7 @@ class Adversarial(Regularizer):
         attacked = inputs
         if self.random_start:
             start = torch.empty_like(inputs, memory_format=torch.contiguous_format)
-            noise.draw(start, "symmetric", objective.local_generator)
+            noise.fill(start, "symmetric", objective.local_generator)
             attacked = inputs + self.epsilon * unit * start
         with evaluation_mode(objective.model):
             for _ in range(self.num_steps):

@@ -143,7 +143,7 @@ class RMP(Method):
             noise.ball(flat, objective.generator)
             flat.mul_(self.epsilon)
         else:
-            noise.draw(flat, "symmetric", objective.generator)
+            noise.fill(flat, "symmetric", objective.generator)
             torch._foreach_mul_(delta, [(self.epsilon / d.numel()) ** 0.5 for d in delta])
         with objective.displaced() as at:
             at.perturb(delta)

@@ -127,7 +127,7 @@ class FA(Method):
         weight = self.weight(objective)
         for _ in range(self.num_probes if curved else 0):
             flat, probe = self.scratch("noise", objective.params)
-            noise.draw(flat, self.distribution, objective.generator)
+            noise.fill(flat, self.distribution, objective.generator)
             v = torch._foreach_clone([probe[i] for i in curved])
             products = torch.autograd.grad(
                 [slope[i] for i in curved], objective.params, v,
@@ -162,7 +162,7 @@ class FA(Method):
                 return objective.gradient(objective.evaluate()[0])
 
             for _ in range(self.num_probes):
-                noise.draw(flat, self.distribution, objective.generator)
+                noise.fill(flat, self.distribution, objective.generator)
                 size_v = torch.linalg.vector_norm(flat)
                 flat.mul_(self.length / size_v)  # a v
                 at.perturb(v)

@@ -137,7 +137,7 @@ class Neighborhood(Method):
             noise.ball(flat, objective.generator, surface=ball == "on_sphere")
         else:  # what is normalized below needs the direction alone
             distribution = "symmetric" if ball == "per_coordinate_uniform" else "normal"
-            noise.draw(flat, distribution, objective.generator)
+            noise.fill(flat, distribution, objective.generator)
         if self.perturb == "weights":
             for vector in (d for d in delta if d.dim() < 2):
                 vector.zero_()

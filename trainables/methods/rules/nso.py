@@ -76,7 +76,7 @@ class NoiseInjection(Method):
             flat, shift = self.scratch("noise", objective.params)
             with objective.displaced() as at:
                 for _ in range(self.num_perturbations):
-                    noise.draw(flat, self.distribution, objective.generator)
+                    noise.fill(flat, self.distribution, objective.generator)
                     for sign in (1.0, -1.0) if self.two_point else (1.0,):
                         at.perturb(shift, sign * self.current_sigma)
                         value, logits = objective.accumulate(weight)

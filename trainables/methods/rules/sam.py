@@ -187,7 +187,7 @@ class Noisy(Ascent):
 
     def step(self, objective: Objective) -> Output:
         flat, shift = self.scratch("noise", objective.params)
-        noise.draw(flat, "normal", objective.generator)
+        noise.fill(flat, "normal", objective.generator)
         with objective.displaced() as at:
             self.scale_noise(flat, shift, at.weights)
             at.perturb(shift)
