@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from dataclasses import field as dataclass_field
 from dataclasses import replace as dataclass_replace
-from functools import reduce
 from itertools import product
 from math import prod
-from operator import or_
 from typing import Any, Literal
 
+from search_spaces.choice import Choice, Override, Reading
 from search_spaces.preset import Fields, Preset
 from search_spaces.view import (
     CurveView,
@@ -31,7 +29,6 @@ from search_spaces.view import (
     View,
 )
 from trainables.config import Request as Measure
-from trainables.errors import UsageError
 from trainables.metric_name import Epoch
 
 Budget = Literal["epochs", "gradients", "time"]
@@ -103,23 +100,6 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Override:
-    """A change of the fields of some cells.
-
-    Attributes:
-        where: The cells are those whose key has these entries.
-        fields: Dotted field of a trial -> value.
-    """
-
-    where: Mapping[str, str]
-    fields: Fields
-
-    def covers(self, cell: Cell) -> bool:
-        """Whether it changes ``cell``."""
-        return self.where.items() <= cell.key.items()
-
-
-@dataclass(frozen=True)
 class Stage:
     """A grid over some cells: every point of ``grid``, ``seeds`` times each.
 
@@ -176,27 +156,6 @@ class Selection:
     epoch: Epoch = "last"
     stated: str = ""
     ranks: bool = False
-
-
-@dataclass(frozen=True)
-class Choice:
-    """An ambiguity of the paper and how it is interpreted here.
-
-    Attributes:
-        what: What is ambiguous.
-        interpretation: What is run.
-        why: The reason for it.
-        field: The option that it is about, if any: a dotted field of a trial (``method.rho``),
-            an option of a measure (``measure.half``) or of the command line (``--selection``).
-        others: Other values of ``field`` that can be chosen (`Artifact.read`), each with what it
-            changes.
-    """
-
-    what: str
-    interpretation: str
-    why: str
-    field: str = ""
-    others: Mapping[str, tuple[Override, ...]] = dataclass_field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -269,28 +228,6 @@ class Experiment:
         """The stage that a cell's number comes from."""
         return [stage for stage in self.stages if stage.covers(cell)][-1]
 
-    def overridden(self, overrides: Iterable[Override]) -> Experiment:
-        """This experiment with other fields of some cells.
-
-        A stage takes over from its winner what the overrides leave open.
-        """
-        overrides = tuple(overrides)
-
-        def changed(cell: Cell) -> Cell:
-            fields = [o.fields for o in overrides if o.covers(cell)]
-            return dataclass_replace(cell, fields=reduce(or_, map(dict, fields), dict(cell.fields)))
-
-        def freed(stage: Stage) -> Stage:
-            covered = [c for c in self.cells if stage.covers(c)]
-            fixed = {name for o in overrides if any(map(o.covers, covered)) for name in o.fields}
-            return dataclass_replace(
-                stage, inherit=tuple(name for name in stage.inherit if name not in fixed)
-            )
-
-        return dataclass_replace(
-            self, cells=tuple(map(changed, self.cells)), stages=tuple(map(freed, self.stages))
-        )
-
 
 @dataclass(frozen=True)
 class Notes:
@@ -345,30 +282,6 @@ class Artifact:
         """This artifact with other notes."""
         return dataclass_replace(self, notes=dataclass_replace(self.notes, **changes))
 
-    def read(self, option: str, value: str) -> Artifact:
-        """This artifact by another interpretation that its choices have (`Choice.others`).
-
-        Args:
-            option: `Choice.field` of the choice.
-            value: What is chosen.
-
-        Raises:
-            UsageError: there is no such one; the message lists all.
-        """
-        choices = self.notes.choices
-        choice = next((c for c in choices if c.field == option and value in c.others), None)
-        if choice is None:
-            known = (f"{c.field} = {other}" for c in choices for other in c.others)
-            raise UsageError(
-                f"{self.id} has no reading {option} = {value}; it has: {', '.join(known) or 'none'}"
-            )
-        taken = dataclass_replace(choice, interpretation=f"{option} = {value}", others={})
-        other = dataclass_replace(self, experiment=self.experiment.overridden(choice.others[value]))
-        return other.with_notes(
-            choices=tuple(taken if c is choice else c for c in choices),
-            changes=(*self.notes.changes, f"reading: {option} = {value}"),
-        )
-
 
 @dataclass(frozen=True)
 class Paper:
@@ -400,6 +313,7 @@ __all__ = [
     "Override",
     "Paper",
     "Preset",
+    "Reading",
     "Reported",
     "Selection",
     "Stage",

@@ -17,6 +17,7 @@ from search_spaces.spec import (
     Measure,
     Metric,
     Override,
+    Reading,
     Reported,
     Selection,
     Stage,
@@ -274,7 +275,14 @@ METHOD_CHOICES: tuple[tuple[set[str], Choice], ...] = (
             "in the code it is never undone; adaptive is bSAM as published, which makes a step of"
             " its own, without momentum and weight decay",
             "method.posterior",
-            others={"adaptive": tuple(_published_bsam(dataset) for dataset in DATASETS)},
+            name="bsam",
+            default="fixed",
+            others={
+                "adaptive": Reading(
+                    "bSAM as published", tuple(_published_bsam(dataset) for dataset in DATASETS)
+                )
+            },
+            code="fixed",
         ),
     ),
     (

@@ -6,6 +6,7 @@ import pytest
 
 import search_spaces
 from search_spaces.nso.protocol import SIZES
+from search_spaces.readings import read
 from search_spaces.spec import Artifact
 from sweep.aggregate import selection
 from sweep.plan.expand import PlannedTrial, plan
@@ -23,7 +24,7 @@ def planned(artifact: Artifact) -> list[PlannedTrial]:
 def test_bsam_as_published_can_be_chosen(name: str) -> None:
     """Its step is m / s alone, with N of each data set, whatever the common search has found."""
     artifact = search_spaces.find(name)
-    published = artifact.read("method.posterior", "adaptive")
+    published = read(artifact, "bsam", "adaptive")
     before, after = planned(artifact), planned(published)
     assert len(before) == len(after)
     changed = 0
@@ -39,9 +40,9 @@ def test_bsam_as_published_can_be_chosen(name: str) -> None:
         assert new.config.optimizer.lr == old.config.optimizer.lr
         assert new.config.method.options["rho"] == old.config.method.options["rho"]
     assert changed
-    assert "reading: method.posterior = adaptive" in published.notes.changes
+    assert "reading: bsam = adaptive" in published.notes.changes
     (choice,) = (c for c in published.notes.choices if c.field == "method.posterior")
-    assert choice.interpretation == "method.posterior = adaptive"
+    assert choice.interpretation == "adaptive: bSAM as published"
 
 
 def test_the_default_reading_says_which_rule_runs() -> None:
@@ -53,8 +54,8 @@ def test_the_default_reading_says_which_rule_runs() -> None:
 
 
 def test_an_unknown_reading_names_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match=r"it has: method\.posterior = adaptive") as error:
-        search_spaces.find("nso/table6").read("method.posterior", "adaptiv")
+    with pytest.raises(ValueError, match="it has: bsam=fixed, bsam=adaptive") as error:
+        read(search_spaces.find("nso/table6"), "bsam", "adaptiv")
     assert "\n" not in str(error.value)
-    with pytest.raises(ValueError, match="nrs/table1 has no reading a = b; it has: none"):
-        search_spaces.find("nrs/table1").read("a", "b")
+    with pytest.raises(ValueError, match="nrs/table1 has no reading a=b; it has: none"):
+        read(search_spaces.find("nrs/table1"), "a", "b")

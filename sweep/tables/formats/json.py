@@ -47,11 +47,12 @@ def render(table: Table) -> str:
 
 def _choice(choice: Choice) -> dict[str, Any]:
     """``reading`` is what programs know the interpretation by."""
-    fields = asdict(choice)
     return {
-        "what": fields.pop("what"),
-        "reading": fields.pop("interpretation"),
-        **fields,
+        "what": choice.what,
+        "reading": choice.interpretation,
+        "why": choice.why,
+        "field": choice.field,
+        "others": {value: reading.what for value, reading in choice.others.items()},
     }
 
 

@@ -1,0 +1,90 @@
+"""What a paper leaves open or says twice, and the ways to read it: pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as data_field
+from typing import Any
+
+from search_spaces.preset import Fields
+
+
+@dataclass(frozen=True)
+class Override:
+    """A change of the fields of some cells.
+
+    Attributes:
+        where: The cells are those whose key has these entries; empty: all.
+        fields: Dotted field of a trial -> value.
+    """
+
+    where: Mapping[str, str]
+    fields: Fields
+
+    def covers(self, key: Mapping[str, str]) -> bool:
+        """Whether it changes the cell with this key."""
+        return self.where.items() <= key.items()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read what is ambiguous: what is changed in the artifact's file for it.
+
+    Attributes:
+        what: What is run or shown then, in words.
+        overrides: Fields of cells. A stage no longer takes these over from its winner; one that
+            nothing is taken from, and whose cells are all hidden, is not run.
+        grids: Dotted field -> the values that are tried, in every stage that searches it.
+        seeds: How many, in every stage that has more than one; None: as the stage has it.
+        measures: Name of a measure -> options. It is recorded under a label of its own.
+        metrics: `Metric.key` of a column -> attributes of `Metric`: another column is read.
+        selection: Attributes of `Selection`.
+        incomparable: The printed numbers of these cells are of something else then: they are
+            shown, and compared with nothing. Entries of keys; an empty one: all cells.
+    """
+
+    what: str
+    overrides: tuple[Override, ...] = ()
+    grids: Mapping[str, tuple[Any, ...]] = data_field(default_factory=dict)
+    seeds: int | None = None
+    measures: Mapping[str, Fields] = data_field(default_factory=dict)
+    metrics: Mapping[str, Fields] = data_field(default_factory=dict)
+    selection: Fields = data_field(default_factory=dict)
+    incomparable: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An ambiguity of the paper and how it is interpreted here.
+
+    Attributes:
+        what: What is ambiguous.
+        interpretation: What is run by default.
+        why: The reason for it.
+        field: The option that it is about, if any: a dotted field of a trial (``method.rho``),
+            an option of a measure (``measure.half``) or of the command line (``--selection``).
+        name: By which ``--read`` takes it: lower-case words with hyphens, the same in all artifacts
+            of a paper.
+        default: Name of the value that ``interpretation`` is.
+        others: Name of every other value -> its `Reading`.
+        source: Where the paper or its authors' code says so.
+        text, code: Name of the value that the paper's text states, and of the one that its
+            authors' code has; empty: it does not say.
+        single: Where there is no other value: why.
+    """
+
+    what: str
+    interpretation: str
+    why: str
+    field: str = ""
+    name: str = ""
+    default: str = ""
+    others: Mapping[str, Reading] = data_field(default_factory=dict)
+    source: str = ""
+    text: str = ""
+    code: str = ""
+    single: str = ""
+
+
+__all__ = ["Choice", "Override", "Reading"]
