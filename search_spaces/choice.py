@@ -64,7 +64,7 @@ class Choice:
         why: The reason for it.
         field: The option that it is about, if any: a dotted field of a trial (``method.rho``),
             an option of a measure (``measure.half``) or of the command line (``--selection``).
-        name: By which ``--read`` takes it: lower-case words with hyphens, the same in all artifacts
+        name: By which --read takes it: lower-case words with hyphens, the same in all artifacts
             of a paper.
         default: Name of the value that ``interpretation`` is.
         others: Name of every other value -> its `Reading`.

@@ -1,4 +1,4 @@
-"""An artifact by other readings of its paper: what ``--read`` takes."""
+"""An artifact by other readings of its paper: what --read takes."""
 
 from __future__ import annotations
 
