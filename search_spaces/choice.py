@@ -38,8 +38,8 @@ class Reading:
         grids: Dotted field -> the values that are tried, in every stage that searches it.
         seeds: How many, in every stage that has more than one; None: as the stage has it.
         measures: Name of a measure -> options. It is recorded under a label of its own.
-        metrics: `Metric.key` of a column -> attributes of `Metric`: another column is read.
-        selection: Attributes of `Selection`.
+        metrics: Key of a column in the view -> attributes of its metric: another column is read.
+        selection: Attributes of the experiment's selection.
         incomparable: The printed numbers of these cells are of something else then: they are
             shown, and compared with nothing. Entries of keys; an empty one: all cells.
     """

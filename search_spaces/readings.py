@@ -15,8 +15,8 @@ def read(artifact: Artifact, name: str, value: str) -> Artifact:
     """``artifact`` by another reading that its choices have.
 
     Args:
-        name: `Choice.name`.
-        value: Name of one of `Choice.others`, or `Choice.default`, which changes nothing.
+        name: Of the choice.
+        value: Name of one of its others, or its default, which changes nothing.
 
     Raises:
         UsageError: there is no such one; the message lists all.
