@@ -74,7 +74,7 @@ def planned(artifact: Artifact) -> Plan:
 
 def numbers(trial: PlannedTrial) -> dict[str, float]:
     """What a trial that has twelve curves records, its numbers made up."""
-    last = dict.fromkeys(CURVES, 0.1 + 0.01 * trial.seed)
+    last = dict.fromkeys(CURVES, 0.1 + int(trial.trial_id[:4], 16) / 1e6)
     return {**last, **{f"best_test/{name}": value for name, value in last.items()}, **TOTALS}
 
 

@@ -23,7 +23,7 @@ from sweep.record.columns import (
     only_at_the_end,
 )
 from sweep.selection import EPOCH_WORDS, SELECTIONS, SelectionRule, selection
-from sweep.selection.winner import Texts, candidates, mean_of, winner
+from sweep.selection.winner import Texts, candidates, lowest, winner
 
 if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type here
     import numpy as np
@@ -131,7 +131,7 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
         spec = plan.artifact.experiment.last_stage(cell)
         points = candidates(trials[spec.name, text(cell.key)], record, rule)
         eligible = [p for p in points if p.complete] or [p for p in points if p.values] or points
-        best = min(eligible, key=mean_of) if eligible else None
+        best = lowest(eligible) if eligible else None
         asked = 0 if best else spec.seeds
         searched = sum(point.complete for point in points)
         found.append((cell, spec, best, asked, len(points), searched))

@@ -102,7 +102,7 @@ def resolve(package: str, name: str, options: Mapping[str, Any]) -> dict[str, An
 def _completed(fields: Mapping[str, Any]) -> dict[str, Any]:
     made = TrialConfig(**fields)
     return {
-        "fields": made.model_dump(mode="json"),
+        "fields": made.fields_as_json(),
         "canonical": made.canonical,
         "switched_off": made.switched_off,
     }

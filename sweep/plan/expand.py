@@ -42,6 +42,7 @@ class PlannedTrial:
         awaits: Empty, or the ids of trials of an earlier stage. It starts from the settings of
             the winner among them, which is not known yet, and is a placeholder until then: its
             ``config`` and id are those that it would have if the first of them won.
+        final: Whether its stage is the last one of its cell: its number may be the cell's.
     """
 
     stage: str
@@ -50,8 +51,9 @@ class PlannedTrial:
     point: Mapping[str, Any]
     config: TrialConfig
     awaits: frozenset[str] = frozenset()
+    final: bool = True
 
-    @cached_property
+    @property
     def trial_id(self) -> str:
         """The hash of its configuration, by which it is known everywhere."""
         return self.config.trial_id
@@ -201,8 +203,7 @@ class Plan:
             trial.trial_id
             for stage in self.stages
             for trial in stage.trials
-            if not trial.cell.hidden
-            and self.artifact.experiment.last_stage(trial.cell).name == stage.name
+            if trial.final and not trial.cell.hidden
         )
 
 
@@ -281,14 +282,14 @@ def _expand(
         known = inherited is not None
         taken = _inherited_fields(stage, parents[0]) if parents and not known else inherited
         awaits = frozenset[str]() if known else frozenset(parent.trial_id for parent in parents)
-        shown = artifact.experiment.last_stage(cell).name == stage.name
+        final = artifact.experiment.last_stage(cell).name == stage.name
         for point in points:
             fields = {**artifact.experiment.base, **cell.fields, **stage.fields, **(taken or {})}
             configured = _configure(artifact, {**fields, **point}, cell)
-            configured = held_out.taken_from(configured, searched=len(points) > 1, shown=shown)
+            configured = held_out.taken_from(configured, searched=len(points) > 1, shown=final)
             for seed in range(stage.seeds):
                 config = configured.with_seed(seed)
-                trial = PlannedTrial(stage.name, cell, seed, point, config, awaits)
+                trial = PlannedTrial(stage.name, cell, seed, point, config, awaits, final)
                 (trials if known else expected).append(trial)
     return PlannedStage(stage.name, tuple(trials), tuple(expected), stage.after)
 
@@ -309,8 +310,7 @@ def _refuse_blind(
                 f"{artifact.id.partition(':')[0]} has no {rule.on} to select on, its loss is "
                 f"{config.loss}{other}"
             )
-        shown = artifact.experiment.last_stage(trial.cell).name == stage.name
-        judged = on_validation or (shown and rule.epoch == "best_validation")
+        judged = on_validation or (trial.final and rule.epoch == "best_validation")
         if judged and not config.data.validation:
             raise UsageError(
                 f"{artifact.id} has no {rule.on} to select on: {trial.name} holds no images out "

@@ -86,9 +86,10 @@ class HeldOut:
             searched: Whether a winner is sought among it and others.
             shown: Whether its numbers may be a cell's.
         """
+        if config.data.validation or not self.rule.needs_validation:
+            return config
         source = _source_key(config.data)
-        needed = searched or (shown and source in self.throughout)
-        if config.data.validation or not (self.rule.needs_validation and needed):
+        if not searched and not (shown and source in self.throughout):
             return config
         return declared.replaced(
             config, **self.overrides.get(source, {"data.validation": FRACTION})
@@ -141,7 +142,7 @@ def sentence(planned: Plan) -> str:
     for stage in planned.stages:
         for trial in (*stage.trials, *stage.expected):
             held = trial.config.data.validation
-            if planned.artifact.experiment.last_stage(trial.cell).name != stage.name:
+            if not trial.final:
                 before.setdefault(held, []).append(stage.name)
             elif not trial.cell.hidden:
                 shown.setdefault(held, []).append(trial.cell)

@@ -49,6 +49,7 @@ class Record:
     def __init__(self, columns: Columns, curves: Curves | None = None) -> None:
         self._read, self._fetch = columns, curves
         self._fetched: dict[str, Mapping[str, Sequence[float]]] = {}
+        self._found: dict[str, np.ndarray] = {}
 
     @classmethod
     def of_table(cls, table: pa.Table, curves: Curves | None = None) -> Record:
@@ -190,15 +191,14 @@ class Record:
 
     def numbers(self) -> pa.Table:
         """Every number of every trial: ``trial_id``, ``metric``, ``value``."""
-        import numpy as np
         import pyarrow as pa
 
         names = pa.array(list(self._metric_codes), pa.string())
         ids = self._columns(["trial_id"])["trial_id"].combine_chunks()
-        rows, codes = np.divmod(self._codes[1], max(1, len(names)))
+        _, codes, trials, values = self._entries
         return pa.table(
-            {"trial_id": ids.take(pa.array(rows)), "metric": names.take(pa.array(codes)),
-             "value": self._values}
+            {"trial_id": ids.take(pa.array(trials)), "metric": names.take(pa.array(codes)),
+             "value": values}
         )  # fmt: skip
 
     # -- reading -------------------------------------------------------------------------------
@@ -207,8 +207,11 @@ class Record:
     def _kept(self) -> np.ndarray:
         """Rows of the runs that count, one per trial, in the order of the trials' first ones."""
         import numpy as np
+        import pyarrow.compute as pc
 
         light = self._read(["trial_id", "status", "ended"])
+        if pc.count_distinct(light["trial_id"]).as_py() == light.num_rows:
+            return np.arange(light.num_rows)
         kept: dict[str, tuple[tuple[int, int], int]] = {}
         columns = (light[name].to_pylist() for name in light.column_names)
         for row, (trial_id, status, ended) in enumerate(zip(*columns, strict=True)):
@@ -255,52 +258,62 @@ class Record:
     def _inline(self) -> pa.ChunkedArray:
         return self._columns(["curves"])["curves"]
 
-    # A number is found by binary search in the sorted codes trial * metrics + metric: building a
-    # Python dict of a million pairs costs more than aggregating them.
     def _find(self, trial_ids: Sequence[str], metric: str) -> np.ndarray:
         """Places in `_values` of ``metric`` of each trial; -1 where there is none."""
         import numpy as np
 
-        code = self._metric_codes.get(metric)
-        if code is None or not len(self._order):
-            return np.full(len(trial_ids), -1, dtype=np.int64)
-        count = len(self._metric_codes)
         rows = np.array([self._rows.get(t, -1) for t in trial_ids], dtype=np.int64)
-        wanted = np.where(rows < 0, -1, rows * count + code)
-        at = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
-        return np.where(self._keys[at] == wanted, self._order[at], -1)
+        return self._places(metric)[rows]
 
-    @cached_property
-    def _codes(self) -> tuple[dict[str, int], np.ndarray, np.ndarray]:
-        """Codes of the metrics' names; trial * metrics + metric of each number; the numbers."""
+    def _places(self, metric: str) -> np.ndarray:
+        """Place in `_values` of every trial's ``metric``, by row, and -1 for row -1: (N + 1,)."""
         import numpy as np
 
-        lists = self._columns(["metrics"])["metrics"].combine_chunks()
-        entries = lists.flatten()
-        names = entries.field("name").dictionary_encode()
-        known = {name: code for code, name in enumerate(names.dictionary.to_pylist())}
-        trials = lists.value_parent_indices().to_numpy()
-        codes = trials.astype(np.int64) * len(known) + names.indices.to_numpy(zero_copy_only=False)
-        return known, codes, entries.field("value").to_numpy(zero_copy_only=False)
+        if metric not in self._found:
+            at = np.full(len(self._rows) + 1, -1, dtype=np.int64)
+            code = self._metric_codes.get(metric)
+            if code is not None:
+                entries = self._order[self._starts[code] : self._starts[code + 1]][::-1]
+                at[self._entries[2][entries]] = entries  # of two the first one counts
+            self._found[metric] = at
+        return self._found[metric]
 
-    @property
-    def _metric_codes(self) -> dict[str, int]:
-        return self._codes[0]
-
-    @property
-    def _values(self) -> np.ndarray:
-        return self._codes[2]
-
+    # Entries are grouped by their names, once: to look through a million for each name, or to
+    # build a Python dict of them, costs more than aggregating them.
     @cached_property
     def _order(self) -> np.ndarray:
         import numpy as np
 
-        return np.argsort(self._codes[1], kind="stable")
+        few = len(self._metric_codes) <= np.iinfo(np.uint16).max
+        codes = self._entries[1].astype(np.uint16) if few else self._entries[1]  # sorted by radix
+        return np.argsort(codes, kind="stable")
 
     @cached_property
-    def _keys(self) -> np.ndarray:
-        keys: np.ndarray = self._codes[1][self._order]
-        return keys
+    def _starts(self) -> np.ndarray:
+        import numpy as np
+
+        counts = np.bincount(self._entries[1], minlength=len(self._metric_codes))
+        return np.concatenate([[0], np.cumsum(counts)])
+
+    @cached_property
+    def _entries(self) -> tuple[dict[str, int], np.ndarray, np.ndarray, np.ndarray]:
+        """Codes of the metrics' names; code, row of the trial and value of every number."""
+
+        lists = self._columns(["metrics"])["metrics"].combine_chunks()
+        entries = lists.flatten()
+        names = entries.field("name")
+        known = {name: code for code, name in enumerate(names.dictionary.to_pylist())}
+        codes = names.indices.to_numpy(zero_copy_only=False)
+        trials = lists.value_parent_indices().to_numpy()
+        return known, codes, trials, entries.field("value").to_numpy(zero_copy_only=False)
+
+    @property
+    def _metric_codes(self) -> dict[str, int]:
+        return self._entries[0]
+
+    @property
+    def _values(self) -> np.ndarray:
+        return self._entries[3]
 
 
 def of_parquet(files: Sequence[Path]) -> Columns:

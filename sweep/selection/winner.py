@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -56,11 +57,38 @@ def winner(
     if len(points) == 1:
         return points[0].point
     complete = [point for point in points if point.complete]
-    return min(complete, key=mean_of).point if complete else None
+    return lowest(complete).point if complete else None
 
 
-def mean_of(point: Candidate) -> float:
-    """What the lowest of wins."""
+def lowest(points: Sequence[Candidate]) -> Candidate:
+    """The first of ``points`` whose mean is the lowest.
+
+    The mean is the exact one, rounded once, which takes fifty times as long as a sum: it is taken
+    of those points alone that a sum cannot tell from the lowest.
+    """
+    if len(points) == 1:
+        return points[0]
+    bounds = [_bounds(point.values) for point in points]
+    least = min(upper for _, upper in bounds)
+    near = [point for point, (lower, _) in zip(points, bounds, strict=True) if lower <= least]
+    return min(near, key=_mean_of)
+
+
+def _bounds(values: Sequence[float]) -> tuple[float, float]:
+    """Numbers between which the mean of n ``values`` lies, none of which is NaN.
+
+    Each of the n - 1 additions and the division is off by at most u = 2⁻⁵³ of its result, and no
+    result is above the sum of the magnitudes, times (1 + u)ⁿ.
+    """
+    count = len(values)
+    if not count or not math.isfinite(total := sum(values)):
+        return -math.inf, math.inf
+    rough = total / count
+    error = 2 * sys.float_info.epsilon * count * max(map(abs, values))
+    return rough - error, rough + error
+
+
+def _mean_of(point: Candidate) -> float:
     return point.mean
 
 
@@ -112,4 +140,4 @@ class Texts:
         return known[0]
 
 
-__all__ = ["Candidate", "Texts", "candidates", "mean_of", "winner"]
+__all__ = ["Candidate", "Texts", "candidates", "lowest", "winner"]

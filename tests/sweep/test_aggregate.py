@@ -191,6 +191,18 @@ def test_winner_has_the_lowest_mean_whatever_the_order_of_the_record(values, ran
     assert winner(trials, Record.from_runs(runs), RULE) == best
 
 
+NEAR = [0.1, 0.2, 0.3, math.nextafter(0.2, 1), 0.6 - 0.4, -1e17, 1e17, 1.7e308, math.inf]
+
+
+@given(st.lists(st.lists(st.sampled_from(NEAR), min_size=3, max_size=3), min_size=1, max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_winner_has_the_lowest_exact_mean_where_sums_cannot_tell(seeds):
+    """The oracle is `statistics.mean`, which takes exact fractions and rounds once."""
+    trials, record = search(dict(enumerate(seeds)))
+    means = [statistics.mean(values) for values in seeds]
+    assert winner(trials, record, RULE) == {"lr": means.index(min(means))}
+
+
 def test_validation_never_looks_at_the_test_set():
     runs = [
         Run("0.1-0", "done", {"validation_error": 0.2, "test_error": 0.1}),
