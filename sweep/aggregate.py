@@ -219,19 +219,20 @@ def summarize(
         rounding: (N,) by how much rounding may move each value; None: they are exact.
     """
     import numpy as np
-    import pyarrow as pa
 
     ids = [trial_id for group in groups for trial_id in group]
-    group = np.repeat(np.arange(len(groups)), [len(g) for g in groups])
     statuses = [record.status(trial_id) for trial_id in ids]
     usable = np.isfinite(values) & np.array([s == "done" for s in statuses], dtype=bool)
-    table = pa.table({"group": group[usable], "value": values[usable]})
-    rows = {row["group"]: row for row in statistics(table, ["group"], "value").to_pylist()}
+    ends = np.cumsum([0, *map(len, groups)])
+    counts = np.diff(np.concatenate([[0], np.cumsum(usable)])[ends])
+    found = moments(values[usable], counts[counts > 0])
+    of_group = iter(zip(*map(np.ndarray.tolist, found), strict=True))
 
     summaries, start = [], 0
-    for i, members in enumerate(groups):
+    for members, count in zip(groups, counts, strict=True):
         span = slice(start, start := start + len(members))
-        summary = _summary(members, statuses[span], values[span], usable[span], rows.get(i))
+        moment = next(of_group) if count else None
+        summary = _summary(members, statuses[span], values[span], usable[span], moment)
         if summary.std and rounding is not None:
             used = values[span][usable[span]]
             if np.ptp(used) <= 2 * rounding[span][usable[span]].max():
@@ -245,12 +246,13 @@ def _summary(
     statuses: Sequence[str],
     values: np.ndarray,
     usable: np.ndarray,
-    row: Mapping[str, Any] | None,
+    moment: tuple[float, float] | None,
 ) -> Summary:
     n = int(usable.sum())
+    mean, std = moment or (None, None)
     return Summary(
-        mean=row["mean"] if row else None,
-        std=row["std"] if row and n > 1 else None,
+        mean=mean,
+        std=std if n > 1 else None,
         n=n,
         asked=len(members),
         diverged=statuses.count("diverged"),
@@ -263,8 +265,8 @@ def _summary(
     )
 
 
-def statistics(table: pa.Table, by: Sequence[str], value: str) -> pa.Table:
-    """``mean``, ``std`` (n - 1; NaN when n < 2) and ``n`` of ``value`` for each group.
+def moments(x: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``mean`` and ``std`` (n - 1; NaN when n < 2) of groups of numbers that follow each other.
 
     Both are taken of d_i = x_i - x_1, which is exact for numbers within a factor of two:
 
@@ -273,6 +275,29 @@ def statistics(table: pa.Table, by: Sequence[str], value: str) -> pa.Table:
     so that equal numbers have that number for a mean and no spread. With unit roundoff
     u = 2⁻⁵³, mean is within u |mean| + (n + 1) u max|d| of the exact one, and std within
     (5 n + 9) u max|d|.
+
+    Args:
+        x: (N,) float64 without NaN.
+        n: (groups,) how many of them are each group's, at least 1.
+    """
+    import numpy as np
+
+    if not len(n):
+        return np.empty(0), np.empty(0)
+    starts = np.cumsum(n) - n
+    first = x[starts]
+    d = x - np.repeat(first, n)
+    c = np.add.reduceat(d, starts) / n
+    r = d - np.repeat(c, n)
+    most = np.maximum.reduceat(np.abs(r), starts)
+    scale = np.where(most > 0, most, 1.0)  # squares of r would overflow or vanish
+    squares = np.add.reduceat((r / np.repeat(scale, n)) ** 2, starts)
+    std = np.where(n > 1, scale * np.sqrt(squares / np.maximum(n - 1, 1)), np.nan)
+    return first + c, std
+
+
+def statistics(table: pa.Table, by: Sequence[str], value: str) -> pa.Table:
+    """`moments` of ``value``, and ``n``, for each group of rows of a table.
 
     Args:
         table: ``value`` is float64 without nulls. Columns of ``by`` are fastest as integers or
@@ -284,19 +309,10 @@ def statistics(table: pa.Table, by: Sequence[str], value: str) -> pa.Table:
     # One thread keeps the rows of a group in order, and with it the last bit.
     grouped = table.group_by(list(by), use_threads=False).aggregate([(value, "list")])
     lists = grouped[f"{value}_list"].combine_chunks()
-    offsets = lists.offsets.to_numpy()
-    starts, n = offsets[:-1], np.diff(offsets)
-    x = lists.values.to_numpy()
-    first = x[starts]
-    d = x - np.repeat(first, n)
-    c = np.add.reduceat(d, starts) / n
-    r = d - np.repeat(c, n)
-    most = np.maximum.reduceat(np.abs(r), starts)
-    scale = np.where(most > 0, most, 1.0)  # squares of r would overflow or vanish
-    squares = np.add.reduceat((r / np.repeat(scale, n)) ** 2, starts)
-    std = np.where(n > 1, scale * np.sqrt(squares / np.maximum(n - 1, 1)), np.nan)
+    n = np.diff(lists.offsets.to_numpy())
+    mean, std = moments(lists.values.to_numpy(), n)
     columns = {name: grouped[name] for name in by}
-    return pa.table({**columns, "mean": first + c, "std": std, "n": n})
+    return pa.table({**columns, "mean": mean, "std": std, "n": n})
 
 
 __all__ = [
@@ -306,6 +322,7 @@ __all__ = [
     "SelectionRule",
     "Summary",
     "cells",
+    "moments",
     "selection",
     "statistics",
     "summarize",

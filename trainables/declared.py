@@ -46,6 +46,9 @@ PARTS = ("methods", "models", "data", "data.augment")
 PENDING = 500
 """So many answers are written at once."""
 
+FILES = 8
+"""So many versions of the code have their answers kept."""
+
 
 def kept(function: Callable[Question, Answer]) -> Callable[Question, Answer]:
     """Keep the answers of ``function``, as above.
@@ -199,17 +202,25 @@ class _Store:
 
     def _insert(self, rows: Sequence[tuple[bytes, bytes]]) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        for other in self._file.parent.glob("*.sqlite"):
-            if other != self._file:
-                other.unlink(missing_ok=True)
+        self._remove_old_ones()
         with contextlib.closing(sqlite3.connect(self._file, timeout=5)) as database, database:
             database.execute(
                 "CREATE TABLE IF NOT EXISTS answers (question BLOB PRIMARY KEY, answer BLOB)"
             )
             database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
 
+    def _remove_old_ones(self) -> None:
+        """All but the `FILES` last written: other code may be at work, too, in turns with this."""
+        others = [f for f in self._file.parent.glob("*.sqlite") if f != self._file]
+        for other in sorted(others, key=_written)[: 1 - FILES]:
+            other.unlink(missing_ok=True)
+
     def _key(self, question: str) -> bytes:
         return hashlib.sha256(f"{self._code}\0{question}".encode()).digest()[:16]
+
+
+def _written(file: Path) -> int:
+    return file.stat().st_mtime_ns if file.exists() else 0
 
 
 @cache

@@ -298,14 +298,16 @@ class Record:
     @cached_property
     def _entries(self) -> tuple[dict[str, int], np.ndarray, np.ndarray, np.ndarray]:
         """Codes of the metrics' names; code, row of the trial and value of every number."""
+        import numpy as np
 
         lists = self._columns(["metrics"])["metrics"].combine_chunks()
         entries = lists.flatten()
         names = entries.field("name")
         known = {name: code for code, name in enumerate(names.dictionary.to_pylist())}
-        codes = names.indices.to_numpy(zero_copy_only=False)
-        trials = lists.value_parent_indices().to_numpy()
-        return known, codes, trials, entries.field("value").to_numpy(zero_copy_only=False)
+        # `to_numpy` would import pandas, which takes longer than a small table.
+        arrays = names.indices, lists.value_parent_indices(), entries.field("value")
+        codes, trials, values = map(np.from_dlpack, arrays)
+        return known, codes, trials, values
 
     @property
     def _metric_codes(self) -> dict[str, int]:

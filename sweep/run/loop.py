@@ -175,7 +175,7 @@ def run(
                 if parent:
                     files = attachments(planned, record) if attachments else {}
                     tracker.finish_sweep(parent, files)
-                return planned, record
+                return planned, tracker.load()  # what was just written is in the mirror, too
             if not started:
                 if executor.local:
                     _check_data(todo, sweep.execution)

@@ -128,16 +128,19 @@ def test_an_error_is_not_kept(cold: Path) -> None:
     assert asked.count == 2
 
 
-def test_other_code_is_asked_anew_and_what_was_kept_of_the_old_goes(
+def test_other_code_is_asked_anew_and_only_the_latest_are_kept(
     cold: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = Asked()
-    asked.again(1)
-    (old,) = cold.glob("*.sqlite")
-    monkeypatch.setattr(declared, "_code", lambda *_: "another")
-    asked.again(1)
-    assert asked.count == 2
-    assert old not in cold.glob("*.sqlite")
+    """What was kept of the code before is there still: both may be at work, in turns."""
+    asked, files = Asked(), []
+    for i in range(declared.FILES + 2):
+        code = f"{i:016}"
+        monkeypatch.setattr(declared, "_code", lambda *_, code=code: code)
+        asked.again(1)
+        assert asked.count == i + 1
+        files.append(cold / f"{code}.sqlite")
+        os.utime(files[-1], (i, i))
+    assert set(cold.glob("*.sqlite")) == set(files[-declared.FILES :])
 
 
 def test_the_digest_is_of_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

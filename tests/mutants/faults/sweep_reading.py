@@ -43,7 +43,7 @@ MUTANTS = [
          "[p for p in points if p.values] or points"),
         ("plan.artifact.experiment.last_stage(cell)", "plan.artifact.experiment.stages[0]"),
     ),
-    *of("sweep.aggregate:statistics", "",
+    *of("sweep.aggregate:moments", "",
         ("np.maximum(n - 1, 1)", "n"),
         ("first + c", "first"),
         ("d - np.repeat(c, n)", "x - np.repeat(first + c, n)"),

@@ -65,6 +65,16 @@ def test_a_run_a_trial_with_the_tags_people_filter_by(folder: Path) -> None:
     }
 
 
+def test_what_a_sweep_has_written_need_not_be_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command after it, which shows the table, does not wait for MLflow."""
+    sweep(TINY, tmp_path)
+    store = tracker(tmp_path)
+    monkeypatch.setattr(Tracker, "connect", lambda self: pytest.fail("MLflow is asked"))
+    assert len(store.load()) == 4
+
+
 def test_the_record_has_what_storage_has_epoch_by_epoch(folder: Path) -> None:
     runs = list(tracker(folder).load().runs())
     stored = Storage(folder / "results")
