@@ -28,7 +28,7 @@ from trainables.masking import mask
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.entities import Metric, Param, RunInfo, RunTag
     from mlflow.entities import Run as MlflowRun
 
     from sweep.plan.expand import PlannedTrial
@@ -184,8 +184,6 @@ class Tracker:
             result: What it came to.
             tags: What it was run for (`sweep.run.loop.Tags`).
         """
-        from mlflow.entities import RunTag
-
         now = int(time.time() * 1000)
         known = self._runs_of(trial.trial_id)
         same = [run for run in known if run.data.tags.get("outcome") == result.status]
@@ -193,14 +191,16 @@ class Tracker:
             self._add(same[0], result, now)
             return
         seconds = result.metrics.get("training_seconds", 0.0)
-        run_id = self._open(trial, tags, known, began=now - int(1000 * seconds))
-        attached = self._attach(run_id, result.history)
+        provenance = {f"{PROVENANCE}{k}": mask(v) for k, v in result.provenance.items()}
+        began = now - int(1000 * seconds)
+        run = self._open(trial, {**tags, **provenance}, known, began)
+        run_id = run.run_id
+        attached = self._attach(run, result.history)
         self._log_data(run_id, trial, result.provenance)
-        provenance = [RunTag(f"{PROVENANCE}{k}", mask(v)) for k, v in result.provenance.items()]
         points = _metric_entities(result, now)
         last, first = points[: METRICS_PER_CALL // 2], points[METRICS_PER_CALL // 2 :]
         self._log(run_id, first)
-        self._close(run_id, trial, result.status, last, [*provenance, *attached])
+        self._close(run_id, trial, result.status, last, attached)
 
     def write_failure(self, trial: PlannedTrial, error: str, tags: Mapping[str, str]) -> None:
         """Write a trial that raised, or whose process died too often, as a failed run.
@@ -211,8 +211,8 @@ class Tracker:
         from mlflow.entities import RunTag
 
         known = self._runs_of(trial.trial_id)
-        run_id = self._open(trial, tags, known, began=int(time.time() * 1000))
-        self._close(run_id, trial, "failed", tags=[RunTag("error", mask(error)[:4000])])
+        run = self._open(trial, tags, known, began=int(time.time() * 1000))
+        self._close(run.run_id, trial, "failed", tags=[RunTag("error", mask(error)[:4000])])
 
     def join(self, record: Record, joining: Mapping[str, Membership]) -> None:
         """Note that tracked trials (by id) also belong to the sweeps given, each at its stage."""
@@ -238,12 +238,13 @@ class Tracker:
         with self._changing([run_id]):
             self._log(run_id, new)
             if curve:
-                attached = self._attach(run_id, result.history)
+                attached = self._attach(run.info, result.history)
                 self._call(self._client.log_batch, run_id, tags=attached)
 
-    def _attach(self, run_id: str, history: Mapping[str, Sequence[float]]) -> list[RunTag]:
+    def _attach(self, run: RunInfo, history: Mapping[str, Sequence[float]]) -> list[RunTag]:
         """Attach the curves, if there are any; the tag that vouches for them."""
         from mlflow.entities import RunTag
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         if not history:
             return []
@@ -251,7 +252,9 @@ class Tracker:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / curves.FILE
             path.write_bytes(content)
-            self._call(self._client.log_artifact, run_id, str(path))
+            # The client's `log_artifact` would look the run up, to know where its files are.
+            files = get_artifact_repository(run.artifact_uri, tracking_uri=self.uri)
+            self._call(files.log_artifact, str(path))
         return [RunTag(curves.TAG, curves.digest(content))]
 
     @contextlib.contextmanager
@@ -291,7 +294,7 @@ class Tracker:
 
     def _open(
         self, trial: PlannedTrial, tags: Mapping[str, str], known: Iterable[MlflowRun], began: int
-    ) -> str:
+    ) -> RunInfo:
         """A fresh run for the trial; of its ``known`` ones those unfinished or failed are removed.
 
         ``began`` (Unix milliseconds) lets MLflow show the time of training as the run's duration.
@@ -302,7 +305,8 @@ class Tracker:
                 self._call(self._client.delete_run, old.info.run_id)
         named = {"trial_id": trial.trial_id, "mlflow.runName": trial.name}
         run = self._call(self._client.create_run, experiment, began, {**tags, **named})
-        return str(run.info.run_id)
+        info: RunInfo = run.info
+        return info
 
     def _close(
         self,
