@@ -12,8 +12,8 @@ One figure per name, each run alone by it; without one, all but those that need 
 - ``busy``: ``--slots`` trials of 10 s at a time, for ten minutes (90 % busy);
 - ``soak``: 5,000 short trials: what the driver holds after the first and after the last thousand.
 
-With ``--save`` the figures that were run take the place of older ones in the saved file. Commands
-are timed as fresh processes, with imports. Nothing else should run on the machine.
+With ``--save`` what was measured takes the place of the same with as many trials in the saved file.
+Commands are timed as fresh processes, with imports. Nothing else should run on the machine.
 """
 
 from __future__ import annotations
@@ -308,15 +308,19 @@ def row(what: str, measured: str, goal: str, trials: int) -> Row:
     return {"what": what, "measured": measured, "to reach": goal, "trials": trials}
 
 
-def kept(names: Sequence[str]) -> dict[str, list[Row]]:
-    """The saved rows of the other figures, by figure."""
+def with_saved(found: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """The rows ``found``, and before them the saved ones that none of them replaces, by figure."""
     file = RESULTS / "scale.json"
-    saved = json.loads(file.read_text()) if file.exists() else {"rows": []}
-    found: dict[str, list[Row]] = {}
-    for old in saved["rows"]:
-        if old["figure"] not in names:
-            found.setdefault(old["figure"], []).append(old)
-    return found
+    saved = json.loads(file.read_text())["rows"] if file.exists() else []
+    new = {_place(line): line for lines in found.values() for line in lines}
+    merged: dict[str, list[Row]] = {}
+    for line in [*(line for line in saved if _place(line) not in new), *new.values()]:
+        merged.setdefault(line["figure"], []).append(line)
+    return merged
+
+
+def _place(line: Row) -> tuple[Any, ...]:
+    return line["figure"], line["what"], line["trials"]
 
 
 def measured(names: Sequence[str], options: Options) -> dict[str, list[Row]]:
@@ -347,7 +351,8 @@ def main() -> None:
     if unknown := set(names) - FIGURES.keys():
         parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(FIGURES)}")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    found = measured(names, Options(**given)) | (kept(names) if save else {})
+    found = measured(names, Options(**given))
+    found = with_saved(found) if save else found
     publish(
         "scale",
         "What a hundred thousand trials cost beside training",

@@ -73,7 +73,7 @@ def test_the_busy_share_is_of_the_time_when_all_slots_have_started_and_trials_wa
         busy_share(results, 3)
 
 
-def test_figures_that_are_run_replace_their_own_rows_alone(
+def test_what_is_run_replaces_the_same_of_as_many_trials_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def run(*words: str) -> list[tuple[str, str]]:
@@ -88,6 +88,8 @@ def test_figures_that_are_run_replace_their_own_rows_alone(
     assert run("plan", "--trials", "2", "--save") == [("plan", "2"), ("table", "1")]
     assert run("table", "--trials", "3", "--save") == [("plan", "2"), ("table", "3")]
     assert run("plan", "--trials", "4") == [("plan", "2"), ("table", "3")]
+    monkeypatch.setitem(FIGURES, "plan", lambda o: [scale.row("it", f"{o.trials}", "", 2)])
+    assert run("plan", "--trials", "5", "--save") == [("plan", "2"), ("plan", "5"), ("table", "3")]
     with pytest.raises(SystemExit):
         run("plain")
 
