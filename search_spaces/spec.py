@@ -239,12 +239,14 @@ class Notes:
         claims: What the paper's prose concludes where it says more than the numbers, in our words,
             with the section.
         changes: What a preset shrank, and what else is not as the paper's file has it.
+        caveat: What a reader has to know before the numbers, in a sentence; it stands above them.
     """
 
     title: str
     choices: tuple[Choice, ...] = ()
     claims: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    caveat: str = ""
 
 
 @dataclass(frozen=True)

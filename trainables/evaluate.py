@@ -19,6 +19,7 @@ from trainables.data.loader import BatchLoader
 from trainables.errors import UsageError
 from trainables.measures import Target, measure
 from trainables.measures.predictions import classification
+from trainables.methods.base import Method
 from trainables.methods.objective import LossFn
 from trainables.metric_name import MetricName
 from trainables.parallel.group import SINGLE_PROCESS, Group
@@ -68,6 +69,7 @@ class Subject:
         initial: The state of the model when training started.
         extra: What the data set knows besides its samples.
         seed: The trial's; every measure draws its noise from a stream of its own.
+        method: That it was trained by.
     """
 
     model: nn.Module
@@ -76,6 +78,7 @@ class Subject:
     initial: Mapping[str, Tensor]
     extra: Mapping[str, Tensor]
     seed: int
+    method: Method | None = None
 
 
 def measure_requests(requests: Sequence[Request], subject: Subject) -> dict[str, float]:
@@ -114,6 +117,7 @@ def _measured(request: Request, subject: Subject) -> dict[str, float]:
             generator,
             subject.initial,
             subject.extra,
+            subject.method,
         )
         found = measure(request.name, target, **request.options)
     except UsageError as error:

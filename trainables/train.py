@@ -227,7 +227,13 @@ class Trial:
     def measure(self, requests: Sequence[Request]) -> dict[str, float]:
         """The numbers of ``requests`` on the model as it now is, by name."""
         subject = Subject(
-            self.model, self.loss_fn, self.splits, self.initial, self.extra, self.config.seed
+            self.model,
+            self.loss_fn,
+            self.splits,
+            self.initial,
+            self.extra,
+            self.config.seed,
+            self.method,
         )
         return measure_requests(requests, subject)
 

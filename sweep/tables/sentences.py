@@ -48,6 +48,7 @@ class TableLine:
 
 
 LINES = (
+    TableLine("caveat", "caveat", lambda plan, _: plan.artifact.notes.caveat),
     TableLine("held_out", "held out", lambda plan, _: held_out.sentence(plan)),
     TableLine("switched_off", "switched off", strengths.sentence),
 )

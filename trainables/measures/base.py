@@ -14,7 +14,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,9 @@ from trainables.methods.objective import LossFn
 from trainables.metric_name import MetricName, join
 from trainables.needs import OfTrial
 from trainables.registry import Registry
+
+if TYPE_CHECKING:
+    from trainables.methods.base import Method
 
 Batches = Sequence[tuple[Tensor, Tensor]]
 """(inputs, targets) of each batch, on the model's device. Sizes may differ; read several times."""
@@ -42,6 +45,7 @@ class Target:
         initial: The weights that training started from, for the measures that need them.
         extra: What the data set knows besides its samples (`trainables.data.base.Dataset.extra`),
             such as the solution of matrix sensing.
+        method: The rule that the trial was trained by, for the measures of its own perturbation.
     """
 
     model: nn.Module
@@ -50,6 +54,7 @@ class Target:
     generator: torch.Generator | None = None
     initial: nn.Module | Mapping[str, Tensor] | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
+    method: Method | None = None
 
 
 @dataclass(frozen=True)

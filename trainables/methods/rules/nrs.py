@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -127,17 +127,23 @@ class Neighborhood(Method):
 
     def draw(self, objective: Objective) -> list[Tensor]:
         """Draw δ: one tensor per parameter, in a buffer that the next draw overwrites."""
-        flat, delta = self.scratch("noise", objective.params)
-        weights = [p.data for p in objective.params]
+        return self.perturbation(objective.params, objective.generator)
+
+    def perturbation(
+        self, params: Sequence[Tensor], generator: torch.Generator | None
+    ) -> list[Tensor]:
+        """δ at ``params``, in a buffer that the next draw overwrites."""
+        flat, delta = self.scratch("noise", params)
+        weights = [p.data for p in params]
         ball = "gaussian" if self.scale == "gaussian_literal" else self.ball
         if self.scale in ("literal", "gaussian_literal") and ball in (
             "uniform_in_ball",
             "on_sphere",
         ):
-            noise.ball(flat, objective.generator, surface=ball == "on_sphere")
+            noise.ball(flat, generator, surface=ball == "on_sphere")
         else:  # what is normalized below needs the direction alone
             distribution = "symmetric" if ball == "per_coordinate_uniform" else "normal"
-            noise.fill(flat, distribution, objective.generator)
+            noise.fill(flat, distribution, generator)
         if self.perturb == "weights":
             for vector in (d for d in delta if d.dim() < 2):
                 vector.zero_()
