@@ -58,7 +58,7 @@ def entries(artifact: str) -> dict[str, Any]:
         for preset in search_spaces.PRESETS
         for workers in WORKERS
     }
-    if not search_spaces.find(artifact).experiment.blocked:
+    if not of["small, workers 4"].startswith("refused"):
         of["first of small, workers 4"] = forms(artifact, "small", "4")[0]
     return of
 

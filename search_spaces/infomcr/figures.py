@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from search_spaces.infomcr.choices import metrics
 from search_spaces.infomcr.protocol import (
     CROP_FLIP,
     ERROR,
     FIXED,
     METHODS,
-    METRIC_CHOICES,
     NO,
     RUNS,
     SUBSETS,
@@ -65,16 +65,11 @@ SCENARIO_METRICS = (
     Metric("fisher_spectrum/frobenius_squared", "Frobenius norm"),
     Metric("fisher_spectrum/spectral_radius", "spectral radius"),
     Metric("robustness", "robustness", digits=4),
+    # All minima of a scenario are to have about the same (section 7.1): 1 - accuracy, and the loss.
+    Metric("train_error", "training error %", better="neither", shown="percent"),
+    Metric("train_nll", "training loss", better="neither", digits=4),
 )
 SCENARIO_MEASURES = (Measure("fisher_spectrum", SUBSETS), Measure("robustness"))
-SCENARIO_CHOICES = (
-    *METRIC_CHOICES,
-    Choice("momentum, weight decay", "0.9, 1e-4", "ResNet's own paper; not stated"),
-    Choice("'whenever the training loss plateaus'", "/ 10 after 10 epochs", "none stated"),
-    Choice("f of the robustness metric", "softmax output", "section 3: it maps to the simplex"),
-    Choice("Frobenius norm, spectral radius", "of the Gram matrix xi / N'", "Eq. 1; App. D lost"),
-)
-ALL_IMAGES = Choice("training images", "all 50,000", "10,000 are named for scenario I only")
 
 
 def _scenario(
@@ -83,7 +78,7 @@ def _scenario(
     label: str,
     settings: dict[str, dict[str, Any]],
     claim: str,
-    choices: tuple[Choice, ...],
+    more: tuple[Choice, ...],
     presets: Mapping[str, Preset] | None = None,
 ) -> Artifact:
     return Artifact(
@@ -102,7 +97,7 @@ def _scenario(
         ),
         notes=Notes(
             title=f"Scenario {name}: test error and four metrics of ResNet-20 on CIFAR-10",
-            choices=(*SCENARIO_CHOICES, *choices),
+            choices=(*metrics.SCENARIO, *more),
             claims=(f"{claim} (caption)",),
         ),
         presets={**SOONER, **(presets or {})},
@@ -121,7 +116,7 @@ FIGURE2 = _scenario(
         for size in CONFUSION_SIZES
     },
     "a larger confusion set raises the test error, and every metric but robustness follows",
-    (Choice("images of the confusion set", "from the other 40,000", "their source is not stated"),),
+    (metrics.CONFUSION,),
 )
 FIGURE3 = _scenario(
     "3",
@@ -129,7 +124,7 @@ FIGURE3 = _scenario(
     "augmentation",
     {name: {"data.augmentation": steps} for name, steps in AUGMENTATIONS.items()},
     "gamma alone follows the test error; the other three metrics fail",
-    (ALL_IMAGES,),
+    (metrics.ALL_IMAGES,),
     {"smoke": adjusted(SOONER["smoke"], substitute={"data.augmentation": KEEP})},
 )
 FIGURE4 = _scenario(
@@ -138,10 +133,7 @@ FIGURE4 = _scenario(
     "batch size",
     {str(size): {"batch_size": size} for size in BATCH_SIZES},
     "a larger batch generalizes worse, and every metric but robustness follows",
-    (
-        ALL_IMAGES,
-        Choice("learning rate of large batches", "0.1", "one initial rate for all scenarios"),
-    ),
+    (metrics.ALL_IMAGES, metrics.LARGE_BATCHES),
     {
         "small": adjusted(SOONER["small"], substitute={"batch_size": KEEP}),
         "smoke": adjusted(

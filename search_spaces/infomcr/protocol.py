@@ -2,20 +2,21 @@
 
 Section numbers are the paper's; "code" is the authors' (github.com/SeanJia/InfoMCR).
 Appendices D and E, with the exact settings, are not available: a network's
-settings are those of its own paper.
+settings are those of its own paper. What can be read in several ways is in `choices`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from search_spaces.spec import Choice, Metric, Selection, Stage
+from search_spaces.spec import Cell, Metric, Reported, Selection, Stage
 
 # -- the regulariser (sections 6 and 7.2) --------------------------------------------------------
 
 ALPHA, NUM_SPLITS = 0.0001, 8
 BETAS = (1, 5, 10, 20, 30, 40, 50, 75, 100)
 CODE_BETA = 10
+PHASES = ("111", "011", "001", "100", "010")  # early, middle, late: between drops of the rate
 RUNS, IMAGENET_RUNS = 5, 3
 HELD_OUT = 5000  # of 50,000: beta is chosen on a 45k/5k split
 
@@ -52,47 +53,9 @@ def stages(runs: int) -> tuple[Stage, ...]:
 TUNED = Selection(
     on="validation_error",
     epoch="last",
-    stated="beta on 5,000 held-out training images, then trained again on all; last epoch",
+    stated="beta on 5,000 held-out training images, then trained again on all",
 )
-FIXED = Selection(on="test_error", epoch="last", stated="nothing is selected; last epoch")
-
-STEP_CHOICES = (
-    Choice(
-        "BatchNorm",
-        "sub-batches by their own, full batch by its own statistics",
-        "code",
-        "method.statistics",
-    ),
-    Choice("last incomplete batch", "dropped", "code; M = 8 must divide the batch", "drop_last"),
-)
-SPREAD_CHOICE = Choice("± over runs", "n - 1", "not stated")
-REG_CHOICES = (
-    Choice("active phase", "after the first learning-rate drop", "section 7.2.1", "method.phases"),
-    *STEP_CHOICES,
-    SPREAD_CHOICE,
-)
-CIFAR_CHOICES = (
-    Choice("beta of each network and data set", "the nine values, one seed each", "not printed"),
-    Choice(
-        "after choosing beta",
-        "training on all 50,000",
-        "the plain rows match known 50,000-image results",
-        "data.validation",
-    ),
-    *REG_CHOICES,
-)
-METRIC_CHOICES = (
-    Choice("T and N'", "100 and 100", "the code's; Appendix D is lost"),
-    Choice("BatchNorm in gamma-hat", "eval mode", "per-sample gradients need it"),
-)
-TRAINING_CHOICES = (
-    Choice("weight decay", "each network's own paper", "the code's covers some weights only"),
-    Choice("crop", "one per image", "the code's, one per batch, looks like a slip"),
-)
-NETWORK_CHOICES = (
-    Choice("depth of DenseNet-BC-k12", "100", "the only such net in its paper", "model"),
-    *TRAINING_CHOICES,
-)
+FIXED = Selection(on="test_error", epoch="last", stated="nothing is selected")
 
 # -- networks: settings of their own papers (section 7.2) ----------------------------------------
 
@@ -137,3 +100,26 @@ NETWORKS: dict[str, dict[str, Any]] = {
 SUBSETS = {"num_trials": 100, "num_samples": 100}  # T subsets of N' images
 DATASETS = {"CIFAR-10": "cifar10", "CIFAR-100": "cifar100"}
 ERROR = Metric("test_error", "test error %", shown="percent")
+IMAGENET: dict[str, Any] = {
+    **BASE,
+    **WIDE,
+    "data.source": {"name": "imagenet", "size": 128},
+    "data.augmentation": ({"name": "random_resized_crop"}, {"name": "flip"}),
+    "model": {"name": "wrn_18_1_5"},
+}
+
+CNN_STANDS_IN = "a CNN of our own is run; the paper's is in its Appendix E, which is lost"
+
+
+def cell(dataset: str, model: str, reg: str, **reported: Reported) -> Cell:
+    """A cell of Table 1, whose trials others share."""
+    made = Cell(
+        key={"dataset": dataset, "model": model, "reg": reg},
+        fields={
+            **NETWORKS[model],
+            "data.source": DATASETS[dataset],
+            "method": METHODS[reg],
+        },
+        reported=reported,
+    )
+    return made.stand_in(CNN_STANDS_IN) if model == "CNN" else made

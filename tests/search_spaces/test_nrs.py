@@ -47,7 +47,7 @@ def test_every_arm_is_measured_in_the_same_neighborhood() -> None:
 def test_readings_are_all_that_the_table_has_and_each_is_measured_in_its_own() -> None:
     trials = [t.config.method.options for t in planned("nrs/readings") if t.seed == 0]
     (choice,) = (c for c in search_spaces.find("nrs/table1").notes.choices if c.name == "step-8")
-    assert controls.SCALES == (choice.default, *choice.others)
+    assert (choice.default, *choice.others) == controls.SCALES
     found = {(o["scale"], o["epsilon"]) for o in trials if o["epsilon"]}
     assert found == {(s, e) for s in controls.SCALES for e in protocol.EPSILONS}
     assert [o["epsilon"] for o in trials].count(0.0) == 1

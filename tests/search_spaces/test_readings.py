@@ -57,5 +57,3 @@ def test_an_unknown_reading_names_those_that_there_are() -> None:
     with pytest.raises(ValueError, match="it has: bsam=fixed, bsam=adaptive") as error:
         read(search_spaces.find("nso/table6"), "bsam", "adaptiv")
     assert "\n" not in str(error.value)
-    with pytest.raises(ValueError, match="nrs/table1 has no reading a=b; it has: none"):
-        read(search_spaces.find("nrs/table1"), "a", "b")

@@ -112,8 +112,11 @@ def test_the_names_in_sentences_exist(artifact: Artifact) -> None:
 
 
 def registered(name: str) -> bool:
-    """As a part or as a selection rule."""
-    return name in SELECTIONS or any(name in registry.names() for registry in REGISTRIES)
+    """As a part, a selection rule or an artifact."""
+    artifacts = {artifact.id.partition("/")[2] for artifact in ARTIFACTS}
+    return name in {*SELECTIONS, *artifacts} or any(
+        name in registry.names() for registry in REGISTRIES
+    )
 
 
 def test_the_summaries_of_presets_name_what_exists() -> None:

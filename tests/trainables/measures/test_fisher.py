@@ -245,15 +245,19 @@ def test_rivals_from_the_hessian():
     assert abs(got["frobenius_squared"].value - sum(squares) / 2) < Z * error
 
 
+@pytest.mark.parametrize("outputs", ["probabilities", "logits"])
 @pytest.mark.parametrize("name", ["linear", "mlp", "conv"])
-def test_robustness_is_the_softmax_jacobian(name):
+def test_robustness_is_the_jacobian_of_the_outputs(name, outputs):
     model, x, y = network(name)
     norms = []
     for image in x:
         j = torch.autograd.functional.jacobian(
-            lambda z, model=model: model(z[None])[0].softmax(0), image
+            lambda z, model=model: (
+                model(z[None])[0].softmax(0) if outputs == "probabilities" else model(z[None])[0]
+            ),
+            image,
         )
         norms.append(torch.linalg.matrix_norm(j.flatten(1), ord=2) ** 2)
-    got = robustness(Target(model, cross_entropy, uneven(x, y)))
+    got = robustness(Target(model, cross_entropy, uneven(x, y)), outputs=outputs)
     close(got, torch.stack(norms).mean(), what=name)
     assert all(p.grad is None for p in model.parameters())

@@ -107,6 +107,7 @@ SMALL = {
     "fisher": {"num_samples": 4, "num_trials": 2},
     "subset_hessian": {"num_samples": 4, "num_trials": 2},
     "landscape": {"points": 3},
+    "sub_batch_gradients": {"num_splits": 2},
     "average_sharpness": {"num_samples": 2},
     "perturbation_gap": {"num_samples": 2, "num_probes": 2},
     "hessian_trace": {"num_samples": 2},
