@@ -32,6 +32,7 @@ its top). The method does; it is compared apart."""
 
 SAME_EVERYWHERE = "epochs do not depend on the machine that trains"
 DECLARED = "the gradient evaluations that they declare (in brackets) stand for their time"
+MEASURED = "a step time is measured, not chosen"
 NOT_MEASURED = "not measured with these settings; python -m benchmarks.step_times measures"
 
 
@@ -94,11 +95,13 @@ def readings(configs: Iterable[TrialConfig], times: Sequence[StepTimes]) -> list
             "step times" + (f" of {', '.join(names)}" if several else ""),
             f"measured once, {where}",
             SAME_EVERYWHERE,
+            single=MEASURED,
         )
         for where, names in used.items()
     ]
     if lacking:
-        choices.append(Choice(f"step times of {', '.join(lacking)}", DECLARED, NOT_MEASURED))
+        what = f"step times of {', '.join(lacking)}"
+        choices.append(Choice(what, DECLARED, NOT_MEASURED, single=MEASURED))
     return choices
 
 

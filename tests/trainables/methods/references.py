@@ -213,7 +213,9 @@ def infomcr(o, w, g, alpha=1e-4, beta=10.0, num_splits=8, statistics="sub_batch"
     return clean + beta * sum(rises) / len(parts)
 
 
-def fa(o, w, g, lam=0.01, num_probes=3, distribution="normal", along=None):
+def fa(
+    o, w, g, lam=0.01, num_probes=3, distribution="normal", along=None, estimator="squared_norm"
+):
     """Central differences of the penalty: no third derivative is ever taken.
 
     With ``along``, only the components of the gradient along its rows.
@@ -221,7 +223,12 @@ def fa(o, w, g, lam=0.01, num_probes=3, distribution="normal", along=None):
     probes = [noise_vector(w, distribution, g) for _ in range(num_probes)]
 
     def penalty(at):
-        return float(sum(h.square().sum() for h in o.products(at, probes))) / num_probes
+        products = o.products(at, probes)
+        if estimator == "squared_form":
+            return (
+                float(sum((v @ h) ** 2 for v, h in zip(probes, products, strict=True))) / num_probes
+            )
+        return float(sum(h.square().sum() for h in products)) / num_probes
 
     if along is None:
         return o.gradient(w) + lam / len(o.inputs) * difference(penalty, w)
@@ -299,7 +306,11 @@ OPTIONS: dict[str, list[dict]] = {
         {"alpha": 0.05, "num_splits": 4, "split": "random"},
         {"alpha": 1e-4, "beta": 10.0, "num_splits": 4},
     ],
-    "fa": [{"lam": 0.5}, {"lam": 0.5, "num_probes": 1, "distribution": "rademacher"}],
+    "fa": [
+        {"lam": 0.5},
+        {"lam": 0.5, "num_probes": 1, "distribution": "rademacher"},
+        {"lam": 0.02, "num_probes": 2, "estimator": "squared_form"},
+    ],
 }
 
 

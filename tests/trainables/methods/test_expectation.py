@@ -175,18 +175,23 @@ def test_fa_penalty_is_the_squared_trace_on_average(network, count, law):
     z_test(samples, expected)
 
 
-def test_fa_objective_is_the_squared_trace_on_average():
+@pytest.mark.parametrize("estimator", ["squared_norm", "squared_form"])
+def test_fa_objective_is_the_squared_trace_on_average(estimator):
+    """E ‖Hv‖² = Tr(H²); E (v'Hv)² = 2 Tr(H²) + Tr(H)² of normal probes."""
     c = case("mlp")
     oracle, w = Oracle(c), c.weights
     H = oracle.hessian(w)
     torch.testing.assert_close(H, H.T, rtol=1e-10, atol=1e-12)
-    method, values = methods.build("fa", lam=2.0), []
+    mean = float((H * H).sum())
+    if estimator == "squared_form":
+        mean = 2 * mean + float(H.trace()) ** 2
+    method, values = methods.build("fa", lam=2.0, estimator=estimator), []
     for seed in range(300):
         c.gradient_of(method, seed=seed)
         values.append(float(c.output.objective))
     z_test(
         torch.tensor(values).double().view(-1, 1),
-        torch.tensor([oracle.value(w) + 2.0 * float((H * H).sum()) / 8]).double(),
+        torch.tensor([oracle.value(w) + 2.0 * mean / 8]).double(),
     )
 
 

@@ -78,6 +78,7 @@ SHARED = [
     ("nso", {"sigma": 0.1, "num_perturbations": 2}), ("wp_sgd", {"sigma": 0.1}), ("rmp", {}),
     ("infomcr", {"alpha": 0.05, "num_splits": 4}), ("fa", {"lam": 0.5}),
     ("fa", {"lam": 0.5, "form": "difference", "step": 1e-3}),
+    ("fa", {"lam": 0.05, "estimator": "squared_form"}),
     ("nrs", {"num_devices": 2}), ("nrs", {"num_devices": 4}), ("rpr", {"num_devices": 4}),
 ]  # fmt: skip
 

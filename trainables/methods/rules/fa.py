@@ -18,7 +18,7 @@ from trainables.parallel.division import Division
 from trainables.registry import Count, Positive, Strength
 
 
-@registry.register("fa")
+@registry.register("fa", added={"estimator": "squared_norm"})
 class FA(Method):
     """g = ∇[L + lam C / B], C = (1/P) Σ_j ‖H v_j‖², whose mean over the probes is Tr(H²).
 
@@ -46,6 +46,9 @@ class FA(Method):
         num_probes: P; 3, as in the authors' code.
         distribution: Probes are standard ``normal`` (the code) or ``rademacher`` (a longer
             version of the paper).
+        estimator: What of a probe is squared: ``squared_norm``, ‖H v‖² = v'H²v (the text's
+            identity, and the code), or ``squared_form``, (v'H v)²: the text's "quadratic forms"
+            at the word, whose mean over normal probes is 2 Tr(H²) + Tr(H)².
         every: The penalty is added every k-th step; 1 (the code; the longer version: 10).
         form: See above.
         step: Displacement of ``difference`` in the parameters' units.
@@ -60,6 +63,9 @@ class FA(Method):
         lam: Annotated[Strength, Searched((0.001, 0.01, 0.1, 1.0), "FA, the authors' code")] = 0.01,
         num_probes: Annotated[Count, Searched((3, 5), "FA, code and listing", between=False)] = 3,
         distribution: Literal["normal", "rademacher"] = "normal",
+        estimator: Annotated[
+            Literal["squared_norm", "squared_form"], given(form="exact")
+        ] = "squared_norm",
         every: Count = 1,
         form: Literal["exact", "difference"] = "exact",
         step: Annotated[Positive, given(form="difference")] = 0.02,
@@ -68,6 +74,7 @@ class FA(Method):
         self.lam = lam
         self.num_probes = num_probes
         self.distribution = distribution
+        self.estimator = estimator
         self.every = every
         self.form = form
         self.length = step
@@ -135,10 +142,18 @@ class FA(Method):
             )  # fmt: skip
             held = list(torch._foreach_clone([h.detach() for h in products]))
             self.average(objective, held)
-            penalized = penalized + weight * global_norm(held).square()
-            # The gradient of ‖h‖² is that of <h, 2 h held constant>.
-            torch._foreach_mul_(held, 2 * weight)
-            for h, seed in zip(products, held, strict=True):
+            # The gradient of ‖h‖² is that of <h, 2 h>, of (v'h)² that of <h, 2 (v'h) v>, with h
+            # and v'h held constant on the right.
+            if self.estimator == "squared_norm":
+                squared, constant = global_norm(held).square(), held
+            else:
+                constant = list(torch._foreach_clone(probe))
+                form = torch.stack([(a * b).sum() for a, b in zip(probe, held, strict=True)]).sum()
+                torch._foreach_mul_(constant, form)
+                squared = form.square()
+            penalized = penalized + weight * squared
+            torch._foreach_mul_(constant, 2 * weight)
+            for h, seed in zip(products, constant, strict=True):
                 if h.requires_grad:
                     outputs.append(h)
                     seeds.append(seed)
