@@ -153,8 +153,9 @@ GRADIENTS = Artifact(
         measures=(Measure(ALIKE, {"num_splits": NUM_SPLITS}, samples=10000),),
     ),
     view=TableView(
-        rows=("model",),
-        columns=("reg",),
+        rows=("reg",),
+        columns=("model",),
+        metrics_down=True,
         competing="reg",
         metrics=(
             Metric(f"{ALIKE}/cosine", "cosine", better="higher", digits=3),

@@ -145,7 +145,7 @@ MUTANTS = [
         ("self.progress.epochs - 1", "self.progress.epochs"),
         ("self.sigma * part", "self.sigma * (1 - part)"),
     ),
-    *of("trainables.methods.rules.nrs:Neighborhood.draw", "nrs rpr",
+    *of("trainables.methods.rules.nrs:Neighborhood.perturbation", "nrs rpr",
         ("self.epsilon * size", "size"),
         ("self.epsilon * size / torch.linalg.vector_norm(flat)", "self.epsilon * size"),
         ("self.epsilon / global_norm(weights)", "self.epsilon * global_norm(weights)"),
