@@ -63,7 +63,7 @@ PENALTY = (
                     Override({"lambda": lam}, {"method.lam": float(lam) * BATCH**2})
                     for lam in PENALIZED
                 ),
-                metrics={COLUMN: {"scale": float(BATCH)}},
+                metrics={key: {"scale": float(BATCH)} for key in (COLUMN, CURVATURE)},
             )
         },
         source="Equation 1; code",

@@ -25,6 +25,8 @@ from search_spaces.printed import rows
 from search_spaces.spec import (
     Artifact,
     Cell,
+    CurveView,
+    Epochs,
     Experiment,
     Measure,
     Metric,
@@ -112,9 +114,36 @@ FIGURE1 = Artifact(
     presets={"smoke": adjusted(SMOKE, {"epochs": 20})},
 )
 
+# -- what the authors' code draws beside the table -----------------------------------------------
+
+OF_THE_TABLE = ("curvature", "time", "best")  # choices of columns that a curve has not
+
+CURVES = Artifact(
+    id="fa/curves",
+    experiment=replace(
+        FIGURE1.experiment, cells=tuple(replace(c, reported={}) for c in FIGURE1.experiment.cells)
+    ),
+    view=CurveView(
+        x=Epochs(),
+        panels=("dataset",),
+        rows=("dataset", "lambda"),
+        metrics=(
+            Metric("test_error", "accuracy", "higher", "accuracy", digits=4),
+            Metric("running_train_loss", "training loss", digits=3),
+            Metric("hessian_trace_of_square", "Tr(H^2) / B", scale=1 / BATCH, digits=3),
+        ),
+    ),
+    notes=Notes(
+        title="Accuracy, loss and curvature of FA during training (drawn by the authors' code)",
+        choices=tuple(choice for choice in choices.FIGURE1 if choice.name not in OF_THE_TABLE),
+        claims=FIGURE1.notes.claims[:1],
+    ),
+    presets=FIGURE1.presets,
+)
+
 PAPER = Paper(
     key="fa",
     title="Flatness-Aware Regularization for Robust Generalization in Deep Neural Networks",
     venue="unpublished, 2025",
-    artifacts=(FIGURE1,),
+    artifacts=(FIGURE1, CURVES),
 )

@@ -51,9 +51,20 @@ def test_the_summed_losses_hessian_is_b_times_as_large() -> None:
             lam = before[place].config.method.options["lam"]
             assert trial.config.method.options["lam"] == lam * protocol.BATCH**2
     (choice,) = (c for c in FIGURE1.notes.choices if c.name == "hessian")
-    ((key, changed),) = choice.others["sum"].metrics.items()
-    (column,) = (m for m in FIGURE1.view.metrics if m.key == key)
-    assert changed == {"scale": column.scale * protocol.BATCH**2}
+    for name in ("fa/figure1", "fa/curves"):
+        metrics = search_spaces.find(name).view.metrics
+        (column,) = (m for m in metrics if m.name == "hessian_trace_of_square")
+        changed = choice.others["sum"].metrics[column.key]
+        assert changed == {"scale": column.scale * protocol.BATCH**2}
+
+
+def test_curves_are_of_the_tables_trials() -> None:
+    curves = search_spaces.find("fa/curves").experiment
+    assert [c.fields for c in curves.cells] == [c.fields for c in FIGURE1.experiment.cells]
+    assert (curves.stages, curves.measures) == (
+        FIGURE1.experiment.stages,
+        FIGURE1.experiment.measures,
+    )
 
 
 def test_published_test_images_leave_as_many_to_train_on() -> None:
