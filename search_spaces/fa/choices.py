@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from search_spaces.fa.protocol import BATCH, CLAIMED, LAMBDAS, LOADED, OUTPUTS, TRAINING
+from search_spaces.fa.protocol import BATCH, CLAIMED, LAMBDAS, LOADED, OUTPUTS, SOURCES, TRAINING
 from search_spaces.spec import Choice, Override, Reading
 
 CURVATURE = "hessian_trace_of_square"
@@ -150,12 +150,20 @@ TRAINING_CHOICE = Choice(
 IMAGES = (
     Choice(
         "test images",
-        "600 of the 3,000",
-        "accuracies are multiples of 1/600; the code's last 600, in an order drawn once",
+        "600 of the 3,000, a fifth of every class",
+        "accuracies are multiples of 1/600; the code's are the last 600 of an order drawn once,"
+        " which has 120 ± 9 of each of five classes",
         field="data.subset",
         name="test-images",
         default="600",
         others={
+            "600_uniform": Reading(
+                "600 of the 3,000, whatever their classes",
+                tuple(
+                    Override({"dataset": name}, {"data.source": {**source, "test_set": "uniform"}})
+                    for name, source in SOURCES.items()
+                ),
+            ),
             "published": Reading(
                 f"of {CLAIMED} all 10,000 test images, {TRAINING:,} to train on",
                 (
@@ -164,19 +172,10 @@ IMAGES = (
                         {"data.source": {"name": "cifar100"}, "data.subset": TRAINING},
                     ),
                 ),
-            )
+            ),
         },
         source="code",
-        code="600",
-    ),
-    Choice(
-        "which images are tested on",
-        "a fifth of every class",
-        "the code's are any 600, 120 ± 9 of each of five classes",
-        name="stratified",
-        default="yes",
-        source="code",
-        single="no data set here draws a test set otherwise; which images they are is not known",
+        code="600_uniform",
     ),
     Choice(
         "split of the runs",

@@ -114,6 +114,7 @@ class Dataset:
         source: What a table's footnote calls it, e.g. ``"CIFAR-10 (JPEG)"``.
         validation: The published validation set, where there is one.
         confusion: Training images to add with random labels (InfoMCR, scenario I).
+        stratified: Where a test set is drawn, it has each class in proportion.
         standardize: Mean and std are taken per feature from the training part of each split
             instead of from here.
         resize: Edge in pixels that batches are resized to on the device; None: not resized.
@@ -131,6 +132,7 @@ class Dataset:
     source: str = ""
     validation: Images | None = None
     confusion: int = 0
+    stratified: bool = True
     standardize: bool = False
     resize: int | None = None
     fingerprint: str = ""

@@ -49,9 +49,9 @@ def split(dataset: Dataset, config: Data, seed: int) -> Splits:
     """Cut ``dataset`` as ``config`` says, from ``config.split_seed`` or else the trial's ``seed``.
 
     In this order: the subset (uniform, without replacement), the test set where none is
-    published (20 %, stratified), the validation set (stratified; the published one where
-    there is one and ``config.validation`` > 0), the confusion set (images outside the
-    subset, uniform labels).
+    published (20 %, stratified unless the data set says otherwise), the validation set
+    (stratified; the published one where there is one and ``config.validation`` > 0), the
+    confusion set (images outside the subset, uniform labels).
 
     Raises:
         DataError: if a part asked for is larger than what there is, or a class is empty.
@@ -68,7 +68,9 @@ def split(dataset: Dataset, config: Data, seed: int) -> Splits:
     kept = order[:size].sort().values
     test = dataset.test
     if test is None:
-        kept, held = _hold_out(everything, kept, TEST_FRACTION, seed, 1, dataset)
+        kept, held = _hold_out(
+            everything, kept, TEST_FRACTION, seed, 1, dataset, dataset.stratified
+        )
         test = everything.take(held)
     seen = everything.take(kept)
     validation = None
@@ -87,9 +89,18 @@ def split(dataset: Dataset, config: Data, seed: int) -> Splits:
 
 
 def _hold_out(
-    images: Images, kept: Tensor, part: float, seed: int, purpose: int, dataset: Dataset
+    images: Images,
+    kept: Tensor,
+    part: float,
+    seed: int,
+    purpose: int,
+    dataset: Dataset,
+    stratified: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Cut ``part`` (a fraction below 1, else a count) of the positions ``kept`` off, stratified."""
+    """Cut ``part`` (a fraction below 1, else a count) of the positions ``kept`` off.
+
+    Each class in proportion where ``stratified``, else uniformly.
+    """
     count = round(part * len(kept)) if part < 1 else int(part)
     if not 0 < count < len(kept):
         raise DataError(
@@ -99,7 +110,7 @@ def _hold_out(
     shuffled = kept[torch.randperm(len(kept), generator=generator(seed, "split", purpose))]
     targets = images.targets[shuffled]
     held = torch.arange(len(shuffled)) < count
-    if not targets.is_floating_point():
+    if stratified and not targets.is_floating_point():
         held = _stratified(targets, count)
     return shuffled[~held].sort().values, shuffled[held].sort().values
 

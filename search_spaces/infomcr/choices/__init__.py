@@ -76,6 +76,7 @@ TABLE2 = (
         default=method.BETA.default,
         others=method.BETA.others,
         source=method.BETA.source,
+        text=method.BETA.text,
         code=method.BETA.code,
     ),
     Choice(

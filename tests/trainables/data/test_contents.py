@@ -129,6 +129,8 @@ def test_aircraft_and_indoor_take_the_publishers_lists(tmp_path, originals):
 def test_table_of_fa(tmp_path, originals):
     originals.make("random_rbf", tmp_path)
     ours = data.load("random_rbf", tmp_path)
+    assert ours.stratified
+    assert not data.load("random_rbf", tmp_path, test_set="uniform").stratified
     arff = (tmp_path / "openml_159" / "dataset.arff").read_text()
     rows = arff.splitlines()[-50:]
     expected = np.array([[float(x) for x in row.split(",")[:10]] for row in rows], np.float32)
@@ -207,7 +209,9 @@ def test_channel_statistics_are_exact():
 def test_options_shared_by_image_sets(tmp_path, originals):
     originals.make("parquet", tmp_path)
     plain = data.load("parquet", tmp_path)
-    assert data.load("parquet", tmp_path, test_set="split").test is None
+    drawn = {how: data.load("parquet", tmp_path, test_set=how) for how in ("split", "uniform")}
+    assert all(made.test is None for made in drawn.values())
+    assert (drawn["split"].stratified, drawn["uniform"].stratified) == (True, False)
     assert data.load("parquet", tmp_path, normalization="imagenet").mean == (0.485, 0.456, 0.406)
     assert data.load("parquet", tmp_path, resize=40).input_shape == (3, 40, 40)
     assert data.load("parquet", tmp_path, confusion=3).confusion == 3

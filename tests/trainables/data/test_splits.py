@@ -1,5 +1,7 @@
 """Splits, subsets and confusion sets: disjoint, complete, stratified, and made from the seed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import example, given, settings
@@ -9,6 +11,7 @@ from scipy import stats
 from trainables.config import Data
 from trainables.data.base import DataError, Dataset, Images
 from trainables.data.splits import split
+from trainables.seeding import generator
 
 
 def dataset(train=100, test=None, classes=4, **fields):
@@ -86,6 +89,22 @@ def test_the_3000_of_fa():
     parts = split(dataset(train=5_000, classes=10), Data(subset=3_000, validation=0), 42)
     assert (len(parts.train), len(parts.test)) == (2_400, 600)
     assert not set(numbers(parts.train)) & set(numbers(parts.test))
+
+
+def test_a_uniform_test_set_is_the_first_of_the_shuffled_whatever_their_classes():
+    whole = dataset(train=5_000, classes=10)
+    fifth = split(whole, Data(subset=3_000, validation=0), 42)
+    parts = split(replace(whole, stratified=False), Data(subset=3_000, validation=0), 42)
+    assert (len(parts.train), len(parts.test)) == (2_400, 600)
+    both = [sorted(numbers(p.train) + numbers(p.test)) for p in (parts, fifth)]
+    assert both[0] == both[1], "the same subset"
+    kept = torch.tensor(both[0])
+    order = torch.randperm(3_000, generator=generator(42, "split", 1))
+    assert sorted(numbers(parts.test)) == kept[order[:600]].sort().values.tolist()
+    # 60 ± 7 of each class by chance; in proportion each is within one of its share of the subset
+    shares = torch.bincount(kept % 10) / 5
+    drawn, held = (torch.bincount(p.test.targets, minlength=10) for p in (parts, fifth))
+    assert (held - shares).abs().max() < 1 < (drawn - shares).abs().max()
 
 
 def test_a_confusion_set_is_added_from_outside_the_subset():

@@ -8,7 +8,7 @@ from typing import Literal
 from trainables.data.base import Dataset
 from trainables.needs import Needs
 
-TestSet = Literal["published", "split"]
+TestSet = Literal["published", "split", "uniform"]
 Normalization = Literal["train", "imagenet"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -34,7 +34,8 @@ def variant(
     Args:
         dataset: As its publisher has it.
         test_set: ``split`` leaves the published test set out, so that one is drawn from the
-            training images (FA, Section 5: 3,000 images of CIFAR-100 cut 2,400 / 600).
+            training images (FA, Section 5: 3,000 images of CIFAR-100 cut 2,400 / 600): each class
+            in proportion, or ``uniform``, as FA's code draws.
         confusion: Training images outside the subset that are added with random labels
             (InfoMCR, Section 7.1, scenario I).
         normalization: Mean and std of the training set, or ImageNet's (NSO: networks
@@ -42,8 +43,8 @@ def variant(
         resize: Edge in pixels that batches are resized to on the device (NSO: 224).
     """
     changes: dict[str, object] = {"confusion": confusion, "resize": resize}
-    if test_set == "split":
-        changes["test"] = None
+    if test_set != "published":
+        changes |= {"test": None, "stratified": test_set == "split"}
     if normalization == "imagenet":
         channels = len(dataset.mean)
         changes["mean"], changes["std"] = IMAGENET_MEAN[:channels], IMAGENET_STD[:channels]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,13 +21,17 @@ about["random_rbf"] = About(
 )
 
 
-@registry.register("random_rbf")
-def random_rbf(*, directory: Path) -> Dataset:
+@registry.register("random_rbf", added={"test_set": "split"})
+def random_rbf(*, directory: Path, test_set: Literal["split", "uniform"] = "split") -> Dataset:
     """OpenML 159, which FA's code loads where its text says CIFAR-100 (fa.yaml, ambiguity 1).
 
     Float features, standardized with the training part's mean and std (FA's code divides
     by 255 first, which standardizing undoes). The code takes 3,000 rows, 2,400 to train on
     and 600 to test on: ``data.subset = 3000``, ``data.validation = 0``.
+
+    Args:
+        directory: The data directory.
+        test_set: See `options.variant`.
 
     Raises:
         DataError: the file is missing, cannot be parsed, or has an empty class.
@@ -60,6 +64,7 @@ def random_rbf(*, directory: Path) -> Dataset:
         std=(1.0,) * len(features),
         class_names=tuple(names),
         source="RandomRBF_50_1E-3 (OpenML 159)",
+        stratified=test_set == "split",
         standardize=True,
     )
 
