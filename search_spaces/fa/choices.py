@@ -220,7 +220,12 @@ MEASURED = (
         field="measure.per_batch",
         name="curvature",
         default="epochs",
-        others={"final": Reading("of the last epoch alone", metrics={COLUMN: {"epoch": "last"}})},
+        others={
+            "final": Reading(
+                "of the last epoch alone",
+                metrics={COLUMN: {"epoch": "last", "label": "last Tr(H^2) / B"}},
+            )
+        },
         source="code",
         code="epochs",
     ),
