@@ -89,7 +89,7 @@ class HeldOut:
         if config.data.validation or not self.rule.needs_validation:
             return config
         source = _source_key(config.data)
-        if not searched and not (shown and source in self.throughout):
+        if not (searched or (shown and source in self.throughout)):
             return config
         return declared.replaced(
             config, **self.overrides.get(source, {"data.validation": FRACTION})

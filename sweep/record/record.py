@@ -273,8 +273,8 @@ class Record:
             at = np.full(len(self._rows) + 1, -1, dtype=np.int64)
             code = self._metric_codes.get(metric)
             if code is not None:
-                entries = self._order[self._starts[code] : self._starts[code + 1]][::-1]
-                at[self._entries[2][entries]] = entries  # of two the first one counts
+                entries = self._order[self._starts[code] : self._starts[code + 1]]
+                at[self._entries[2][entries]] = entries
             self._found[metric] = at
         return self._found[metric]
 
