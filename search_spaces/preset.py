@@ -37,7 +37,8 @@ class Preset:
     2. When a part is replaced so, its options are dropped, because they are another part's. An
        option that has an entry in ``substitute`` itself (``model.dropout``) is given to the new
        part, by rule 1.
-    3. Every other field that has an entry in ``fields`` becomes that, given by the artifact or not.
+    3. Every other field that has an entry in ``fields`` becomes that, given by the artifact or not;
+       what the artifact gives of an option below it (``data.augmentation.cutout.size``) is dropped.
     4. An axis of a grid whose field has an entry in ``fields`` is taken out of the grid. Of every
        other axis, as many values are left as ``axes`` has for it: the first, the last and evenly
        between; of one, the middle one. What has no entry stays whole.

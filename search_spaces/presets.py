@@ -237,7 +237,10 @@ class _Shrink:
         Args:
             everything: ``given`` is the base: it gets the preset's fields that it lacks, too.
         """
-        shrunk = {key: self.value(key, value) for key, value in given.items()}
+        below = tuple(f"{key}." for key in self.preset.fields)
+        shrunk = {
+            key: self.value(key, value) for key, value in given.items() if not key.startswith(below)
+        }
         for key, value in self.preset.fields.items():
             by_substitution = key in given and key in self.preset.substitute
             if by_substitution or not (everything or key in given):

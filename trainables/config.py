@@ -264,18 +264,31 @@ def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
     """``base`` with dotted ``overrides`` applied, in order; neither argument is changed.
 
     A whole part is replaced by its plain key (``"method": {"name": "sam"}``),
-    a leaf by its dotted one (``"method.rho": 0.1``).
+    a leaf by its dotted one (``"method.rho": 0.1``). Of several parts one goes by its name
+    (``"data.augmentation.cutout.size": 8``).
+
+    Raises:
+        UsageError: there is no part of that name, or several.
     """
     merged: dict[str, Any] = {key: _copy(value) for key, value in base.items()}
     for path, value in overrides.items():
         *parents, leaf = path.split(".")
-        at = merged
+        at: Any = merged
         for parent in parents:
-            child = at.get(parent, {})
-            at[parent] = child = {"name": child} if isinstance(child, str) else child
+            place: Any = _named(at, parent, path) if isinstance(at, list) else parent
+            child = at[place] if isinstance(at, list) else at.get(place, {})
+            at[place] = child = {"name": child} if isinstance(child, str) else child
             at = child
         at[leaf] = _copy(value)
     return merged
+
+
+def _named(parts: Sequence[Any], name: str, path: str) -> int:
+    """Where the part called ``name`` is among ``parts``."""
+    names = [part if isinstance(part, str) else part["name"] for part in parts]
+    if names.count(name) != 1:
+        raise UsageError(f"{path}: there must be one {name!r}, and there are: {names}")
+    return names.index(name)
 
 
 def _copy(value: Any) -> Any:

@@ -82,6 +82,13 @@ def test_3_other_fields_are_set_given_or_not() -> None:
     assert shrunk.notes.changes == ("epochs: 7 → 2, 5 6 → 2, 10 → 2", "data.subset: default → 100")
 
 
+def test_3_options_below_a_field_that_is_set_are_dropped() -> None:
+    given = {"data.augmentation": ("flip",), "data.augmentation.flip.probability": 0.1}
+    toy = TOY.with_experiment(base={**given, "data.augmentationless": 1})
+    shrunk = presets.apply(toy, Preset("tiny", "none", fields={"data.augmentation": ()}))
+    assert shrunk.experiment.base == {"data.augmentation": (), "data.augmentationless": 1}
+
+
 @pytest.mark.parametrize(("rule", "size"), [({32: 16}, 16), ({}, 32), (KEEP, 32)])
 def test_3_a_field_with_a_substitution_is_no_other_field_where_it_is_given(
     rule: Any, size: int

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from trainables import methods
 from trainables.config import TrialConfig, merge
+from trainables.errors import UsageError
 from trainables.trial_id import ADDED
 
 
@@ -134,6 +135,24 @@ def test_merge_lets_the_later_value_win_and_changes_neither_argument(
     kept = json.dumps(tree)
     assert merge(tree, overrides) == merge({}, {**base, **overrides})
     assert json.dumps(tree) == kept
+
+
+def test_merge_finds_one_of_several_parts_by_its_name() -> None:
+    base = {"data.augmentation": ("flip", {"name": "cutout", "size": 16})}
+    options = {"data.augmentation.cutout.size": 8, "data.augmentation.flip.probability": 0.1}
+    changed = [{"name": "flip", "probability": 0.1}, {"name": "cutout", "size": 8}]
+    tree = merge({}, base)
+    assert merge(tree, options)["data"]["augmentation"] == changed
+    assert merge({}, {**base, **options})["data"]["augmentation"] == changed
+    assert tree == merge({}, base)
+
+
+@pytest.mark.parametrize("given", [("flip",), ("pad_crop", "pad_crop")])
+def test_merge_refuses_a_part_that_is_not_there_or_there_twice(given: tuple[str, ...]) -> None:
+    path = "data.augmentation.pad_crop.fill"
+    with pytest.raises(UsageError, match=f"{path}: there must be one 'pad_crop'") as error:
+        merge({"data": {"augmentation": given}}, {path: "zero"})
+    assert str(list(given)) in str(error.value)
 
 
 def test_an_option_added_later_leaves_the_name_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

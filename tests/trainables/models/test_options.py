@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from trainables import models
+from trainables.models.preact import PreActBlock
 from trainables.models.variants import register_variant
 
 DROPPED = [
@@ -18,6 +19,7 @@ DROPPED = [
     ("vgg16", {"dropout": 0.3}, 2),
     ("vgg16", {"dropout": 0.3, "conv_dropout": 0.3}, 15),
     ("preact_resnet18", {"dropout": 0.3}, 9),
+    ("preact_resnet18", {"dropout": 0.3, "dropout_after": "every_relu"}, 17),
     ("wrn_28_10", {"dropout": 0.3}, 12),
     ("pyramidnet_164", {"dropout": 0.3}, 54),
     ("vit_b", {"dropout": 0.3}, 1 + 12 * 3),
@@ -32,6 +34,22 @@ def test_dropout_layers(name: str, options: dict[str, Any], layers: int) -> None
     found = [m.p for m in dropped.modules() if isinstance(m, nn.Dropout)]
     assert found == [0.3] * layers
     assert not [m for m in plain.modules() if isinstance(m, nn.Dropout) and m.p > 0]
+
+
+def test_dropout_after_every_relu_is_there_and_before_the_shared_shortcut() -> None:
+    """At rate 1 nothing is left but the classifier's biases, which start at 0."""
+    images = torch.rand(2, 3, 8, 8)
+    model = models.build("preact_tiny", dropout=1.0, dropout_after="every_relu").train()
+    seen: list[torch.Tensor] = []
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.register_forward_hook(lambda _, given, __: seen.append(given[0]))
+    assert not model(images).any()
+    assert {x.dim() for x in seen} == {4}, "the classifier's too are dropped before the mean"
+    assert all(x.min() >= 0 for x in seen)
+    for first in (True, False):
+        block = PreActBlock(4, 4, 1, shared=True, dropout=1.0, drop_first=first)
+        assert bool(block(torch.randn(2, 4, 8, 8)).any()) != first
 
 
 def test_densenet_dropout() -> None:
