@@ -47,6 +47,7 @@ SMALL = Preset(
         **SAME_IN_ANY_PART,
         "data.source": {**COMPUTED, OTHERWISE: "cifar10"},
         "data.validation": {0: KEEP, OTHERWISE: 5000},
+        "method.std": {OTHERWISE: (0.247, 0.243, 0.262)},  # of CIFAR-10's pixels
         "model": {
             "mlp": KEEP,
             "factorization": KEEP,
@@ -95,6 +96,7 @@ SMOKE = Preset(
         "data.source.confusion": {0: KEEP, 1000: 60, 2000: 120, 3000: 180, 4000: 240, 5000: 300},
         "data.subset": {10000: 600, OTHERWISE: 800},
         "data.validation": {0: KEEP, OTHERWISE: 0.1},
+        "method.std": {OTHERWISE: (0.376,)},  # of the digits' pixels
         "model": {
             "mlp": "mlp_tiny",
             "factorization": KEEP,

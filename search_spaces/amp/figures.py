@@ -1,4 +1,4 @@
-"""AMP's figures, and the cost that its section 5.5 claims.
+"""AMP's figures of trained networks, and the cost that its section 5.5 claims.
 
 Numbers of figures 7 and 8 are not printed: they are read from the authors'
 plotting script and from the vector graphics of their poster.
@@ -8,22 +8,34 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from search_spaces.amp.choices import (
+    CIFAR10_CHOICES,
+    CLIPPING,
+    GAMMA,
+    LENGTH,
+    NORM,
+    PADDING_COLOR,
+    SPLIT,
+    STEP,
+    TABLE1_CHOICES,
+    at_epoch,
+    everywhere,
+    preactresnet18,
+)
 from search_spaces.amp.protocol import (
+    AMP_PAIRS,
     BASE,
-    CHOICES,
     DATASETS,
     ERROR,
-    GAMMA,
-    METHOD_CHOICES,
     METHODS,
     NETWORKS,
     NLL,
-    NORM,
     PREACT,
     RUNS,
     SELECTION,
-    TABLE_CHOICES,
     VANILLA,
+    VGG,
+    WRN,
     amp,
     cell,
     trained,
@@ -43,6 +55,8 @@ from search_spaces.spec import (
     Measure,
     Metric,
     Notes,
+    Override,
+    Reading,
     Reported,
     Selection,
     Stage,
@@ -50,6 +64,15 @@ from search_spaces.spec import (
 )
 
 # -- Figures 2, 6, 7, 8 --------------------------------------------------------------------------
+
+ONE_RUN = Choice(
+    "number of runs",
+    "1",
+    "not stated",
+    name="runs",
+    default="1",
+    single="a line without a spread is one network's or a mean's, which nothing tells apart",
+)
 
 FIGURE2 = Artifact(
     id="amp/figure2",
@@ -76,11 +99,46 @@ FIGURE2 = Artifact(
         " CIFAR-10",
         choices=(
             GAMMA,
-            *CHOICES,
-            Choice("range of the displacement", "-1 to 1", "the axis is not printed"),
-            Choice("direction", "Gaussian, filter-normalised", "Li et al. 2018, cited"),
-            Choice("number of runs", "1", "not stated"),
-            Choice("training set", "its first 10,000 images", "how many were drawn is not stated"),
+            *CIFAR10_CHOICES,
+            Choice(
+                "range of the displacement",
+                "-1 to 1",
+                "the axis is not printed; the authors' poster has 1.5 for a plane",
+                "measure.extent",
+                name="extent",
+                default="1",
+                others={
+                    "1.5": Reading("-1.5 to 1.5", measures={"landscape_1d": {"extent": 1.5}}),
+                },
+                source="Figure 2; the authors' poster",
+            ),
+            Choice(
+                "direction",
+                "Gaussian, filter-normalized; biases and BatchNorm stay",
+                "Li et al. 2018, cited, whose figures are so; the text does not say whether vectors"
+                " move",
+                "measure.one_dimensional",
+                name="direction",
+                default="filters",
+                others={
+                    "vectors": Reading(
+                        "biases and BatchNorm move too, each vector normalized as a whole",
+                        measures={"landscape_1d": {"one_dimensional": True}},
+                    ),
+                },
+                source="Figure 2, caption",
+            ),
+            ONE_RUN,
+            Choice(
+                "training set",
+                "its first 10,000 images",
+                "how many were drawn is not stated",
+                name="landscape-samples",
+                default="10000",
+                source="Figure 2, caption",
+                single="of 10,000 images the mean differs from that of all 50,000 by about 0.9 % of"
+                " the losses' standard deviation, less than a line's width",
+            ),
         ),
     ),
 )
@@ -117,7 +175,23 @@ FIGURE6 = Artifact(
     ),
     notes=Notes(
         title="Decision boundaries of a small network on two spirals, ERM and AMP",
-        choices=(NORM, Choice("data, network, training, epsilon", "our own", "none is printed")),
+        choices=(
+            NORM,
+            replace(
+                CLIPPING,
+                interpretation="to norm 50, AMP's alone",
+                others={"none": CLIPPING.others["none"]},
+            ),
+            Choice(
+                "data, network, training, epsilon",
+                "our own",
+                "none is printed",
+                name="spirals",
+                default="own",
+                source="Figure 6, caption",
+                single="no value of any is known",
+            ),
+        ),
     ),
     presets={
         "small": adjusted(AS_PRINTED, name="small", summary=SPIRALS, comparable=False),
@@ -164,9 +238,17 @@ FIGURE7 = Artifact(
     notes=Notes(
         title="Expected calibration error of eight methods, PreActResNet18, three data sets",
         choices=(
-            *TABLE_CHOICES,
-            *METHOD_CHOICES,
-            Choice("bins", "15 of equal width", "Guo et al. 2017, cited; Appendix D is missing"),
+            *TABLE1_CHOICES,
+            Choice(
+                "bins",
+                "15 of equal width",
+                "Guo et al. 2017, cited; Appendix D is missing",
+                name="bins",
+                default="15",
+                source="section 5.3",
+                single="every epoch of every trial is recorded with 15; sweep measure takes other"
+                " numbers of bins of the final networks (classification)",
+            ),
         ),
         claims=(
             "AMP is calibrated well on every data set, Flooding best on CIFAR-10; label smoothing"
@@ -186,26 +268,85 @@ ERM | test_nll | 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346 0.2346
 """
 
 
-def _figure8() -> list[Cell]:
-    printed = dict(rows(PRINTED8))
+def against_radius(dataset: str) -> list[Cell]:
+    """ERM and AMP on ``dataset`` at every radius; ERM, which has none, at each again."""
     return [
         Cell(
             key={"method": method, "epsilon": str(radius)},
             fields={
                 "model": NETWORKS[PREACT],
                 **trained(amp(radius, 2.0, 2) if method == "AMP" else METHODS[method]),
-                "data.source": DATASETS["CIFAR-10"],
-                "data.augmentation": VANILLA["CIFAR-10"],
-            },
-            reported={
-                name: replace(printed[method, name][index], note=DRAWN)
-                for name in ("train_nll_curve", "test_nll")
+                "data.source": DATASETS[dataset],
+                "data.augmentation": VANILLA[dataset],
             },
         )
         for method in ("ERM", "AMP")
-        for index, radius in enumerate(RADII)
+        for radius in RADII
     ]
 
+
+def _figure8() -> list[Cell]:
+    printed = dict(rows(PRINTED8))
+    return [
+        replace(
+            cell,
+            reported={
+                name: replace(printed[cell.key["method"], name][index], note=DRAWN)
+                for name in ("train_nll_curve", "test_nll")
+            },
+        )
+        for index, cell in zip(2 * [*range(len(RADII))], against_radius("CIFAR-10"), strict=True)
+    ]
+
+
+RADIUS_CHOICES = (
+    *STEP,
+    SPLIT,
+    at_epoch("epoch of both losses", "ERM's test loss fits Table 1's, which the code prints of it"),
+    LENGTH,
+    Choice(
+        "'eta = 2 and N = 2'",
+        "zeta = 2",
+        "the text's eta is the outer rate of Algorithm 1, which is 0.1 in section 5.1; at 2 (outer)"
+        " it would hardly train",
+        "method.inner_lr",
+        name="eta",
+        default="zeta",
+        others={
+            "outer": Reading(
+                "the outer rate starts at 2; zeta is 1, as in Table 1",
+                (
+                    Override({}, {"optimizer.lr": 2.0}),
+                    Override({"method": "AMP"}, {"method.inner_lr": AMP_PAIRS[PREACT][1]}),
+                ),
+            )
+        },
+        source="section 5.4",
+        text="outer",
+    ),
+    Choice(
+        "training loss",
+        "on all images, unaugmented, in evaluation mode",
+        "not stated; the code logs the running one, of each batch before its step",
+        name="training-loss",
+        default="clean",
+        others={
+            "running": Reading(
+                "the mean over an epoch's augmented batches, before each step",
+                metrics={"train_nll_curve": {"name": "running_train_loss"}},
+            )
+        },
+        source="section 5.4; code: main.py",
+        code="running",
+    ),
+    ONE_RUN,
+)
+RADIUS_METRICS = (
+    Metric("train_nll_curve", "training loss", digits=4),
+    Metric("test_nll", "test loss", digits=4),
+)
+# Of every epoch: it is read at the one whose test loss is shown.
+TRAINING_LOSS = Measure("loss", label="train_nll_curve", every=1)
 
 FIGURE8 = Artifact(
     id="amp/figure8",
@@ -214,33 +355,29 @@ FIGURE8 = Artifact(
         cells=tuple(_figure8()),
         stages=(Stage("train", seeds=1),),
         selection=SELECTION,
-        # Of every epoch: it is read at the one whose test loss is shown.
-        measures=(Measure("loss", label="train_nll_curve", every=1),),
+        measures=(TRAINING_LOSS,),
     ),
     view=CurveView(
         x=Label("epsilon"),
         rows=("method", "epsilon"),
-        metrics=(
-            Metric("train_nll_curve", "training loss", digits=4),
-            Metric("test_nll", "test loss", digits=4),
-        ),
+        metrics=RADIUS_METRICS,
     ),
     notes=Notes(
         title="Training and test loss against the perturbation radius, CIFAR-10",
         choices=(
-            *CHOICES,
-            Choice("'eta = 2 and N = 2'", "zeta = 2", "an outer rate of 2 would not train"),
+            *RADIUS_CHOICES,
+            preactresnet18({}),
+            PADDING_COLOR,
             Choice(
-                "epoch of both losses",
-                "each network's best on test",
-                "ERM's test loss fits Table 1's, which the code prints of that epoch",
-                "--selection",
+                "network",
+                "PreActResNet18",
+                "ERM's 0.2346 fits its NLL in Table 1, and not that of the other network (vgg16)",
+                "model",
+                name="network",
+                default="preactresnet18",
+                others={"vgg16": everywhere("VGG16", model=NETWORKS[VGG])},
+                source="section 5.4; Table 1",
             ),
-            Choice("training loss", "on all images, unaugmented, in evaluation mode", "not stated"),
-            Choice(
-                "network", "PreActResNet18", "ERM's 0.2346 fits its NLL in Table 1, not VGG16's"
-            ),
-            Choice("number of runs", "1", "not stated"),
         ),
         claims=("the test loss is least near epsilon = 0.06 (section 5.4)",),
     ),
@@ -268,8 +405,19 @@ CLAIM_COST = Artifact(
     notes=Notes(
         title="Training time of AMP (N = 1) relative to ERM",
         choices=(
-            NORM,
-            Choice("network, data, batch", "PreActResNet18, CIFAR-10, 50", "not stated; Table 1's"),
+            *STEP,
+            preactresnet18({}),
+            PADDING_COLOR,
+            Choice(
+                "network, data, batch",
+                "PreActResNet18, CIFAR-10, 50",
+                "not stated; Table 1's. Table 2's is wideresnet",
+                "model",
+                name="network",
+                default="preactresnet18",
+                others={"wideresnet": everywhere("WideResNet-28-10", model=NETWORKS[WRN])},
+                source="section 5.5; code: README.md",
+            ),
         ),
     ),
     presets={p.name: adjusted(p, {"epochs": 2}) for p in (SMALL, SMOKE)},

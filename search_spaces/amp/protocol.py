@@ -1,19 +1,14 @@
 """What AMP's tables and figures share: data, networks, methods and training (section 5.1).
 
-Section numbers are the paper's (arXiv 2010.04925); "code" is the authors'
-(github.com/hiyouga/AMP-Regularizer).
+What is ambiguous in it stands in `choices`. Section numbers are the paper's (arXiv 2010.04925);
+"code" is the authors' (github.com/hiyouga/AMP-Regularizer).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from search_spaces.spec import (
-    Cell,
-    Choice,
-    Metric,
-    Selection,
-)
+from search_spaces.spec import Cell, Metric, Selection
 
 # -- protocol (section 5.1) ----------------------------------------------------------------------
 
@@ -93,71 +88,6 @@ SELECTION = Selection(
     on="test_error",
     epoch="best_test",
     stated="hyper-parameters fixed; the epoch with the lowest TEST error (authors' code)",
-)
-
-NORM = Choice(
-    "norm that clips the perturbation",
-    "each tensor's own",
-    "the printed epsilon belong to the code, which clips so; Algorithm 1 clips the whole vector",
-    "method.norm",
-)
-GAMMA = Choice(
-    "gamma in sections 5.1 and 5.2", "inner learning rate zeta", "code", "method.inner_lr"
-)
-CHOICES = (
-    NORM,
-    Choice("best or last epoch", "best on test", "the code prints only that", "--selection"),
-    Choice(
-        "validation split",
-        "none: final runs use all training images",
-        "tuned values are printed, grids are not; the code trains on everything",
-        "data.validation",
-    ),
-    Choice("momentum's size, Nesterov, clipping", "0.9, yes, norm 50", "code; the paper is silent"),
-    Choice("BatchNorm statistics", "moved by every pass", "code", "batchnorm"),
-)
-TABLE_CHOICES = (
-    GAMMA,
-    *CHOICES,
-    Choice("flips on SVHN", "none, padding 2", "code; the text flips every image (section 5.1)"),
-    Choice("± over ten runs", "n - 1", "not stated"),
-)
-METHOD_CHOICES = (
-    Choice(
-        "label smoothing",
-        "s / (K - 1) on the other classes",
-        "code; section 2.2 mixes with a uniform distribution over all classes",
-        "method.convention",
-    ),
-    Choice(
-        "dropout of PreActResNet18",
-        "in each block, before its second convolution, and before the classifier",
-        "code; the text drops after every ReLU (section 5.1)",
-        "model.dropout",
-    ),
-    Choice(
-        "MixUp's lambda",
-        "one per sample",
-        "code; the original study, which the text follows, has one per batch",
-        "method.per",
-    ),
-    Choice(
-        "RMP's ball",
-        "U(±sqrt(epsilon / numel)) per tensor",
-        "code; section 5.1 has an L2 ball of radius 0.1",
-        "method.reading",
-    ),
-    Choice(
-        "'perturbation size to 1 for each pixel'",
-        "1/255 on normalised inputs, random start",
-        "code",
-        "method.epsilon",
-    ),
-)
-NLL_CHOICE = Choice(
-    "NLL of label smoothing",
-    "plain NLL is measured; the printed numbers are the smoothed loss",
-    "their floors are 0.940 (K = 10) and 1.419 (K = 100)",
 )
 
 ERROR = Metric("test_error", "test error %", shown="percent")

@@ -1,31 +1,41 @@
 """AMP: Zheng, Zhang & Mao, "Regularizing Neural Networks via Adversarial Model Perturbation".
 
-CVPR 2021. The tables; what they share is in `protocol`, figures and section 5.5 in
-`figures`.
+CVPR 2021. The tables; what they share is in `protocol` and `choices`, figures and section 5.5 in
+`figures`, what the paper shows without numbers in `further`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from search_spaces.amp.choices import (
+    GAMMA,
+    NLL_CHOICE,
+    STD,
+    SVHN,
+    TABLE1_CHOICES,
+    TRAINING,
+    VANILLA_CHOICES,
+    VGG16,
+    only,
+)
 from search_spaces.amp.figures import FIGURES
+from search_spaces.amp.further import FURTHER
 from search_spaces.amp.protocol import (
     AMP_PAIRS_BY_AUGMENTATION,
     BASE,
     DATASETS,
     ERROR,
     HOLES,
-    METHOD_CHOICES,
     METHODS,
     NETWORKS,
     NLL,
-    NLL_CHOICE,
     PREACT,
     PYRAMID,
     RUNS,
     SELECTION,
-    TABLE_CHOICES,
     VANILLA,
     VGG,
     WRN,
@@ -34,7 +44,18 @@ from search_spaces.amp.protocol import (
     trained,
 )
 from search_spaces.printed import rows, table
-from search_spaces.spec import Artifact, Cell, Choice, Experiment, Notes, Paper, Stage, TableView
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Choice,
+    Experiment,
+    Notes,
+    Override,
+    Paper,
+    Reading,
+    Stage,
+    TableView,
+)
 
 # -- Table 1: error and NLL; a line is a method, columns are (error, NLL) of each data set --------
 
@@ -89,7 +110,7 @@ TABLE1 = Artifact(
     ),
     notes=Notes(
         title="Test error and NLL of eight methods, two networks, three data sets",
-        choices=(*TABLE_CHOICES, *METHOD_CHOICES, NLL_CHOICE),
+        choices=(*TABLE1_CHOICES, VGG16, NLL_CHOICE),
     ),
 )
 
@@ -106,7 +127,16 @@ CIFAR-100 | Vanilla | 19.17±0.270 17.33±0.110 17.13±0.210 15.09±0.092
 CIFAR-100 | Cutout | 18.12±0.114 16.04±0.071 16.45±0.136 14.34±0.153
 CIFAR-100 | AutoAug | 17.79±0.185 14.95±0.088 15.43±0.269 13.36±0.245
 """
+AUGMENTATIONS = tuple(AMP_PAIRS_BY_AUGMENTATION)
 COLUMNS2 = [(model, method) for model in (WRN, PYRAMID) for method in ("ERM", "AMP")]
+
+
+def _hole(dataset: str) -> dict[str, Any]:
+    return {"name": "cutout", "size": HOLES[dataset]}
+
+
+def _policy(dataset: str) -> dict[str, Any]:
+    return {"name": "autoaugment", "policy": "svhn" if dataset == "SVHN" else "cifar10"}
 
 
 def _augmentation(dataset: str, augmentation: str) -> tuple[Any, ...]:
@@ -114,11 +144,139 @@ def _augmentation(dataset: str, augmentation: str) -> tuple[Any, ...]:
     vanilla = VANILLA[dataset]
     if augmentation == "Vanilla":
         return vanilla
-    hole = {"name": "cutout", "size": HOLES[dataset]}
     if augmentation == "Cutout":
-        return (*vanilla, hole)
-    policy = {"name": "autoaugment", "policy": "svhn" if dataset == "SVHN" else "cifar10"}
-    return (policy, hole) if dataset == "SVHN" else (*vanilla, policy, hole)
+        return (*vanilla, _hole(dataset))
+    return (*(() if dataset == "SVHN" else vanilla), _policy(dataset), _hole(dataset))
+
+
+def _with(
+    option: str, value: Any, where: Callable[[str, str], bool] = lambda *_: True
+) -> tuple[Override, ...]:
+    """An option of an augmentation in those of the cells that have that augmentation.
+
+    Args:
+        option: ``cutout.size``.
+        where: Of data set and augmentation: in which of them.
+    """
+    return tuple(
+        Override(
+            {"dataset": dataset, "augmentation": augmentation},
+            {f"data.augmentation.{option}": value},
+        )
+        for dataset in DATASETS
+        for augmentation in AUGMENTATIONS
+        if any(
+            part["name"] == option.partition(".")[0]
+            for part in _augmentation(dataset, augmentation)
+        )
+        and where(dataset, augmentation)
+    )
+
+
+def _read(choice: Choice, value: str, overrides: tuple[Override, ...]) -> Choice:
+    """``choice`` with this other value, whose cells are this table's."""
+    return replace(choice, others={value: replace(choice.others[value], overrides=overrides)})
+
+
+PADDING_COLOR, FLIPS, SVHN_PADDING = VANILLA_CHOICES
+AUGMENTATION_CHOICES = (
+    _read(PADDING_COLOR, "black", _with("pad_crop.fill", "zero")),
+    _read(SVHN_PADDING, "4-pixels", _with("pad_crop.padding", 4, lambda d, _: d == "SVHN")),
+    replace(
+        _read(
+            FLIPS,
+            "all",
+            tuple(
+                Override(
+                    {**SVHN, "augmentation": augmentation},
+                    {"data.augmentation": (*VANILLA["SVHN"], {"name": "flip"}, *hole)},
+                )
+                for augmentation, hole in (("Vanilla", ()), ("Cutout", (_hole("SVHN"),)))
+            ),
+        ),
+        why="code; vanilla augmentation flips all images (section 5.2), and Cutout is on top of it",
+    ),
+    Choice(
+        "AutoAugment",
+        "after crop and flip, on SVHN alone; then Cutout",
+        "code, and so the original study, which the text cites for the policy; without-cutout the"
+        " three augmentations would be of one thing each, and svhn-crop as on CIFAR",
+        "data.augmentation",
+        name="autoaugment",
+        default="code",
+        others={
+            "without-cutout": Reading(
+                "AutoAugment is not followed by Cutout",
+                tuple(
+                    Override(
+                        {"dataset": dataset, "augmentation": "AutoAug"},
+                        {"data.augmentation": _augmentation(dataset, "AutoAug")[:-1]},
+                    )
+                    for dataset in DATASETS
+                ),
+            ),
+            "svhn-crop": only(
+                {**SVHN, "augmentation": "AutoAug"},
+                "AutoAugment follows the crop on SVHN too",
+                data__augmentation=(*VANILLA["SVHN"], _policy("SVHN"), _hole("SVHN")),
+            ),
+        },
+        source="section 5.2; code: data_utils.py",
+        code="code",
+    ),
+    Choice(
+        "size of Cutout's hole",
+        "16 pixels on CIFAR-10, 8 on CIFAR-100, 20 on SVHN",
+        "code, and so the original study of Cutout; that of AutoAugment has 16 on CIFAR-100 too"
+        " (original)",
+        "data.augmentation",
+        name="hole-size",
+        default="code",
+        others={
+            "original": Reading(
+                "16 pixels on CIFAR-100 after AutoAugment, 8 without",
+                _with("cutout.size", 16, lambda d, a: (d, a) == ("CIFAR-100", "AutoAug")),
+            )
+        },
+        source="section 5.2 cites both studies; code: data_utils.py",
+        text="original",
+        code="code",
+    ),
+    Choice(
+        "color of Cutout's hole",
+        "black",
+        "code, which cuts before it normalizes; the cited study cuts afterwards, which leaves the"
+        " mean color",
+        "data.augmentation",
+        name="hole-color",
+        default="black",
+        others={"mean": Reading("the training images' mean color", _with("cutout.fill", "mean"))},
+        source="section 5.2 cites DeVries and Taylor 2017; code: data_utils.py",
+        text="mean",
+        code="black",
+    ),
+)
+NETWORK_CHOICE = Choice(
+    "blocks of WideResNet-28-10",
+    "the second convolution has the stride, all shortcuts start before BN-ReLU, the last BatchNorm"
+    " has momentum 0.9",
+    "code; in the cited study (original) the first convolution has it, shortcuts that change the"
+    " shape start after BN-ReLU, and all BatchNorms have 0.1",
+    "model.stride_on",
+    name="wideresnet",
+    default="code",
+    others={
+        "original": only(
+            {"model": WRN},
+            "as Zagoruyko and Komodakis 2016",
+            model__stride_on=1,
+            model__shared_activation="reshape",
+            model__final_bn_momentum=None,
+        )
+    },
+    source="section 5.2 cites Zagoruyko and Komodakis 2016; code: models/wide_resnet.py",
+    code="code",
+)
 
 
 TABLE2 = Artifact(
@@ -158,9 +316,21 @@ TABLE2 = Artifact(
     notes=Notes(
         title="Test error of ERM and AMP under three augmentations, larger networks",
         choices=(
-            *TABLE_CHOICES,
+            GAMMA,
+            *TRAINING,
+            NETWORK_CHOICE,
+            *AUGMENTATION_CHOICES,
+            STD,
             Choice(
-                "training of Table 2", "as in section 5.1", "the code's commands use its defaults"
+                "training of Table 2",
+                "as in section 5.1",
+                "the first code's commands use its defaults",
+                name="table2-training",
+                default="table1",
+                source="section 5.2; first code: README.md",
+                code="table1",
+                single="section 5.2 cites the studies of the networks and of the augmentations"
+                " for these alone, and they train each in another way",
             ),
         ),
     ),
@@ -170,5 +340,5 @@ PAPER = Paper(
     key="amp",
     title="Regularizing Neural Networks via Adversarial Model Perturbation",
     venue="CVPR 2021",
-    artifacts=(TABLE1, TABLE2, *FIGURES),
+    artifacts=(TABLE1, TABLE2, *FIGURES, *FURTHER),
 )

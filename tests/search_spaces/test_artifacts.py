@@ -24,7 +24,7 @@ every_preset = pytest.mark.parametrize("preset", search_spaces.PRESETS)
 
 IDS = """
 nrs: table1 table2 table3 figure1
-amp: table1 table2 figure2 figure6 figure7 figure8 claim_cost
+amp: table1 table2 figure2 figure4 figure6 figure7 figure8 claim_cost inner_steps appendix_e
 infomcr: table1 table2 table3 figure2 figure3 figure4 claim_time claim_stage_ablation
 nso: table2 table3 table4 table5 table6 figure2 figure3 figure4 figure5 figure6
 fa: figure1
