@@ -84,8 +84,8 @@ FIGURE4 = Artifact(
         ),
     ),
     notes=Notes(
-        title="Operational region of AMP (Equation 15): the flatness r above which the second of two"
-        " minima is preferred, against its depth beta, for ratios epsilon²/(2 sigma²)",
+        title="Operational region of AMP (Equation 15): the flatness r above which the second of"
+        " two minima is preferred, against its depth beta, for ratios epsilon²/(2 sigma²)",
         choices=(
             Choice(
                 "ratios, and the range of r",
