@@ -120,6 +120,17 @@ MASK = Choice(
     code="own",
     single="no network that AMP trains has dropout, in the text as here",
 )
+PERTURBED = Choice(
+    "perturbing BatchNorm and biases",
+    "as the weights",
+    "theta is all parameters (section 3.1), and the code goes through all",
+    name="perturbed",
+    default="all",
+    source="section 3.1; Algorithm 1, line 6; code: amp.py",
+    text="all",
+    code="all",
+    single="text and code agree",
+)
 SPLIT = Choice(
     "validation split",
     "none: final runs use all training images",
@@ -172,7 +183,7 @@ GAMMA = Choice(
     single="as the factor by which the rate falls it would contradict 'divided by 10', and zeta"
     " would have no value",
 )
-STEP = (NORM, CLIPPING, OUTER_STEP, BATCHNORM, DECAY, MASK)
+STEP = (NORM, PERTURBED, CLIPPING, OUTER_STEP, BATCHNORM, DECAY, MASK)
 """How a step is made."""
 TRAINING = (*STEP, SPLIT, EPOCH, LENGTH)
 """What all trainings of section 5 share, but for networks and augmentation."""

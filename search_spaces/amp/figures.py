@@ -71,6 +71,7 @@ ONE_RUN = Choice(
     "not stated",
     name="runs",
     default="1",
+    source="Figures 2 and 8, captions",
     single="a line without a spread is one network's or a mean's, which nothing tells apart",
 )
 

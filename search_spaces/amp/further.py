@@ -171,6 +171,7 @@ INNER_STEPS = Artifact(
                 "no experiment is shown; of five the first ones are Table 1's",
                 name="runs",
                 default="5",
+                source="section 5.5",
                 single="a third of AMP's gain in Table 1, by which N = 1 would suffice, is three"
                 " times the spread of a run: five are enough to see it",
             ),
