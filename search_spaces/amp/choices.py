@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from search_spaces.amp.protocol import CLIP, CROP, PREACT, VANILLA, VGG
+from search_spaces.amp.protocol import AMP_PAIRS, CLIP, CROP, NETWORKS, PREACT, VANILLA, VGG, WRN
 from search_spaces.spec import Choice, Override, Reading
 
 AMP, SVHN = {"method": "AMP"}, {"dataset": "SVHN"}
@@ -281,127 +281,6 @@ SVHN_PADDING = Choice(
     code="2-pixels",
 )
 
-# -- the other methods ---------------------------------------------------------------------------
-
-# The code's constants, of pixels from 0 to 255.
-STDS = {
-    "SVHN": (50.1, 50.6, 50.8),
-    "CIFAR-10": (63.0, 62.1, 66.7),
-    "CIFAR-100": (68.2, 65.4, 70.4),
-}
-METHOD_CHOICES = (
-    Choice(
-        "label smoothing",
-        "s / (K - 1) on the other classes",
-        "code; section 2.2 mixes with a distribution that is uniform over all classes",
-        "method.convention",
-        name="label-smoothing",
-        default="others",
-        others={
-            "uniform": only(
-                {"method": "Label Smoothing"},
-                "s / K on all classes",
-                method__convention="uniform",
-            )
-        },
-        source="section 2.2; first code: loss_func.py",
-        text="uniform",
-        code="others",
-    ),
-    Choice(
-        "dropout of PreActResNet18",
-        "in each block, before its second convolution, and before the classifier",
-        "code; the text drops after every ReLU (every-relu)",
-        "model.dropout",
-        name="dropout",
-        default="second-relu",
-        others={
-            "every-relu": only(
-                {"model": PREACT, "method": "Dropout"},
-                "after every ReLU",
-                model__dropout_after="every_relu",
-            )
-        },
-        source="section 5.1; code: models/preresnet.py",
-        text="every-relu",
-        code="second-relu",
-    ),
-    Choice(
-        "MixUp's lambda",
-        "one per sample",
-        "code; the original study, which the text follows, has one for a batch (per-batch)",
-        "method.per",
-        name="mixup",
-        default="per-sample",
-        others={"per-batch": only({"method": "MixUp"}, "one per batch", method__per="batch")},
-        source="section 5.1; first code: trainer.py",
-        text="per-batch",
-        code="per-sample",
-    ),
-    Choice(
-        "RMP's ball",
-        "U(±sqrt(epsilon / numel)) per tensor",
-        "code; section 5.1 has an L2 ball of radius 0.1",
-        "method.reading",
-        name="rmp",
-        default="per-tensor",
-        others={
-            "ball": only(
-                {"method": "RMP"},
-                "uniform in the L2 ball over all parameters together",
-                method__reading="paper",
-            )
-        },
-        source="section 5.1; first code: trainer.py",
-        text="ball",
-        code="per-tensor",
-    ),
-    Choice(
-        "'perturbation size to 1 for each pixel'",
-        "1/255 on normalized inputs, random start",
-        "code; of pixels 1 is a gray-level, and one step changes each by 1 only from the image"
-        " itself; unit is 1 on normalized inputs",
-        "method.epsilon",
-        name="adversarial",
-        default="normalized",
-        others={
-            "gray-level": Reading(
-                "one of 255 gray levels, from the image itself",
-                tuple(
-                    Override(
-                        {"method": "Adv. Training", "dataset": dataset},
-                        {
-                            "method.std": tuple(round(value / 255, 4) for value in std),
-                            "method.random_start": False,
-                        },
-                    )
-                    for dataset, std in STDS.items()
-                ),
-            ),
-            "unit": only(
-                {"method": "Adv. Training"},
-                "1 on normalized inputs, random start",
-                method__epsilon=1.0,
-                method__step=1.0,
-            ),
-        },
-        source="section 5.1; first code: attacks.py",
-        text="gray-level",
-        code="normalized",
-    ),
-)
-NLL_CHOICE = Choice(
-    "NLL of label smoothing",
-    "plain NLL is measured; the printed numbers are the smoothed loss",
-    "their floors are 0.940 (K = 10) and 1.419 (K = 100); the first code tests with the loss that"
-    " it trains, which for flooding changes only batches below 0.02",
-    name="smoothed-nll",
-    default="plain",
-    source="Table 1; first code: trainer.py",
-    text="plain",
-    single="the smoothed loss of the best epoch would have to be measured at every epoch of every"
-    " training; of the final networks sweep measure takes it (smoothed_nll)",
-)
 STD = Choice(
     "± over ten runs",
     "n - 1",
@@ -414,18 +293,70 @@ STD = Choice(
 
 VANILLA_CHOICES = (PADDING_COLOR, FLIPS, SVHN_PADDING)
 """Of artifacts on all three data sets with vanilla augmentation."""
-TABLE1_CHOICES = (
-    GAMMA,
-    *TRAINING,
-    preactresnet18({"model": PREACT}),
-    *VANILLA_CHOICES,
-    STD,
-    *METHOD_CHOICES,
-)
 CIFAR10_CHOICES = (*TRAINING, preactresnet18({}), PADDING_COLOR)
 """Of figures on CIFAR-10 with PreActResNet18 alone."""
+
+
+# -- figures -------------------------------------------------------------------------------------
 
 
 def at_epoch(what: str, why: str) -> Choice:
     """`EPOCH`, of what a figure shows."""
     return replace(EPOCH, what=what, why=f"{why}; last is what a user has, who has no test labels")
+
+
+ONE_RUN = Choice(
+    "number of runs",
+    "1",
+    "not stated",
+    name="runs",
+    default="1",
+    source="Figures 2 and 8, captions",
+    single="a line without a spread is one network's or a mean's, which nothing tells apart",
+)
+OTHER_NETWORKS = {
+    "vgg16": everywhere("VGG16", model=NETWORKS[VGG]),
+    "wideresnet": everywhere("WideResNet-28-10", model=NETWORKS[WRN]),
+}
+RADIUS_CHOICES = (
+    *STEP,
+    SPLIT,
+    at_epoch("epoch of both losses", "ERM's test loss fits Table 1's, which the code prints of it"),
+    LENGTH,
+    Choice(
+        "'eta = 2 and N = 2'",
+        "zeta = 2",
+        "the text's eta is the outer rate of Algorithm 1, which is 0.1 in section 5.1; at 2 (outer)"
+        " it would hardly train",
+        "method.inner_lr",
+        name="eta",
+        default="zeta",
+        others={
+            "outer": Reading(
+                "the outer rate starts at 2; zeta is 1, as in Table 1",
+                (
+                    Override({}, {"optimizer.lr": 2.0}),
+                    Override({"method": "AMP"}, {"method.inner_lr": AMP_PAIRS[PREACT][1]}),
+                ),
+            )
+        },
+        source="section 5.4",
+        text="outer",
+    ),
+    Choice(
+        "training loss",
+        "on all images, unaugmented, in evaluation mode",
+        "not stated; the code logs the running one, of each batch before its step",
+        name="training-loss",
+        default="clean",
+        others={
+            "running": Reading(
+                "the mean over an epoch's augmented batches, before each step",
+                metrics={"train_nll_curve": {"name": "running_train_loss"}},
+            )
+        },
+        source="section 5.4; code: main.py",
+        code="running",
+    ),
+    ONE_RUN,
+)

@@ -9,22 +9,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search_spaces.amp.choices import (
+    AMP,
     CIFAR10_CHOICES,
     CLIPPING,
     GAMMA,
-    LENGTH,
     NORM,
+    ONE_RUN,
+    OTHER_NETWORKS,
     PADDING_COLOR,
-    SPLIT,
+    RADIUS_CHOICES,
     STEP,
-    TABLE1_CHOICES,
-    at_epoch,
-    everywhere,
+    only,
     preactresnet18,
 )
 from search_spaces.amp.protocol import (
-    AMP_PAIRS,
     BASE,
+    CLIP,
     DATASETS,
     ERROR,
     METHODS,
@@ -34,12 +34,11 @@ from search_spaces.amp.protocol import (
     RUNS,
     SELECTION,
     VANILLA,
-    VGG,
-    WRN,
     amp,
     cell,
     trained,
 )
+from search_spaces.amp.rivals import TABLE1_CHOICES
 from search_spaces.preset import OTHERWISE
 from search_spaces.presets import AS_PRINTED, SMALL, SMOKE, adjusted
 from search_spaces.printed import rows, table
@@ -55,7 +54,6 @@ from search_spaces.spec import (
     Measure,
     Metric,
     Notes,
-    Override,
     Reading,
     Reported,
     Selection,
@@ -64,16 +62,6 @@ from search_spaces.spec import (
 )
 
 # -- Figures 2, 6, 7, 8 --------------------------------------------------------------------------
-
-ONE_RUN = Choice(
-    "number of runs",
-    "1",
-    "not stated",
-    name="runs",
-    default="1",
-    source="Figures 2 and 8, captions",
-    single="a line without a spread is one network's or a mean's, which nothing tells apart",
-)
 
 FIGURE2 = Artifact(
     id="amp/figure2",
@@ -184,7 +172,15 @@ FIGURE6 = Artifact(
             replace(
                 CLIPPING,
                 interpretation="to norm 50, AMP's alone",
-                others={"none": CLIPPING.others["none"]},
+                others={
+                    "none": CLIPPING.others["none"],
+                    "outer": only(
+                        AMP,
+                        CLIPPING.others["outer"].what,
+                        method__clip=None,
+                        optimizer__clip_norm=CLIP,
+                    ),
+                },
             ),
             Choice(
                 "data, network, training, epsilon",
@@ -303,48 +299,6 @@ def _figure8() -> list[Cell]:
     ]
 
 
-RADIUS_CHOICES = (
-    *STEP,
-    SPLIT,
-    at_epoch("epoch of both losses", "ERM's test loss fits Table 1's, which the code prints of it"),
-    LENGTH,
-    Choice(
-        "'eta = 2 and N = 2'",
-        "zeta = 2",
-        "the text's eta is the outer rate of Algorithm 1, which is 0.1 in section 5.1; at 2 (outer)"
-        " it would hardly train",
-        "method.inner_lr",
-        name="eta",
-        default="zeta",
-        others={
-            "outer": Reading(
-                "the outer rate starts at 2; zeta is 1, as in Table 1",
-                (
-                    Override({}, {"optimizer.lr": 2.0}),
-                    Override({"method": "AMP"}, {"method.inner_lr": AMP_PAIRS[PREACT][1]}),
-                ),
-            )
-        },
-        source="section 5.4",
-        text="outer",
-    ),
-    Choice(
-        "training loss",
-        "on all images, unaugmented, in evaluation mode",
-        "not stated; the code logs the running one, of each batch before its step",
-        name="training-loss",
-        default="clean",
-        others={
-            "running": Reading(
-                "the mean over an epoch's augmented batches, before each step",
-                metrics={"train_nll_curve": {"name": "running_train_loss"}},
-            )
-        },
-        source="section 5.4; code: main.py",
-        code="running",
-    ),
-    ONE_RUN,
-)
 RADIUS_METRICS = (
     Metric("train_nll_curve", "training loss", digits=4),
     Metric("test_nll", "test loss", digits=4),
@@ -375,11 +329,12 @@ FIGURE8 = Artifact(
             Choice(
                 "network",
                 "PreActResNet18",
-                "ERM's 0.2346 fits its NLL in Table 1, and not that of the other network (vgg16)",
+                "ERM's 0.2346 fits its NLL in Table 1, and not that of Table 1's other network"
+                " (vgg16); Table 2's is wideresnet",
                 "model",
                 name="network",
                 default="preactresnet18",
-                others={"vgg16": everywhere("VGG16", model=NETWORKS[VGG])},
+                others=OTHER_NETWORKS,
                 source="section 5.4; Table 1",
             ),
         ),
@@ -415,11 +370,11 @@ CLAIM_COST = Artifact(
             Choice(
                 "network, data, batch",
                 "PreActResNet18, CIFAR-10, 50",
-                "not stated; Table 1's. Table 2's is wideresnet",
+                "not stated; Table 1's, whose other one is vgg16; Table 2's is wideresnet",
                 "model",
                 name="network",
                 default="preactresnet18",
-                others={"wideresnet": everywhere("WideResNet-28-10", model=NETWORKS[WRN])},
+                others=OTHER_NETWORKS,
                 source="section 5.5; code: README.md",
             ),
         ),

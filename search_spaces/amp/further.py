@@ -10,11 +10,11 @@ from dataclasses import replace
 from search_spaces.amp.choices import (
     CIFAR10_CHOICES,
     GAMMA,
+    RADIUS_CHOICES,
     VANILLA_CHOICES,
     preactresnet18,
 )
 from search_spaces.amp.figures import (
-    RADIUS_CHOICES,
     RADIUS_METRICS,
     TIME,
     TRAINING_LOSS,
@@ -169,7 +169,7 @@ INNER_STEPS = Artifact(
                 "number of runs",
                 "5",
                 "no experiment is shown; of five the first ones are Table 1's",
-                name="runs",
+                name="runs-per-n",
                 default="5",
                 source="section 5.5",
                 single="a third of AMP's gain in Table 1, by which N = 1 would suffice, is three"

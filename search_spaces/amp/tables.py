@@ -1,7 +1,7 @@
 """AMP: Zheng, Zhang & Mao, "Regularizing Neural Networks via Adversarial Model Perturbation".
 
-CVPR 2021. The tables; what they share is in `protocol` and `choices`, figures and section 5.5 in
-`figures`, what the paper shows without numbers in `further`.
+CVPR 2021. The tables; what they share is in `protocol`, what is ambiguous in `choices` and
+`rivals`, figures and section 5.5 in `figures`, what the paper shows without numbers in `further`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from typing import Any
 
 from search_spaces.amp.choices import (
     GAMMA,
-    NLL_CHOICE,
     STD,
     SVHN,
-    TABLE1_CHOICES,
     TRAINING,
     VANILLA_CHOICES,
     VGG16,
@@ -43,6 +41,7 @@ from search_spaces.amp.protocol import (
     cell,
     trained,
 )
+from search_spaces.amp.rivals import NLL_CHOICE, TABLE1_CHOICES
 from search_spaces.printed import rows, table
 from search_spaces.spec import (
     Artifact,
