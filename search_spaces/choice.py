@@ -33,8 +33,9 @@ class Reading:
 
     Attributes:
         what: What is run or shown then, in words.
-        overrides: Fields of cells. A stage no longer takes these over from its winner; one that
-            nothing is taken from, and whose cells are all hidden, is not run.
+        overrides: Fields of cells, in which no stage changes them any more: they are neither
+            searched nor taken over from a winner. A stage from which nothing is taken over then,
+            and which no number that is shown comes from, is not run.
         grids: Dotted field -> the values that are tried, in every stage that searches it.
         seeds: How many, in every stage that has more than one; None: as the stage has it.
         measures: Name of a measure -> options. It is recorded under a label of its own.
@@ -85,6 +86,11 @@ class Choice:
     text: str = ""
     code: str = ""
     single: str = ""
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Names of all values, the default first."""
+        return (self.default, *self.others)
 
 
 __all__ = ["Choice", "Override", "Reading"]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.preset import KEEP, OTHERWISE, Substitution
-from search_spaces.spec import Artifact, Fields, Key, Measure, Preset, Stage
+from search_spaces.spec import Artifact, Cell, Fields, Key, Measure, Preset, Stage
 from trainables.errors import UsageError, unknown
 
 AS_PRINTED = Preset("paper", "as printed", comparable=True)
@@ -148,9 +148,16 @@ def find(name: str) -> Preset:
 
 
 def of(artifact: Artifact, preset: Preset | str) -> Preset:
-    """The preset by which ``artifact`` shrinks: its own of that name, else the general one."""
+    """The preset by which ``artifact`` shrinks: its own of that name, else the general one.
+
+    With fields that a user sets in it, no number is the paper's, whatever the preset.
+    """
     general = find(preset) if isinstance(preset, str) else preset
-    return artifact.presets.get(general.name, general)
+    own = artifact.presets.get(general.name, general)
+    if not artifact.variant.settings:
+        return own
+    summary = "fields are set that were printed otherwise" if own.comparable else own.summary
+    return replace(own, comparable=False, summary=summary)
 
 
 def adjusted(
@@ -204,14 +211,16 @@ class _Shrink:
             return artifact
         # Cells and stages first: the base is silent where they have said what changes.
         given = experiment.base
-        cells = [replace(cell, fields=self.fields(cell.fields)) for cell in experiment.cells]
+        cells = [self.cell(cell, given) for cell in experiment.cells]
         stages = tuple(self.stage(stage) for stage in experiment.stages)
         base = self.fields(given, everything=True)
         shrunk = artifact.with_experiment(
             cells=tuple(
                 replace(
                     new,
-                    ran=_ran(old.key, {**experiment.base, **old.fields}, {**base, **new.fields}),
+                    ran=ran_instead(
+                        old.key, {**experiment.base, **old.fields}, {**base, **new.fields}
+                    ),
                 )
                 for old, new in zip(experiment.cells, cells, strict=True)
             ),
@@ -232,6 +241,21 @@ class _Shrink:
             if key in self.said
         }
         return "; here " + " ".join(f"{w} {names}" for w, names in ran.items()) if ran else ""
+
+    def cell(self, cell: Cell, base: Fields) -> Cell:
+        """Rules 1 to 3 of `Preset`. Of a part that is replaced, single options are dropped, too."""
+        before = {**base, **cell.fields}
+        kept = {k: v for k, v in cell.fields.items() if not self.is_of_another_part(k, before)}
+        fixed = tuple(name for name in cell.fixed if name in kept)
+        return replace(cell, fields=self.fields(kept), fixed=fixed)
+
+    def is_of_another_part(self, key: str, given: Fields) -> bool:
+        """Whether ``key`` is an option of a part that is replaced, by rule 2 of `Preset`."""
+        part = key.rpartition(".")[0]
+        if part not in given or key in {**self.preset.substitute, **self.preset.fields}:
+            return False
+        old = given[part]
+        return bool(_named(_Shrink(self.preset).value(part, old)) != _named(old))
 
     def fields(self, given: Fields, everything: bool = False) -> dict[str, Any]:
         """Rules 1 to 3 of `Preset`, on the fields of a cell or stage.
@@ -302,25 +326,25 @@ class _Shrink:
 
     def note(self, key: str, old: Any, new: Any) -> None:
         if _bare(old) != _bare(new):
-            self.said.setdefault(key, {})[f"{_shown(old)}{ARROW}{_instead(old, new)}"] = None
+            self.said.setdefault(key, {})[f"{shown(old)}{ARROW}{_instead(old, new)}"] = None
 
 
 ARROW = " → "
 
 
-def _ran(key: Key, before: Fields, after: Fields) -> dict[str, str]:
-    """For the labels whose field is another ``after`` the preset: what is run there."""
+def ran_instead(key: Key, before: Fields, after: Fields) -> dict[str, str]:
+    """For the labels whose field is another ``after`` a change: what is run there."""
     found = {}
     for label in key:
         field = FIELD_OF_LABEL.get(key.get("varied", "") if label == "value" else label)
         if field is not None:
-            old, new = _setting(before, field), _setting(after, field)
+            old, new = setting(before, field), setting(after, field)
             if _bare(old) != _bare(new):
                 found[label] = _instead(old, new)
     return found
 
 
-def _setting(fields: Fields, path: str) -> Any:
+def setting(fields: Fields, path: str) -> Any:
     """The value at a dotted path, an option of a part included; None: not given."""
     if path in fields:
         return fields[path]
@@ -330,7 +354,7 @@ def _setting(fields: Fields, path: str) -> Any:
 
 def _instead(old: Any, new: Any) -> str:
     """``new`` in words; a part of the same name is a smaller one."""
-    return f"smaller {_shown(new)}" if _shown(old) == _shown(new) else _shown(new)
+    return f"smaller {shown(new)}" if shown(old) == shown(new) else shown(new)
 
 
 def _bare(value: Any) -> Any:
@@ -338,10 +362,15 @@ def _bare(value: Any) -> Any:
     return value["name"] if isinstance(value, Mapping) and set(value) == {"name"} else value
 
 
-def _shown(value: Any) -> str:
+def _named(value: Any) -> Any:
+    return value["name"] if isinstance(value, Mapping) else value
+
+
+def shown(value: Any) -> str:
+    """A field's value in words; a part is its name."""
     if isinstance(value, Mapping):
         return str(value["name"])
     if isinstance(value, tuple | list):
         parts = any(isinstance(item, Mapping) for item in value)
-        return (" + " if parts else " ").join(map(_shown, value)) or "none"
+        return (" + " if parts else " ").join(map(shown, value)) or "none"
     return "all" if value is None else str(value)

@@ -2,51 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from functools import reduce
-from operator import or_
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from typing import Any
 
-from search_spaces.spec import Artifact, Cell, Experiment, Override, Reading, Stage
-from trainables.errors import UsageError
+from search_spaces.choice import Choice, Override, Reading
+from search_spaces.spec import Artifact, Cell, Experiment, Measure, Metric, Reported, Stage
+from search_spaces.stages import freed, pruned
+from search_spaces.view import AnyView, MapView
+from trainables.errors import UsageError, unknown
+from trainables.metric_name import MetricName, label_of_options
+
+BUNDLES = ("text", "code")
+"""Words that stand for all that the paper's text states, and for all that its code does."""
+
+
+def taken(artifact: Artifact, words: Iterable[str], against: Iterable[str] = ()) -> dict[str, str]:
+    """Name -> value of the choices that the words of --read and --against name.
+
+    A bundle is for every choice that has a value of that name; ``NAME=VALUE`` beside it wins. What
+    ``against`` says wins over ``words``: its bundle takes the place of theirs.
+
+    Raises:
+        UsageError: an unknown name or value, one name twice, or both bundles.
+    """
+    bundle, named = _parsed(artifact, words, "--read")
+    other, others = _parsed(artifact, against, "--against")
+    own = {} if other else _bundled(artifact, bundle)
+    return own | named | _bundled(artifact, other) | others
+
+
+def _parsed(artifact: Artifact, words: Iterable[str], flag: str) -> tuple[str, dict[str, str]]:
+    bundles, named = set[str](), dict[str, str]()
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word in BUNDLES:
+            bundles.add(word)
+        elif not name or not equals:
+            raise UsageError(f"{flag} {word!r}: give NAME=VALUE, text or code; see --read list")
+        elif named.setdefault(name, value) != value:
+            raise UsageError(f"{flag} has {name} twice, as {named[name]} and as {value}")
+        else:
+            _require(artifact, name, value)
+    if len(bundles) > 1:
+        raise UsageError(f"{flag} text and {flag} code exclude each other")
+    return next(iter(bundles), ""), named
+
+
+def _bundled(artifact: Artifact, bundle: str) -> dict[str, str]:
+    values = {choice.name: getattr(choice, bundle) for choice in _named(artifact) if bundle}
+    return {name: value for name, value in values.items() if value}
+
+
+def _named(artifact: Artifact) -> list[Choice]:
+    return [choice for choice in artifact.notes.choices if choice.name]
+
+
+def _require(artifact: Artifact, name: str, value: str) -> Choice:
+    known = {choice.name: choice for choice in _named(artifact)}
+    if name not in known:
+        raise UsageError(f"{artifact.id}: {unknown('reading', name, known)}")
+    if value not in known[name].values:
+        what = f"value of reading {name}"
+        raise UsageError(f"{artifact.id}: {unknown(what, value, known[name].values)}")
+    return known[name]
+
+
+def read_all(artifact: Artifact, values: Mapping[str, str]) -> Artifact:
+    """``artifact`` by several readings (name -> value), taken in the order of its choices."""
+    for name in values:
+        _require(artifact, name, values[name])
+    for choice in _named(artifact):
+        if choice.name in values:
+            artifact = read(artifact, choice.name, values[choice.name])
+    return artifact
 
 
 def read(artifact: Artifact, name: str, value: str) -> Artifact:
     """``artifact`` by another reading that its choices have.
 
     Args:
+        artifact: As the paper's file has it, before a preset shrinks it.
         name: Of the choice.
         value: Name of one of its others, or its default, which changes nothing.
 
     Raises:
         UsageError: there is no such one; the message lists all.
     """
-    choices = artifact.notes.choices
-    choice = next((c for c in choices if name == c.name != ""), None)
-    if choice is None or value not in (choice.default, *choice.others):
-        known = [f"{c.name}={v}" for c in choices if c.name for v in (c.default, *c.others)]
-        raise UsageError(
-            f"{artifact.id} has no reading {name}={value}; it has: {', '.join(known) or 'none'}"
-        )
+    choice = _require(artifact, name, value)
     if value == choice.default:
         return artifact
     reading = choice.others[value]
-    taken = replace(choice, interpretation=f"{value}: {reading.what}")
-    return replace(artifact, experiment=_experiment(artifact.experiment, reading)).with_notes(
-        choices=tuple(taken if c is choice else c for c in choices),
-        changes=(*artifact.notes.changes, f"reading: {name} = {value}"),
+    interpretation = replace(choice, interpretation=f"{value}: {reading.what}")
+    experiment, view = _measured(artifact.experiment, artifact.view, reading)
+    experiment, view = _shown(experiment, view, reading)
+    experiment = _experiment(experiment, view, reading, f"{name} = {value}: {reading.what}")
+    variant = artifact.variant
+    return replace(
+        artifact,
+        experiment=experiment,
+        view=view,
+        variant=replace(variant, readings={**variant.readings, name: value}),
+    ).with_notes(
+        choices=tuple(interpretation if c is choice else c for c in artifact.notes.choices)
     )
 
 
-def _experiment(experiment: Experiment, reading: Reading) -> Experiment:
-    cells, stages = overridden(experiment, reading.overrides)
-    stages = tuple(_stage(stage, reading) for stage in stages)
-    return replace(
+# -- what is run -----------------------------------------------------------------------------------
+
+
+def _experiment(experiment: Experiment, view: AnyView, reading: Reading, why: str) -> Experiment:
+    apart = reading.incomparable
+    cells = (
+        cell.stand_in(why) if any(key.items() <= cell.key.items() for key in apart) else cell
+        for cell in overridden(experiment.cells, reading.overrides)
+    )
+    changed = replace(
         experiment,
-        cells=cells,
-        stages=stages,
+        cells=tuple(cells),
         selection=replace(experiment.selection, **reading.selection),
     )
+    stages = (_stage(freed(stage, changed.cells), reading) for stage in experiment.stages)
+    return pruned(experiment, replace(changed, stages=tuple(stages)), view)
 
 
 def _stage(stage: Stage, reading: Reading) -> Stage:
@@ -55,30 +132,78 @@ def _stage(stage: Stage, reading: Reading) -> Stage:
     return replace(stage, grid=grid, seeds=seeds)
 
 
-def overridden(
-    experiment: Experiment, overrides: Iterable[Override]
-) -> tuple[tuple[Cell, ...], tuple[Stage, ...]]:
-    """The cells and stages of ``experiment`` with other fields of some cells.
-
-    A stage takes over from its winner what the overrides leave open.
-    """
+def overridden(cells: Iterable[Cell], overrides: Iterable[Override]) -> tuple[Cell, ...]:
+    """``cells`` with other fields of some, which no stage changes."""
     overrides = tuple(overrides)
 
     def changed(cell: Cell) -> Cell:
-        fields = [o.fields for o in overrides if o.covers(cell.key)]
-        return replace(cell, fields=reduce(or_, map(dict, fields), dict(cell.fields)))
+        own: dict[str, Any] = {}
+        for override in overrides:
+            own |= override.fields if override.covers(cell.key) else {}
+        fixed = tuple(dict.fromkeys((*cell.fixed, *own)))
+        return replace(cell, fields={**cell.fields, **own}, fixed=fixed)
 
-    def freed(stage: Stage) -> Stage:
-        covered = [c for c in experiment.cells if stage.covers(c)]
-        fixed = {
-            name
-            for o in overrides
-            if any(o.covers(cell.key) for cell in covered)
-            for name in o.fields
-        }
-        return replace(stage, inherit=tuple(name for name in stage.inherit if name not in fixed))
-
-    return tuple(map(changed, experiment.cells)), tuple(map(freed, experiment.stages))
+    return tuple(map(changed, cells))
 
 
-__all__ = ["read"]
+# -- what is measured, and shown -------------------------------------------------------------------
+
+OF_REQUEST = {field.name for field in fields(Measure)} - {"name", "options", "label"}
+"""What is asked of a measure but is no option of its own: on which images, and when."""
+
+
+def _measured(
+    experiment: Experiment, view: AnyView, reading: Reading
+) -> tuple[Experiment, AnyView]:
+    """Measures with other options, under labels of their own, which the columns then read."""
+    labels: dict[str, str] = {}
+
+    def changed(measure: Measure) -> Measure:
+        given = reading.measures.get(measure.name)
+        if not given:
+            return measure
+        labels[measure.key] = label = label_of_options(measure.key, given)
+        asked = {name: value for name, value in given.items() if name in OF_REQUEST}
+        options = {name: value for name, value in given.items() if name not in OF_REQUEST}
+        return replace(measure, options={**measure.options, **options}, label=label, **asked)
+
+    measures = tuple(map(changed, experiment.measures))
+
+    def relabelled(name: str) -> str:
+        found = (MetricName(name).with_label(old, new) for old, new in labels.items())
+        return next((new for new in found if new != name), name)
+
+    def renamed(metric: Metric) -> Metric:
+        return replace(metric, name=relabelled(metric.name), minus=relabelled(metric.minus))
+
+    on = relabelled(experiment.selection.on)
+    experiment = replace(
+        experiment, measures=measures, selection=replace(experiment.selection, on=on)
+    )
+    if isinstance(view, MapView):
+        view = replace(view, over_plane=relabelled(view.over_plane))
+    return _with_metrics(experiment, view, tuple(map(renamed, view.metrics)))
+
+
+def _shown(experiment: Experiment, view: AnyView, reading: Reading) -> tuple[Experiment, AnyView]:
+    """Other columns, or other attributes of them."""
+    metrics = (replace(m, **reading.metrics.get(m.key, {})) for m in view.metrics)
+    return _with_metrics(experiment, view, tuple(metrics))
+
+
+def _with_metrics(
+    experiment: Experiment, view: AnyView, metrics: tuple[Metric, ...]
+) -> tuple[Experiment, AnyView]:
+    """The columns ``metrics`` in place of the view's; what was printed in each stays in it."""
+    keys = {old.key: new.key for old, new in zip(view.metrics, metrics, strict=True)}
+    if all(old == new for old, new in keys.items()):
+        return experiment, replace(view, metrics=metrics)
+
+    def moved(reported: Mapping[str, Reported]) -> dict[str, Reported]:
+        return {keys.get(key, key): number for key, number in reported.items()}
+
+    cells = tuple(replace(cell, reported=moved(cell.reported)) for cell in experiment.cells)
+    return replace(experiment, cells=cells), replace(view, metrics=metrics)
+
+
+__all__ = ["BUNDLES", "overridden", "read", "read_all", "taken"]

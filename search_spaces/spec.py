@@ -17,7 +17,9 @@ from typing import Any, Literal
 
 from search_spaces.choice import Choice, Override, Reading
 from search_spaces.preset import Fields, Preset
+from search_spaces.variant import Variant
 from search_spaces.view import (
+    AnyView,
     CurveView,
     Epochs,
     InName,
@@ -67,7 +69,9 @@ class Cell:
             method whose step costs two gradient evaluations trains half as long), or as much
             ``time`` (`Experiment.step_times`).
         hidden: It is trained because a stage or a ratio needs it, and is not shown.
-        ran: For some labels, what a preset ran in place of the paper's entry; `label` shows both.
+        ran: For some labels, what is run in place of the paper's entry; `label` shows both.
+        fixed: Of ``fields``, those that no stage changes: where one gives, searches or takes over
+            such a field, the cell keeps its own.
     """
 
     key: Key
@@ -76,6 +80,7 @@ class Cell:
     budget: Budget = "epochs"
     hidden: bool = False
     ran: Key = field(default_factory=dict)
+    fixed: tuple[str, ...] = ()
 
     def label(self, name: str) -> str:
         """What is shown under label ``name``: ``Cifar100``, or ``digits, for Cifar100``."""
@@ -134,6 +139,19 @@ class Stage:
     def size(self, cells: Iterable[Cell]) -> int:
         """How many trials the stage has over ``cells``, one that several need counted as often."""
         return sum(map(self.covers, cells)) * prod(map(len, self.grid.values())) * self.seeds
+
+    def without(self, fields: Iterable[str]) -> Stage:
+        """This stage, neither searching nor taking over any of ``fields``.
+
+        Where it takes over nothing else, it waits for no winner.
+        """
+        fixed = set(fields)
+        if fixed.isdisjoint((*self.grid, *self.inherit)):
+            return self
+        grid = {name: values for name, values in self.grid.items() if name not in fixed}
+        inherit = tuple(name for name in self.inherit if name not in fixed)
+        own = dataclass_replace(self, grid=grid, inherit=inherit)
+        return own if inherit else dataclass_replace(own, after=None, match=None)
 
     def points(self) -> Iterator[dict[str, Any]]:
         """Every point of the grid, dotted field -> value; the last axis changes fastest."""
@@ -228,6 +246,18 @@ class Experiment:
         """The stage that a cell's number comes from."""
         return [stage for stage in self.stages if stage.covers(cell)][-1]
 
+    def fields(
+        self, cell: Cell, stage: Stage, taken: Fields | None = None, point: Fields | None = None
+    ) -> dict[str, Any]:
+        """Fields of a trial, of which the later win: the base's, the cell's, the stage's, those
+        ``taken`` over from a winner, the grid point's; and then those that are fixed in the cell.
+        """
+        fields = {**self.base, **cell.fields, **stage.fields, **(taken or {}), **(point or {})}
+        for name in cell.fixed:  # again at the end, after the part that it is an option of
+            del fields[name]
+            fields[name] = cell.fields[name]
+        return fields
+
 
 @dataclass(frozen=True)
 class Notes:
@@ -259,13 +289,15 @@ class Artifact:
         view: How it is shown.
         notes: What is said.
         presets: Its own presets, by the name of the one each replaces.
+        variant: What a user has changed in it.
     """
 
     id: str
     experiment: Experiment
-    view: TableView | CurveView | MapView
+    view: AnyView
     notes: Notes
     presets: Mapping[str, Preset] = field(default_factory=dict)
+    variant: Variant = field(default_factory=Variant)
 
     @property
     def paper(self) -> str:
@@ -322,5 +354,6 @@ __all__ = [
     "StepTime",
     "StepTimes",
     "TableView",
+    "Variant",
     "View",
 ]

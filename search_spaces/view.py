@@ -159,7 +159,10 @@ class MapView(View):
     kind = "figure"
 
 
+AnyView = TableView | CurveView | MapView
+
 __all__ = [
+    "AnyView",
     "CurveView",
     "Epochs",
     "InName",

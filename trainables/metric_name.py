@@ -2,12 +2,14 @@
 
     name    = [epoch "/"] label ["@" number] {"/" part} ["_std_error"]
     epoch   = "best_test" | "best_validation"
+    label   = text {":" option ":" value}
     part    = number | any text without "/"
 
     test_error                        of the last epoch; the label is ``split_quantity``
     best_test/test_error              of the epoch with the lowest test error
     best_test/epoch                   that epoch, counted from 1
     fisher_spectrum/log_det           a part of what a measure finds
+    fisher_log_det:half:true          of the same measure with another option
     hessian_trace_std_error           standard error of an estimate
     perturbation_gap/0.02/hessian     of a curve: x = 0.02
     landscape_2d/-1.000/0.500         of a map: x = -1, y = 0.5
@@ -17,10 +19,11 @@ A number in a name is kept as it is spelt: two spellings of one number are two n
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Epoch = Literal["last", "best_test", "best_validation"]
 """At which epoch a number is read; of the last one, names say nothing."""
@@ -38,6 +41,7 @@ _OF_SPLIT = re.compile(rf"({'|'.join(get_args(Split))})_([^/@]+)")
 _PREFIX = re.compile(rf"({'|'.join(_BEST.values())})/(?=.)", re.DOTALL)
 _IN_LABEL = re.compile(rf"(.+)@({NUMBER})", re.DOTALL)
 _NUMBER = re.compile(NUMBER)
+_UNTRACKED = re.compile(r"[^\w.-]+")
 
 
 class MetricName(str):
@@ -138,10 +142,30 @@ class MetricName(str):
         """The name with the label ``new`` in place of ``old``, which it begins with."""
         return new + self.removeprefix(old)
 
+    def with_label(self, old: str, new: str) -> str:
+        """The name with the label ``new`` if it has ``old``, of whichever epoch; else as it is.
+
+        So also for a standard error, and for what a column calls a curve (`CurveName`).
+        """
+        match = _PREFIX.match(self)
+        start = match.end() if match else 0
+        if not MetricName(self._bare).belongs_to(old):
+            return str(self)
+        return self[:start] + new + self[start + len(old) :]
+
     @property
     def std_error(self) -> str:
         """The name of its standard error."""
         return f"{self}{_STD_ERROR}"
+
+
+def label_of_options(label: str, options: Mapping[str, Any]) -> str:
+    """The label of what ``label`` is with other ``options``: ``LABEL:OPTION:VALUE``.
+
+    Of a value that is neither a word nor a number stays what a tracking store takes in a name.
+    """
+    texts = {n: v if isinstance(v, str) else json.dumps(v) for n, v in sorted(options.items())}
+    return ":".join([label, *(f"{n}:{_UNTRACKED.sub('_', v)}" for n, v in texts.items())])
 
 
 def best(split: str) -> Epoch:
@@ -244,6 +268,7 @@ __all__ = [
     "best",
     "is_number",
     "join",
+    "label_of_options",
     "of_split",
     "place",
     "sample_place",

@@ -25,9 +25,10 @@ from sweep.cli.options import (
     parse_options,
 )
 from sweep.cli.parts import Kind
+from sweep.cli.readings import or_list_readings
 from sweep.cli.workflow import (
+    artifact_of,
     conclude,
-    find_artifact,
     plan_sweep,
     run_sweep,
     show,
@@ -75,6 +76,7 @@ def list_parts(
 
 @app.command("plan")
 @option_groups
+@or_list_readings
 def plan(
     sweep: SweepOptions,
     time: Annotated[
@@ -91,7 +93,7 @@ def plan(
     from sweep.plan.cost import estimate, timed_here
 
     planned, record = plan_sweep(sweep, refresh=refresh)
-    outdated = record.outdated(planned.artifact.id, sweep.preset)
+    outdated = record.outdated(planned.artifact.id, sweep.preset, planned.variant)
     notify = partial(print, file=sys.stderr, flush=True)
     timing = partial(timed_here, data=data, notify=notify) if time else None
     cost = estimate(planned, record, timing)
@@ -103,6 +105,7 @@ def plan(
 
 @app.command("run")
 @option_groups
+@or_list_readings
 def run(sweep: SweepOptions, execution: ExecutionOptions) -> None:
     """Run what is missing. Safe to stop and to repeat: nothing finished is run again."""
     planned, record = run_sweep(sweep, execution)
@@ -111,6 +114,7 @@ def run(sweep: SweepOptions, execution: ExecutionOptions) -> None:
 
 @app.command("table")
 @option_groups
+@or_list_readings
 def table(
     sweep: SweepOptions,
     refresh: Refresh = False,
@@ -123,6 +127,7 @@ def table(
 
 @app.command("reproduce")
 @option_groups
+@or_list_readings
 def reproduce(
     sweep: SweepOptions,
     execution: ExecutionOptions,
@@ -136,6 +141,7 @@ def reproduce(
 
 @app.command("search")
 @option_groups
+@or_list_readings
 def search(
     sweep: SearchOptions,
     execution: ExecutionOptions,
@@ -168,6 +174,7 @@ def search(
 
 @app.command("plot")
 @option_groups
+@or_list_readings
 def plot(
     sweep: SweepOptions,
     out: Annotated[
@@ -186,6 +193,7 @@ def plot(
 
 @app.command("measure")
 @option_groups
+@or_list_readings
 def measure(
     sweep: SweepOptions,
     execution: ExecutionOptions,
@@ -202,7 +210,7 @@ def measure(
     from sweep.plan import remeasure
 
     measured = remeasure.with_measure(
-        find_artifact(sweep.artifact, sweep.preset, sweep.workers),
+        artifact_of(sweep),
         name,
         parse_options(option or ()),
         samples,

@@ -73,6 +73,7 @@ def plan_as_dict(
         "artifact": planned.artifact.id,
         "preset": planned.preset,
         "selection": planned.selection.name,
+        "variant": planned.variant,
         "trials": planned.size,
         "missing": len(planned.missing(record)),
         "waiting": len(planned.expected),
@@ -120,6 +121,7 @@ def plan_as_text(planned: Plan, record: Record, cost: CostEstimate, outdated: in
         f"{artifact.id}: {artifact.notes.title}",
         f"preset {planned.preset}; selection {planned.selection.sentence(artifact)}",
         f"held out: {held_out.sentence(planned)}",
+        *([f"variant: {planned.variant}"] if planned.variant else []),
         *(f"  {note}" for note in artifact.notes.changes),
         "",
     ]
@@ -147,10 +149,10 @@ def plan_as_text(planned: Plan, record: Record, cost: CostEstimate, outdated: in
 
 
 def status(record: Record) -> list[dict[str, Any]]:
-    """Per artifact and preset: how many tracked trials ended how, or no longer count."""
+    """Per artifact, preset and variant: how many tracked trials ended how, or no longer count."""
     return [
-        {"artifact": artifact, "preset": preset, **{k: found[k] for k in ENDS}}
-        for (artifact, preset), found in sorted(record.sweeps().items())
+        {"artifact": artifact, "preset": preset, "variant": variant, **{k: found[k] for k in ENDS}}
+        for (artifact, preset, variant), found in sorted(record.sweeps().items())
     ]
 
 
@@ -159,7 +161,7 @@ ENDS = ("done", "diverged", "failed", "outdated")
 
 
 def status_text(listed: list[dict[str, Any]]) -> str:
-    """What `status` gives as a table, one line per artifact and preset."""
+    """What `status` gives as a table, one line per artifact, preset and variant."""
     if not listed:
         return "no trials recorded yet; `sweep run ARTIFACT` starts some"
     width = max(len(row["artifact"]) for row in listed)
@@ -167,6 +169,7 @@ def status_text(listed: list[dict[str, Any]]) -> str:
     lines = [
         f"{row['artifact']:{width}}  {row['preset']:6}  "
         + "".join(f"{row[name]:>10}" for name in ENDS)
+        + f"  {row['variant']}".rstrip()
         for row in listed
     ]
     if any(row["outdated"] for row in listed):

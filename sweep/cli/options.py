@@ -107,6 +107,32 @@ class SweepOptions(RecordOptions):
     artifact: Annotated[str, typer.Argument(help="PAPER/NAME of a table or figure.")]
     preset: Annotated[str, typer.Option("--preset", help="paper, small or smoke.")] = "smoke"
     selection: SelectionName = "paper"
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--read",
+            help="NAME=VALUE: another reading of what the paper leaves open; text or code: all "
+            "that its text states, or its code has; list: show what there is. May be repeated.",
+        ),
+    ] = None
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="FIELD=VALUE of every trial, after the preset, such as epochs=2 or "
+            "optimizer.lr=0.1 (JSON or text); the numbers are then none of the paper's. May be "
+            "repeated.",
+        ),
+    ] = None
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            help="Seeds of every number that is shown, and of searches that have several a point "
+            "[default: the artifact's].",
+            min=1,
+        ),
+    ] = None
     workers: Annotated[
         str,
         typer.Option(
@@ -207,10 +233,15 @@ def _parameters(group: type[Any]) -> list[Parameter]:
     ]
 
 
-def parse_options(given: Iterable[str]) -> dict[str, Any]:
+def parse_options(
+    given: Iterable[str], flag: str = "--option", example: str = "size=128"
+) -> dict[str, Any]:
     """``["size=128", "path=here"]`` as ``{"size": 128, "path": "here"}``.
 
     A value is JSON if it can be, else text.
+
+    Args:
+        flag, example: Of the option, for messages.
 
     Raises:
         UsageError: one that is not of the form name=value.
@@ -219,7 +250,7 @@ def parse_options(given: Iterable[str]) -> dict[str, Any]:
     for text in given:
         name, equals, value = text.partition("=")
         if not name or not equals:
-            raise UsageError(f"--option {text!r}: write it as name=value, e.g. size=128")
+            raise UsageError(f"{flag} {text!r}: write it as name=value, e.g. {example}")
         try:
             options[name] = json.loads(value)
         except json.JSONDecodeError:

@@ -14,6 +14,8 @@ from trainables.errors import UsageError
 from trainables.masking import mask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from search_spaces.spec import Artifact
     from sweep.cli.options import ExecutionOptions, RecordOptions, SweepOptions
     from sweep.plan.expand import Plan
@@ -40,25 +42,68 @@ def tracker_of(options: RecordOptions) -> Tracker:
     return Tracker(tracking_of(options))
 
 
-def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
-    """The artifact called ``name`` as ``preset`` shrinks it, its trials on so many workers each.
+def find_whole(name: str) -> Artifact:
+    """The artifact called ``name`` as its paper's file has it.
 
     Raises:
-        UsageError: an unknown artifact or preset, or ``workers`` that are no number.
+        UsageError: there is none.
     """
     import search_spaces
 
     found, _, searched = name.partition(":search:")
     if searched:
         raise UsageError(f"{name} is a search; `sweep search {found} --where ...` prints it")
-    artifact = search_spaces.apply(search_spaces.find(name), preset)
+    return search_spaces.find(name)
+
+
+def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
+    """The artifact called ``name`` as ``preset`` shrinks it, its trials on so many workers each.
+
+    Raises:
+        UsageError: an unknown artifact or preset, or ``workers`` that are no number.
+    """
+    from sweep.cli.options import SweepOptions
+
+    return artifact_of(SweepOptions(artifact=name, preset=preset, workers=workers))
+
+
+def artifact_of(options: SweepOptions, against: Sequence[str] = ()) -> Artifact:
+    """The artifact that the options name, by the readings that they name, as the preset shrinks it.
+
+    Args:
+        against: Readings that take the place of theirs.
+
+    Raises:
+        UsageError: something that the options name does not exist, or a trial cannot have a field
+            that they set.
+    """
+    import search_spaces
+    from search_spaces import readings
+    from search_spaces.settings import with_seeds
+    from sweep.cli.options import parse_options
+
+    artifact, preset = find_whole(options.artifact), options.preset
+    values = readings.taken(artifact, options.read or (), against)
+    artifact = search_spaces.apply(readings.read_all(artifact, values), preset)
+    if options.settings:
+        from sweep.plan.variant import with_valid_settings
+
+        settings = parse_options(options.settings, "--set", "epochs=2")
+        artifact = with_valid_settings(artifact, preset, settings)
+    if options.seeds is not None:
+        artifact = with_seeds(artifact, options.seeds)
+    return _on_workers(artifact, preset, options.workers)
+
+
+def _on_workers(artifact: Artifact, preset: str, workers: str) -> Artifact:
     if workers == "1":
         return artifact
     count, _, batchnorm = workers.partition(":")
     if not (count.isdecimal() and int(count) and batchnorm in ("", "local", "sync")):
         raise UsageError(f"--workers {workers!r}: give a number, such as 4, or 4:sync")
-    asked = {"count": int(count), "batchnorm": batchnorm or "local"}
-    return artifact.with_experiment(base={**artifact.experiment.base, "workers": asked})
+    from sweep.plan.variant import with_workers
+
+    return with_workers(artifact, preset, int(count), batchnorm or "local")
 
 
 def plan_sweep(
@@ -122,7 +167,7 @@ def _asked(options: SweepOptions, artifact: Artifact | None) -> Sweep:
     from sweep.run import Sweep
     from sweep.selection import selection
 
-    found = artifact or find_artifact(options.artifact, options.preset, options.workers)
+    found = artifact or artifact_of(options)
     return Sweep(found, options.preset, selection(options.selection), options.storage)
 
 

@@ -23,6 +23,7 @@ from sweep.selection.winner import winner
 from trainables import declared
 from trainables.config import TrialConfig, merge
 from trainables.errors import UsageError
+from trainables.masking import mask
 from trainables.metric_name import NUMBER, MetricName
 
 OUTCOMES = ("done", "diverged")
@@ -116,6 +117,11 @@ class Plan:
     selection: SelectionRule
     cells: tuple[Cell, ...]
     stages: tuple[PlannedStage, ...]
+
+    @property
+    def variant(self) -> str:
+        """What a user has changed in the artifact, in words; empty by default."""
+        return mask(str(self.artifact.variant))
 
     @cached_property
     def distinct(self) -> tuple[PlannedStage, ...]:
@@ -272,20 +278,20 @@ def _expand(
     held_out: HeldOut,
     record: Record,
 ) -> PlannedStage:
-    points = list(stage.points())
-    parents_of = _Parents(stage, before)
+    parents_of, everywhere = _Parents(stage, before), list(stage.points())
     trials: list[PlannedTrial] = []
     expected: list[PlannedTrial] = []
     for cell in filter(stage.covers, cells):
-        parents = parents_of(cell)
-        inherited = _inherited(stage, parents, held_out.rule.criterion(artifact), record)
+        own, parents = stage.without(cell.fixed), parents_of(cell)
+        points = everywhere if own is stage else list(own.points())
+        inherited = _inherited(own, parents, held_out.rule.criterion(artifact), record)
         known = inherited is not None
-        taken = _inherited_fields(stage, parents[0]) if parents and not known else inherited
+        taken = _inherited_fields(own, parents[0]) if parents and not known else inherited
         awaits = frozenset[str]() if known else frozenset(parent.trial_id for parent in parents)
         final = artifact.experiment.last_stage(cell).name == stage.name
         for point in points:
-            fields = {**artifact.experiment.base, **cell.fields, **stage.fields, **(taken or {})}
-            configured = _configure(artifact, {**fields, **point}, cell)
+            fields = artifact.experiment.fields(cell, stage, taken, point)
+            configured = _configure(artifact, fields, cell)
             configured = held_out.taken_from(configured, searched=len(points) > 1, shown=final)
             for seed in range(stage.seeds):
                 config = configured.with_seed(seed)

@@ -66,7 +66,10 @@ class HeldOut:
                     if data.validation:
                         elsewhere.setdefault(source, data)
                     continue
-                if rule.epoch == "best_validation" or len(list(stage.points())) > 1:
+                if (
+                    rule.epoch == "best_validation"
+                    or len(list(stage.without(cell.fixed).points())) > 1
+                ):
                     throughout.add(source)
                 if data.validation:
                     shown.setdefault(source, {}).setdefault(_split_key(data), (cell, data))
@@ -97,7 +100,7 @@ class HeldOut:
 
 
 def _data(artifact: Artifact, cell: Cell, stage: Stage) -> Data:
-    fields = merge({}, {**artifact.experiment.base, **cell.fields, **stage.fields})
+    fields = merge({}, artifact.experiment.fields(cell, stage))
     try:
         return Data(**fields.get("data", {}))
     except ValidationError as error:
@@ -159,9 +162,13 @@ def sentence(planned: Plan) -> str:
 
 
 def _which(held: float, shown: Mapping[float, Sequence[Cell]]) -> str:
-    """The cells that hold ``held`` out: by the label that tells them from others, or one by one."""
-    cells = shown[held]
+    """The cells that hold ``held`` out."""
     others = [cell for amount, cells in shown.items() if amount != held for cell in cells]
+    return told_apart(shown[held], others)
+
+
+def told_apart(cells: Sequence[Cell], others: Sequence[Cell]) -> str:
+    """``cells`` in words: by the label that tells them from ``others``, or one by one."""
     for label in cells[0].key:
         here = dict.fromkeys(cell.key.get(label, "") for cell in cells)
         if not here.keys() & {cell.key.get(label, "") for cell in others}:
@@ -169,4 +176,4 @@ def _which(held: float, shown: Mapping[float, Sequence[Cell]]) -> str:
     return ", ".join(dict.fromkeys(" / ".join(cell.key.values()) for cell in cells))
 
 
-__all__ = ["FRACTION", "HeldOut", "amount", "sentence"]
+__all__ = ["FRACTION", "HeldOut", "amount", "sentence", "told_apart"]

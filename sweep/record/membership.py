@@ -1,8 +1,8 @@
 """Which sweeps a trial belongs to, and in which stage: tags of its MLflow run.
 
-The tag ``sweeps`` has one entry per membership. The tags ``artifact``, ``preset`` and ``stage``
-list the same, for people who filter by them; from these alone nobody could tell which artifact goes
-with which preset.
+The tag ``sweeps`` has one entry per membership. The tags ``artifact``, ``preset``, ``stage`` and
+``variant`` list the same, for people who filter by them; from these alone nobody could tell which
+artifact goes with which preset.
 """
 
 from __future__ import annotations
@@ -14,15 +14,38 @@ from typing import NamedTuple
 
 TAG = "sweeps"
 SEPARATOR = " "
+BETWEEN_VARIANTS = " | "
 
 
 class Membership(NamedTuple):
-    """A sweep, which is an artifact at a preset under a selection rule, and its stage."""
+    """A sweep, which is an artifact at a preset under a selection rule, and its stage.
+
+    Attributes:
+        variant: What a user has changed in the artifact (`sweep.plan.expand.Plan.variant`); empty
+            by default, and in entries from before there were variants.
+    """
 
     artifact: str
     preset: str
     selection: str
     stage: str
+    variant: str = ""
+
+    @property
+    def sweep(self) -> str:
+        """The name of the sweep, as that of its run in MLflow."""
+        return sweep_name(self.artifact, self.preset, self.selection, self.variant)
+
+
+def sweep_name(artifact: str, preset: str, selection: str, variant: str) -> str:
+    """``nrs/table1 small (paper)``, followed by the variant if there is one."""
+    return f"{artifact} {preset} ({selection}) {variant}".rstrip()
+
+
+def variants(memberships: Sequence[Membership]) -> str:
+    """The variants of the memberships, the empty one left out, in words."""
+    listed = dict.fromkeys(member.variant for member in memberships if member.variant)
+    return BETWEEN_VARIANTS.join(listed)
 
 
 def as_tags(memberships: Sequence[Membership]) -> dict[str, str]:
@@ -31,7 +54,7 @@ def as_tags(memberships: Sequence[Membership]) -> dict[str, str]:
         label: SEPARATOR.join(dict.fromkeys(getattr(member, label) for member in memberships))
         for label in ("artifact", "preset", "stage")
     }
-    return {TAG: json.dumps(memberships), **listed}
+    return {TAG: json.dumps(memberships), **listed, "variant": variants(memberships)}
 
 
 def from_tags(tags: Mapping[str, str]) -> list[Membership]:
@@ -46,4 +69,4 @@ def from_tags(tags: Mapping[str, str]) -> list[Membership]:
     return [Membership(artifact, preset, "", "") for artifact, preset in product(*lists)]
 
 
-__all__ = ["TAG", "Membership", "as_tags", "from_tags"]
+__all__ = ["TAG", "Membership", "as_tags", "from_tags", "sweep_name", "variants"]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.record import curves
 from sweep.record.connection import TrackingError, cause, connect, database, default_uri, unusable
-from sweep.record.membership import Membership, as_tags, from_tags
+from sweep.record.membership import Membership, as_tags, from_tags, sweep_name
 from sweep.record.mirror import Fingerprint, Mirror, fingerprint, folder_of
 from sweep.record.record import Record
 from sweep.record.runs import Run
@@ -147,18 +147,16 @@ class Tracker:
 
     # -- writing -----------------------------------------------------------------------------
 
-    def start_sweep(self, artifact_id: str, preset: str, selection: str, title: str) -> str:
+    def start_sweep(
+        self, artifact_id: str, preset: str, selection: str, title: str, variant: str = ""
+    ) -> str:
         """The parent run of this sweep, made at its first start and found again later."""
         experiment = self._experiment(artifact_id.partition("/")[0])
-        name = f"{artifact_id} {preset} ({selection})"
-        found = self._call(
-            self._client.search_runs,
-            [experiment],
-            filter_string=f"tags.sweep = '{name}'",
-            max_results=1,
-        )
-        if found:
-            return str(found[0].info.run_id)
+        name = sweep_name(artifact_id, preset, selection, variant)
+        # Not by its name: a filter of MLflow's cannot hold every text.
+        for run in self._search(f"tags.sweep != '' AND tags.preset = '{preset}'", [experiment]):
+            if run.data.tags["sweep"] == name:
+                return str(run.info.run_id)
         tags = {
             "sweep": name,
             "mlflow.runName": name,
@@ -167,6 +165,7 @@ class Tracker:
             "artifact": artifact_id,
             "preset": preset,
             "selection": selection,
+            "variant": variant,
         }
         return str(self._call(self._client.create_run, experiment, tags=tags).info.run_id)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from sweep.record.membership import Membership
+from sweep.record.membership import Membership, variants
 from sweep.record.runs import RANK, Run, as_runs, as_table, read_runs, schema
 from trainables import config
 from trainables.errors import UsageError
@@ -130,28 +130,47 @@ class Record:
             yield replace(run, history=dict(curves))
 
     def ends(self) -> pa.Table:
-        """How every trial ended: ``trial_id``, ``status``, ``run_id``, ``error``."""
-        return self._light.select(["trial_id", "status", "run_id", "error"])
+        """How every trial ended, and what for.
+
+        ``trial_id``, ``status``, ``run_id``, ``error``; ``sweeps``, their names in one text; and
+        ``variant``, those that these are of.
+        """
+        import pyarrow as pa
+
+        table = self._light.select(["trial_id", "status", "run_id", "error"])
+        kinds = self._light["memberships"].combine_chunks().dictionary_encode()
+        members = [
+            [Membership(*entry) for entry in json.loads(t)] for t in kinds.dictionary.to_pylist()
+        ]
+        for name, texts in (
+            ("sweeps", ["; ".join(dict.fromkeys(m.sweep for m in found)) for found in members]),
+            ("variant", list(map(variants, members))),
+        ):
+            table = table.append_column(name, pa.array(texts, pa.string()).take(kinds.indices))
+        return table
 
     # -- sweeps --------------------------------------------------------------------------------
 
-    def sweeps(self) -> dict[tuple[str, str], Counter[str]]:
-        """(artifact, preset) -> how many of its trials ended how; `OUTDATED` ones count as that."""
+    def sweeps(self) -> dict[tuple[str, str, str], Counter[str]]:
+        """(artifact, preset, variant) -> how many of its trials ended how.
+
+        `OUTDATED` ones count as that.
+        """
         kept = self._columns(["memberships", "status", "protocol"])
         kinds = kept.group_by(["memberships", "status", "protocol"]).aggregate([([], "count_all")])
-        found: dict[tuple[str, str], Counter[str]] = {}
+        found: dict[tuple[str, str, str], Counter[str]] = {}
         for kind in kinds.to_pylist():
             known = kind["protocol"]
             outdated = known is not None and known < config.PROTOCOL_VERSION
-            members = {(m[0], m[1]) for m in json.loads(kind["memberships"])}
-            for sweep in members:
+            members = [Membership(*entry) for entry in json.loads(kind["memberships"])]
+            for sweep in {(m.artifact, m.preset, m.variant) for m in members}:
                 end = OUTDATED if outdated else kind["status"]
                 found.setdefault(sweep, Counter())[end] += kind["count_all"]
         return found
 
-    def outdated(self, artifact_id: str, preset: str) -> int:
+    def outdated(self, artifact_id: str, preset: str, variant: str = "") -> int:
         """How many trials of the artifact at ``preset`` were recorded with an older protocol."""
-        return self.sweeps().get((artifact_id, preset), Counter())[OUTDATED]
+        return self.sweeps().get((artifact_id, preset, variant), Counter())[OUTDATED]
 
     # -- numbers -------------------------------------------------------------------------------
 

@@ -158,7 +158,7 @@ def run(
                 executor.refuse(trial.config)
             found = _unrecorded_results(planned, missing, storage)
             if (found or missing) and not parent:
-                parent = _start(sweep, record, tracker, observer)
+                parent = _start(planned, record, tracker, observer)
             tags = Tags(planned, parent)
             if found:
                 for trial, result in found:
@@ -217,13 +217,17 @@ class Tags:
         return {**tags, "mlflow.parentRunId": self.parent} if self.parent else tags
 
 
-def _start(sweep: Sweep, record: Record, tracker: Tracker, observer: SweepObserver) -> str:
+def _start(planned: Plan, record: Record, tracker: Tracker, observer: SweepObserver) -> str:
     """The sweep's own run in MLflow."""
-    artifact = sweep.artifact
-    if outdated := record.outdated(artifact.id, sweep.preset):
+    artifact = planned.artifact
+    if outdated := record.outdated(artifact.id, planned.preset, planned.variant):
         observer.message(outdated_words(outdated, artifact.id))
     return tracker.start_sweep(
-        artifact.id, sweep.preset, sweep.selection.name, artifact.notes.title
+        artifact.id,
+        planned.preset,
+        planned.selection.name,
+        artifact.notes.title,
+        planned.variant,
     )
 
 
@@ -272,7 +276,9 @@ def _joining(planned: Plan, record: Record) -> dict[str, Membership]:
 
 
 def _membership(planned: Plan, trial: PlannedTrial) -> Membership:
-    return Membership(planned.artifact.id, planned.preset, planned.selection.name, trial.stage)
+    return Membership(
+        planned.artifact.id, planned.preset, planned.selection.name, trial.stage, planned.variant
+    )
 
 
 def _job(sweep: Sweep, planned: Plan, trial: PlannedTrial) -> Job:

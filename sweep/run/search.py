@@ -100,6 +100,7 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
             claims=(),
         ),
         presets=artifact.presets,
+        variant=artifact.variant,
     )
 
 

@@ -23,6 +23,7 @@ from sweep.tables import sentences as said
 from sweep.tables.cells import TableCell, competing_label, directions, make
 from sweep.tables.sentences import Sentence
 from trainables.errors import UsageError
+from trainables.masking import mask
 
 if TYPE_CHECKING:
     from sweep.plan.expand import Plan
@@ -40,6 +41,8 @@ class Table:
         comparable: Whether measured numbers may be compared with printed ones.
         selection: The rule's sentence; ``rule`` is its name, ``epoch`` where numbers are read.
         sentences: What else is said above the numbers (`sweep.tables.sentences`).
+        variant: What a user has changed in the artifact, in words; ``readings``: name of a choice
+            -> the value that is taken; ``settings``: the fields that are set.
         choices: How the paper's ambiguities were read; ``notes``: what the preset shrank.
         claims: What the paper's prose concludes.
         directions: How many pairs come out in the printed order, in words.
@@ -59,6 +62,9 @@ class Table:
     selection: str
     epoch: str
     sentences: tuple[Sentence, ...]
+    variant: str
+    readings: Mapping[str, str]
+    settings: tuple[str, ...]
     choices: tuple[Choice, ...]
     claims: tuple[str, ...]
     notes: tuple[str, ...]
@@ -165,6 +171,10 @@ def build(
         selection=selection.sentence(artifact) + _exceptions(view, results),
         epoch=selection.criterion(artifact).epoch,
         sentences=said.unsaid() if sentences is None else tuple(sentences),
+        variant=mask(str(artifact.variant)),
+        readings={c.name: c.default for c in artifact.notes.choices if c.name}
+        | dict(artifact.variant.readings),
+        settings=tuple(artifact.variant.settings),
         choices=artifact.notes.choices,
         claims=artifact.notes.claims,
         notes=artifact.notes.changes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from search_spaces.spec import Choice
 from sweep.tables.cells import TableCell
 from sweep.tables.layout import Table
 
@@ -71,6 +72,7 @@ def header(table: Table) -> list[tuple[str, str]]:
     """What stands above the numbers: (what it is about, text)."""
     lines = [
         ("preset", f"{table.preset}: {table.summary}"),
+        ("variant", table.variant),
         ("selection", table.selection),
         *((sentence.what, sentence.text) for sentence in table.sentences),
         ("shrunk", "; ".join(table.notes)),
@@ -89,6 +91,11 @@ def comparison(table: Table) -> str:
         return (
             "Δ is measured less printed; inside: the Welch 95 % interval of the difference, from "
             "both spreads, includes 0 (no verdict where a spread or its n is not known)"
+        )
+    if table.settings:
+        return (
+            f"{', '.join(table.settings)} set by hand: printed numbers are shown beside, and only "
+            "directions (which is better) can be compared, not numbers"
         )
     return (
         "data and network differ from the paper's: printed numbers are shown beside, and only "
@@ -118,13 +125,22 @@ def footer(table: Table) -> list[tuple[str, str]]:
     lines = [("numbers", reading)]
     lines += [(f"[{mark}]", text) for mark, text in table.footnotes]
     lines += [("paper says", claim) for claim in table.claims]
-    lines += [
-        ("reading", f"{choice.what}: {choice.interpretation} ({choice.why})")
-        for choice in table.choices
-    ]
+    lines += [("reading", choice_read(choice, table)) for choice in table.choices]
     if table.provenance:
         lines.append(("from", ", ".join(f"{k} {v}" for k, v in table.provenance.items())))
     return lines
+
+
+def choice_read(choice: Choice, table: Table) -> str:
+    """``step=literal. What is open: how it is read (why)``; without a name where it has none.
+
+    The reason is that of the default: where another value is taken, it says so.
+    """
+    if not choice.name:
+        return f"{choice.what}: {choice.interpretation} ({choice.why})"
+    value = table.readings[choice.name]
+    why = choice.why if value == choice.default else f"default {choice.default}: {choice.why}"
+    return f"{choice.name}={value}. {choice.what}: {choice.interpretation} ({why})"
 
 
 def spans(table: Table, level: int) -> Iterator[tuple[str, int]]:
@@ -164,6 +180,7 @@ def row_names(row: tuple[str, ...], previous: tuple[str, ...]) -> list[str]:
 __all__ = [
     "NOTHING",
     "body",
+    "choice_read",
     "comparison",
     "counts",
     "difference",

@@ -11,6 +11,7 @@ from search_spaces.spec import Artifact
 from sweep.aggregate import selection
 from sweep.plan.expand import PlannedTrial, plan
 from sweep.record.record import Record
+from trainables.errors import UsageError
 
 WITH_BSAM = ("nso/table6", "nso/ablation_plain")
 
@@ -40,7 +41,7 @@ def test_bsam_as_published_can_be_chosen(name: str) -> None:
         assert new.config.optimizer.lr == old.config.optimizer.lr
         assert new.config.method.options["rho"] == old.config.method.options["rho"]
     assert changed
-    assert "reading: bsam = adaptive" in published.notes.changes
+    assert published.variant.options() == ["--read bsam=adaptive"]
     (choice,) = (c for c in published.notes.choices if c.field == "method.posterior")
     assert choice.interpretation == "adaptive: bSAM as published"
 
@@ -54,6 +55,12 @@ def test_the_default_reading_says_which_rule_runs() -> None:
 
 
 def test_an_unknown_reading_names_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match="it has: bsam=fixed, bsam=adaptive") as error:
+    with pytest.raises(
+        UsageError, match=r"value of reading bsam 'adaptiv' \(did you mean"
+    ) as error:
         read(search_spaces.find("nso/table6"), "bsam", "adaptiv")
-    assert "\n" not in str(error.value)
+    assert "known: fixed, adaptive" in str(error.value)
+    with pytest.raises(
+        UsageError, match=r"^nso/table6: unknown reading 'bsan' \(did you mean 'bsam'"
+    ):
+        read(search_spaces.find("nso/table6"), "bsan", "fixed")

@@ -27,7 +27,7 @@ _COLUMNS = (
     "name", "mean", "std", "n", "asked", "diverged", "failed", "running", "missing", "undefined",
     "searched", "points", "difference", "half_width", "inside", "bold",
     "reported_mean", "reported_std", "reported_n", "reported_note", "point", "trial_ids",
-    "waits", "reported_comparable",
+    "waits", "reported_comparable", "variant", "readings",
 )  # fmt: skip
 
 
@@ -44,6 +44,8 @@ def _line(
         "reported_comparable": reported.comparable if reported else None,
         "point": json.dumps(dict(result.point)) if result.point else "",
         "trial_ids": " ".join(result.trial_ids),
+        "variant": table.variant,
+        "readings": " ".join(f"{name}={value}" for name, value in table.readings.items()),
     }
     about = [table.artifact, table.preset, table.comparable, table.rule, table.epoch]
     return [*about, *row, *column, *(known[name] for name in _COLUMNS)]

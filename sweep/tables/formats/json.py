@@ -16,14 +16,23 @@ def render(table: Table) -> str:
     """The whole table; every cell an object with ``mean``, ``std``, ``n`` and the rest."""
     head = {
         name: getattr(table, name)
-        for name in ("artifact", "title", "preset", "comparable", "rule", "selection", "epoch")
+        for name in (
+            "artifact",
+            "title",
+            "preset",
+            "variant",
+            "comparable",
+            "rule",
+            "selection",
+            "epoch",
+        )
     }
     tree = {
         **head,
         **{sentence.field: sentence.text for sentence in table.sentences},
         "notes": table.notes,
         "claims": table.claims,
-        "choices": [_choice(choice) for choice in table.choices],
+        "choices": [_choice(choice, table) for choice in table.choices],
         "directions": table.directions,
         "provenance": table.provenance,
         "row_labels": table.row_labels,
@@ -45,9 +54,12 @@ def render(table: Table) -> str:
     return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _choice(choice: Choice) -> dict[str, Any]:
+def _choice(choice: Choice, table: Table) -> dict[str, Any]:
     """``reading`` is what programs know the interpretation by."""
     return {
+        "name": choice.name,
+        "value": table.readings.get(choice.name, ""),
+        "default": choice.default,
         "what": choice.what,
         "reading": choice.interpretation,
         "why": choice.why,

@@ -63,10 +63,10 @@ def test_memberships_are_kept_together() -> None:
 
 def test_status_counts_a_trial_in_the_sweeps_that_it_belongs_to(tracker: Tracker) -> None:
     assert listing.status(tracker.load()) == [
-        {"artifact": "test/other", "preset": "small", "done": 2, "diverged": 0, "failed": 0,
-         "outdated": 0},
-        {"artifact": "test/tiny", "preset": "smoke", "done": 3, "diverged": 0, "failed": 1,
-         "outdated": 0},
+        {"artifact": "test/other", "preset": "small", "variant": "", "done": 2, "diverged": 0,
+         "failed": 0, "outdated": 0},
+        {"artifact": "test/tiny", "preset": "smoke", "variant": "", "done": 3, "diverged": 0,
+         "failed": 1, "outdated": 0},
     ]  # fmt: skip
     assert "no longer count" not in listing.status_text(listing.status(tracker.load()))
 
@@ -80,7 +80,7 @@ def test_joining_again_changes_nothing(tracker: Tracker, monkeypatch: pytest.Mon
         tracker.join(record, joining(made))
     assert written == []
     tracker.join(record, dict(list(joining(planned(vit, "smoke")).items())[:1]))
-    assert [len(tags) for tags in written] == [4]
+    assert [len(tags) for tags in written] == [5]
 
 
 def test_every_recorded_trial_has_its_protocol_as_a_parameter(tracker: Tracker) -> None:

@@ -80,8 +80,8 @@ def test_sweeps_count_the_trials_that_belong_to_them():
         ]
     )
     assert record.sweeps() == {
-        ("p/a", "small"): {"done": 2, "failed": 1, "outdated": 1},
-        ("p/b", "smoke"): {"done": 1},
+        ("p/a", "small", ""): {"done": 2, "failed": 1, "outdated": 1},
+        ("p/b", "smoke", ""): {"done": 1},
     }
     assert record.outdated("p/a", "small") == 1
     assert record.outdated("p/b", "smoke") == record.outdated("p/c", "small") == 0
