@@ -32,6 +32,7 @@ from sweep.cli.workflow import (
     plan_sweep,
     run_sweep,
     show,
+    show_difference,
     show_table,
     tracker_of,
     tracking_of,
@@ -117,10 +118,21 @@ def run(sweep: SweepOptions, execution: ExecutionOptions) -> None:
 @or_list_readings
 def table(
     sweep: SweepOptions,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--against",
+            help="NAME=VALUE, text or code, as --read takes them, which they replace: show what is "
+            "read less that, cell by cell. May be repeated.",
+        ),
+    ] = None,
     refresh: Refresh = False,
     format: TableFormat = "terminal",  # noqa: A002
 ) -> None:
-    """The table, from the record: measured beside printed."""
+    """The table, from the record: measured beside printed, or beside another reading."""
+    if against:
+        show_difference(sweep, against, format, refresh)
+        return
     planned, record = plan_sweep(sweep, refresh=refresh)
     show_table(planned, record, format)
 

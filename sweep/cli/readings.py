@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,15 +59,7 @@ class Touched:
         )
 
     def __str__(self) -> str:
-        from sweep.plan.held_out import told_apart
-
-        shown = [cell for cell in self.cells if not cell.hidden]
-        parts = []
-        if shown:
-            others = [c for c in self.of if c not in self.cells and not c.hidden]
-            parts.append(told_apart(shown, others) if others else "all cells")
-        elif self.cells:
-            parts.append("cells that are not shown")
+        parts = [_in_words(self.cells, self.of)] if self.cells else []
         if self.columns:
             parts.append(f"column {', '.join(self.columns)}")
         elif self.labels:
@@ -75,6 +67,20 @@ class Touched:
         if self.selection:
             parts.append("what is selected on")
         return "; ".join(parts)
+
+
+def _in_words(cells: Sequence[Cell], everything: Sequence[Cell]) -> str:
+    """``model VGG16, ResNet18; method NRS``: the labels by which they are told from the others."""
+    if len(cells) == len(everything):
+        return "all cells"
+    labels = dict.fromkeys(label for cell in everything for label in cell.key)
+    entries = {label: dict.fromkeys(cell.key.get(label, "") for cell in cells) for label in labels}
+    found = [c for c in everything if all(c.key.get(n, "") in entries[n] for n in labels)]
+    if len(found) > len(cells):
+        return f"{len(cells)} of {len(everything)} cells"
+    known = {label: {cell.key.get(label, "") for cell in everything} for label in labels}
+    telling = [label for label in labels if len(entries[label]) < len(known[label])]
+    return "; ".join(f"{label} {', '.join(filter(None, entries[label]))}" for label in telling)
 
 
 def _run(artifact: Artifact, cell: Cell) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -184,6 +185,52 @@ def show_table(planned: Plan, record: Record, format: str) -> None:  # noqa: A00
     from sweep.tables import render, table_of
 
     sys.stdout.write(render(table_of(planned, record), format).rstrip("\n") + "\n")
+
+
+def show_difference(
+    options: SweepOptions,
+    against: Sequence[str],
+    format: str,  # noqa: A002
+    refresh: bool = False,
+) -> None:
+    """Print the table of the sweep beside that by other readings, and the differences.
+
+    Args:
+        against: As --read takes them; they take the place of those that the options name.
+        format: One of `sweep.tables.FORMATS`.
+        refresh: Read all of MLflow's store.
+
+    Raises:
+        UsageError: the other readings are the same.
+    """
+    from sweep.tables import difference, render, table_of
+
+    artifacts = artifact_of(options), artifact_of(options, against)
+    own, other = (artifact.variant for artifact in artifacts)
+    if own == other:
+        raise UsageError(f"--against changes nothing: both are {str(own) or 'the default'}")
+    sweeps = [_asked(options, artifact) for artifact in artifacts]
+    record = tracker_of(options).load(refresh)
+    tables = [table_of(sweep.plan(record), record) for sweep in sweeps]
+    commands = command_of(options, artifacts[0]), command_of(options, artifacts[1])
+    shown = difference.less(tables[0], tables[1], commands)
+    sys.stdout.write(render(shown, format).rstrip("\n") + "\n")
+
+
+def command_of(options: SweepOptions, artifact: Artifact) -> str:
+    """What runs ``artifact`` as the options ask, by the readings that it has."""
+    from sweep.cli.options import RecordOptions
+
+    words = ["sweep", "run", artifact.id, "--preset", options.preset]
+    for flag, value, default in (
+        ("--selection", options.selection, "paper"),
+        ("--seeds", options.seeds, None),
+        ("--workers", options.workers, artifact.variant.workers or "1"),
+        ("--storage", options.storage, RecordOptions().storage),
+        ("--tracking-uri", options.tracking_uri, None),
+    ):
+        words += [flag, str(value)] if value != default else []
+    return mask(" ".join([shlex.join(words), *artifact.variant.options()]))
 
 
 def conclude(planned: Plan, record: Record) -> None:

@@ -162,13 +162,9 @@ def sentence(planned: Plan) -> str:
 
 
 def _which(held: float, shown: Mapping[float, Sequence[Cell]]) -> str:
-    """The cells that hold ``held`` out."""
+    """The cells that hold ``held`` out: by the label that tells them from others, or one by one."""
+    cells = shown[held]
     others = [cell for amount, cells in shown.items() if amount != held for cell in cells]
-    return told_apart(shown[held], others)
-
-
-def told_apart(cells: Sequence[Cell], others: Sequence[Cell]) -> str:
-    """``cells`` in words: by the label that tells them from ``others``, or one by one."""
     for label in cells[0].key:
         here = dict.fromkeys(cell.key.get(label, "") for cell in cells)
         if not here.keys() & {cell.key.get(label, "") for cell in others}:
@@ -176,4 +172,4 @@ def told_apart(cells: Sequence[Cell], others: Sequence[Cell]) -> str:
     return ", ".join(dict.fromkeys(" / ".join(cell.key.values()) for cell in cells))
 
 
-__all__ = ["FRACTION", "HeldOut", "amount", "sentence", "told_apart"]
+__all__ = ["FRACTION", "HeldOut", "amount", "sentence"]

@@ -31,6 +31,8 @@ class TableCell:
         difference: Measured less printed; None where they may not be compared.
         half_width, inside: Welch's 95 % interval for the difference, and whether it includes 0.
         bold: Best of those it competes with, or not distinguishable from the best.
+        against: The same number of another variant (`sweep.tables.difference`), and ``difference``
+            is then to it; None: ``difference`` is to what was printed.
     """
 
     metric: Metric
@@ -45,6 +47,14 @@ class TableCell:
     half_width: float | None = None
     inside: bool | None = None
     bold: bool = False
+    against: TableCell | None = None
+
+    @property
+    def same_trials(self) -> bool:
+        """Whether the other variant's number is this one, of the same trials."""
+        other = self.against
+        ids = self.summary.trial_ids
+        return other is not None and ids == other.summary.trial_ids and self.mean == other.mean
 
     @property
     def n(self) -> int:

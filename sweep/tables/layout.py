@@ -50,6 +50,8 @@ class Table:
         provenance: Where the numbers come from: commit, versions, hardware.
         row_labels, column_labels: What the entries of each of ``rows`` and ``columns`` are.
         rows, columns: Of each row and column its entries, the outermost first.
+        against: Another variant, whose numbers stand beside these in place of printed ones; None:
+            there is none. ``difference`` says how the two are compared.
         grid: ``grid[i][j]`` is the number at ``rows[i]`` and ``columns[j]``; None: there is none.
     """
 
@@ -76,6 +78,8 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     columns: tuple[tuple[str, ...], ...]
     grid: tuple[tuple[TableCell | None, ...], ...]
+    against: str | None = None
+    difference: str = ""
 
     @property
     def cells(self) -> list[tuple[tuple[str, ...], tuple[str, ...], TableCell]]:

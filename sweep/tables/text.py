@@ -57,15 +57,27 @@ def printed(cell: TableCell) -> str:
     return text + (f" [{cell.mark}]" if cell.mark else "")
 
 
+def against(cell: TableCell) -> str:
+    """`measured` of the other variant that a cell stands beside; empty: there is none."""
+    return "" if cell.against is None else measured(cell.against)
+
+
 def difference(cell: TableCell) -> str:
-    """``−0.07, inside ±0.12``: measured less printed, and Welch's interval where it is known."""
+    """``−0.07, inside ±0.12``: the difference, and Welch's interval where it is known.
+
+    Between variants it may be ``missing``, and the footnote says how to run what is; or there is
+    none, because both show the same trials.
+    """
+    lacking = f" [{cell.mark}]" if cell.against is not None and cell.mark else ""
     if cell.difference is None:
-        return ""
+        return f"missing{lacking}" if lacking else ""
+    if cell.same_trials:
+        return f"0: the same trials{lacking}"
     text = format_number(cell.difference, cell.metric.digits, sign=True)
     if cell.half_width is not None:
         verdict = "inside" if cell.inside else "outside"
         text += f", {verdict} ±{format_number(cell.half_width, cell.metric.digits)}"
-    return text
+    return text + lacking
 
 
 def header(table: Table) -> list[tuple[str, str]]:
@@ -73,6 +85,8 @@ def header(table: Table) -> list[tuple[str, str]]:
     lines = [
         ("preset", f"{table.preset}: {table.summary}"),
         ("variant", table.variant),
+        ("against", "" if table.against is None else table.against or "the default readings"),
+        ("difference", table.difference),
         ("selection", table.selection),
         *((sentence.what, sentence.text) for sentence in table.sentences),
         ("shrunk", "; ".join(table.notes)),
@@ -179,6 +193,7 @@ def row_names(row: tuple[str, ...], previous: tuple[str, ...]) -> list[str]:
 
 __all__ = [
     "NOTHING",
+    "against",
     "body",
     "choice_read",
     "comparison",

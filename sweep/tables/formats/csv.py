@@ -18,7 +18,9 @@ def render(table: Table) -> str:
     writer = csv.writer(text, lineterminator="\n")
     labels = (*table.row_labels, *table.column_labels)
     lines = [_line(table, row, column, cell) for row, column, cell in table.cells]
-    writer.writerow(["artifact", "preset", "comparable", "selection", "epoch", *labels, *_COLUMNS])
+    writer.writerow(
+        ["artifact", "preset", "comparable", "selection", "epoch", *labels, *_names(table)]
+    )
     writer.writerows(lines)
     return text.getvalue()
 
@@ -31,10 +33,17 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+_AGAINST = ("against_variant", "against_mean", "against_std", "against_n", "against_trial_ids")
+
+
+def _names(table: Table) -> tuple[str, ...]:
+    return _COLUMNS if table.against is None else _COLUMNS + _AGAINST
+
+
 def _line(
     table: Table, row: tuple[str, ...], column: tuple[str, ...], cell: TableCell
 ) -> list[Any]:
-    reported, result = cell.reported, cell.result
+    reported, result, other = cell.reported, cell.result, cell.against
     known: dict[str, Any] = {
         **fields(cell),
         "reported_mean": reported.mean if reported else None,
@@ -45,10 +54,15 @@ def _line(
         "point": json.dumps(dict(result.point)) if result.point else "",
         "trial_ids": " ".join(result.trial_ids),
         "variant": table.variant,
+        "against_variant": table.against,
+        "against_mean": other.mean if other else None,
+        "against_std": other.std if other else None,
+        "against_n": other.n if other else None,
+        "against_trial_ids": " ".join(other.result.trial_ids) if other else "",
         "readings": " ".join(f"{name}={value}" for name, value in table.readings.items()),
     }
     about = [table.artifact, table.preset, table.comparable, table.rule, table.epoch]
-    return [*about, *row, *column, *(known[name] for name in _COLUMNS)]
+    return [*about, *row, *column, *(known[name] for name in _names(table))]
 
 
 __all__ = ["render"]

@@ -29,6 +29,7 @@ def render(table: Table) -> str:
     }
     tree = {
         **head,
+        **({} if table.against is None else _against(table)),
         **{sentence.field: sentence.text for sentence in table.sentences},
         "notes": table.notes,
         "claims": table.claims,
@@ -43,6 +44,7 @@ def render(table: Table) -> str:
                 "column": _as_in_the_paper(table.column_labels, column, cell),
                 "ran": dict(cell.result.cell.ran),
                 **fields(cell),
+                **({} if table.against is None else {"against": _other(cell), "lacks": cell.mark}),
                 "reported": None if cell.reported is None else asdict(cell.reported),
                 "point": None if cell.result.point is None else dict(cell.result.point),
                 "values": cell.summary.values,
@@ -52,6 +54,29 @@ def render(table: Table) -> str:
         ],
     }
     return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _against(table: Table) -> dict[str, Any]:
+    return {
+        "against": table.against,
+        "compared": table.difference,
+        "missing": dict(table.footnotes),
+    }
+
+
+def _other(cell: TableCell) -> dict[str, Any] | None:
+    """The other variant's number; ``difference`` of the cell is its own less this one.
+
+    ``lacks`` of the cell names the entries of ``missing``.
+    """
+    other = cell.against
+    if other is None:
+        return None
+    return {
+        **{name: fields(other)[name] for name in ("mean", "std", "n", "asked", "waits")},
+        "values": other.summary.values,
+        "trial_ids": other.result.trial_ids,
+    }
 
 
 def _choice(choice: Choice, table: Table) -> dict[str, Any]:

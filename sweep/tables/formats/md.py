@@ -40,8 +40,10 @@ def _cell(cell: TableCell | None) -> str:
     lines = [f"{f'**{number}**' if cell.bold else number} {escape(text.counts(cell))}"]
     if printed := text.printed(cell):
         lines.append(f"printed {escape(printed)}")
+    if against := text.against(cell):
+        lines.append(f"against {escape(against)}")
     if difference := text.difference(cell):
-        lines.append(f"Δ {difference}")
+        lines.append(f"Δ {escape(difference)}")
     return "<br>".join(lines)
 
 

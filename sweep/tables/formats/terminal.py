@@ -89,6 +89,8 @@ def _cell(cell: TableCell | None, starred: bool) -> Text:
     entry = Text.assemble(entry, star, " ", (text.counts(cell), "red" if cell.problems else "dim"))
     if printed := text.printed(cell):
         entry.append(f"\nprinted {printed}", style="dim")
+    if against := text.against(cell):
+        entry.append(f"\nagainst {against}", style="dim")
     if difference := text.difference(cell):
         style = {True: "green", False: "red", None: "dim"}[cell.inside]
         entry.append(f"\nΔ {difference}", style=style)
