@@ -211,9 +211,13 @@ def show_difference(
         raise UsageError(f"--against changes nothing: both are {str(own) or 'the default'}")
     sweeps = [_asked(options, artifact) for artifact in artifacts]
     record = tracker_of(options).load(refresh)
-    tables = [table_of(sweep.plan(record), record) for sweep in sweeps]
-    commands = command_of(options, artifacts[0]), command_of(options, artifacts[1])
-    shown = difference.less(tables[0], tables[1], commands)
+    plans = [sweep.plan(record) for sweep in sweeps]
+    one, two = (table_of(planned, record) for planned in plans)
+    lacked = [
+        difference.ToRun({t.trial_id for t in p.missing(record)}, command_of(options, p.artifact))
+        for p in plans
+    ]
+    shown = difference.less(one, two, (lacked[0], lacked[1]))
     sys.stdout.write(render(shown, format).rstrip("\n") + "\n")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
+from typing import NamedTuple
 
 from sweep.tables.cells import TableCell, unit_of
 from sweep.tables.layout import Table
@@ -15,7 +16,21 @@ MARKS = ("a", "b")
 """Of the footnotes that say how trials are run: of the table's own variant, and of the other."""
 
 
-def less(table: Table, against: Table, commands: tuple[str, str]) -> Table:
+class ToRun(NamedTuple):
+    """What a variant lacks: ids of the trials, and the command that runs them."""
+
+    trials: Set[str]
+    command: str
+
+    def lacked_by(self, cell: TableCell) -> bool:
+        """Whether a run would add to the cell's number."""
+        result = cell.result
+        waits = bool(result.waits) or result.provisional
+        short = not cell.summary.complete and not self.trials.isdisjoint(result.trial_ids)
+        return waits or short
+
+
+def less(table: Table, against: Table, to_run: tuple[ToRun, ToRun]) -> Table:
     """``table`` with every number beside that of ``against``, and the difference of the two.
 
     The difference is that of the means, ``table`` less ``against``, with Welch's 95 % interval,
@@ -23,18 +38,18 @@ def less(table: Table, against: Table, commands: tuple[str, str]) -> Table:
 
     Args:
         table, against: Of two variants of one artifact.
-        commands: Run what either lacks.
+        to_run: What either lacks.
     """
     others = _partners(table, against)
-    cells = {id(cell): _less(cell, others.get(id(cell))) for _, _, cell in table.cells}
+    cells = {id(cell): _less(cell, others.get(id(cell)), to_run) for _, _, cell in table.cells}
     grid = tuple(
         tuple(None if cell is None else cells[id(cell)] for cell in line) for line in table.grid
     )
     marks = {mark for cell in cells.values() for mark in cell.mark.split(", ")}
     names = [each.variant or "the default readings" for each in (table, against)]
     footnotes = (
-        (mark, f"trials of {name} are missing: `{command}` runs them")
-        for mark, name, command in zip(MARKS, names, commands, strict=True)
+        (mark, f"trials of {name} are missing: `{lacked.command}` runs them")
+        for mark, name, lacked in zip(MARKS, names, to_run, strict=True)
         if mark in marks
     )
     return replace(
@@ -76,9 +91,9 @@ def _paired(cells: list[TableCell], others: list[TableCell]) -> list[tuple[Table
     return [(c, named[c.metric.label]) for c in cells if c.metric.label in named]
 
 
-def _less(cell: TableCell, other: TableCell | None) -> TableCell:
-    sides = (cell, other)
-    lacking = [mark for mark, side in zip(MARKS, sides, strict=True) if side and _lacks(side)]
+def _less(cell: TableCell, other: TableCell | None, to_run: tuple[ToRun, ToRun]) -> TableCell:
+    sides = zip(MARKS, (cell, other), to_run, strict=True)
+    lacking = [mark for mark, side, lacked in sides if side and lacked.lacked_by(side)]
     cell = replace(
         cell,
         against=other,
@@ -97,15 +112,6 @@ def _less(cell: TableCell, other: TableCell | None) -> TableCell:
     if cell.same_trials:  # no two samples: there is nothing to tell apart
         width = inside = None
     return replace(cell, difference=difference, half_width=width, inside=inside)
-
-
-def _lacks(cell: TableCell) -> bool:
-    """Whether a run would add trials to it."""
-    summary = cell.summary
-    return bool(
-        summary.missing or summary.failed or summary.running or cell.result.waits
-        or cell.result.provisional
-    )  # fmt: skip
 
 
 def _same_unit(cell: TableCell, other: TableCell) -> bool:
@@ -127,4 +133,4 @@ def _both(own: str, other: str) -> str:
     return own if own == other else f"{own or 'nothing'} (against: {other or 'nothing'})"
 
 
-__all__ = ["less"]
+__all__ = ["ToRun", "less"]

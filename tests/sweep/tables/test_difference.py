@@ -7,12 +7,14 @@ import io
 import json
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from search_spaces.spec import Choice, Metric, Notes, Reading, Reported, Variant
 from sweep.aggregate import Summary
 from sweep.tables import FORMATS, difference, render, text
+from sweep.tables.difference import ToRun
 from sweep.tables.layout import Table, TableCell
 from tests.sweep.tables.cases import cell, summary, table_of
 
@@ -21,12 +23,18 @@ COMMANDS = ("sweep run paper/table1 --preset paper", "sweep run paper/table1 --r
 PLAIN = Metric("test_error", "loss")
 
 
-def tables(own: Summary, other: Summary, **more: object) -> Table:
+def to_run(*lacking: str) -> tuple[ToRun, ToRun]:
+    """Trial ``sam`` of the table's own variant (a), of the other (b)."""
+    own, other = ({"sam"} if mark in lacking else set[str]() for mark in "ab")
+    return ToRun(own, COMMANDS[0]), ToRun(other, COMMANDS[1])
+
+
+def tables(own: Summary, other: Summary, *lacking: str, **more: Any) -> Table:
     one = table_of({("sam",): own}, metrics=(PLAIN,), notes=Notes("A title", (RULE,)), **more)
     two = table_of({("sam",): other}, metrics=(PLAIN,), notes=Notes("A title", (RULE,)), **more)
     readings = {"rule": "b"}
     two = replace(two, variant=str(Variant(readings)), readings=readings)
-    return difference.less(one, two, COMMANDS)
+    return difference.less(one, two, to_run(*lacking))
 
 
 def of(table: Table) -> TableCell:
@@ -78,30 +86,30 @@ def test_the_same_trials_have_no_difference_to_tell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "other", "mark", "lacking"),
+    ("own", "other", "lacking"),
     [
-        (summary([], missing=3), summary([4.0, 5.0]), "a", COMMANDS[:1]),
-        (summary([4.0, 5.0]), summary([], failed=2), "b", COMMANDS[1:]),
-        (summary([], missing=2), summary([], missing=2), "a, b", COMMANDS),
+        (summary([], missing=3), summary([4.0, 5.0]), "a"),
+        (summary([4.0, 5.0]), summary([], failed=2), "b"),
+        (summary([], missing=2), summary([], missing=2), "ab"),
     ],
 )
 def test_what_a_variant_lacks_is_missing_and_the_command_is_there(
-    own: Summary, other: Summary, mark: str, lacking: tuple[str, ...]
+    own: Summary, other: Summary, lacking: str
 ) -> None:
-    table = tables(own, other)
+    table = tables(own, other, *lacking)
     found = of(table)
     assert found.difference is None
-    assert text.difference(found) == f"missing [{mark}]"
+    assert text.difference(found) == f"missing [{', '.join(lacking)}]"
     said = " ".join(line for _, line in table.footnotes)
-    for command in COMMANDS:
-        assert (f"`{command}` runs them" in said) == (command in lacking)
+    for mark, command in zip("ab", COMMANDS, strict=True):
+        assert (f"`{command}` runs them" in said) == (mark in lacking)
     for name in ("terminal", "md", "html", "latex"):
         assert "missing" in render(table, name)
 
 
 def test_of_seeds_that_are_not_all_there_it_is_said_too() -> None:
     own, other = trials(summary([1.0, 2.0], missing=1), "a"), trials(summary([4.0, 5.0]), "b")
-    table = tables(own, other)
+    table = tables(own, other, "a")
     assert text.difference(of(table)).endswith(" [a]")
     assert text.difference(of(table)).startswith("−3.00, ")
     assert [mark for mark, _ in table.footnotes] == ["a"]
@@ -141,7 +149,7 @@ def test_columns_are_paired_though_a_reading_calls_one_otherwise() -> None:
     for other in (own[::-1], (Metric("test_error", "worst loss"), own[1])):
         two = table_of({("sam",): numbers}, metrics=other)
         two = replace(two, readings={"rule": "b"}, variant="--read rule=b")
-        found = difference.less(one, two, COMMANDS)
+        found = difference.less(one, two, to_run())
         assert [c.against.metric.name for _, _, c in found.cells if c.against] == [
             "test_error", "test_nll",
         ]  # fmt: skip
@@ -152,7 +160,7 @@ def test_numbers_of_other_units_stand_beside_each_other_without_a_difference() -
     two = table_of(
         {("sam",): summary([0.1, 0.3])}, metrics=(Metric("test_error", "loss", shown="accuracy"),)
     )
-    found = of(difference.less(one, replace(two, readings={"rule": "b"}), COMMANDS))
+    found = of(difference.less(one, replace(two, readings={"rule": "b"}), to_run()))
     assert found.against is not None
     assert found.difference is None
 
