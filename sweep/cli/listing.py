@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trainables.declared import kept
+from trainables.masking import mask
 
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact
@@ -122,7 +123,7 @@ def plan_as_text(planned: Plan, record: Record, cost: CostEstimate, outdated: in
         f"preset {planned.preset}; selection {planned.selection.sentence(artifact)}",
         f"held out: {held_out.sentence(planned)}",
         *([f"variant: {planned.variant}"] if planned.variant else []),
-        *(f"  {note}" for note in artifact.notes.changes),
+        *(f"  {mask(note)}" for note in artifact.notes.changes),
         "",
     ]
     for stage, spec in zip(planned.distinct, artifact.experiment.stages, strict=True):

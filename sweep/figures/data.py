@@ -384,7 +384,7 @@ def maps(plan: Plan, record: Record) -> list[Map]:
     if not points:
         raise UsageError(
             f"{plan.artifact.id}: no map ('{view.over_plane}/<x>/<y>') is in the record; "
-            f"first: sweep run {plan.artifact.id} --preset {plan.preset}"
+            f"first: sweep run {plan.artifact.id} --preset {plan.preset} {plan.variant}".rstrip()
         )
     found = []
     for result in (result for result in cells(plan, record) if not result.cell.hidden):

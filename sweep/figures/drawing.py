@@ -132,8 +132,9 @@ def _caption(figure: Figure, plan: Plan, further: str) -> None:
     view = artifact.view
     of_table = isinstance(view, CurveView) and isinstance(view.x, Label)
     reading = f"; {EPOCH_WORDS[rule.epoch]}" if of_table else ""
+    variant = f"; {plan.variant}" if plan.variant else ""
     said = (
-        f"Preset {plan.preset}, selection {plan.selection.name}{reading}. "
+        f"Preset {plan.preset}, selection {plan.selection.name}{reading}{variant}. "
         f"Mean ± sample std over n seeds.{further}"
     )
     other = [note for note in artifact.notes.changes if note.startswith(("data.source:", "model:"))]
@@ -142,7 +143,8 @@ def _caption(figure: Figure, plan: Plan, further: str) -> None:
     if of_table and any(cell.reported for cell in artifact.experiment.cells):
         said += " Hollow: printed"
         apart = not presets.of(artifact, plan.preset).comparable
-        said += " (other data and network: compare directions only)." if apart else "."
+        other_ones = "other fields" if artifact.variant.settings else "other data and network"
+        said += f" ({other_ones}: compare directions only)." if apart else "."
     figure.supxlabel("\n".join(textwrap.wrap(said, width)), fontsize=7, color="#555555")
 
 

@@ -181,7 +181,7 @@ def build(
         settings=tuple(artifact.variant.settings),
         choices=artifact.notes.choices,
         claims=artifact.notes.claims,
-        notes=artifact.notes.changes,
+        notes=tuple(map(mask, artifact.notes.changes)),
         directions=directions(cells, competing_label(view, artifact.experiment)),
         footnotes=tuple({cell.mark: cell.note for cell in cells if cell.mark}.items()),
         provenance=dict(provenance or {}),

@@ -5,6 +5,15 @@
 from tests.mutants.engine import of
 
 MUTANTS = [
+    *of("sweep.plan.variant:with_valid_settings", "",
+        ("_trials_or_none(with_others, preset) == trials", "False"),
+        ("_trials_or_none(with_others, preset) == trials", "True"),
+        ("_require_field(path)", "pass"),
+    ),
+    *of("sweep.plan.variant:with_workers", "",
+        ("_trials_or_none(shared, preset) == before", "True"),
+        ("_trials_or_none(shared, preset) == before", "False"),
+    ),
     *of("sweep.plan.expand:Plan.missing", "",
         ("end not in OUTCOMES", "end != 'done'"),
         ("trial.trial_id in unmeasured", "False"),

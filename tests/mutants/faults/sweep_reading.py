@@ -6,6 +6,20 @@
 from tests.mutants.engine import of
 
 MUTANTS = [
+    *of("sweep.tables.difference:_less", "",
+        ("cell.mean - other.mean", "other.mean - cell.mean"),
+        ("abs(difference) <= width", "difference <= width"),
+        ("cell.same_trials", "False"),
+        ("Sample(other.mean, other.std, other.n)", "Sample(other.mean, cell.std, cell.n)"),
+        ("not _same_unit(cell, other)", "False"),
+    ),
+    *of("sweep.tables.difference:ToRun.lacked_by", "",
+        ("not cell.summary.complete and (not self.trials.isdisjoint(result.trial_ids))", "False"),
+    ),
+    *of("sweep.tables.difference:_paired", "",
+        ("len(cells) == len(others) and named.keys() != {cell.metric.label for cell in cells}", "False"),
+        ("len(cells) == len(others) and named.keys() != {cell.metric.label for cell in cells}", "True"),
+    ),
     *of("sweep.aggregate:CellResult.provisional", "",
         ("self.points > 1 and self.searched < self.points", "self.searched < self.points"),
     ),

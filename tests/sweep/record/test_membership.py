@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -191,3 +192,40 @@ def test_a_record_of_before_memberships_is_still_counted(tmp_path: Path) -> None
     tags = {k: v for k, v in Tags(found, "").of(found.trials[0]).items() if k != TAG}
     made.write_failure(found.trials[0], "no memory", tags)
     assert [row["failed"] for row in listing.status(made.load())] == [1]
+
+
+def test_an_entry_from_before_there_were_variants_is_of_the_empty_one() -> None:
+    """In the tag of a run, in a record's rows, and in an exported line."""
+    old = ["nrs/table1", "small", "paper", "train"]
+    (member,) = from_tags({TAG: json.dumps([old])})
+    assert member == Membership(*old, variant="")
+    record = Record.from_runs([Run("a", "done", memberships=(tuple(old),))])  # type: ignore[arg-type]
+    assert record.memberships("a") == [member]
+    assert list(record.sweeps()) == [("nrs/table1", "small", "")]
+    assert member.sweep == "nrs/table1 small (paper)"
+
+
+def test_variants_of_a_trial_are_kept_apart_and_listed() -> None:
+    plain = Membership("p/a", "small", "paper", "s")
+    others = [plain._replace(variant=f"--set epochs={n}") for n in (2, 3)]
+    members = [plain, *others]
+    assert from_tags(as_tags(members)) == members
+    assert as_tags(members)["variant"] == "--set epochs=2 | --set epochs=3"
+    assert as_tags(members)["artifact"] == "p/a"
+    record = Record.from_runs([Run("a", "done", memberships=tuple(members))])
+    assert [variant for _, _, variant in record.sweeps()].count("") == 1
+    assert len(record.sweeps()) == 3
+    ends = record.ends().to_pylist()[0]
+    assert ends["variant"] == "--set epochs=2 | --set epochs=3"
+    assert ends["sweeps"].split("; ") == [member.sweep for member in members]
+
+
+def test_the_run_of_a_sweep_is_found_again_by_its_variant(tmp_path: Path) -> None:
+    """Whatever a variant has in it: what is set may hold quotes."""
+    made = Tracker(default_uri(str(tmp_path)))
+    variants = ["", "--set epochs=2", """--set 'model={"name": "mlp"}'""", """--set "it's" """]
+    runs = [made.start_sweep("p/a", "smoke", "paper", "a title", variant) for variant in variants]
+    assert len(set(runs)) == len(variants)
+    again = [made.start_sweep("p/a", "smoke", "paper", "a title", variant) for variant in variants]
+    assert again == runs
+    assert made.start_sweep("p/a", "smoke", "validation", "a title") not in runs

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search_spaces.spec import Artifact, Cell, Measure, Metric, Selection, Stage
+from search_spaces.spec import Artifact, Cell, Measure, Metric, Selection, Stage, Variant
 from sweep import aggregate
 from sweep.aggregate import SELECTIONS, Summary
 from sweep.plan.expand import Plan, plan
@@ -55,6 +55,12 @@ SAM = {"method": "sam", "data": "a"}
 
 def planned(artifact: Artifact, record: Record = EMPTY) -> Plan:
     return plan(artifact, "smoke", SELECTIONS["validation"], record)
+
+
+def test_a_search_is_of_the_variant_that_it_is_asked_of() -> None:
+    artifact = replace(STAGED, variant=Variant(settings={"epochs": 3}))
+    narrow = narrowed(artifact, *chosen(artifact, "smoke", SAM))
+    assert planned(narrow).variant == "--set epochs=3"
 
 
 @pytest.mark.parametrize(
