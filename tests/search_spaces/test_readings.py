@@ -90,6 +90,7 @@ SHARPNESS = Metric("sharpness@/rise", "rise")
 TRACE = Metric("trace", "trace")
 GAP = Metric("trace", "gap", minus="trace_std_error")
 COMMON = ("optimizer.lr", "optimizer.momentum")
+FOUND = (*COMMON, "method.rho")
 LISTED: dict[str, tuple[float, ...]] = dict.fromkeys(COMMON, (0.1, 0.5))
 RADII = {"method.rho": (0.1, 0.2)}
 GIVEN = Override({}, dict.fromkeys(COMMON, 0.3))
@@ -119,7 +120,7 @@ MADE = Artifact(
         stages=(
             Stage("common", {"method": "common"}, grid=LISTED, seeds=1),
             Stage("tune", {"method": "sam"}, {}, RADII, 1, "common", (), COMMON),
-            Stage("final", {"method": "sam"}, {}, {}, 3, "tune", None, (*COMMON, "method.rho")),
+            Stage("final", {"method": "sam"}, {"epochs": 3}, {}, 3, "tune", None, FOUND),
             Stage("erm", {"method": "erm"}, {}, {}, 3, "common", (), COMMON),
         ),
         measures=(Measure("sharpness"), Measure("trace", {"half": False}, samples=100)),
@@ -140,6 +141,7 @@ MADE = Artifact(
             choice("column", {"best": Reading("best", metrics={"trace": {"epoch": "best_test"}})}),
             choice("rule", {"nll": Reading("nll", selection={"on": "test_nll"})}),
             choice("shown", {"only": Reading("other code", incomparable=({"method": "erm"},))}),
+            choice("length", {"long": Reading("long", (Override({}, {"epochs": 7}),))}),
             choice("one", {}, single="there is no other"),
         ),
     ),
@@ -266,12 +268,27 @@ def test_against_takes_the_place_of_what_is_read() -> None:
     assert taken(MADE, ["rate=one", "grid=wide"], ["code"]) == {
         "rate": "own", "grid": "wide", "radius": "b",
     }  # fmt: skip
+    assert taken(MADE, [], ["code", "rate=one"]) == {"radius": "b", "rate": "one"}
 
 
 def test_the_order_of_words_makes_no_other_variant() -> None:
     one, two = by("rate=one", "grid=wide"), by("grid=wide", "rate=one", "seeds=own")
     assert str(one.variant) == str(two.variant) == "--read grid=wide --read rate=one"
     assert one == two
+
+
+def test_of_two_readings_of_one_field_the_later_choice_counts() -> None:
+    """Whichever is named first."""
+    one, two = by("common=given", "rate=one"), by("rate=one", "common=given")
+    assert one == two
+    sam = [t for t in planned(one) if t.cell.key["method"] == "sam"]
+    assert {t.config.optimizer.lr for t in sam} == {0.9}
+
+
+def test_a_field_that_a_reading_gives_is_no_stages() -> None:
+    found = by("length=long")
+    assert {t.config.epochs for t in planned(MADE)} == {2, 3}
+    assert {t.config.epochs for t in planned(found)} == {7}
 
 
 @pytest.mark.parametrize(

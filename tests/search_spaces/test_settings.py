@@ -67,11 +67,23 @@ def test_an_option_outlives_the_part_that_is_taken_over() -> None:
     assert found.experiment.stage("tune").grid == {}
 
 
+def test_an_option_outlives_the_part_that_a_stage_gives() -> None:
+    bare = {k: v for k, v in MADE.experiment.base.items() if k != "model"}
+    stage = Stage("all", fields={"model": {"name": "mlp", "widths": (4,)}})
+    cells = (Cell({"method": "erm", "epochs": "2"}),)
+    artifact = MADE.with_experiment(base=bare, cells=cells, stages=(stage,))
+    found = with_settings(artifact, {"model.widths": [5]})
+    assert {tuple(t.config.model.options["widths"]) for t in planned(found)} == {(5,)}
+
+
 def test_a_part_that_is_set_has_no_options_of_the_one_before() -> None:
     found = with_settings(MADE, {"model": {"name": "mlp_tiny"}, "method": "erm"})
     assert {t.config.model.name for t in planned(found)} == {"mlp_tiny"}
     assert {t.config.method.name for t in planned(found)} == {"erm"}
-    assert found.experiment.stage("sam").inherit == ()
+    assert [stage.name for stage in found.experiment.stages] == ["common", "sam", "erm"]
+    searched = Stage("all", grid={"model.dropout": (0.1, 0.2), "optimizer.lr": (0.1, 0.2)})
+    found = with_settings(MADE.with_experiment(stages=(searched,)), {"model": "mlp_tiny"})
+    assert list(found.experiment.stage("all").grid) == ["optimizer.lr"]
 
 
 def test_a_part_is_set_before_its_options() -> None:
