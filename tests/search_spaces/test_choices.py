@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
 
 import search_spaces
 from search_spaces.readings import read, read_all, taken
-from search_spaces.spec import Artifact, Choice, Paper
+from search_spaces.spec import Artifact, Choice, Override, Paper, Reading
 from sweep.aggregate import selection
 from sweep.plan.expand import plan
 from sweep.record.record import Record
@@ -98,7 +99,27 @@ def recorded(artifact: Artifact, preset: str) -> list[Any]:
 def test_every_value_changes_a_number(artifact: Artifact, name: str, value: str) -> None:
     other = read(artifact, name, value)
     assert other.variant.readings == {name: value}
-    assert recorded(other, "paper") != recorded(artifact, "paper")
+    assert recorded(other, "paper") != as_it_is(artifact.id)
+
+
+@cache
+def as_it_is(artifact_id: str) -> list[Any]:
+    return recorded(search_spaces.find(artifact_id), "paper")
+
+
+def test_a_value_that_changes_nothing_would_be_found() -> None:
+    """Nor do another head of a column and the same value again."""
+    artifact = search_spaces.find("nrs/table3")
+    (metric,) = artifact.view.metrics
+    base = artifact.experiment.base
+    for reading in (
+        Reading("nothing"),
+        Reading("a head", metrics={metric.key: {"label": "another head"}}),
+        Reading("the same", (Override({}, {"optimizer.name": base["optimizer.name"]}),)),
+    ):
+        choice = Choice("what", "how", "why", name="made-up", default="a", others={"b": reading})
+        made = read(artifact.with_notes(choices=(choice,)), "made-up", "b")
+        assert recorded(made, "paper") == as_it_is(artifact.id)
 
 
 @pytest.mark.parametrize("preset", [name for name in search_spaces.PRESETS if name != "paper"])

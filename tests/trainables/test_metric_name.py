@@ -19,6 +19,7 @@ from trainables.metric_name import (
     Split,
     best,
     join,
+    label_of_options,
     of_split,
     place,
     sample_place,
@@ -132,6 +133,47 @@ def test_points_and_samples_of_a_map_are_found(label: str, places: list[tuple[in
     assert found == [
         [(*at, name) for at, name in zip(places, own, strict=True)] for own in (values, samples)
     ]
+
+
+@given(WORDS, WORDS, WORDS)
+def test_a_label_is_replaced_in_every_name_that_has_it(old: str, new: str, part: str) -> None:
+    made = [
+        MetricName.of(old, *parts, at=at, epoch=epoch, std_error=error)
+        for parts in ((), (part,), ("0.5", part))
+        for at in ("", "0.1")
+        for epoch in get_args(Epoch)
+        for error in (True, False)
+    ]
+    others = [f"{old}_", f"{old}:{part}", f"_/{old}", f"{old}_/{part}"]
+    for name in made:
+        found = MetricName(MetricName(name).with_label(old, new))
+        assert found.label == new
+        given = MetricName(name)
+        assert (found.parts, found.at, found.epoch) == (given.parts, given.at, given.epoch)
+        assert found.is_std_error == given.is_std_error
+    for name in others:
+        assert MetricName(name).with_label(old, new) == name
+    assert MetricName(f"{old}@/{part}").with_label(old, new) == f"{new}@/{part}"
+
+
+@pytest.mark.parametrize(
+    ("options", "label"),
+    [
+        ({"half": True}, "m:half:true"),
+        ({"kind": "fast", "at": 1}, "m:at:1:kind:fast"),
+        ({"list": [1, 2.5]}, "m:list:_1_2.5_"),
+        ({"path": "a/b@0.1=c"}, "m:path:a_b_0.1_c"),
+        ({"most": None}, "m:most:null"),
+    ],
+)
+def test_a_label_of_other_options_is_one_that_mlflow_takes(
+    options: dict[str, Any], label: str
+) -> None:
+    assert label_of_options("m", options) == label
+    assert re.fullmatch(r"[\w. :/-]+", label)
+    name = MetricName(MetricName.of(label, "a", at="0.5", std_error=True))
+    assert (name.label, name.parts, name.at) == (label, ("a",), "0.5")
+    assert not name.belongs_to("m")
 
 
 TELLING = re.compile(
