@@ -245,9 +245,10 @@ class _Shrink:
     def cell(self, cell: Cell, base: Fields) -> Cell:
         """Rules 1 to 3 of `Preset`. Of a part that is replaced, single options are dropped, too."""
         before = {**base, **cell.fields}
-        kept = {k: v for k, v in cell.fields.items() if not self.is_of_another_part(k, before)}
-        fixed = tuple(name for name in cell.fixed if name in kept)
-        return replace(cell, fields=self.fields(kept), fixed=fixed)
+        fields = self.fields(
+            {k: v for k, v in cell.fields.items() if not self.is_of_another_part(k, before)}
+        )
+        return replace(cell, fields=fields, fixed=tuple(n for n in cell.fixed if n in fields))
 
     def is_of_another_part(self, key: str, given: Fields) -> bool:
         """Whether ``key`` is an option of a part that is replaced, by rule 2 of `Preset`."""
