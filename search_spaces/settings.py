@@ -15,7 +15,7 @@ def with_settings(artifact: Artifact, settings: Fields) -> Artifact:
 
     What a cell or stage gives, searches or takes over from a winner in a field that is set, or in
     an option of a part that is set, no longer counts. Numbers are then none of the paper's
-    (`Variant.settings`), and the notes say which fields are others.
+    (`presets.of`), and the notes say which fields are others.
     """
     for path, value in sorted(settings.items()):  # a part before its options
         artifact = _with(artifact, path, value)

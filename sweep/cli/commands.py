@@ -29,6 +29,7 @@ from sweep.cli.readings import or_list_readings
 from sweep.cli.workflow import (
     artifact_of,
     conclude,
+    figure_file,
     plan_sweep,
     run_sweep,
     show,
@@ -198,7 +199,7 @@ def plot(
     from sweep import figures
 
     planned, record = plan_sweep(sweep, refresh=refresh)
-    path = out or Path(f"{planned.artifact.id.replace('/', '-')}-{sweep.preset}.png")
+    path = out or figure_file(planned)
     figures.save(figures.figure_of(planned, record), path)
     print(path)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shlex
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -235,6 +237,12 @@ def command_of(options: SweepOptions, artifact: Artifact) -> str:
     ):
         words += [flag, str(value)] if value != default else []
     return mask(" ".join([shlex.join(words), *artifact.variant.options()]))
+
+
+def figure_file(planned: Plan) -> Path:
+    """Where a figure is written by default: each variant of it to a file of its own."""
+    words = [planned.artifact.id, planned.preset, planned.variant]
+    return Path(re.sub(r"[^\w.=]+", "-", " ".join(words)).strip("-") + ".png")
 
 
 def conclude(planned: Plan, record: Record) -> None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
+from search_spaces.settings import with_settings
 from sweep.aggregate import SELECTIONS
-from sweep.cli import doctor, ui
+from sweep.cli import doctor, listing, ui, workflow
+from sweep.cli.options import SweepOptions
 from sweep.plan import expand
+from sweep.plan.cost import estimate
 from sweep.record import connection, mlflow_store
 from sweep.record.mlflow_store import Tracker, TrackingError, default_uri
 from sweep.record.record import Record
 from sweep.run import progress
+from sweep.tables import FORMATS, render, table_of
 from tests.sweep.called import call
 from tests.sweep.cases import TINY
 from trainables import job
@@ -176,3 +181,18 @@ cli.main()
     assert "in rows" in done.stderr
     assert f"KeyError: 'postgresql://alice:***@{NOBODY}/db'" in done.stderr
     assert SECRET not in done.stderr
+
+
+def test_what_is_set_is_named_without_its_password() -> None:
+    """A variant is in a header, in tags and in a table's notes."""
+    made = expand.plan(TINY, "smoke", SELECTIONS["paper"], Record.from_runs([]))
+    path = with_settings(TINY, {"model.weights": f"s3://alice:{SECRET}@{NOBODY}/x"})
+    made = replace(made, artifact=path)
+    assert made.variant == f"--set model.weights=s3://alice:***@{NOBODY}/x"
+    record = Record.from_runs([])
+    plan = listing.plan_as_text(made, record, estimate(made, record))
+    assert "***" in plan
+    for text in (plan, *(render(table_of(made, record), name) for name in FORMATS)):
+        assert SECRET not in text
+    options = SweepOptions(artifact=TINY.id, tracking_uri=TRACKING[0])
+    assert SECRET not in workflow.command_of(options, path)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import search_spaces
+from search_spaces.readings import read
+from search_spaces.settings import with_settings
 from search_spaces.spec import (
     Artifact,
     Cell,
@@ -24,7 +28,11 @@ from search_spaces.spec import (
     Stage,
     TableView,
 )
+from sweep.cli.workflow import figure_file
+from sweep.plan.expand import plan
 from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.record.record import Record
+from sweep.selection import SELECTIONS
 from tests.sweep.called import call
 
 FAR = Reading("0.9", (Override({"method": "sam"}, {"method.rho": 0.9}),))
@@ -127,8 +135,8 @@ def test_every_variant_is_a_run_of_its_own(storage: str) -> None:
 
 def test_a_variant_is_complete_and_again_trains_nothing(storage: str) -> None:
     for words in VARIANTS:
-        plan = json.loads(run("plan", *words, "--format", "json", storage=storage)[1])
-        assert (plan["trials"], plan["missing"]) == (4, 0)
+        planned = json.loads(run("plan", *words, "--format", "json", storage=storage)[1])
+        assert (planned["trials"], planned["missing"]) == (4, 0)
 
 
 def test_a_measure_by_another_reading_is_another_number_of_the_same_trial(storage: str) -> None:
@@ -198,8 +206,8 @@ def test_what_is_set_is_not_compared_with_the_printed_numbers(storage: str) -> N
 
 
 def test_seeds_are_no_variant(storage: str) -> None:
-    plan = json.loads(run("plan", "--seeds", "3", "--format", "json", storage=storage)[1])
-    assert (plan["variant"], plan["trials"], plan["missing"]) == ("", 6, 2)
+    planned = json.loads(run("plan", "--seeds", "3", "--format", "json", storage=storage)[1])
+    assert (planned["variant"], planned["trials"], planned["missing"]) == ("", 6, 2)
     asked = cells("--seeds", "3", storage=storage)["erm", "test error %"]
     assert (asked["n"], asked["asked"]) == (2, 3)
 
@@ -259,6 +267,15 @@ def test_a_mistake_is_one_sentence(storage: str, words: tuple[str, ...], sentenc
         assert error.startswith(f"sweep: {sentence}")
         assert error.count("\n") == 1
     assert not Path(storage, "none").exists()
+
+
+def test_a_figure_of_each_variant_has_a_file_of_its_own() -> None:
+    made = plan(READ, "smoke", SELECTIONS["paper"], Record.from_runs([]))
+    assert str(figure_file(made)) == "test-read-smoke.png"
+    far = replace(made, artifact=read(READ, "radius", "far"))
+    assert str(figure_file(far)) == "test-read-smoke-read-radius=far.png"
+    odd = replace(made, artifact=with_settings(READ, {"data.source": {"name": "a/../b c"}}))
+    assert re.fullmatch(r"[\w.=-]+\.png", str(figure_file(odd)))
 
 
 def test_two_equal_variants_are_no_comparison(storage: str) -> None:
