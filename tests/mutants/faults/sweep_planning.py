@@ -57,7 +57,7 @@ MUTANTS = [
          "(choice for choice in found)"),
     ),
     *of("sweep.plan.held_out:HeldOut.of", "",
-        ("rule.epoch == 'best_validation' or len(list(stage.points())) > 1",
+        ("rule.epoch == 'best_validation' or len(list(stage.without(cell.fixed).points())) > 1",
          "len(list(stage.points())) > 1"),
         ("stage is not artifact.experiment.last_stage(cell)", "False"),
         ("{'data.validation': data.validation, 'data.split_seed': data.split_seed}",
