@@ -156,7 +156,7 @@ def of(artifact: Artifact, preset: Preset | str) -> Preset:
     own = artifact.presets.get(general.name, general)
     if not artifact.variant.settings:
         return own
-    summary = "fields are set that were printed otherwise" if own.comparable else own.summary
+    summary = "some fields are set by hand" if own.comparable else own.summary
     return replace(own, comparable=False, summary=summary)
 
 

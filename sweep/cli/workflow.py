@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sweep.record.mlflow_store import Tracker
     from sweep.record.record import Record
     from sweep.run.loop import Runner, Sweep
+    from sweep.tables import Table
 
 
 def tracking_of(options: RecordOptions) -> str:
@@ -198,7 +199,7 @@ def show_difference(
     """Print the table of the sweep beside that by other readings, and the differences.
 
     Args:
-        against: As --read takes them; they take the place of those that the options name.
+        against: As --read takes them, and in the place of those that the options name.
         format: One of `sweep.tables.FORMATS`.
         refresh: Read all of MLflow's store.
 
@@ -211,32 +212,33 @@ def show_difference(
     own, other = (artifact.variant for artifact in artifacts)
     if own == other:
         raise UsageError(f"--against changes nothing: both are {str(own) or 'the default'}")
-    sweeps = [_asked(options, artifact) for artifact in artifacts]
     record = tracker_of(options).load(refresh)
-    plans = [sweep.plan(record) for sweep in sweeps]
-    one, two = (table_of(planned, record) for planned in plans)
-    lacked = [
-        difference.ToRun({t.trial_id for t in p.missing(record)}, command_of(options, p.artifact))
-        for p in plans
-    ]
-    shown = difference.less(one, two, (lacked[0], lacked[1]))
+
+    def planned(artifact: Artifact) -> tuple[Table, difference.ToRun]:
+        plan = _asked(options, artifact).plan(record)
+        missing = {trial.trial_id for trial in plan.missing(record)}
+        return table_of(plan, record), difference.ToRun(missing, command_of(options, plan))
+
+    (one, its), (two, others) = map(planned, artifacts)
+    shown = difference.less(one, two, (its, others))
     sys.stdout.write(render(shown, format).rstrip("\n") + "\n")
 
 
-def command_of(options: SweepOptions, artifact: Artifact) -> str:
-    """What runs ``artifact`` as the options ask, by the readings that it has."""
+def command_of(options: SweepOptions, planned: Plan) -> str:
+    """What runs ``planned``, which the options ask for, maybe with other readings."""
     from sweep.cli.options import RecordOptions
 
-    words = ["sweep", "run", artifact.id, "--preset", options.preset]
+    variant = planned.artifact.variant
+    words = ["sweep", "run", options.artifact, "--preset", planned.preset]
     for flag, value, default in (
         ("--selection", options.selection, "paper"),
         ("--seeds", options.seeds, None),
-        ("--workers", options.workers, artifact.variant.workers or "1"),
+        ("--workers", options.workers, variant.workers or "1"),
         ("--storage", options.storage, RecordOptions().storage),
         ("--tracking-uri", options.tracking_uri, None),
     ):
         words += [flag, str(value)] if value != default else []
-    return mask(" ".join([shlex.join(words), *artifact.variant.options()]))
+    return mask(" ".join([shlex.join(words), *variant.options()]))
 
 
 def figure_file(planned: Plan) -> Path:

@@ -195,4 +195,4 @@ def test_what_is_set_is_named_without_its_password() -> None:
     for text in (plan, *(render(table_of(made, record), name) for name in FORMATS)):
         assert SECRET not in text
     options = SweepOptions(artifact=TINY.id, tracking_uri=TRACKING[0])
-    assert SECRET not in workflow.command_of(options, path)
+    assert SECRET not in workflow.command_of(options, made)
