@@ -28,6 +28,21 @@ class Override:
 
 
 @dataclass(frozen=True)
+class Lifted:
+    """A note of some cells' printed numbers that does not hold any more.
+
+    A number that has no other is comparable then.
+
+    Attributes:
+        where: The cells are those whose key has these entries.
+        note: The note, or a part of it.
+    """
+
+    where: Mapping[str, str]
+    note: str
+
+
+@dataclass(frozen=True)
 class Reading:
     """One way to read what is ambiguous: what is changed in the artifact's file for it.
 
@@ -36,13 +51,18 @@ class Reading:
         overrides: Fields of cells, in which no stage changes them any more: they are neither
             searched nor taken over from a winner. A stage from which nothing is taken over then,
             and which no number that is shown comes from, is not run.
-        grids: Dotted field -> the values that are tried, in every stage that searches it.
+        grids: Dotted field -> the values that are tried, in every stage that searches it, or in
+            those called ``stages``.
         seeds: How many, in every stage that has more than one; None: as the stage has it.
-        measures: Name of a measure -> options. It is recorded under a label of its own.
+        measures: Name of a measure -> options. It is recorded under a label of its own; one that
+            the artifact does not have is measured, too.
         metrics: Key of a column in the view -> attributes of its metric: another column is read.
         selection: Attributes of the experiment's selection.
         incomparable: The printed numbers of these cells are of something else then: they are
-            shown, and compared with nothing. Entries of keys; an empty one: all cells.
+            shown, and compared with nothing. Entries of keys; an empty one: all cells. An entry
+            ``metric`` is the key of the column that alone is meant.
+        comparable: Why printed numbers were of something else, where they are of just this now.
+        stages: See ``grids``.
     """
 
     what: str
@@ -53,6 +73,8 @@ class Reading:
     metrics: Mapping[str, Fields] = data_field(default_factory=dict)
     selection: Fields = data_field(default_factory=dict)
     incomparable: tuple[Mapping[str, str], ...] = ()
+    comparable: tuple[Lifted, ...] = ()
+    stages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,4 +115,4 @@ class Choice:
         return (self.default, *self.others)
 
 
-__all__ = ["Choice", "Override", "Reading"]
+__all__ = ["Choice", "Lifted", "Override", "Reading"]

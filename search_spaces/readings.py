@@ -7,7 +7,16 @@ from dataclasses import fields, replace
 from typing import Any
 
 from search_spaces.choice import Choice, Override, Reading
-from search_spaces.spec import Artifact, Cell, Experiment, Measure, Metric, Reported, Stage
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Experiment,
+    Fields,
+    Measure,
+    Metric,
+    Reported,
+    Stage,
+)
 from search_spaces.stages import freed, pruned
 from search_spaces.view import AnyView, MapView
 from trainables.errors import UsageError, unknown
@@ -68,43 +77,47 @@ def _require(artifact: Artifact, name: str, value: str) -> Choice:
     return known[name]
 
 
-def read_all(artifact: Artifact, values: Mapping[str, str]) -> Artifact:
-    """``artifact`` by several readings (name -> value), taken in the order of its choices."""
-    for name in values:
-        _require(artifact, name, values[name])
-    for choice in _named(artifact):
-        if choice.name in values:
-            artifact = read(artifact, choice.name, values[choice.name])
-    return artifact
-
-
 def read(artifact: Artifact, name: str, value: str) -> Artifact:
-    """``artifact`` by another reading that its choices have.
+    """``artifact`` by another reading that its choices have (`read_all`)."""
+    return read_all(artifact, {name: value})
+
+
+def read_all(artifact: Artifact, values: Mapping[str, str]) -> Artifact:
+    """``artifact`` by other readings that its choices have; of two of one field the later counts.
 
     Args:
         artifact: As the paper's file has it, before a preset shrinks it.
-        name: Of the choice.
-        value: Name of one of its others, or its default, which changes nothing.
+        values: Name of a choice -> name of one of its others, or its default, which changes
+            nothing.
 
     Raises:
         UsageError: there is no such one; the message lists all.
     """
-    choice = _require(artifact, name, value)
-    if value == choice.default:
-        return artifact
-    reading = choice.others[value]
-    interpretation = replace(choice, interpretation=f"{value}: {reading.what}")
-    experiment, view = _measured(artifact.experiment, artifact.view, reading)
-    experiment, view = _shown(experiment, view, reading)
-    experiment = _experiment(experiment, view, reading, f"{name} = {value}: {reading.what}")
-    variant = artifact.variant
+    for name, value in values.items():
+        _require(artifact, name, value)
+    choices = [c for c in _named(artifact) if values.get(c.name, c.default) != c.default]
+    readings = {choice.name: choice.others[values[choice.name]] for choice in choices}
+    experiment, view = artifact.experiment, artifact.view
+    for name, reading in readings.items():
+        why = f"{name} = {values[name]}: {reading.what}"
+        experiment = _experiment(experiment, view, reading, why)
+    # Columns go by what the paper's file calls them, and measures are relabelled at last.
+    experiment, view = _shown(experiment, view, readings.values())
+    for reading in readings.values():
+        experiment, view = _measured(experiment, view, reading)
+    taken_now = dict(artifact.variant.readings) | {name: values[name] for name in readings}
     return replace(
         artifact,
         experiment=experiment,
         view=view,
-        variant=replace(variant, readings={**variant.readings, name: value}),
+        variant=replace(artifact.variant, readings=taken_now),
     ).with_notes(
-        choices=tuple(interpretation if c is choice else c for c in artifact.notes.choices)
+        choices=tuple(
+            replace(c, interpretation=f"{values[c.name]}: {readings[c.name].what}")
+            if c.name in readings
+            else c
+            for c in artifact.notes.choices
+        )
     )
 
 
@@ -112,22 +125,36 @@ def read(artifact: Artifact, name: str, value: str) -> Artifact:
 
 
 def _experiment(experiment: Experiment, view: AnyView, reading: Reading, why: str) -> Experiment:
-    apart = reading.incomparable
-    cells = (
-        cell.stand_in(why) if any(key.items() <= cell.key.items() for key in apart) else cell
-        for cell in overridden(experiment.cells, reading.overrides)
-    )
+    cells = overridden(experiment.cells, reading.overrides)
     changed = replace(
         experiment,
-        cells=tuple(cells),
+        cells=tuple(_compared(cell, reading, why) for cell in cells),
         selection=replace(experiment.selection, **reading.selection),
     )
     stages = (_stage(freed(stage, changed.cells), reading) for stage in experiment.stages)
     return pruned(experiment, replace(changed, stages=tuple(stages)), view)
 
 
+def _compared(cell: Cell, reading: Reading, why: str) -> Cell:
+    """``cell`` with its printed numbers, which may be of something else, or no longer are."""
+    for lifted in reading.comparable:
+        if lifted.where.items() <= cell.key.items():
+            cell = cell.lifted(lifted.note)
+    for apart in reading.incomparable:
+        entries = {label: entry for label, entry in apart.items() if label != OF_COLUMN}
+        if entries.items() <= cell.key.items():
+            cell = cell.stand_in(why, apart.get(OF_COLUMN, ""))
+    return cell
+
+
+OF_COLUMN = "metric"
+"""In `Reading.incomparable`: the entry that is no label of cells, but a column's key."""
+
+
 def _stage(stage: Stage, reading: Reading) -> Stage:
-    grid = {field: reading.grids.get(field, values) for field, values in stage.grid.items()}
+    meant = not reading.stages or stage.name in reading.stages
+    grids = reading.grids if meant else {}
+    grid = {field: grids.get(field, values) for field, values in stage.grid.items()}
     seeds = stage.seeds if reading.seeds is None or stage.seeds == 1 else reading.seeds
     return replace(stage, grid=grid, seeds=seeds)
 
@@ -155,7 +182,10 @@ OF_REQUEST = {field.name for field in fields(Measure)} - {"name", "options", "la
 def _measured(
     experiment: Experiment, view: AnyView, reading: Reading
 ) -> tuple[Experiment, AnyView]:
-    """Measures with other options, under labels of their own, which the columns then read."""
+    """Measures with other options, under labels of their own, which the columns then read.
+
+    Those that the experiment lacks are added, under their own names.
+    """
     labels: dict[str, str] = {}
 
     def changed(measure: Measure) -> Measure:
@@ -163,11 +193,11 @@ def _measured(
         if not given:
             return measure
         labels[measure.key] = label = label_of_options(measure.key, given)
-        asked = {name: value for name, value in given.items() if name in OF_REQUEST}
-        options = {name: value for name, value in given.items() if name not in OF_REQUEST}
-        return replace(measure, options={**measure.options, **options}, label=label, **asked)
+        return replace(_asked(measure, given), label=label)
 
-    measures = tuple(map(changed, experiment.measures))
+    known = {measure.name for measure in experiment.measures}
+    added = (_asked(Measure(n), given) for n, given in reading.measures.items() if n not in known)
+    measures = (*map(changed, experiment.measures), *added)
 
     def relabelled(name: str) -> str:
         found = (MetricName(name).with_label(old, new) for old, new in labels.items())
@@ -185,10 +215,26 @@ def _measured(
     return _with_metrics(experiment, view, tuple(map(renamed, view.metrics)))
 
 
-def _shown(experiment: Experiment, view: AnyView, reading: Reading) -> tuple[Experiment, AnyView]:
+def _asked(measure: Measure, given: Fields) -> Measure:
+    """``measure`` with other options of its own, or of other images or times."""
+    asked = {name: value for name, value in given.items() if name in OF_REQUEST}
+    options = {name: value for name, value in given.items() if name not in OF_REQUEST}
+    return replace(measure, options={**measure.options, **options}, **asked)
+
+
+def _shown(
+    experiment: Experiment, view: AnyView, readings: Iterable[Reading]
+) -> tuple[Experiment, AnyView]:
     """Other columns, or other attributes of them."""
-    metrics = (replace(m, **reading.metrics.get(m.key, {})) for m in view.metrics)
-    return _with_metrics(experiment, view, tuple(metrics))
+    readings = list(readings)
+
+    def changed(metric: Metric) -> Metric:
+        attributes: dict[str, Any] = {}
+        for reading in readings:
+            attributes |= reading.metrics.get(metric.key, {})
+        return replace(metric, **attributes)
+
+    return _with_metrics(experiment, view, tuple(map(changed, view.metrics)))
 
 
 def _with_metrics(

@@ -87,20 +87,36 @@ class Cell:
         entry = str(self.key.get(name, ""))
         return f"{self.ran[name]}, for {entry}" if name in self.ran else entry
 
-    def stand_in(self, why: str) -> Cell:
+    def stand_in(self, why: str, metric: str = "") -> Cell:
         """This cell with printed numbers that are shown and compared with nothing.
 
         For what can be repeated only by something else than the paper ran.
 
         Args:
             why: Is added to the notes of the printed numbers.
+            metric: Key of the column whose number alone is meant; empty: all are.
         """
         reported = {
             name: dataclass_replace(
                 number, comparable=False, note="; ".join(filter(None, (number.note, why)))
             )
+            if metric in ("", name)
+            else number
             for name, number in self.reported.items()
         }
+        return dataclass_replace(self, reported=reported)
+
+    def lifted(self, why: str) -> Cell:
+        """This cell without ``why`` in the notes of its printed numbers.
+
+        A number that no other note is left of is comparable.
+        """
+
+        def rid(number: Reported) -> Reported:
+            rest = "; ".join(filter(None, number.note.replace(why, "").split("; ")))
+            return dataclass_replace(number, note=rest, comparable=number.comparable or not rest)
+
+        reported = {n: rid(r) if why in r.note else r for n, r in self.reported.items()}
         return dataclass_replace(self, reported=reported)
 
 

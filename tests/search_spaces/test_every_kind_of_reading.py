@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import search_spaces
+from search_spaces.choice import Lifted
 from search_spaces.readings import read, read_all, taken
 from search_spaces.spec import (
     Artifact,
@@ -38,6 +39,7 @@ def planned(artifact: Artifact) -> list[PlannedTrial]:
 
 SHARPNESS = Metric("sharpness@/rise", "rise")
 TRACE = Metric("trace", "trace")
+ONE = Reported(1.0)
 GAP = Metric("trace", "gap", minus="trace_std_error")
 COMMON = ("optimizer.lr", "optimizer.momentum")
 FOUND = (*COMMON, "method.rho")
@@ -45,6 +47,8 @@ LISTED: dict[str, tuple[float, ...]] = dict.fromkeys(COMMON, (0.1, 0.5))
 RADII = {"method.rho": (0.1, 0.2)}
 GIVEN = Override({}, dict.fromkeys(COMMON, 0.3))
 ON_TEST_IMAGES = {"split": "test", "samples": None}
+ERM = {"method": "erm"}
+WIDE_IN_FINAL = Reading("wide", grids={"method.rho": (1.0, 2.0)}, stages=("final",))
 OF_B = Override({"method": "sam", "data": "b"}, {"method.rho": 0.7})
 
 
@@ -85,12 +89,18 @@ MADE = Artifact(
             choice("rate", {"one": Reading("0.9", (of_method("sam", optimizer__lr=0.9),))},
                    text="one", code="own"),
             choice("grid", {"wide": Reading("wide", grids={"method.rho": (1.0, 2.0, 3.0)})}),
+            choice("final-grid", {"wide": WIDE_IN_FINAL}),
             choice("seeds", {"five": Reading("five", seeds=5)}),
             choice("half", {"yes": Reading("half", measures={"trace": {"half": True}})}),
             choice("images", {"test": Reading("test", measures={"trace": ON_TEST_IMAGES})}),
+            choice("exact", {"yes": Reading("exact", measures={"hessian_trace": {"samples": 50}},
+                                            metrics={"trace": {"name": "hessian_trace"}})}),
+            choice("part", {"half": Reading("a half", metrics={"trace": {"name": "trace/half"}})}),
             choice("column", {"best": Reading("best", metrics={"trace": {"epoch": "best_test"}})}),
             choice("rule", {"nll": Reading("nll", selection={"on": "test_nll"})}),
             choice("shown", {"only": Reading("other code", incomparable=({"method": "erm"},))}),
+            choice("apart", {"trace": Reading("trace", incomparable=({"metric": "trace"},))}),
+            choice("fixed", {"slip": Reading("mended", comparable=(Lifted(ERM, "a slip"),))}),
             choice("length", {"long": Reading("long", (Override({}, {"epochs": 7}),))}),
             choice("one", {}, single="there is no other"),
         ),
@@ -150,6 +160,7 @@ def test_a_field_that_a_reading_gives_is_taken_over_by_nobody() -> None:
 
 def test_a_grid_and_the_number_of_seeds() -> None:
     assert stages(by("grid=wide"))["tune"].grid == {"method.rho": (1.0, 2.0, 3.0)}
+    assert stages(by("final-grid=wide"))["tune"].grid == RADII
     seeds = {name: stage.seeds for name, stage in stages(by("seeds=five")).items()}
     assert seeds == {"common": 1, "tune": 1, "final": 5, "erm": 5}
 
@@ -179,6 +190,28 @@ def test_what_a_measure_is_taken_of_is_no_option_of_it() -> None:
     assert trace.key == "trace:samples:null:split:test"
 
 
+def test_a_measure_that_the_artifact_lacks_is_measured_too() -> None:
+    found = by("exact=yes")
+    assert found.experiment.measures == (
+        *MADE.experiment.measures,
+        Measure("hessian_trace", samples=50),
+    )
+    assert [m.name for m in found.view.metrics][1] == "hessian_trace"
+
+
+def test_a_column_by_one_reading_and_its_measure_by_another() -> None:
+    """Whichever choice comes first: the column is of the label that is recorded."""
+    found = by("half=yes", "part=half")
+    assert [m.name for m in found.view.metrics][1] == "trace:half:true/half"
+    choices = MADE.notes.choices
+    turned = read_all(MADE.with_notes(choices=choices[::-1]), {"half": "yes", "part": "half"})
+    assert turned.view == found.view
+    assert list(found.experiment.cells[0].reported) == ["trace:half:true/half"]
+    both = by("half=yes", "column=best", "apart=trace")
+    assert [m.key for m in both.view.metrics][1] == "trace:half:true@best_test"
+    assert not both.experiment.cells[1].reported["trace:half:true@best_test"].comparable
+
+
 def test_a_map_reads_the_measure_of_its_own_label() -> None:
     drawn = replace(MADE, view=MapView(rows=(), metrics=(TRACE,), over_plane="trace"))
     view = read(drawn, "half", "yes").view
@@ -202,6 +235,32 @@ def test_what_a_reading_makes_incomparable_is_shown_with_the_reason() -> None:
         1.0, note="a slip; shown = only: other code", comparable=False
     )
     assert sam.reported["trace"].comparable
+
+
+def test_of_one_column_alone_numbers_are_made_incomparable() -> None:
+    made = MADE.with_experiment(
+        cells=(replace(MADE.experiment.cells[0], reported={"trace": ONE, "gap": ONE}),)
+    )
+    erm = read(made, "apart", "trace").experiment.cells[0].reported
+    assert (erm["trace"].comparable, erm["gap"].comparable) == (False, True)
+
+
+def test_a_note_that_no_longer_holds_makes_a_number_comparable() -> None:
+    """If there is no other."""
+    first = MADE.experiment.cells[0]
+    one, two = first.stand_in("lost; all of it"), first.stand_in("another set")
+    for cells, note, comparable in (
+        ((first.stand_in(""),), "", True),
+        ((one,), "lost; all of it", False),
+        ((replace(two, key={"method": "sam"}),), "a slip; another set", False),
+    ):
+        found = read(MADE.with_experiment(cells=cells), "fixed", "slip").experiment.cells[0]
+        assert (found.reported["trace"].note, found.reported["trace"].comparable) == (
+            note, comparable,
+        )  # fmt: skip
+    assert one.lifted("lost; all of it").reported["trace"].note == "a slip"
+    assert not one.lifted("lost; all of it").reported["trace"].comparable
+    assert first.lifted("no such").reported == first.reported
 
 
 def test_bundles_are_all_that_say_so_and_a_name_beside_wins() -> None:
