@@ -207,6 +207,7 @@ def test_a_column_by_one_reading_and_its_measure_by_another() -> None:
     turned = read_all(MADE.with_notes(choices=choices[::-1]), {"half": "yes", "part": "half"})
     assert turned.view == found.view
     assert list(found.experiment.cells[0].reported) == ["trace:half:true/half"]
+    assert [m.key for m in by("part=half", "column=best").view.metrics][1] == "trace/half@best_test"
     both = by("half=yes", "column=best", "apart=trace")
     assert [m.key for m in both.view.metrics][1] == "trace:half:true@best_test"
     assert not both.experiment.cells[1].reported["trace:half:true@best_test"].comparable
