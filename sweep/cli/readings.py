@@ -136,6 +136,8 @@ def _value(artifact: Artifact, choice: Choice, value: str) -> dict[str, Any]:
 
 def text(artifact: Artifact) -> str:
     """`rows` for a person: of each choice its values, then why, and the source."""
+    if not artifact.notes.choices:
+        return f"{artifact.id} leaves nothing open"
     lines = [
         f"{artifact.id}: what the paper leaves open; --read NAME=VALUE takes another value,",
         "--read text or --read code all that the text states or the code has",

@@ -28,6 +28,7 @@ from search_spaces.spec import (
     Stage,
     TableView,
 )
+from sweep.cli import readings
 from sweep.cli.workflow import figure_file
 from sweep.plan.expand import plan
 from sweep.record.mlflow_store import Tracker, default_uri
@@ -267,6 +268,10 @@ def test_a_mistake_is_one_sentence(storage: str, words: tuple[str, ...], sentenc
         assert error.startswith(f"sweep: {sentence}")
         assert error.count("\n") == 1
     assert not Path(storage, "none").exists()
+
+
+def test_what_leaves_nothing_open_says_so() -> None:
+    assert readings.text(READ.with_notes(choices=())) == "test/read leaves nothing open"
 
 
 def test_a_figure_of_each_variant_has_a_file_of_its_own() -> None:
