@@ -72,7 +72,9 @@ def test_an_init_of_its_own_wins_over_inherited_fields() -> None:
 
 def test_inherited_fields_are_understood_where_they_were_written() -> None:
     parts = registry(Elsewhere)
-    assert parts.resolve("one", {}) == {"rho": 0.5, "perturbation": "global"}
+    assert parts.resolve("one", {}) == {
+        "rho": 0.5, "perturbation": "global", "perturb": "all",
+    }  # fmt: skip
     with pytest.raises(ValueError, match="perturbation = 'both'"):
         parts.build("one", perturbation="both")
 

@@ -330,9 +330,10 @@ class Objective:
             if p.grad is None:
                 p.grad = torch.zeros_like(p)
 
-    def displaced(self) -> Displacement:
-        """A block in which the weights can be perturbed, and after which they are as before."""
-        return Displacement(self.params, self.scratch)
+    def displaced(self, params: Sequence[nn.Parameter] | None = None) -> Displacement:
+        """A block in which the weights, or ``params`` among them, can be perturbed, and after which
+        they are as before."""
+        return Displacement(self.params if params is None else params, self.scratch)
 
     def dropout_state(self) -> list[Tensor]:
         """The states of torch's global generators, from which dropout draws its masks."""

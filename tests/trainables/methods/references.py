@@ -33,83 +33,97 @@ def noise_vector(w: Tensor, law: str, g) -> Tensor:
     return ones - 2 if law == "binomial" else ones
 
 
+def moved(o, perturb) -> Tensor:
+    """True for the entries of w that are perturbed."""
+    return torch.cat([torch.full((p.numel(),), perturb == "all" or p.dim() >= 2) for p in o.params])
+
+
+def noise_on(o, w, law, g, perturb) -> Tensor:
+    """Noise of the entries that are perturbed, in their order; 0 elsewhere."""
+    here, u = moved(o, perturb), torch.zeros_like(w)
+    u[here] = noise_vector(w[here], law, g)
+    return u
+
+
 def erm(o: Oracle, w, g):
     return o.gradient(w)
 
 
-def sam(o, w, g, rho=0.05):
-    slope = o.gradient(w)
+def sam(o, w, g, rho=0.05, perturb="all"):
+    slope = o.gradient(w) * moved(o, perturb)
     return o.gradient(w + rho * slope / slope.norm())
 
 
-def usam(o, w, g, rho=0.01):
-    return o.gradient(w + rho * o.gradient(w))
+def usam(o, w, g, rho=0.01, perturb="all"):
+    return o.gradient(w + rho * o.gradient(w) * moved(o, perturb))
 
 
-def asam(o, w, g, rho=0.1, eta=0.0, scaled="all"):
+def asam(o, w, g, rho=0.1, eta=0.0, scaled="all", perturb="all"):
     """With ``scaled = "weight"`` step by step as in asam.py of Kwon et al.'s release.
 
     There t_w is |w| + eta of the tensors with "weight" in their name; the gradient of these
     alone is multiplied by it, once before the norm of all tensors is taken and once after.
     """
     if scaled == "all":
-        size, slope = w.abs() + eta, o.gradient(w)
+        size, slope = w.abs() + eta, o.gradient(w) * moved(o, perturb)
         return o.gradient(w + rho * size**2 * slope / (size * slope).norm())
     names = [name for name, _ in o.model.named_parameters()]
-    slopes, norms, moved = o.split(o.gradient(w)), [], []
+    slopes, norms, there = o.split(o.gradient(w) * moved(o, perturb)), [], []
     for name, slope, part in zip(names, slopes, o.split(w), strict=True):
         norms.append((slope * (part.abs() + eta) if "weight" in name else slope).norm())
     norm = sum(n**2 for n in norms) ** 0.5 + 1e-16
     for name, slope, part in zip(names, slopes, o.split(w), strict=True):
         eps = slope * (part.abs() + eta) ** 2 if "weight" in name else slope
-        moved.append(part + eps * (rho / norm))
-    return o.gradient(torch.cat(moved))
+        there.append(part + eps * (rho / norm))
+    return o.gradient(torch.cat(there))
 
 
-def rsam(o, w, g, rho=0.05, sigma=0.01, lam=1.0, code_faithful=False):
-    u = sigma * noise_vector(w, "normal", g)
+def rsam(o, w, g, rho=0.05, sigma=0.01, lam=1.0, code_faithful=False, perturb="all"):
+    u = sigma * noise_on(o, w, "normal", g, perturb)
     if not code_faithful:
-        slope = o.gradient(w + u)
+        slope = o.gradient(w + u) * moved(o, perturb)
         return o.gradient(w + rho * slope / slope.norm())
     parts = []
     for noise, weight, p in zip(o.split(u), o.split(w), o.params, strict=True):
         rows = weight.view_as(p).norm(dim=1, keepdim=True) if p.dim() == 2 else 1.0
         parts.append((noise.view_as(p) * rows).reshape(-1))
     u = torch.cat(parts)
-    slope = o.gradient(w + u)
+    slope = o.gradient(w + u) * moved(o, perturb)
     pairs = zip(o.split(slope), o.split(u), strict=True)
     size = sum((lam * a.norm() + b.norm()) ** 2 for a, b in pairs) ** 0.5
     return o.gradient(w + rho * slope / size)
 
 
-def bsam(o, w, g, rho=0.05, sigma=0.01, posterior="fixed", **rest):
+def bsam(o, w, g, rho=0.05, sigma=0.01, posterior="fixed", perturb="all", **rest):
     if posterior == "fixed":
-        return rsam(o, w, g, rho, sigma)
+        return rsam(o, w, g, rho, sigma, perturb=perturb)
     N, delta = rest.get("num_data", 50_000), 5e-4
     s = torch.full_like(w, 1 / (N * sigma**2))
-    slope = o.gradient(w + noise_vector(w, "normal", g) / (N * s) ** 0.5)
+    slope = o.gradient(w + noise_on(o, w, "normal", g, perturb) / (N * s) ** 0.5)
+    slope = slope * moved(o, perturb)
     descent = o.gradient(w + rho * slope / s)
     return (1 - rest.get("beta1", 0.9)) * (descent + delta * w) / s
 
 
-def amp(o, w, g, epsilon=0.5, inner_lr=1.0, inner_steps=1, norm="global", clip=None):
+def amp(o, w, g, epsilon=0.5, inner_lr=1.0, inner_steps=1, norm="global", clip=None, perturb="all"):
     def clipped(slope):
         return slope if clip is None else slope * min(1.0, clip / (float(slope.norm()) + 1e-6))
 
     delta = torch.zeros_like(w)
     for _ in range(inner_steps):
-        delta = delta + inner_lr * clipped(o.gradient(w + delta))
+        delta = delta + inner_lr * clipped(o.gradient(w + delta)) * moved(o, perturb)
         pieces = [delta] if norm == "global" else o.split(delta)
         delta = torch.cat([d * min(1.0, epsilon / max(float(d.norm()), 1e-30)) for d in pieces])
     return clipped(o.gradient(w + delta))
 
 
-def rmp(o, w, g, epsilon=0.1, reading="paper"):
+def rmp(o, w, g, epsilon=0.1, reading="paper", perturb="all"):
+    here, u = moved(o, perturb), torch.zeros_like(w)
     if reading == "paper":
-        u = torch.empty_like(w).normal_(generator=g)
+        u = noise_on(o, w, "normal", g, perturb)
         radius = torch.empty(1, dtype=w.dtype).uniform_(generator=g)
-        return o.gradient(w + epsilon * radius ** (1 / len(w)) * u / u.norm())
-    u = torch.empty_like(w).uniform_(-1, 1, generator=g)
+        return o.gradient(w + epsilon * radius ** (1 / int(here.sum())) * u / u.norm())
+    u[here] = torch.empty_like(w[here]).uniform_(-1, 1, generator=g)
     return o.gradient(w + torch.cat([(epsilon / len(d)) ** 0.5 * d for d in o.split(u)]))
 
 
@@ -185,10 +199,13 @@ def nrs(
     return total
 
 
-def nso(o, w, g, sigma=0.01, num_perturbations=1, two_point=True, distribution="normal", lam=0.0):
+def nso(
+    o, w, g, sigma=0.01, num_perturbations=1, two_point=True, distribution="normal", lam=0.0,
+    perturb="all",
+):  # fmt: skip
     noisy, count = torch.zeros_like(w), 0
     for _ in range(num_perturbations):
-        u = sigma * noise_vector(w, distribution, g)
+        u = sigma * noise_on(o, w, distribution, g, perturb)
         for sign in (1, -1) if two_point else (1,):
             noisy += o.gradient(w + sign * u)
             count += 1
@@ -246,23 +263,29 @@ LAWS = ("normal", "laplace", "uniform", "binomial", "binomial_uncentered")
 
 OPTIONS: dict[str, list[dict]] = {
     "erm": [{}],
-    "sam": [{}, {"rho": 0.3}],
-    "usam": [{}, {"rho": 0.4}],
+    "sam": [{}, {"rho": 0.3}, {"rho": 0.3, "perturb": "weights"}],
+    "usam": [{}, {"rho": 0.4}, {"rho": 0.4, "perturb": "weights"}],
     "asam": [
         {},
         {"rho": 0.5, "eta": 0.05},
         {"rho": 0.5, "eta": 0.01, "scaled": "weight"},
         {"rho": 0.5, "scaled": "weight"},
+        {"rho": 0.5, "eta": 0.05, "perturb": "weights"},
+        {"rho": 0.5, "eta": 0.05, "scaled": "weight", "perturb": "weights"},
     ],
     "rsam": [
         {},
         {"rho": 0.3, "sigma": 0.2},
         {"rho": 0.3, "sigma": 0.2, "lam": 0.7, "code_faithful": True},
+        {"rho": 0.3, "sigma": 0.2, "perturb": "weights"},
+        {"rho": 0.3, "sigma": 0.2, "code_faithful": True, "perturb": "weights"},
     ],
     "bsam": [
         {"rho": 0.3, "sigma": 0.2},
         {"rho": 0.3, "sigma": 0.2, "code_faithful": True},
         {"posterior": "adaptive", "num_data": 50.0, "sigma": 0.1, "beta1": 0.4},
+        {"rho": 0.3, "sigma": 0.2, "perturb": "weights"},
+        {"posterior": "adaptive", "num_data": 50.0, "sigma": 0.1, "perturb": "weights"},
     ],
     "amp": [
         {},
@@ -273,8 +296,15 @@ OPTIONS: dict[str, list[dict]] = {
         {"epsilon": 0.1, "norm": "per_tensor", "inner_steps": 2, "clip": 0.1},
         {"clip": 0.2},
         {"clip": 50.0, "inner_lr": 0.2},
+        {"epsilon": 0.3, "inner_steps": 3, "inner_lr": 0.7, "perturb": "weights"},
+        {"epsilon": 0.05, "norm": "per_tensor", "clip": 0.1, "perturb": "weights"},
     ],
-    "rmp": [{"epsilon": 0.5}, {"epsilon": 0.5, "reading": "code"}],
+    "rmp": [
+        {"epsilon": 0.5},
+        {"epsilon": 0.5, "reading": "code"},
+        {"epsilon": 0.5, "perturb": "weights"},
+        {"epsilon": 0.5, "reading": "code", "perturb": "weights"},
+    ],
     "rpr": [{}, *[{"scale": s, "epsilon": 0.3} for s in SCALES], {"num_devices": 3}],
     "nrs": [
         {},
@@ -292,11 +322,13 @@ OPTIONS: dict[str, list[dict]] = {
         {"sigma": 0.2, "num_perturbations": 3},
         {"sigma": 0.2, "two_point": False},
         {"sigma": 0.2, "lam": 0.3},
+        {"sigma": 0.2, "num_perturbations": 2, "perturb": "weights"},
         *[{"sigma": 0.2, "distribution": d} for d in LAWS],
     ],
     "wp_sgd": [
         {},
         {"sigma": 0.2, "num_perturbations": 2, "lam": 0.5},
+        {"sigma": 0.2, "perturb": "weights"},
         *[{"sigma": 0.2, "distribution": d} for d in LAWS],
     ],
     "infomcr": [

@@ -40,6 +40,7 @@ ROUNDING = {  # the same function of the batch, in another order of sums
 EXCEPT = {  # neither accepted for an effect nor refused for the lack of one
     ("bsam", "code_faithful", "posterior"): "contradictory: two rules",
     ("amp", "inner_lr", "norm"): "so short a step stays in the ball, and no norm is asked",
+    ("asam", "perturb", "scaled"): "here every matrix has weight in its name; a ViT has others",
 }
 
 

@@ -70,6 +70,7 @@ class Workers:
         return results[0]
 
 
+PERTURBING = ("sam", "usam", "asam", "rsam", "bsam", "amp", "rmp", "nso", "wp_sgd")
 SHARED = [
     ("erm", {}), ("sam", {"rho": 0.3}), ("usam", {"rho": 0.3}), ("asam", {"rho": 0.5}),
     ("rsam", {"rho": 0.3, "sigma": 0.1}), ("bsam", {"rho": 0.3, "sigma": 0.1}),
@@ -80,6 +81,7 @@ SHARED = [
     ("fa", {"lam": 0.5, "form": "difference", "step": 1e-3}),
     ("fa", {"lam": 0.05, "estimator": "squared_form"}),
     ("nrs", {"num_devices": 2}), ("nrs", {"num_devices": 4}), ("rpr", {"num_devices": 4}),
+    *((name, {"perturb": "weights"}) for name in PERTURBING),
 ]  # fmt: skip
 
 

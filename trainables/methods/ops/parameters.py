@@ -7,12 +7,38 @@ nothing waits for the device; the storage of the weights never moves.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from trainables.errors import UsageError
+from trainables.needs import VECTORS
+
 NORM_EPSILON = 1e-12
 """Added to a norm before dividing by it: Foret et al.'s SAM, the code of NSO and that of AMP."""
+
+
+Perturbed = Annotated[Literal["all", "weights"], VECTORS]
+"""``all`` parameters, or ``weights``: tensors with two or more dimensions (no biases, no
+normalization)."""
+
+Some = TypeVar("Some", bound=Tensor)
+
+
+def perturbed(tensors: Sequence[Some], which: str) -> list[Some]:
+    """Those of ``tensors``, one for each parameter, whose parameter is perturbed.
+
+    Args:
+        which: `Perturbed`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    chosen = [t for t in tensors if which == "all" or t.dim() > 1]
+    if not chosen:
+        raise UsageError(f"perturb = {which!r}: the model has no tensor of two or more dimensions")
+    return chosen
 
 
 def trainable(model: nn.Module) -> list[nn.Parameter]:

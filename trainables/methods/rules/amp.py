@@ -11,14 +11,20 @@ from torch import Tensor
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.ops import noise
-from trainables.methods.ops.parameters import NORM_EPSILON, clip, global_norm
+from trainables.methods.ops.parameters import (
+    NORM_EPSILON,
+    Perturbed,
+    clip,
+    global_norm,
+    perturbed,
+)
 from trainables.methods.rules.sam import PerturbationScope
 from trainables.needs import SEVERAL_TENSORS, Searched
 from trainables.parallel.division import Division
 from trainables.registry import Count, Positive, Readings, Strength
 
 
-@registry.register("amp")
+@registry.register("amp", added={"perturb": "all"})
 @dataclass(kw_only=True)
 class AMP(Method):
     """Descend from the worst weights within a ball: Algorithm 1.
@@ -42,6 +48,8 @@ class AMP(Method):
             None as in the paper; the authors' code uses 50, so Tables 1 and 2 need that.
         perturbation: Workers sharing a batch climb along their mean gradient (``global``:
             Algorithm 1 for the whole batch) or each along its own (``local``).
+        perturb: ``all`` parameters, or ``weights``: tensors with two or more dimensions; delta
+            and its norm have these alone, ``clip`` is of all.
 
     The authors' code moves BatchNorm statistics with every pass: that is the trial's, not the
     method's, so beside ``reading = "code"`` stands ``batchnorm = "all"``.
@@ -60,6 +68,7 @@ class AMP(Method):
     norm: Annotated[Literal["global", "per_tensor"], SEVERAL_TENSORS] = "global"
     clip: Positive | None = None
     perturbation: PerturbationScope = "global"
+    perturb: Perturbed = "all"
 
     @property
     def evaluations(self) -> float:
@@ -76,7 +85,7 @@ class AMP(Method):
         loss, logits = objective.accumulate()
         delta = self.inner_gradient(objective)
         self.project(delta, self.inner_lr)
-        with objective.displaced() as at:
+        with objective.displaced(perturbed(objective.params, self.perturb)) as at:
             at.perturb(delta)
             for _ in range(self.inner_steps - 1):
                 objective.accumulate()
@@ -91,12 +100,12 @@ class AMP(Method):
         return Output(loss, logits, objective=None)
 
     def inner_gradient(self, objective: Objective) -> list[Tensor]:
-        """The gradient to ascend along, taken from ``p.grad`` and clipped."""
+        """The gradient to ascend along, of the perturbed parameters, taken from ``p.grad``."""
         gradient = objective.take_gradient()
         if self.perturbation == "global":
             objective.mean_over_workers(gradient)
         clip(gradient, self.clip)
-        return gradient
+        return perturbed(gradient, self.perturb)
 
     def project(self, delta: list[Tensor], scale: float = 1.0) -> None:
         """delta ← ``scale`` · delta · min(1, epsilon / norm of ``scale`` · delta), in place."""
@@ -111,7 +120,7 @@ class AMP(Method):
         return (self.epsilon / (norm + NORM_EPSILON)).clamp(max=1)
 
 
-@registry.register("rmp")
+@registry.register("rmp", added={"perturb": "all"})
 @dataclass(kw_only=True)
 class RMP(Method):
     """Random model perturbation, the baseline of AMP's Table 1: ∇L(w + delta), delta random.
@@ -124,6 +133,7 @@ class RMP(Method):
             together. ``code`` (authors' first release; Table 1 is of it): each tensor's entries
             are U(-c, c) with c = √(ε / n), n its number of entries, so its norm is about
             √(ε/3) (0.18 at 0.1), not at most ε.
+        perturb: See `AMP`.
     """
 
     READINGS: ClassVar[Readings] = {
@@ -133,19 +143,21 @@ class RMP(Method):
 
     epsilon: Strength = 0.1
     reading: Literal["paper", "code"] = "paper"
+    perturb: Perturbed = "all"
 
     def same_over_workers(self, division: Division) -> bool:
         return True
 
     def step(self, objective: Objective) -> Output:
-        flat, delta = self.scratch("noise", objective.params)
+        moved = perturbed(objective.params, self.perturb)
+        flat, delta = self.scratch("noise", moved)
         if self.reading == "paper":
             noise.ball(flat, objective.generator)
             flat.mul_(self.epsilon)
         else:
             noise.fill(flat, "symmetric", objective.generator)
             torch._foreach_mul_(delta, [(self.epsilon / d.numel()) ** 0.5 for d in delta])
-        with objective.displaced() as at:
+        with objective.displaced(moved) as at:
             at.perturb(delta)
             loss, logits = objective.accumulate()
         return Output(loss, logits, objective=loss)

@@ -11,7 +11,7 @@ from torch import Tensor
 from trainables.errors import UsageError
 from trainables.methods.base import Output, registry
 from trainables.methods.objective import Objective
-from trainables.methods.ops.parameters import NORM_EPSILON, global_norm
+from trainables.methods.ops.parameters import NORM_EPSILON, global_norm, perturbed
 from trainables.methods.rules.sam import Noisy
 from trainables.needs import given
 from trainables.registry import Fraction, NonNegative, Positive, Readings
@@ -19,7 +19,7 @@ from trainables.registry import Fraction, NonNegative, Positive, Readings
 PUBLISHED = given(posterior="adaptive")
 
 
-@registry.register("bsam")
+@registry.register("bsam", added={"perturb": "all"})
 @dataclass(kw_only=True)
 class BSAM(Noisy):
     """Bayesian SAM: g = ∇L(w + U), then ∇L(w + e), the noise and e scaled by a posterior.
@@ -47,6 +47,7 @@ class BSAM(Noisy):
         delta: Prior precision δ over N (``adaptive`` only): their weight decay.
         damping: γ, keeps s away from 0 (``adaptive`` only).
         perturbation: See `SAM`. With ``local``, each worker's g moves s, by their mean.
+        perturb: See `SAM`. Every weight has its s, perturbed or not.
     """
 
     READINGS: ClassVar[Readings] = {
@@ -91,26 +92,29 @@ class BSAM(Noisy):
         del self.growth
         return output
 
+    def ascent(self, objective: Objective) -> list[Tensor]:
+        gradient = super().ascent(objective)
+        if self.posterior == "adaptive":
+            self.growth = list(torch._foreach_sqrt(self.precision))  # where s is going
+            torch._foreach_mul_(self.growth, torch._foreach_abs(gradient))
+            torch._foreach_add_(self.growth, self.delta + self.damping)
+            if self.perturbation == "local":
+                objective.mean_over_workers(self.growth)
+        return gradient
+
     def scale_noise(self, flat: Tensor, shift: list[Tensor], weights: list[Tensor]) -> None:
         if self.posterior == "fixed":
             super().scale_noise(flat, shift, weights)
             return
-        deviation = torch._foreach_mul(self.precision, self.num_data)
+        deviation = torch._foreach_mul(perturbed(self.precision, self.perturb), self.num_data)
         torch._foreach_sqrt_(deviation)
         torch._foreach_div_(shift, deviation)
 
-    def ascent_direction(
-        self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]
-    ) -> None:
+    def ascent_direction(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
         if self.posterior == "fixed":
             torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + NORM_EPSILON))
             return
-        self.growth = list(torch._foreach_sqrt(self.precision))  # where s is going
-        torch._foreach_mul_(self.growth, torch._foreach_abs(gradient))
-        torch._foreach_add_(self.growth, self.delta + self.damping)
-        if self.perturbation == "local":
-            objective.mean_over_workers(self.growth)
-        torch._foreach_div_(gradient, self.precision)
+        torch._foreach_div_(gradient, perturbed(self.precision, self.perturb))
         torch._foreach_mul_(gradient, self.rho)
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -13,12 +13,11 @@ from torch.nn import functional
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.ops import noise
-from trainables.methods.ops.parameters import global_norm
+from trainables.methods.ops.parameters import Perturbed, global_norm
 from trainables.needs import (
     DROPOUT,
     SEVERAL_IMAGES,
     SEVERAL_TENSORS,
-    VECTORS,
     Needs,
     OfTrial,
     Searched,
@@ -45,7 +44,6 @@ Ball = Annotated[
         ),
     ),
 ]
-Perturbed = Annotated[Literal["all", "weights"], VECTORS]
 Devices = Annotated[Count, SEVERAL_IMAGES]
 
 _EXACT = ("unit_then_scale",)  # the only scale at which delta does not depend on the weights

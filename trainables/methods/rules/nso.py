@@ -12,6 +12,7 @@ from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.ops import noise
 from trainables.methods.ops.noise import Distribution
+from trainables.methods.ops.parameters import Perturbed, perturbed
 from trainables.needs import Searched
 from trainables.parallel.division import Division
 from trainables.registry import Count, Fraction, Strength
@@ -23,8 +24,9 @@ SigmaSchedule = Literal["none", "linear", "exp"]
 class NoiseInjection(Method):
     """The mean gradient of the loss at randomly displaced weights.
 
-    Every draw U_j is one vector over all parameters with independent entries, and both points
-    w ± U_j see the same batch. Two extra parameter-sized buffers: the copy of the weights and U.
+    Every draw U_j is one vector over the perturbed parameters with independent entries, and both
+    points w ± U_j see the same batch. Two extra parameter-sized buffers: the copy of the weights
+    and U.
     """
 
     two_point = False
@@ -38,6 +40,7 @@ class NoiseInjection(Method):
     distribution: Distribution = "normal"
     lam: Fraction = 0.0
     sigma_schedule: SigmaSchedule = "none"
+    perturb: Perturbed = "all"
 
     @property
     def noisy_passes(self) -> int:
@@ -73,8 +76,9 @@ class NoiseInjection(Method):
             total = self.lam * first[0]
         if self.lam < 1:
             weight = (1 - self.lam) / self.noisy_passes
-            flat, shift = self.scratch("noise", objective.params)
-            with objective.displaced() as at:
+            moved = perturbed(objective.params, self.perturb)
+            flat, shift = self.scratch("noise", moved)
+            with objective.displaced(moved) as at:
                 for _ in range(self.num_perturbations):
                     noise.fill(flat, self.distribution, objective.generator)
                     for sign in (1.0, -1.0) if self.two_point else (1.0,):
@@ -87,7 +91,7 @@ class NoiseInjection(Method):
         return Output(*first, objective=total)
 
 
-@registry.register("nso")
+@registry.register("nso", added={"perturb": "all"})
 @dataclass(kw_only=True)
 class NSO(NoiseInjection):
     """Two-point noise injection: Algorithm 1.
@@ -111,6 +115,8 @@ class NSO(NoiseInjection):
             scripts. (Some of their ablation scripts pass 1: plain training.)
         sigma_schedule: σ over the epochs (Remark 3.1; the ramps of the authors' code):
             ``none``, ``linear`` from 0 to σ, ``exp`` from 1e-5 to σ.
+        perturb: ``all`` parameters, as in the authors' code, or ``weights``: tensors with two or
+            more dimensions (the paper speaks of weight matrices).
 
     Dropout masks are drawn anew for every pass, as in the authors' code. Without a clean pass
     BatchNorm's running statistics move with the first noisy one; the authors' code takes them,
@@ -120,7 +126,7 @@ class NSO(NoiseInjection):
     two_point: bool = True
 
 
-@registry.register("wp_sgd")
+@registry.register("wp_sgd", added={"perturb": "all"})
 class WPSGD(NoiseInjection):
     """Weight-perturbed SGD (randomized smoothing): g = (1/k) Σ_j ∇L(w + U_j).
 
@@ -131,5 +137,5 @@ class WPSGD(NoiseInjection):
         num_perturbations: Draws k; 1, and 2k for the comparison at NSO's cost (Section 3).
         distribution: See `NSO`.
         lam: Weight of the clean gradient; see `NSO`.
-        sigma_schedule: See `NSO`.
+        sigma_schedule, perturb: See `NSO`.
     """

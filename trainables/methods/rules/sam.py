@@ -2,7 +2,8 @@
 
 All are rivals in the NSO paper (Tables 3, 4 and 6); g = ∇L(w), e the ascent
 step, and the gradient handed to the optimizer is ∇L(w + e), e held constant.
-One batch serves both gradients. Defaults of rho: 0.05 is Foret et al.'s; the
+One batch serves both gradients. With ``perturb = "weights"`` e, its norm and the
+noise have the tensors of two or more dimensions alone. Defaults of rho: 0.05 is Foret et al.'s; the
 grids of the NSO paper's tables are in its search space.
 """
 
@@ -18,7 +19,7 @@ from trainables.errors import UsageError
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.ops import noise
-from trainables.methods.ops.parameters import NORM_EPSILON, global_norm
+from trainables.methods.ops.parameters import NORM_EPSILON, Perturbed, global_norm, perturbed
 from trainables.needs import SEVERAL_WORKERS, Searched, given
 from trainables.parallel.division import Division
 from trainables.registry import NonNegative, Readings, Strength
@@ -37,6 +38,7 @@ class Ascent(Method):
 
     rho: Strength
     perturbation: PerturbationScope = "global"
+    perturb: Perturbed = "all"
 
     @property
     def evaluations(self) -> float:
@@ -51,8 +53,8 @@ class Ascent(Method):
 
     def step(self, objective: Objective) -> Output:
         loss, logits = objective.accumulate()
-        ascent = self.ascent(objective)
-        with objective.displaced() as at:
+        ascent = perturbed(self.ascent(objective), self.perturb)
+        with objective.displaced(perturbed(objective.params, self.perturb)) as at:
             self.scale(ascent, at.weights)
             at.perturb(ascent)
             del ascent
@@ -67,11 +69,11 @@ class Ascent(Method):
         return gradient
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
-        """Turn ``gradient``, one tensor per parameter, into the ascent step e, in place."""
+        """Turn ``gradient``, of the perturbed parameters, into the ascent step e, in place."""
         raise NotImplementedError
 
 
-@registry.register("sam")
+@registry.register("sam", added={"perturb": "all"})
 @dataclass(kw_only=True)
 class SAM(Ascent):
     """e = rho · g / ‖g‖₂, one norm over all parameters (Foret et al. 2021, eq. 2).
@@ -81,6 +83,7 @@ class SAM(Ascent):
         perturbation: Workers sharing a batch climb along their mean gradient (``global``, one
             batch of the sum of their sizes, as in the single-GPU runs of the NSO paper) or each
             along its own (``local``, m-sharpness).
+        perturb: ``all`` parameters, or ``weights``: tensors with two or more dimensions.
     """
 
     rho: Annotated[Strength, Searched((0.01, 0.02, 0.05), "NSO's authors' scripts")] = 0.05
@@ -89,7 +92,7 @@ class SAM(Ascent):
         torch._foreach_mul_(gradient, self.rho / (global_norm(gradient) + NORM_EPSILON))
 
 
-@registry.register("usam")
+@registry.register("usam", added={"perturb": "all"})
 @dataclass(kw_only=True)
 class USAM(Ascent):
     """e = rho · g: SAM without the norm (Agarwala and Dauphin 2023).
@@ -97,7 +100,7 @@ class USAM(Ascent):
     Args:
         rho: Step ρ; NSO paper, Table 4 (the authors' sweep 0.001 to 0.05 on Indoor; 0.01 for
             CIFAR in their scripts).
-        perturbation: See `SAM`.
+        perturbation, perturb: See `SAM`.
     """
 
     rho: Annotated[
@@ -108,7 +111,7 @@ class USAM(Ascent):
         torch._foreach_mul_(gradient, self.rho)
 
 
-@registry.register("asam", added={"scaled": "all"})
+@registry.register("asam", added={"scaled": "all", "perturb": "all"})
 @dataclass(kw_only=True)
 class ASAM(Ascent):
     """e = rho · T² g / ‖T g‖₂, T diagonal with |w| + eta (Kwon et al. 2021, eq. 8).
@@ -123,7 +126,7 @@ class ASAM(Ascent):
         eta: Offset η of T; 0 as in the NSO authors' code.
         scaled: Tensors that T scales: ``all``, or those with ``weight`` in their name
             (biases are then climbed along g itself, as in SAM).
-        perturbation: See `SAM`.
+        perturbation, perturb: See `SAM`.
     """
 
     READINGS: ClassVar[Readings] = {
@@ -136,8 +139,10 @@ class ASAM(Ascent):
     scaled: Literal["all", "weight"] = "all"
 
     def step(self, objective: Objective) -> Output:
-        names = (name for name, p in objective.model.named_parameters() if p.requires_grad)
-        self.named = ["weight" in name for name in names]
+        named = objective.model.named_parameters()
+        names = {p: name for name, p in named if p.requires_grad}
+        moved = perturbed(objective.params, self.perturb)
+        self.named = ["weight" in names[p] for p in moved]
         return super().step(objective)
 
     def scale(self, gradient: list[Tensor], weights: list[Tensor]) -> None:
@@ -186,14 +191,15 @@ class Noisy(Ascent):
         return {}
 
     def step(self, objective: Objective) -> Output:
-        flat, shift = self.scratch("noise", objective.params)
+        moved = perturbed(objective.params, self.perturb)
+        flat, shift = self.scratch("noise", moved)
         noise.fill(flat, "normal", objective.generator)
-        with objective.displaced() as at:
+        with objective.displaced(moved) as at:
             self.scale_noise(flat, shift, at.weights)
             at.perturb(shift)
             loss, logits = objective.accumulate()
-            ascent = self.ascent(objective)
-            self.ascent_direction(objective, ascent, shift)
+            ascent = perturbed(self.ascent(objective), self.perturb)
+            self.ascent_direction(ascent, shift)
             at.perturb(ascent)
             objective.accumulate()
         if self.code_faithful:
@@ -205,24 +211,21 @@ class Noisy(Ascent):
 
         Args:
             flat: The noise as one vector.
-            shift: The same memory, as one view per parameter.
-            weights: The parameters' values.
+            shift: The same memory, as one view per perturbed parameter.
+            weights: These parameters' values.
         """
         flat.mul_(self.sigma)
 
-    def ascent_direction(
-        self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]
-    ) -> None:
+    def ascent_direction(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
         """Turn ``gradient``, taken at the noisy weights, into the ascent step e, in place.
 
         Args:
-            gradient: One tensor per parameter.
-            shift: The noise U, one tensor per parameter.
+            gradient, shift: The gradient and the noise U, one tensor per perturbed parameter.
         """
         raise NotImplementedError
 
 
-@registry.register("rsam")
+@registry.register("rsam", added={"perturb": "all"})
 @dataclass(kw_only=True)
 class RSAM(Noisy):
     """Random SAM (Liu et al. 2022): g = ∇L(w + U), U ~ N(0, σ²); e = rho · g / ‖g‖₂.
@@ -238,7 +241,7 @@ class RSAM(Noisy):
         sigma: Standard deviation σ of the noise; 0.01 (scripts: 0.01, 0.012, 0.014).
         lam: Weight of ‖g_p‖ in s, used by ``code_faithful`` alone; 1 in all their scripts.
         code_faithful: The authors' code instead of the published rule.
-        perturbation: See `SAM`.
+        perturbation, perturb: See `SAM`.
     """
 
     READINGS: ClassVar[Readings] = {
@@ -255,9 +258,7 @@ class RSAM(Noisy):
                 if weight.dim() == 2:
                     part.mul_(torch.linalg.vector_norm(weight, dim=1, keepdim=True))
 
-    def ascent_direction(
-        self, objective: Objective, gradient: list[Tensor], shift: list[Tensor]
-    ) -> None:
+    def ascent_direction(self, gradient: list[Tensor], shift: list[Tensor]) -> None:
         if self.code_faithful:
             steep = torch.stack(torch._foreach_norm(gradient))
             loud = torch.stack(torch._foreach_norm(shift))
