@@ -20,6 +20,7 @@ from search_spaces.preset import Fields, Preset
 from search_spaces.variant import Variant
 from search_spaces.view import (
     AnyView,
+    Average,
     CurveView,
     Epochs,
     InName,
@@ -345,6 +346,7 @@ class Paper:
 
 __all__ = [
     "Artifact",
+    "Average",
     "Budget",
     "Cell",
     "Choice",

@@ -93,6 +93,34 @@ class InName:
     name: str
 
 
+@dataclass(frozen=True)
+class Average:
+    """How far some cells lie from others of the same column, on average over a table.
+
+    For each cell x with the entries ``of``, r is of the numbers of the cells that have the entries
+    ``against`` and else agree with it; shown is the mean over x of
+
+        reduction: 100 (1 - x / r), in per cent
+        gain: x - r, in the column's unit
+
+    Attributes:
+        what: The quantity in words, in the order of the subtraction.
+        column: `Metric.label` of the column.
+        of, against: Label -> entries.
+        how: See above.
+        reference: Of several cells r is their ``mean``, or the ``best`` number.
+        printed: What the paper says it is.
+    """
+
+    what: str
+    column: str
+    of: Mapping[str, tuple[str, ...]]
+    against: Mapping[str, tuple[str, ...]]
+    how: Literal["reduction", "gain"]
+    reference: Literal["mean", "best"] = "mean"
+    printed: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
     """What every view has: which numbers there are, and how a table lays them out.
@@ -106,6 +134,7 @@ class View:
         metrics_down: Metrics are the outermost rows, not the innermost columns.
         competing: The label whose entries are compared for bold and for directions; empty: the
             method, or the innermost of ``rows`` where there is no method.
+        averages: What else the paper's sentences state of its numbers, computed above the table.
     """
 
     metrics: tuple[Metric, ...]
@@ -113,6 +142,7 @@ class View:
     columns: tuple[str, ...] = ()
     metrics_down: bool = False
     competing: str = ""
+    averages: tuple[Average, ...] = ()
 
     kind: ClassVar[Literal["table", "figure"]]
 
@@ -163,6 +193,7 @@ AnyView = TableView | CurveView | MapView
 
 __all__ = [
     "AnyView",
+    "Average",
     "CurveView",
     "Epochs",
     "InName",
