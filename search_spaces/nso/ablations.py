@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
+from search_spaces.nso.choices import SAME_SIGMA, choices
+from search_spaces.nso.choices.measured import HESSIAN_CHOICES
+from search_spaces.nso.choices.overrides import on
 from search_spaces.nso.protocol import (
     ACCURACY,
     BASE,
     COMMON,
+    COMMON_ON,
     DATASETS,
     GRIDS,
-    HESSIAN_CHOICES,
     METHODS,
     RUNS,
-    SAME_SIGMA,
     SELECTION,
     TRACE,
     TRACE_MEASURE,
     cell,
-    choices,
     common,
+    lowered,
+    raised,
     sharing_sigma,
     stages,
 )
-from search_spaces.spec import Artifact, Choice, Experiment, Notes, Stage, TableView
+from search_spaces.spec import (
+    Artifact,
+    Average,
+    Choice,
+    Experiment,
+    Notes,
+    Reading,
+    Stage,
+    TableView,
+)
 
 ABLATION_NEGATIVE = Artifact(
     id="nso/ablation_negative",
@@ -41,6 +53,7 @@ ABLATION_NEGATIVE = Artifact(
         rows=("method",),
         columns=("dataset",),
         metrics=(ACCURACY,),
+        averages=(raised("WP-SGD", printed=3.6),),
     ),
     notes=Notes(
         title="Two-point noise (NSO, k = 1) against two independent draws (WP-SGD), equal"
@@ -74,20 +87,41 @@ ABLATION_K = Artifact(
         rows=("method", "k"),
         columns=("dataset",),
         metrics=(ACCURACY,),
+        averages=tuple(
+            Average(
+                f"NSO's test accuracy % with k = {k} above k = 1",
+                ACCURACY.label,
+                {"method": ("NSO",), "k": (k,)},
+                {"k": ("1",)},
+                "gain",
+                printed=1.2,
+            )
+            for k in ("2", "3")
+        ),
     ),
     notes=Notes(
         title="Number k of noise draws of NSO, and WP-SGD with as many gradients (2 k draws)",
         choices=(
             *choices("NSO", "WP-SGD"),
             SAME_SIGMA,
-            Choice("values of k", "1, 2, 3", "code; the printed one is lost"),
+            Choice(
+                "values of k",
+                "1, 2, 3",
+                "code; the printed one is lost",
+                name="k",
+                default="code",
+                single="rows that are there can be chosen by --where; others are another artifact",
+                source="section 3.1.2 (lost); early scripts",
+                code="code",
+            ),
         ),
         claims=("more perturbations gain 1.2 % of test accuracy on average (section 3.1.2)",),
     ),
 )
 
 PLAIN: dict[str, Any] = {"optimizer.momentum": 0.0, "optimizer.weight_decay": 0.0}
-PLAIN_METHODS = ("SAM", "USAM", "ASAM", "RSAM", "BSAM", "NSO")
+RIVALS = ("SAM", "USAM", "ASAM", "RSAM", "BSAM")
+PLAIN_METHODS = (*RIVALS, "NSO")
 
 
 def _plain_stages() -> tuple[Stage, ...]:
@@ -132,19 +166,53 @@ ABLATION_PLAIN = Artifact(
         columns=("dataset",),
         metrics=(TRACE, ACCURACY),
         metrics_down=True,
+        averages=(lowered(TRACE, *RIVALS, printed=17.7), raised(*RIVALS)),
     ),
     notes=Notes(
         title="Without momentum and weight decay: five sharpness-reducing methods and NSO",
         choices=(
-            *choices(*PLAIN_METHODS),
+            *choices(
+                *PLAIN_METHODS,
+                own=(({"training": "plain"}, PLAIN), ({"training": "tuned"}, ()), (COMMON_ON, ())),
+            ),
             *HESSIAN_CHOICES,
             Choice(
                 "'without using either momentum or weight decay'",
                 "both are 0 in the runs shown; the grids are searched with them",
-                "section 3.1.1 says no more",
+                "section 3.1.1 says no more; 'either ... or' may also mean one at a time",
+                "optimizer.momentum",
+                name="plain",
+                default="neither",
+                others={
+                    "no-momentum": Reading(
+                        "momentum alone is 0; weight decay is 1e-4",
+                        on("training", ["plain"], optimizer__weight_decay=1e-4),
+                    ),
+                    "no-decay": Reading(
+                        "weight decay alone is 0; momentum is 0.9",
+                        on("training", ["plain"], optimizer__momentum=0.9),
+                    ),
+                },
+                source="section 3.1.1",
             ),
-            Choice("the 'five sharpness-reducing methods'", "with BSAM", "section 3.1 names four"),
-            Choice("radii and sigma", "those tuned with momentum and weight decay", "not stated"),
+            Choice(
+                "the 'five sharpness-reducing methods'",
+                "with BSAM",
+                "section 3.1 names four",
+                name="five-methods",
+                default="with-bsam",
+                single="label smoothing, the other rival of Table 6, is not after sharpness",
+                source="section 3.1; Table 6",
+            ),
+            Choice(
+                "radii and sigma",
+                "those tuned with momentum and weight decay",
+                "not stated",
+                name="plain-strengths",
+                default="tuned",
+                single="a search without momentum is a second one of as many trainings",
+                source="section 3.1.1",
+            ),
         ),
         claims=(
             "NSO's trace is 17.7 % below the five methods' on average, its test accuracy up to 1.8"
@@ -186,7 +254,29 @@ ABLATION_SIGMA_SCHEDULE = Artifact(
         title="Remark 3.1: sigma constant, rising linearly, rising exponentially",
         choices=(
             *choices("NSO", datasets=SCHEDULE_DATASETS, runs=1, tuned=False),
-            Choice("sigmas, data sets", "code's", "the remark prints none"),
+            Choice(
+                "sigmas, data sets",
+                "code's",
+                "the remark prints none",
+                name="sigmas",
+                default="code",
+                single="--where shows the rows that are wanted",
+                source="early scripts",
+                code="code",
+            ),
+            Choice(
+                "shape of the schedules",
+                "rising from the first epoch to the last, from 0 or from 1e-5",
+                "the remark, and the code; the early script that ran it let sigma fall, and gave"
+                " the noisy gradients no weight: it trained plainly",
+                "method.sigma_schedule",
+                name="sigma-schedule",
+                default="rising",
+                single="a falling one is contrary to the remark's words",
+                source="Remark 3.1; train_label_noise.py, early scripts",
+                text="rising",
+                code="rising",
+            ),
         ),
         claims=("neither schedule gains much over a constant sigma (Remark 3.1)",),
     ),

@@ -1,30 +1,29 @@
-"""NSO's figures; see `protocol` for what they share."""
+"""NSO's figures 3 to 5; see `protocol` for what they share."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+from search_spaces.nso.choices import choices
+from search_spaces.nso.choices.measured import HESSIAN_CHOICE, HESSIAN_CHOICES
+from search_spaces.nso.choices.overrides import on
 from search_spaces.nso.protocol import (
     ACCURACY,
     BASE,
     COMMON,
-    DATASETS,
-    HESSIAN_CHOICE,
-    HESSIAN_CHOICES,
+    COMMON_ON,
     METHODS,
     RUNS,
     SELECTION,
     TRACE,
     TRACE_MEASURE,
     cell,
-    choices,
     common,
-    sharing_sigma,
+    lowered,
     stages,
 )
-from search_spaces.nso.sensing import FIGURE6
-from search_spaces.preset import KEEP, OTHERWISE
+from search_spaces.preset import OTHERWISE
 from search_spaces.presets import SMALL, SMOKE, adjusted
 from search_spaces.spec import (
     Artifact,
@@ -33,100 +32,17 @@ from search_spaces.spec import (
     CurveView,
     Epochs,
     Experiment,
-    InName,
     Label,
     Measure,
     Metric,
     Notes,
-    Selection,
+    Override,
+    Reading,
     Stage,
 )
 
 TEST_LOSS = Metric("test_nll", "test loss", digits=3)
 GAP = Metric("test_nll", "generalization gap", digits=3, minus="train_nll_curve")
-UNSELECTED = Selection(on="test_nll", epoch="last", stated="nothing is selected; last epoch")
-
-
-# -- Figure 2: injected noise against the Hessian (section 2.2, Appendix C) ----------------------
-
-FIGURE2_SIGMAS = tuple(round(0.02 + 0.001 * step, 3) for step in range(21))  # code
-FIGURE2_DRAWS = 20  # code
-
-
-FIGURE2 = Artifact(
-    id="nso/figure2",
-    experiment=Experiment(
-        base={
-            "data.source": "mnist",
-            "data.validation": 0,
-            "model": {"name": "mlp", "widths": (128,)},
-            "optimizer.name": "adam",
-            "optimizer.amsgrad": True,
-            "optimizer.lr": 1e-4,
-            "optimizer.weight_decay": 0.0,
-            "schedule.name": "constant",
-            "epochs": 30,
-            "batch_size": 256,
-        },
-        cells=(Cell({"model": "MLP"}),),
-        stages=(Stage("train", seeds=1),),
-        selection=UNSELECTED,
-        measures=(
-            Measure(
-                "perturbation_gap",
-                {"sigma": FIGURE2_SIGMAS, "num_samples": FIGURE2_DRAWS, "parameters": "weights"},
-            ),
-        ),
-    ),
-    view=CurveView(
-        x=InName("sigma"),
-        rows=("model",),
-        metrics=(
-            Metric("perturbation_gap", "measured gap", better="neither", digits=4),
-            Metric(
-                "perturbation_gap@/hessian", "Hessian approximation", better="neither", digits=4
-            ),
-        ),
-    ),
-    notes=Notes(
-        title="Loss gap under injected noise beside sigma^2 / 2 times the Hessian trace, MLP on"
-        " MNIST",
-        choices=(
-            Choice(
-                "draws of the noise",
-                "20 antithetic pairs",
-                "code, for text and graphs; its MNIST run has 10; the printed number is lost",
-            ),
-            Choice(
-                "optimizer", "Adam (amsgrad), 1e-4, batch 256", "code; the paper prints epochs only"
-            ),
-        ),
-    ),
-)
-
-
-def _blocked(name: str, title: str, needs: str) -> Artifact:
-    return (
-        replace(FIGURE2, id=f"nso/{name}")
-        .with_experiment(
-            cells=(Cell({"model": title}),), base={}, measures=(), blocked=f"it needs {needs}"
-        )
-        .with_notes(
-            title=f"Loss gap under injected noise beside the Hessian's, {title}", choices=()
-        )
-    )
-
-
-FIGURE2_BERT = _blocked(
-    "figure2_bert",
-    "BERT-Base on MRPC",
-    "a text model (BERT-Base-Uncased, 12 layers) and the GLUE task MRPC",
-)
-FIGURE2_GCN = _blocked(
-    "figure2_gcn",
-    "two-layer GCN on COLLAB",
-    "a graph model (GCN, width 128) and the TUDataset COLLAB",
-)
 
 # -- Figure 3: during training (section 3.1.1) ---------------------------------------------------
 
@@ -155,6 +71,7 @@ FIGURE3 = Artifact(
         rows=("method",),
         columns=("dataset",),
         metrics=(TRACE, GAP, TEST_LOSS),
+        averages=(lowered(TRACE, "WP-SGD", printed=10.6),),
     ),
     notes=Notes(
         title="Hessian trace, generalization gap and test loss during training: SGD, WP-SGD, NSO",
@@ -166,6 +83,10 @@ FIGURE3 = Artifact(
                 "those of Table 2",
                 "the text names none of its six panels; the code's scripts have Aircraft and"
                 " Indoor",
+                name="datasets",
+                default="table-2",
+                single="--where shows the panels that are wanted",
+                source="section 3.1.2; early scripts",
             ),
         ),
         claims=("NSO ends with a trace 10.6 % below WP-SGD's on average (section 3.1.2)",),
@@ -178,6 +99,9 @@ FIGURE4_VARIED: dict[str, tuple[str, tuple[Any, ...]]] = {
     "learning rate": ("optimizer.lr", (0.001, 0.002, 0.005)),
     "epochs": ("epochs", (20, 40, 60)),
 }
+
+
+VARIED = tuple(FIGURE4_VARIED.items())
 
 
 def _figure4(method: str, varied: str) -> list[Cell]:
@@ -224,9 +148,42 @@ FIGURE4 = Artifact(
     notes=Notes(
         title="Test loss of NSO and WP-SGD against learning rate and number of epochs",
         choices=(
-            *choices("NSO", "WP-SGD", datasets=("Indoor",), runs=1, tuned=False),
-            Choice("values, data set", "three of each grid; Indoor", "lost in the text; not named"),
-            Choice("sigma", "0.01, its default", "not stated", "method.sigma"),
+            *choices(
+                "NSO",
+                "WP-SGD",
+                datasets=("Indoor",),
+                runs=1,
+                tuned=False,
+                own=(
+                    *(({"varied": varied}, (field,)) for varied, (field, _) in VARIED),
+                    (COMMON_ON, ()),
+                ),
+            ),
+            Choice(
+                "values, data set",
+                "three of each grid; Indoor",
+                "lost in the text; not named",
+                name="values",
+                default="three",
+                single="the axes of the figure are lost",
+                source="section 3.1.2 (lost)",
+            ),
+            Choice(
+                "sigma",
+                "0.01, its default",
+                "not stated; the code's scripts for Indoor have 0.012",
+                "method.sigma",
+                name="sigma",
+                default="0.01",
+                others={
+                    "0.012": Reading(
+                        "0.012, the code's for Indoor",
+                        on("method", ("NSO", "WP-SGD"), method__sigma=0.012),
+                    )
+                },
+                source="scripts/run_resnet",
+                code="0.012",
+            ),
         ),
     ),
     presets={
@@ -235,13 +192,14 @@ FIGURE4 = Artifact(
     },
 )
 
-# -- Figure 5: batch size (left), NSO with other regularisers (right; section 3.1.4) -------------
+# -- Figure 5: batch size (left; on the right see `combined`) -------------------------------------
 
 FIGURE5_BATCH_SIZES = (8, 16, 32, 64)
 FIGURE5_SETTINGS: dict[str, dict[str, dict[str, float]]] = {  # code
     "Indoor": {"NSO": {"sigma": 0.012}, "SAM": {"rho": 0.02}},
     "Aircraft": {"NSO": {"sigma": 0.008}, "SAM": {"rho": 0.01}},
 }
+OF_BATCH = ("batch_size",)
 WITHOUT_BATCH = tuple(name for name in COMMON if name != "batch_size")
 
 FIGURE5 = Artifact(
@@ -284,15 +242,62 @@ FIGURE5 = Artifact(
     notes=Notes(
         title="NSO and SAM against the batch size",
         choices=(
-            *choices("NSO", "SAM", datasets=FIGURE5_SETTINGS, tuned=False),
+            *choices(
+                "NSO",
+                "SAM",
+                datasets=FIGURE5_SETTINGS,
+                tuned=False,
+                own=(({"method": "NSO"}, OF_BATCH), ({"method": "SAM"}, OF_BATCH), (COMMON_ON, ())),
+            ),
             *HESSIAN_CHOICES,
-            Choice("length of training", "equal epochs", "the text; the code has equal steps"),
-            Choice("data sets", "Indoor and Aircraft", "code; the paper names Indoor only"),
+            Choice(
+                "length of training",
+                "equal epochs",
+                "the text; the code has equal steps",
+                "epochs",
+                name="length",
+                default="equal-epochs",
+                others={
+                    "equal-steps": Reading(
+                        "7, 15, 30 and 60 epochs at batches of 8, 16, 32 and 64",
+                        tuple(
+                            Override({"batch size": str(size)}, {"epochs": 30 * size // 32})
+                            for size in FIGURE5_BATCH_SIZES
+                        ),
+                    )
+                },
+                source="section 3.1.3; early scripts",
+                text="equal-epochs",
+                code="equal-steps",
+            ),
+            Choice(
+                "data sets",
+                "Indoor and Aircraft",
+                "code; the paper names Indoor only",
+                name="datasets",
+                default="code",
+                single="the other panel is lost, and --where shows one of these",
+                source="section 3.1.3; early scripts",
+                code="code",
+            ),
             Choice(
                 "sigma, rho",
                 "0.012 and 0.02 on Indoor, 0.008 and 0.01 on Aircraft",
                 "code; not stated, but 'carefully adjusted' (section 3.1)",
                 "method",
+                name="strengths",
+                default="code",
+                others={
+                    "one": Reading(
+                        "sigma 0.01 and rho 0.02 on both",
+                        (
+                            *on("method", ["NSO"], method__sigma=0.01),
+                            *on("method", ["SAM"], method__rho=0.02),
+                        ),
+                    )
+                },
+                source="section 3.1; early scripts",
+                code="code",
             ),
         ),
         claims=(
@@ -306,67 +311,8 @@ FIGURE5 = Artifact(
     },
 )
 
-DISTANCE = 1e-4  # code
-COMBINED: dict[str, dict[str, Any]] = {
-    "none": {},
-    "augmentation": {"data.augmentation": ({"name": "random_resized_crop"}, {"name": "flip"})},
-    "distance": {"regularizers": ({"name": "l2_sp", "lam": DISTANCE},)},
-}
-
-FIGURE5_COMBINED = Artifact(
-    id="nso/figure5_combined",
-    experiment=Experiment(
-        base=BASE,
-        cells=common(
-            cell("NSO", dataset, {"added": added}, **fields)
-            for added, fields in COMBINED.items()
-            for dataset in DATASETS
-        ),
-        stages=sharing_sigma({"method": "NSO", "added": "none"}, {"method": "NSO"}),
-        selection=SELECTION,
-        measures=(replace(TRACE_MEASURE, at=FIGURE3_AT),),
-    ),
-    view=CurveView(
-        x=Epochs(),
-        panels=("dataset",),
-        rows=("added",),
-        columns=("dataset",),
-        metrics=(TRACE, TEST_LOSS),
-    ),
-    notes=Notes(
-        title="NSO alone, with data augmentation, and with a penalty on the distance to the start",
-        choices=(
-            *choices("NSO"),
-            *HESSIAN_CHOICES,
-            Choice("sigma", "NSO alone's, for every row", "not stated", "method.sigma"),
-            Choice(
-                "augmentation that is added",
-                "a random resized crop, then a flip",
-                "code; the text has 'random horizontal flipping and random cropping sequentially'",
-                "data.augmentation",
-            ),
-            Choice(
-                "distance penalty",
-                "1e-4 times the squared Frobenius distance",
-                "code's value; as released it is never switched on",
-                "regularizers",
-            ),
-        ),
-        claims=(
-            "either addition lowers the trace by 13.6 % and the test loss by 16.3 % on average"
-            " (section 3.1.4)",
-        ),
-    ),
-    presets={"smoke": adjusted(SMOKE, substitute={"data.augmentation": KEEP})},
-)
-
 FIGURES = (
-    FIGURE2,
-    FIGURE2_BERT,
-    FIGURE2_GCN,
     FIGURE3,
     FIGURE4,
     FIGURE5,
-    FIGURE5_COMBINED,
-    FIGURE6,
 )

@@ -12,12 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.spec import (
+    Average,
     Cell,
-    Choice,
     Measure,
     Metric,
-    Override,
-    Reading,
     Reported,
     Selection,
     Stage,
@@ -182,145 +180,6 @@ SELECTION = Selection(
     stated="grids on the validation split (Appendix C); weights of the last epoch",
 )
 
-TRAINING_CHOICES = (
-    Choice(
-        "optimizer",
-        "SGD with momentum and weight decay",
-        "the text and its grid; the code's configurations have Adam at 1e-4",
-        "optimizer.name",
-    ),
-    Choice(
-        "the common settings that were chosen",
-        "searched once, for SGD on Indoor",
-        "their values are lost; 486 points for each data set and method of Table 3 are 14,580 runs",
-    ),
-    Choice("learning-rate drop", "/ 10 after each third", "code: every 10 of 30 epochs"),
-    Choice("augmentation", "none", "section 3.1.4 treats it as an addition", "data.augmentation"),
-)
-GRID_CHOICES: tuple[tuple[set[str], Choice], ...] = (
-    (
-        {"NSO", "WP-SGD"},
-        Choice(
-            "grid of sigma",
-            "0.008, 0.01, 0.012",
-            "code; the printed values are lost",
-            "method.sigma",
-        ),
-    ),
-    ({"USAM"}, Choice("grid of USAM", "SAM's", "Appendix C names none")),
-    ({"ASAM"}, Choice("grid of ASAM", "as printed in Appendix C", "the code has 0.1 to 0.5")),
-    ({"LS"}, Choice("grid of LS", "as printed in Appendix C", "the code has 0.2 and 0.4")),
-    (
-        {"RSAM"},
-        Choice("grid of RSAM's sigma", "as printed in Appendix C", "the code has 0.01 to 0.014"),
-    ),
-)
-
-
-def _published_bsam(dataset: str) -> Override:
-    """``p.grad = m / s`` is the whole step, and delta the weight decay (`methods.bsam`)."""
-    return Override(
-        {"method": "BSAM", "dataset": dataset},
-        {
-            "method.posterior": "adaptive",
-            "method.num_data": float(SIZES[dataset][0]),
-            "optimizer.momentum": 0.0,
-            "optimizer.weight_decay": 0.0,
-        },
-    )
-
-
-METHOD_CHOICES: tuple[tuple[set[str], Choice], ...] = (
-    (
-        {"NSO", "WP-SGD"},
-        Choice(
-            "BatchNorm statistics of NSO and WP-SGD",
-            "moved by a clean forward pass of their own",
-            "code; its cost is counted (a third of a gradient), and the text is silent",
-            "batchnorm",
-        ),
-    ),
-    (
-        {"LS"},
-        Choice(
-            "label smoothing",
-            "s / K on every class",
-            "code; Appendix C's 'weight of the loss calculated from the incorrect labels' may be s",
-            "method.convention",
-        ),
-    ),
-    (
-        {"ASAM"},
-        Choice(
-            "parameters that ASAM scales",
-            "all, without an offset",
-            "code; in ASAM's own release those with 'weight' in their name, and eta = 0.01",
-            "method.scaled",
-        ),
-    ),
-    (
-        {"RSAM"},
-        Choice(
-            "RSAM",
-            "an ascent of length rho along the gradient at the noisy weights, undone",
-            "its idea; in the code the ascent is never undone, and its length is another",
-            "method.code_faithful",
-        ),
-    ),
-    (
-        {"BSAM"},
-        Choice(
-            "rule of BSAM",
-            "fixed: the code's, which has no posterior, with its ascent undone",
-            "in the code it is never undone; adaptive is bSAM as published, which makes a step of"
-            " its own, without momentum and weight decay",
-            "method.posterior",
-            name="bsam",
-            default="fixed",
-            others={
-                "adaptive": Reading(
-                    "bSAM as published", tuple(_published_bsam(dataset) for dataset in DATASETS)
-                )
-            },
-            code="fixed",
-        ),
-    ),
-    (
-        {"BSAM"},
-        Choice("sigma of BSAM", "0.01, its default", "Appendix C names a grid of its radius only"),
-    ),
-)
-RETINA_CHOICE = Choice(
-    "Retina",
-    "Messidor-2",
-    "code; the text cites RFMiD (Pachade et al. 2021), and the sizes fit neither",
-    "data.source",
-)
-
-
-def choices(
-    *methods: str,
-    datasets: Iterable[str] = DATASETS,
-    runs: int = RUNS,
-    tuned: bool = True,
-) -> tuple[Choice, ...]:
-    """The readings that concern a table of these methods and data sets.
-
-    Args:
-        tuned: Whether the methods' own grids are searched.
-    """
-    own = (*GRID_CHOICES, *METHOD_CHOICES) if tuned else METHOD_CHOICES
-    stated = "the only number printed (section 2.1)" if runs == RUNS else "not stated for this one"
-    return (
-        *TRAINING_CHOICES,
-        *(choice for concerned, choice in own if concerned & {*methods}),
-        *([RETINA_CHOICE] if "Retina" in datasets else []),
-        Choice("number of runs", str(runs), stated),
-    )
-
-
-SAME_SIGMA = Choice("sigma", "NSO's with k = 1, for every row", "not stated", "method.sigma")
-
 # -- what is shown and measured ------------------------------------------------------------------
 
 ACCURACY = Metric(
@@ -330,22 +189,28 @@ TRACE = Metric("nso_code_trace", "Hessian trace", digits=0)
 LAMBDA1 = Metric("nso_code_lambda1", "lambda_1", digits=0)
 TRACE_MEASURE = Measure("nso_code_trace", {"batch_size": 16, "num_batches": 63})
 LAMBDA1_MEASURE = Measure("nso_code_lambda1", {"batch_size": 16, "num_batches": 63})
-HESSIAN_CHOICE = Choice(
-    "Hessian",
-    "mean over 63 training batches of 16, eval mode, convolutions and head",
-    "code's defaults",
-)
-HESSIAN_CHOICES = (
-    HESSIAN_CHOICE,
-    Choice(
-        "± of traces and eigenvalues",
-        "over training runs",
-        "the code's is over seeds of the estimator on one network: no verdict is drawn from it",
-    ),
-)
-LAMBDA1_CHOICE = Choice(
-    "lambda_1",
-    "code's: sum over layers, each layer's vector of unit norm (up to 34 times the eigenvalue)",
-    "code; an eigenvalue of the Hessian, which the text names, needs one vector for all layers",
-    "measure",
-)
+
+
+def lowered(metric: Metric, *rivals: str, printed: float | None = None) -> Average:
+    """NSO's number below the least of its rivals', which is how the paper's sentences come out."""
+    return Average(
+        f"NSO's {metric.label} below the least of {', '.join(rivals)}",
+        metric.label,
+        {"method": ("NSO",)},
+        {"method": rivals},
+        "reduction",
+        "best",
+        printed,
+    )
+
+
+def raised(*rivals: str, printed: float | None = None) -> Average:
+    """NSO's accuracy above the mean of its rivals'."""
+    return Average(
+        f"NSO's {ACCURACY.label} above the mean of {', '.join(rivals)}",
+        ACCURACY.label,
+        {"method": ("NSO",)},
+        {"method": rivals},
+        "gain",
+        printed=printed,
+    )

@@ -1,7 +1,7 @@
 """NSO: Zhang, Li & Ju, "Noise Stability Optimization for Finding Flat Minima" (TMLR 2024).
 
-The tables. Data sets, grids and stages are in `protocol`, the rest
-in `figures` and `ablations`.
+The tables. Data sets, grids and stages are in `protocol`, what the paper leaves open in `choices`,
+the rest in `table2`, `figures` and `ablations`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search_spaces.nso.ablations import ABLATIONS
+from search_spaces.nso.choices import SAME_RUNS, choices
+from search_spaces.nso.choices.data import CALTECH_SGD
+from search_spaces.nso.choices.measured import (
+    GAIN_REFERENCE,
+    HESSIAN_CHOICES,
+    LAMBDA1_CHOICE,
+    TRACE_REFERENCE,
+)
+from search_spaces.nso.combined import FIGURE5_COMBINED, FIGURE5_WITHOUT
+from search_spaces.nso.figure2 import FIGURE2, FIGURE2_BERT, FIGURE2_GCN
 from search_spaces.nso.figures import FIGURES
 from search_spaces.nso.protocol import (
     ACCURACY,
     BASE,
     COMMON,
     DATASETS,
-    HESSIAN_CHOICES,
     LAMBDA1,
-    LAMBDA1_CHOICE,
     LAMBDA1_MEASURE,
     METHODS,
     RUNS,
@@ -25,11 +33,14 @@ from search_spaces.nso.protocol import (
     TRACE,
     TRACE_MEASURE,
     cell,
-    choices,
     common,
+    lowered,
     printed,
+    raised,
     stages,
 )
+from search_spaces.nso.sensing import FIGURE6
+from search_spaces.nso.table2 import TABLE2
 from search_spaces.printed import rows
 from search_spaces.spec import (
     Artifact,
@@ -39,88 +50,10 @@ from search_spaces.spec import (
     Metric,
     Notes,
     Paper,
+    Reading,
     Reported,
     Stage,
     TableView,
-)
-
-SAME_RUNS = Choice(
-    "SGD and NSO in Tables 2 and 3",
-    "the same runs",
-    "different numbers are printed (SGD on Indoor: 76.0 and 76.7), and no reason",
-)
-
-# -- Table 2: (train, test) accuracy on Aircraft, Indoor, Retina ---------------------------------
-
-PRINTED2 = """
-SGD | None | 100.0±0.0 59.8±0.7 100.0±0.0 76.0±0.4 100.0±0.0 61.7±0.8
-WP-SGD | Gaussian | 98.4±0.2 60.4±0.1 99.0±0.3 76.3±0.0 100.0±0.0 62.3±0.5
-WP-SGD | Laplace | 98.3±0.1 60.3±0.3 98.9±0.1 76.4±0.3 100.0±0.0 62.0±0.1
-WP-SGD | Uniform | 98.6±0.3 60.3±0.5 98.6±0.3 76.6±0.1 100.0±0.0 62.3±0.0
-WP-SGD | Binomial | 19.6±0.1 11.3±0.1 18.2±0.9 10.7±0.1 58.1±0.1 57.1±0.0
-NSO | Gaussian | 95.8±0.4 62.3±0.3 95.7±0.2 77.4±0.3 100.0±0.0 66.6±0.7
-NSO | Laplace | 96.5±0.3 61.9±0.3 96.1±0.3 77.1±0.1 100.0±0.0 65.9±0.1
-NSO | Uniform | 96.4±0.4 61.9±0.5 96.4±0.2 76.8±0.2 100.0±0.0 65.7±0.1
-NSO | Binomial | 20.1±0.1 14.3±0.3 22.8±0.1 17.9±0.2 59.2±0.1 57.8±0.1
-"""
-DATASETS2 = ("Aircraft", "Indoor", "Retina")
-DISTRIBUTIONS = {
-    "Gaussian": "normal",
-    "Laplace": "laplace",
-    "Uniform": "uniform",
-    "Binomial": "binomial_uncentered",
-}
-TRAIN_ACCURACY = replace(ACCURACY, name="train_error", label="train accuracy %")
-
-
-def _table2() -> list[Cell]:
-    cells = []
-    for (method, noise), numbers in rows(PRINTED2, n=RUNS):
-        rule = dict(METHODS[method])
-        if noise in DISTRIBUTIONS:
-            rule["distribution"] = DISTRIBUTIONS[noise]
-        for dataset, train, test in zip(DATASETS2, numbers[::2], numbers[1::2], strict=True):
-            made = cell(method, dataset, {"noise": noise}, method=rule)
-            cells.append(printed(made, {"train_error": train, "test_error": test}))
-    return cells
-
-
-TABLE2 = Artifact(
-    id="nso/table2",
-    experiment=Experiment(
-        base=BASE,
-        cells=common(_table2()),
-        stages=stages("SGD", "WP-SGD", "NSO"),
-        selection=SELECTION,
-    ),
-    view=TableView(
-        rows=("method", "noise"),
-        columns=("dataset",),
-        metrics=(TRAIN_ACCURACY, ACCURACY),
-    ),
-    notes=Notes(
-        title="SGD, WP-SGD and NSO with four noise distributions, ResNet-34 fine-tuned",
-        choices=(
-            *choices("SGD", "WP-SGD", "NSO", datasets=DATASETS2),
-            Choice(
-                "Binomial noise",
-                "the code's: Binomial(4, 1/2), mean 2 sigma, not centred",
-                "code, so the printed rows have it; the method asks for mean zero",
-                "method.distribution",
-            ),
-            Choice(
-                "train accuracy",
-                "of the final weights, in evaluation mode, on the training images as they are",
-                "code: a running mean over the last epoch, of the clean weights in training mode",
-            ),
-            Choice("second data set", "Indoor", "table head; the text says Caltech-256"),
-            SAME_RUNS,
-        ),
-        claims=(
-            "WP-SGD is within 0.5 % of SGD, but worse with Binomial noise (section 2.1; the printed"
-            " differences reach 0.6)",
-        ),
-    ),
 )
 
 # -- Table 3: a line is a method, a column a data set --------------------------------------------
@@ -190,10 +123,20 @@ TABLE3 = Artifact(
         columns=("dataset",),
         metrics=(TRACE, ACCURACY),
         metrics_down=True,
+        averages=(
+            lowered(TRACE, "SGD", "SAM", "USAM", "ASAM", printed=15.8),
+            replace(lowered(TRACE, "SGD"), what="NSO's Hessian trace below SGD's"),
+        ),
     ),
     notes=Notes(
         title="Hessian trace and test accuracy of SGD, SAM, USAM, ASAM and NSO on six data sets",
-        choices=(*choices(*METHODS3), SAME_RUNS, *HESSIAN_CHOICES),
+        choices=(
+            *choices(*METHODS3),
+            SAME_RUNS,
+            CALTECH_SGD,
+            *HESSIAN_CHOICES,
+            TRACE_REFERENCE,
+        ),
         claims=(
             "NSO lowers the trace by 15.8 % on average (section 3.1.1)",
             "NSO's test accuracy is up to 2.4 % higher, on average 1.2 % (section 3.1.1)",
@@ -212,6 +155,7 @@ ACCURACIES4 = """
 SAM | 73.6±0.2 74.4±0.4 74.8±0.6 75.2±0.3 76.6±0.5 73.8±0.7
 USAM | 74.1±0.1 74.1±0.7 74.7±0.5 74.6±0.3 76.3±0.3 73.1±0.6
 """
+OF_TEST = {"name": ACCURACY.name, "label": ACCURACY.label}
 VALIDATION_ACCURACY = replace(ACCURACY, name="validation_error", label="validation accuracy %")
 
 
@@ -261,12 +205,29 @@ TABLE4 = Artifact(
             *choices("SAM", "USAM", datasets=("Indoor",), tuned=False),
             *HESSIAN_CHOICES,
             Choice(
-                "radii and data set", "code's sweep; Indoor", "the fifth column's traces: Table 3"
+                "radii and data set",
+                "code's sweep; Indoor",
+                "the fifth column's traces: Table 3",
+                name="radii",
+                default="code",
+                single="the heads of the columns are lost, and nothing else speaks of them",
+                source="Table 4; early scripts",
+                code="code",
             ),
             Choice(
                 "accuracy",
                 "validation",
                 "the prose, and the fifth column differs from Table 3; the table's head says test",
+                name="accuracy",
+                default="validation",
+                others={
+                    "test": Reading(
+                        "test accuracy",
+                        metrics={VALIDATION_ACCURACY.key: OF_TEST},
+                    )
+                },
+                source="section 3.1.3; Table 4",
+                text="validation",
             ),
         ),
     ),
@@ -310,7 +271,27 @@ TABLE5 = Artifact(
     view=TableView(rows=("task", "method"), metrics=(TRACE, LAMBDA1, RECALL, ACCURACY)),
     notes=Notes(
         title="CLIP on image captions and GPT-2 on chains of thought, with SGD, SAM and NSO",
-        choices=(Choice("number of runs", "3", "not stated; the code has one to three"),),
+        choices=(
+            Choice(
+                "number of runs",
+                "3",
+                "not stated; the code has one to three",
+                name="runs",
+                default="3",
+                single="the number of seeds is one of a sweep's options",
+                source="chain-of-thought-finetuning/scripts",
+                code="3",
+            ),
+            Choice(
+                "epochs of chain-of-thought fine-tuning",
+                "the same for every row",
+                "not stated; by the code's defaults 20 for SGD and 5 for SAM and NSO",
+                name="reasoning-epochs",
+                default="equal",
+                single="the artifact is blocked: it has no trials",
+                source="chain-of-thought-finetuning/custom_train.py",
+            ),
+        ),
         claims=(
             "on image captions NSO's trace is 17 % below SAM's and SGD's, its recall 1.4 % higher"
             " (section 3.2)",
@@ -367,10 +348,21 @@ TABLE6 = Artifact(
         columns=("dataset",),
         metrics=(TRACE, ACCURACY, LAMBDA1),
         metrics_down=True,
+        averages=(
+            lowered(LAMBDA1, "SGD", "SAM", "USAM", "ASAM", printed=9.7),
+            lowered(TRACE, "SGD", "SAM", "USAM", "ASAM", printed=15.8),
+            raised("SAM", "USAM", "ASAM", "RSAM", "BSAM", printed=1.2),
+        ),
     ),
     notes=Notes(
         title="LS, RSAM and BSAM beside NSO, and lambda_1 of all eight methods, on six data sets",
-        choices=(*choices(*METHODS6), *HESSIAN_CHOICES, LAMBDA1_CHOICE),
+        choices=(
+            *choices(*METHODS6),
+            *HESSIAN_CHOICES,
+            LAMBDA1_CHOICE,
+            TRACE_REFERENCE,
+            GAIN_REFERENCE,
+        ),
         claims=("NSO lowers the largest eigenvalue by 9.7 % (section 3.1.1)",),
     ),
 )
@@ -380,5 +372,11 @@ PAPER = Paper(
     title="Noise Stability Optimization for Finding Flat Minima: A Hessian-based Regularization"
     " Approach",
     venue="TMLR 2024",
-    artifacts=(TABLE2, TABLE3, TABLE4, TABLE5, TABLE6, *FIGURES, *ABLATIONS),
+    artifacts=(
+        *(TABLE2, TABLE3, TABLE4, TABLE5, TABLE6),
+        *(FIGURE2, FIGURE2_BERT, FIGURE2_GCN, *FIGURES),
+        *(FIGURE5_COMBINED, FIGURE6),
+        *ABLATIONS,
+        FIGURE5_WITHOUT,
+    ),
 )
