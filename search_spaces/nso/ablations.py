@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from search_spaces.nso.choices import SAME_SIGMA, choices
-from search_spaces.nso.choices.measured import HESSIAN_CHOICES
+from search_spaces.nso.choices.measured import traces
 from search_spaces.nso.choices.overrides import on
 from search_spaces.nso.protocol import (
     ACCURACY,
@@ -175,7 +175,7 @@ ABLATION_PLAIN = Artifact(
                 *PLAIN_METHODS,
                 own=(({"training": "plain"}, PLAIN), ({"training": "tuned"}, ()), (COMMON_ON, ())),
             ),
-            *HESSIAN_CHOICES,
+            *traces(),
             Choice(
                 "'without using either momentum or weight decay'",
                 "both are 0 in the runs shown; the grids are searched with them",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.nso.choices import choices
-from search_spaces.nso.choices.measured import HESSIAN_CHOICES
+from search_spaces.nso.choices.measured import traces
 from search_spaces.nso.choices.overrides import on
 from search_spaces.nso.choices.training import CROP_AND_FLIP
 from search_spaces.nso.figures import FIGURE3_AT, TEST_LOSS
@@ -46,7 +46,7 @@ SIGMA = Choice(
     "NSO alone's, for every row",
     "not stated; an early script of the penalty has 0.012, on Indoor",
     "method.sigma",
-    name="shared-sigma",
+    name="combined-sigma",
     default="shared",
     others={
         "0.012": Reading("0.012, without a search", on("method", ["NSO"], method__sigma=0.012))
@@ -166,7 +166,7 @@ FIGURE5_COMBINED = Artifact(
         title="NSO alone, with data augmentation, and with a penalty on the distance to the start",
         choices=(
             *choices("NSO", own_augmentation=True),
-            *HESSIAN_CHOICES,
+            *traces(FIGURE3_AT),
             SIGMA,
             ADDED_AUGMENTATION,
             DISTANCE_PENALTY,
@@ -235,7 +235,7 @@ FIGURE5_WITHOUT = Artifact(
         title="Data augmentation and a penalty on the distance to the start, with NSO and without",
         choices=(
             *choices("SGD", "NSO", own_augmentation=True),
-            *HESSIAN_CHOICES,
+            *traces(),
             SIGMA,
             ADDED_AUGMENTATION,
             DISTANCE_PENALTY,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.nso.choices import choices
-from search_spaces.nso.choices.measured import HESSIAN_CHOICE, HESSIAN_CHOICES
+from search_spaces.nso.choices.measured import trace, traces
 from search_spaces.nso.choices.overrides import on
 from search_spaces.nso.protocol import (
     ACCURACY,
@@ -77,13 +77,13 @@ FIGURE3 = Artifact(
         title="Hessian trace, generalization gap and test loss during training: SGD, WP-SGD, NSO",
         choices=(
             *choices("SGD", "WP-SGD", "NSO", datasets=FIGURE3_DATASETS, runs=1),
-            HESSIAN_CHOICE,
+            trace(FIGURE3_AT),
             Choice(
                 "data sets",
                 "those of Table 2",
                 "the text names none of its six panels; the code's scripts have Aircraft and"
                 " Indoor",
-                name="datasets",
+                name="panels",
                 default="table-2",
                 single="--where shows the panels that are wanted",
                 source="section 3.1.2; early scripts",
@@ -173,7 +173,7 @@ FIGURE4 = Artifact(
                 "0.01, its default",
                 "not stated; the code's scripts for Indoor have 0.012",
                 "method.sigma",
-                name="sigma",
+                name="default-sigma",
                 default="0.01",
                 others={
                     "0.012": Reading(
@@ -249,7 +249,7 @@ FIGURE5 = Artifact(
                 tuned=False,
                 own=(({"method": "NSO"}, OF_BATCH), ({"method": "SAM"}, OF_BATCH), (COMMON_ON, ())),
             ),
-            *HESSIAN_CHOICES,
+            *traces(),
             Choice(
                 "length of training",
                 "equal epochs",
@@ -274,7 +274,7 @@ FIGURE5 = Artifact(
                 "data sets",
                 "Indoor and Aircraft",
                 "code; the paper names Indoor only",
-                name="datasets",
+                name="batch-panels",
                 default="code",
                 single="the other panel is lost, and --where shows one of these",
                 source="section 3.1.3; early scripts",

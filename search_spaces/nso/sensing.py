@@ -150,7 +150,7 @@ FIGURE6 = Artifact(
                 "distance",
                 "Frobenius norm of the difference",
                 "the text; the code plots the square of its ratio to the norm of the true matrix",
-                name="distance",
+                name="recovery-distance",
                 default="frobenius",
                 others={
                     "relative-squared": Reading(
@@ -169,7 +169,7 @@ FIGURE6 = Artifact(
                 "chosen of three on the validation measurements",
                 "the text adjusts it; the code's plots are of 0.08",
                 "method.sigma",
-                name="sigma",
+                name="sensing-sigma",
                 default="chosen",
                 others={
                     "0.08": Reading(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from search_spaces.nso.choices import SAME_RUNS, choices
 from search_spaces.nso.choices.overrides import on
+from search_spaces.nso.choices.training import NOISY_AUGMENTATION
 from search_spaces.nso.protocol import (
     ACCURACY,
     BASE,
@@ -137,7 +138,8 @@ TABLE2 = Artifact(
     notes=Notes(
         title="SGD, WP-SGD and NSO with four noise distributions, ResNet-34 fine-tuned",
         choices=(
-            *choices("SGD", "WP-SGD", "NSO", datasets=DATASETS2, augmented=("WP-SGD", "NSO")),
+            *choices("SGD", "WP-SGD", "NSO", datasets=DATASETS2),
+            NOISY_AUGMENTATION,
             BINOMIAL,
             TRAINING,
             SECOND_DATASET,

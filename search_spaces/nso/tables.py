@@ -13,9 +13,9 @@ from search_spaces.nso.choices import SAME_RUNS, choices
 from search_spaces.nso.choices.data import CALTECH_SGD
 from search_spaces.nso.choices.measured import (
     GAIN_REFERENCE,
-    HESSIAN_CHOICES,
     LAMBDA1_CHOICE,
     TRACE_REFERENCE,
+    traces,
 )
 from search_spaces.nso.combined import FIGURE5_COMBINED, FIGURE5_WITHOUT
 from search_spaces.nso.figure2 import FIGURE2, FIGURE2_BERT, FIGURE2_GCN
@@ -82,7 +82,7 @@ def _block(text: str, n: int | None = RUNS) -> Block:
 
 
 def _hessian_block(text: str) -> Block:
-    """Traces or eigenvalues: their ± is not over runs (`HESSIAN_CHOICES`)."""
+    """Traces or eigenvalues: their ± is not over runs (`traces`)."""
     return _block(text, n=None)
 
 
@@ -134,7 +134,7 @@ TABLE3 = Artifact(
             *choices(*METHODS3),
             SAME_RUNS,
             CALTECH_SGD,
-            *HESSIAN_CHOICES,
+            *traces(),
             TRACE_REFERENCE,
         ),
         claims=(
@@ -203,7 +203,7 @@ TABLE4 = Artifact(
         title="SAM and USAM against their radius rho, on Indoor",
         choices=(
             *choices("SAM", "USAM", datasets=("Indoor",), tuned=False),
-            *HESSIAN_CHOICES,
+            *traces(),
             Choice(
                 "radii and data set",
                 "code's sweep; Indoor",
@@ -276,7 +276,7 @@ TABLE5 = Artifact(
                 "number of runs",
                 "3",
                 "not stated; the code has one to three",
-                name="runs",
+                name="unstated-runs",
                 default="3",
                 single="the number of seeds is one of a sweep's options",
                 source="chain-of-thought-finetuning/scripts",
@@ -358,7 +358,7 @@ TABLE6 = Artifact(
         title="LS, RSAM and BSAM beside NSO, and lambda_1 of all eight methods, on six data sets",
         choices=(
             *choices(*METHODS6),
-            *HESSIAN_CHOICES,
+            *traces(),
             LAMBDA1_CHOICE,
             TRACE_REFERENCE,
             GAIN_REFERENCE,

@@ -14,10 +14,11 @@ from search_spaces.nso.choices.data import AIRCRAFT, CALTECH, DATA_CHOICES, RETI
 from search_spaces.nso.choices.grids import GRID_CHOICES
 from search_spaces.nso.choices.methods import METHOD_CHOICES
 from search_spaces.nso.choices.training import (
+    AUGMENTATION,
     LR_DROP,
+    ROWS_DIFFER,
     WEIGHTS,
     Own,
-    augmentation,
     optimizer,
     settings,
 )
@@ -32,7 +33,6 @@ def choices(
     tuned: bool = True,
     own: tuple[Own, ...] = (({}, ()),),
     own_augmentation: bool = False,
-    augmented: Iterable[str] = (),
 ) -> tuple[Choice, ...]:
     """The readings that concern a table of these methods and data sets.
 
@@ -40,7 +40,6 @@ def choices(
         tuned: Whether the methods' own grids are searched.
         own: Which of the common settings cells fix themselves.
         own_augmentation: Whether rows differ in their augmentation.
-        augmented: Methods that an early script trained with augmentation, and no others.
     """
     rules = (*GRID_CHOICES, *METHOD_CHOICES) if tuned else METHOD_CHOICES
     of_data = {"Aircraft": AIRCRAFT, "Caltech-256": CALTECH, "Retina": RETINA}
@@ -48,7 +47,7 @@ def choices(
         settings(own),  # before the optimizer, which has a weight decay of its own
         optimizer(own),
         LR_DROP,
-        augmentation(own_augmentation, augmented),
+        ROWS_DIFFER if own_augmentation else AUGMENTATION,
         *DATA_CHOICES,
         WEIGHTS,
         *(choice for concerned, choice in rules if concerned & {*methods}),
@@ -64,7 +63,7 @@ def number_of_runs(runs: int) -> Choice:
             "number of runs",
             "1",
             "not stated for this one",
-            name="runs",
+            name="single-run",
             default="1",
             single="the number of seeds is one of a sweep's options",
         )

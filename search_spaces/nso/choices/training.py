@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from search_spaces.nso.choices.overrides import everywhere, on
 from search_spaces.nso.protocol import COMMON_GRID
@@ -81,7 +82,7 @@ def optimizer(own: tuple[Own, ...]) -> Choice:
         "the text and its grid; every script takes the configurations with Adam at 1e-4 (amsgrad,"
         " no weight decay), although there are others with SGD",
         "optimizer.name",
-        name="optimizer",
+        name="plain-optimizer" if plain else "optimizer",
         default="sgd",
         others={} if plain else {"adam": Reading("Adam (amsgrad) at 1e-4, no weight decay", adam)},
         source="Appendix C; configs/*.json",
@@ -112,29 +113,45 @@ LR_DROP = Choice(
 )
 
 
-def augmentation(own_rows: bool, noisy: Iterable[str]) -> Choice:
-    """Whether rows differ in it; the methods that one of the early scripts augmented alone."""
-    others = {"all": Reading("a random resized crop, then a flip, for every row",
-                             everywhere(data__augmentation=CROP_AND_FLIP))}  # fmt: skip
-    if noisy := tuple(noisy):
-        others["noisy"] = Reading(
-            f"a random resized crop, then a flip, for {' and '.join(noisy)} alone",
-            on("method", noisy, data__augmentation=CROP_AND_FLIP),
+AUGMENTATION = Choice(
+    "augmentation",
+    "none",
+    "section 3.1.4 treats it as an addition; early scripts had it always on, later ones by a flag",
+    "data.augmentation",
+    name="augmentation",
+    default="none",
+    others={
+        "all": Reading(
+            "a random resized crop, then a flip, for every row",
+            everywhere(data__augmentation=CROP_AND_FLIP),
         )
-    return Choice(
-        "augmentation",
-        "none",
-        "section 3.1.4 treats it as an addition; early scripts had it always on, later ones by a"
-        " flag that some of Table 2's give to WP-SGD and NSO, not to SGD",
-        "data.augmentation",
-        name="augmentation",
-        default="none",
-        others={} if own_rows else others,
-        source="section 3.1.4; scripts/run_resnet",
-        text="none",
-        single="the rows differ in it" if own_rows else "",
-    )
-
+    },
+    source="section 3.1.4; scripts/run_resnet",
+    text="none",
+)
+ROWS_DIFFER = replace(
+    AUGMENTATION,
+    what="augmentation of the rows without it",
+    name="row-augmentation",
+    others={},
+    single="the rows differ in it",
+)
+NOISY_AUGMENTATION = Choice(
+    "augmentation of WP-SGD and NSO",
+    "as of SGD",
+    "early scripts of this table have it for WP-SGD and NSO and not for SGD, which may be why SGD"
+    " alone fits all training images",
+    "data.augmentation",
+    name="noisy-augmentation",
+    default="as-sgd",
+    others={
+        "alone": Reading(
+            "a random resized crop, then a flip, for WP-SGD and NSO alone",
+            on("method", ("WP-SGD", "NSO"), data__augmentation=CROP_AND_FLIP),
+        )
+    },
+    source="early scripts",
+)
 
 WEIGHTS = Choice(
     "epoch that numbers are of",
