@@ -118,6 +118,7 @@ def _measured(request: Request, subject: Subject) -> dict[str, float]:
             subject.initial,
             subject.extra,
             subject.method,
+            len(subject.splits["train"].images),
         )
         found = measure(request.name, target, **request.options)
     except UsageError as error:

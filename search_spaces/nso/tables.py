@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search_spaces.nso.ablations import ABLATIONS
+from search_spaces.nso.bound import BOUND_TABLE
 from search_spaces.nso.choices import SAME_RUNS, choices
 from search_spaces.nso.choices.data import CALTECH_SGD
 from search_spaces.nso.choices.measured import (
@@ -378,5 +379,6 @@ PAPER = Paper(
         *(FIGURE5_COMBINED, FIGURE6),
         *ABLATIONS,
         FIGURE5_WITHOUT,
+        BOUND_TABLE,
     ),
 )

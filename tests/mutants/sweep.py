@@ -28,6 +28,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "record.record": ("tables/test_golden", "record/test_record", "record/test_mirror"),
     "record.curves": ("record/test_curves",),
     "record.mirror": ("record/test_mirror",),
+    "tables.averages": ("tables/test_averages",),
     "tables.sentences": ("plan/test_held_out", "tables/test_sentences"),
     "tables.difference": ("tables/test_difference",),
     "tables.welch": ("tables/test_golden", "tables/test_welch"),

@@ -46,6 +46,7 @@ class Target:
         extra: What the data set knows besides its samples (`trainables.data.base.Dataset.extra`),
             such as the solution of matrix sensing.
         method: The rule that the trial was trained by, for the measures of its own perturbation.
+        num_training: How many images the model was trained on; None: not known.
     """
 
     model: nn.Module
@@ -55,6 +56,7 @@ class Target:
     initial: nn.Module | Mapping[str, Tensor] | None = None
     extra: Mapping[str, Tensor] = field(default_factory=dict)
     method: Method | None = None
+    num_training: int | None = None
 
 
 @dataclass(frozen=True)
