@@ -194,7 +194,7 @@ LAMBDA1_MEASURE = Measure("nso_code_lambda1", {"batch_size": 16, "num_batches": 
 def lowered(metric: Metric, *rivals: str, printed: float | None = None) -> Average:
     """NSO's number below the least of its rivals', which is how the paper's sentences come out."""
     return Average(
-        f"NSO's {metric.label} below the least of {', '.join(rivals)}",
+        f"NSO's {metric.label} below {_whose('the least', rivals)}",
         metric.label,
         {"method": ("NSO",)},
         {"method": rivals},
@@ -204,10 +204,14 @@ def lowered(metric: Metric, *rivals: str, printed: float | None = None) -> Avera
     )
 
 
+def _whose(what: str, rivals: tuple[str, ...]) -> str:
+    return f"{what} of {', '.join(rivals)}" if len(rivals) > 1 else f"{rivals[0]}'s"
+
+
 def raised(*rivals: str, printed: float | None = None) -> Average:
     """NSO's accuracy above the mean of its rivals'."""
     return Average(
-        f"NSO's {ACCURACY.label} above the mean of {', '.join(rivals)}",
+        f"NSO's {ACCURACY.label} above {_whose('the mean', rivals)}",
         ACCURACY.label,
         {"method": ("NSO",)},
         {"method": rivals},

@@ -126,7 +126,7 @@ TABLE3 = Artifact(
         metrics_down=True,
         averages=(
             lowered(TRACE, "SGD", "SAM", "USAM", "ASAM", printed=15.8),
-            replace(lowered(TRACE, "SGD"), what="NSO's Hessian trace below SGD's"),
+            lowered(TRACE, "SGD"),
         ),
     ),
     notes=Notes(

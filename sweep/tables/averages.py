@@ -24,11 +24,14 @@ class Number:
     Attributes:
         mean: None: there is none.
         variance: Of the mean, std² / n; None: not known.
+        trials: What it is the mean over: cells that a preset runs by the same trials have one
+            number. Empty: of no other cell.
     """
 
     key: Key
     mean: float | None
     variance: float | None = None
+    trials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def _number(result: CellResult, metric: Metric) -> Number:
     if summary.mean is None or result.cell.hidden:
         return Number({} if result.cell.hidden else result.cell.key, None)
     variance = None if summary.std is None else (summary.std * unit) ** 2 / summary.n
-    return Number(result.cell.key, metric.display(summary.mean), variance)
+    return Number(result.cell.key, metric.display(summary.mean), variance, summary.trial_ids)
 
 
 def compute(average: Average, metric: Metric, numbers: Sequence[Number]) -> Found:
@@ -75,6 +78,8 @@ def compute(average: Average, metric: Metric, numbers: Sequence[Number]) -> Foun
     values: list[float] = []
     lacking = 0
     slopes: dict[int, float] = defaultdict(float)
+    first = {number.trials or (str(i),): i for i, number in reversed([*enumerate(numbers)])}
+    same = [first[number.trials or (str(i),)] for i, number in enumerate(numbers)]
     for i, number in enumerate(numbers):
         if not _has(number.key, average.of):
             continue
@@ -94,9 +99,9 @@ def compute(average: Average, metric: Metric, numbers: Sequence[Number]) -> Foun
             continue
         value, own, of_reference = _place(average, number.mean, reference)
         values.append(value)
-        slopes[i] += own
+        slopes[same[i]] += own
         for j, part in zip(rivals, parts, strict=True):
-            slopes[j] += of_reference * part
+            slopes[same[j]] += of_reference * part
     if not values:
         return Found(None, None, 0, lacking)
     used = [(slope, numbers[j].variance) for j, slope in slopes.items() if slope]

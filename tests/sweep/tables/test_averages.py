@@ -111,3 +111,20 @@ def test_places_that_lack_a_number_are_counted() -> None:
 def test_without_every_spread_there_is_no_error() -> None:
     single = {**NUMBERS, ("B", "x"): (4.0, None)}
     assert compute(average("gain", "mean"), LOWER, of(single)).std_error is None
+
+
+def test_cells_that_show_the_same_trials_have_one_number() -> None:
+    """A preset runs one data set in place of six: no place adds to what one tells."""
+
+    def cells(places: int) -> list[Number]:
+        shown = [("N", 3.0, 0.04, "a"), ("A", 5.0, 0.09, "b"), ("B", 4.0, 0.01, "c")]
+        return [
+            Number({"method": m, "set": str(place)}, mean, variance, (trial,))
+            for place in range(places)
+            for m, mean, variance, trial in shown
+        ]
+
+    one, six = (compute(average("reduction", "mean"), LOWER, cells(n)) for n in (1, 6))
+    assert (one.places, six.places) == (1, 6)
+    assert six.mean == pytest.approx(one.mean, rel=1e-14)
+    assert six.std_error == pytest.approx(one.std_error, rel=1e-14)
