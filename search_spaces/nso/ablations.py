@@ -6,6 +6,7 @@ from typing import Any
 
 from search_spaces.nso.choices import SAME_SIGMA, choices
 from search_spaces.nso.choices.measured import traces
+from search_spaces.nso.choices.methods import clean_weight
 from search_spaces.nso.choices.overrides import on
 from search_spaces.nso.protocol import (
     ACCURACY,
@@ -32,6 +33,7 @@ from search_spaces.spec import (
     Choice,
     Experiment,
     Notes,
+    Override,
     Reading,
     Stage,
     TableView,
@@ -58,7 +60,7 @@ ABLATION_NEGATIVE = Artifact(
     notes=Notes(
         title="Two-point noise (NSO, k = 1) against two independent draws (WP-SGD), equal"
         " gradients",
-        choices=(*choices("NSO", "WP-SGD"), SAME_SIGMA),
+        choices=(*choices("NSO", "WP-SGD"), SAME_SIGMA, clean_weight("WP-SGD")),
         claims=(
             "the negative perturbation gains 3.6 % of test accuracy on average (section 3.1.2)",
         ),
@@ -104,6 +106,24 @@ ABLATION_K = Artifact(
         choices=(
             *choices("NSO", "WP-SGD"),
             SAME_SIGMA,
+            clean_weight("WP-SGD"),
+            Choice(
+                "length of training with k draws",
+                "equal epochs",
+                "the text varies k alone; the scripts divide 30 epochs by k, for equal costs",
+                "epochs",
+                name="k-length",
+                default="equal-epochs",
+                others={
+                    "equal-cost": Reading(
+                        "30, 15 and 10 epochs with k = 1, 2 and 3",
+                        tuple(Override({"k": str(k)}, {"epochs": 30 // k}) for k in (1, 2, 3)),
+                    )
+                },
+                source="section 3.1.2; early scripts",
+                text="equal-epochs",
+                code="equal-cost",
+            ),
             Choice(
                 "values of k",
                 "1, 2, 3",
@@ -264,11 +284,11 @@ ABLATION_SIGMA_SCHEDULE = Artifact(
                 source="early scripts",
                 code="code",
             ),
+            clean_weight("NSO"),
             Choice(
                 "shape of the schedules",
                 "rising from the first epoch to the last, from 0 or from 1e-5",
-                "the remark, and the code; the early script that ran it let sigma fall, and gave"
-                " the noisy gradients no weight: it trained plainly",
+                "the remark, and the code; the early script that ran it let sigma fall",
                 "method.sigma_schedule",
                 name="sigma-schedule",
                 default="rising",

@@ -32,6 +32,27 @@ def _as_the_code_is(method: str) -> Reading:
     )
 
 
+def clean_weight(method: str) -> Choice:
+    """How much a clean gradient counts in the rows of ``method``."""
+    return Choice(
+        f"weight of the clean gradient in {method}",
+        "0: all weight is the noisy gradients'",
+        "Algorithm 1; some of the scripts for these runs give it all the weight, which is plain"
+        " training whatever the noise, and others none",
+        "method.lam",
+        name="clean-weight",
+        default="0",
+        others={
+            "1": Reading(
+                "1: plain training, whose clean pass moves BatchNorm's statistics",
+                on("method", [method], method__lam=1.0, batchnorm="clean"),
+            )
+        },
+        source="Algorithm 1; scripts/run_resnet, utils/nsm.py",
+        text="0",
+    )
+
+
 METHOD_CHOICES: tuple[tuple[set[str], Choice], ...] = (
     (
         {*PERTURBING},
@@ -70,7 +91,6 @@ METHOD_CHOICES: tuple[tuple[set[str], Choice], ...] = (
                 )
             },
             source="section 3.1; trainer/nsm_trainer.py",
-            text="first-pass",
             code="clean-pass",
         ),
     ),
