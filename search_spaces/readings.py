@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from search_spaces.choice import Choice, Override, Reading
+from search_spaces.presets import FIELD_OF_LABEL, setting, shown
 from search_spaces.spec import (
     Artifact,
     Cell,
@@ -125,7 +126,12 @@ def read_all(artifact: Artifact, values: Mapping[str, str]) -> Artifact:
 
 
 def _experiment(experiment: Experiment, view: AnyView, reading: Reading, why: str) -> Experiment:
-    cells = overridden(experiment.cells, reading.overrides)
+    cells = [
+        replace(cell, ran={**cell.ran, **_ran(old, cell, experiment.base)})
+        for old, cell in zip(
+            experiment.cells, overridden(experiment.cells, reading.overrides), strict=True
+        )
+    ]
     changed = replace(
         experiment,
         cells=tuple(_compared(cell, reading, why) for cell in cells),
@@ -157,6 +163,16 @@ def _stage(stage: Stage, reading: Reading) -> Stage:
     grid = {field: grids.get(field, values) for field, values in stage.grid.items()}
     seeds = stage.seeds if reading.seeds is None or stage.seeds == 1 else reading.seeds
     return replace(stage, grid=grid, seeds=seeds)
+
+
+def _ran(old: Cell, new: Cell, base: Fields) -> dict[str, str]:
+    """What is run then, for the labels that name the part that was run before."""
+    found = {}
+    for label, field in FIELD_OF_LABEL.items():
+        before, after = (setting({**base, **cell.fields}, field) for cell in (old, new))
+        if label in old.key and shown(before) != shown(after):
+            found[label] = shown(after)
+    return found
 
 
 def overridden(cells: Iterable[Cell], overrides: Iterable[Override]) -> tuple[Cell, ...]:
