@@ -124,12 +124,15 @@ PERTURBED = Choice(
     "perturbing BatchNorm and biases",
     "as the weights",
     "theta is all parameters (section 3.1), and the code goes through all",
+    "method.perturb",
     name="perturbed",
     default="all",
+    others={
+        "weights": only(AMP, "tensors of two dimensions or more alone", method__perturb="weights")
+    },
     source="section 3.1; Algorithm 1, line 6; code: amp.py",
     text="all",
     code="all",
-    single="text and code agree",
 )
 SPLIT = Choice(
     "validation split",

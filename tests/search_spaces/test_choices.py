@@ -14,7 +14,7 @@ from sweep.aggregate import selection
 from sweep.plan.expand import plan
 from sweep.record.record import Record
 
-COMPLETE: tuple[str, ...] = ("amp", "compare", "fa", "infomcr", "nrs")
+COMPLETE: tuple[str, ...] = ("amp", "compare", "fa", "infomcr", "nrs", "nso")
 """Papers in which every choice can be chosen, or says why it has one value."""
 
 RUNNABLE = [a for a in search_spaces.artifacts() if not a.experiment.blocked]
