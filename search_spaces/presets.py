@@ -15,6 +15,8 @@ from search_spaces.spec import Artifact, Fields, Key, Measure, Preset, Stage
 from trainables.errors import UsageError, unknown
 
 AS_PRINTED = Preset("paper", "as printed", comparable=True)
+AS_WRITTEN = Preset("full", "as written", comparable=True)
+"""Of a person's own experiment; the presets of papers are not for it."""
 
 SAME_IN_ANY_PART: dict[str, Substitution] = {
     "data.source.confusion": KEEP,
@@ -148,9 +150,24 @@ def find(name: str) -> Preset:
 
 
 def of(artifact: Artifact, preset: Preset | str) -> Preset:
-    """The preset by which ``artifact`` shrinks: its own of that name, else the general one."""
+    """The preset by which ``artifact`` shrinks: its own of that name, else the general one.
+
+    Raises:
+        UsageError: an unknown preset, or one of papers for a person's own experiment.
+    """
+    name = preset if isinstance(preset, str) else preset.name
+    if artifact.own:
+        known = {AS_WRITTEN.name: AS_WRITTEN, **artifact.presets}
+        if name not in known:
+            raise UsageError(unknown(f"preset of {artifact.id}", name, known))
+        return known[name]
     general = find(preset) if isinstance(preset, str) else preset
     return artifact.presets.get(general.name, general)
+
+
+def default(artifact: Artifact) -> str:
+    """Name of the preset that is meant where none is named."""
+    return (AS_WRITTEN if artifact.own else SMOKE).name
 
 
 def adjusted(
@@ -281,9 +298,19 @@ class _Shrink:
             limit = self.preset.axes.get(key, self.preset.axes.get(OTHERWISE))
             grid[key] = values if limit is None else thin(values, limit)
             self.note(key, values, grid[key])
+        settings = tuple(self.setting(setting) for setting in stage.settings)
+        settings = tuple(s for i, s in enumerate(settings) if s not in settings[:i])
         seeds = min(stage.seeds, self.preset.seeds or stage.seeds)
         self.note("seeds", stage.seeds, seeds)
-        return replace(stage, fields=self.fields(stage.fields), grid=grid, seeds=seeds)
+        return replace(
+            stage, fields=self.fields(stage.fields), grid=grid, settings=settings, seeds=seeds
+        )
+
+    def setting(self, given: Fields) -> dict[str, Any]:
+        """Rule 4 of `Preset`, on fields that are tried together: those that it sets are not."""
+        for key in given.keys() & self.preset.fields.keys():
+            self.note(key, given[key], self.preset.fields[key])
+        return {key: value for key, value in given.items() if key not in self.preset.fields}
 
     def measure(self, measure: Measure) -> Measure:
         """Rule 6 of `Preset`."""

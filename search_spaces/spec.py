@@ -108,6 +108,8 @@ class Stage:
         where: Covers the cells whose key has these entries (a tuple allows several values).
         fields: Overrides for all of the stage's trials.
         grid: Dotted field -> values to try.
+        settings: Fields that are tried together: each of them with every point of the grid; empty:
+            the grid alone.
         seeds: How many repetitions (seeds 0, 1, ...).
         after: Name of the stage whose winner this one starts from.
         match: Key entries that pair a cell with its parent cell in ``after``
@@ -123,6 +125,7 @@ class Stage:
     after: str | None = None
     match: tuple[str, ...] | None = None
     inherit: tuple[str, ...] = ()
+    settings: tuple[Fields, ...] = ()
 
     def covers(self, cell: Cell) -> bool:
         """Whether ``cell`` has trials in this stage."""
@@ -133,12 +136,14 @@ class Stage:
 
     def size(self, cells: Iterable[Cell]) -> int:
         """How many trials the stage has over ``cells``, one that several need counted as often."""
-        return sum(map(self.covers, cells)) * prod(map(len, self.grid.values())) * self.seeds
+        points = prod(map(len, self.grid.values())) * max(1, len(self.settings))
+        return sum(map(self.covers, cells)) * points * self.seeds
 
     def points(self) -> Iterator[dict[str, Any]]:
-        """Every point of the grid, dotted field -> value; the last axis changes fastest."""
-        for values in product(*self.grid.values()):
-            yield dict(zip(self.grid, values, strict=True))
+        """Every point, dotted field -> value; settings change slowest, the last axis fastest."""
+        for setting in self.settings or ({},):
+            for values in product(*self.grid.values()):
+                yield {**setting, **dict(zip(self.grid, values, strict=True))}
 
 
 @dataclass(frozen=True)
@@ -259,6 +264,9 @@ class Artifact:
         view: How it is shown.
         notes: What is said.
         presets: Its own presets, by the name of the one each replaces.
+        own: It is a person's own experiment, not a paper's: it runs as it is written, and no preset
+            but its own ones changes it.
+        figures: Further views, which `sweep plot` draws in place of ``view``.
     """
 
     id: str
@@ -266,6 +274,8 @@ class Artifact:
     view: TableView | CurveView | MapView
     notes: Notes
     presets: Mapping[str, Preset] = field(default_factory=dict)
+    own: bool = False
+    figures: tuple[CurveView | MapView, ...] = ()
 
     @property
     def paper(self) -> str:

@@ -91,7 +91,7 @@ def plan(
     from sweep.plan.cost import estimate, timed_here
 
     planned, record = plan_sweep(sweep, refresh=refresh)
-    outdated = record.outdated(planned.artifact.id, sweep.preset)
+    outdated = record.outdated(planned.artifact.id, planned.preset)
     notify = partial(print, file=sys.stderr, flush=True)
     timing = partial(timed_here, data=data, notify=notify) if time else None
     cost = estimate(planned, record, timing)
@@ -179,7 +179,7 @@ def plot(
     from sweep import figures
 
     planned, record = plan_sweep(sweep, refresh=refresh)
-    path = out or Path(f"{planned.artifact.id.replace('/', '-')}-{sweep.preset}.png")
+    path = out or Path(f"{planned.artifact.id.replace('/', '-')}-{planned.preset}.png")
     figures.save(figures.figure_of(planned, record), path)
     print(path)
 

@@ -104,8 +104,16 @@ class RecordOptions:
 class SweepOptions(RecordOptions):
     """Which sweep: of every command that plans, runs or shows one."""
 
-    artifact: Annotated[str, typer.Argument(help="PAPER/NAME of a table or figure.")]
-    preset: Annotated[str, typer.Option("--preset", help="paper, small or smoke.")] = "smoke"
+    artifact: Annotated[
+        str, typer.Argument(help="PAPER/NAME of a table or figure, or the file of your own sweep.")
+    ]
+    preset: Annotated[
+        str,
+        typer.Option(
+            "--preset",
+            help="paper, small or smoke [default: smoke]; of a file full [default] or its own.",
+        ),
+    ] = ""
     selection: SelectionName = "paper"
     workers: Annotated[
         str,

@@ -43,6 +43,8 @@ def tracker_of(options: RecordOptions) -> Tracker:
 def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
     """The artifact called ``name`` as ``preset`` shrinks it, its trials on so many workers each.
 
+    A name that ends in .yaml or .yml is a file's. An empty preset is the artifact's default.
+
     Raises:
         UsageError: an unknown artifact or preset, or ``workers`` that are no number.
     """
@@ -51,7 +53,10 @@ def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
     found, _, searched = name.partition(":search:")
     if searched:
         raise UsageError(f"{name} is a search; `sweep search {found} --where ...` prints it")
-    artifact = search_spaces.apply(search_spaces.find(name), preset)
+    found_artifact = _known_or_in_a_file(name)
+    artifact = search_spaces.apply(
+        found_artifact, preset or search_spaces.presets.default(found_artifact)
+    )
     if workers == "1":
         return artifact
     count, _, batchnorm = workers.partition(":")
@@ -59,6 +64,13 @@ def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
         raise UsageError(f"--workers {workers!r}: give a number, such as 4, or 4:sync")
     asked = {"count": int(count), "batchnorm": batchnorm or "local"}
     return artifact.with_experiment(base={**artifact.experiment.base, "workers": asked})
+
+
+def _known_or_in_a_file(name: str) -> Artifact:
+    import search_spaces
+    from sweep import files
+
+    return files.load(name) if name.endswith(files.SUFFIXES) else search_spaces.find(name)
 
 
 def plan_sweep(
@@ -119,11 +131,13 @@ def run_sweep(
 
 
 def _asked(options: SweepOptions, artifact: Artifact | None) -> Sweep:
+    from search_spaces import presets
     from sweep.run import Sweep
     from sweep.selection import selection
 
     found = artifact or find_artifact(options.artifact, options.preset, options.workers)
-    return Sweep(found, options.preset, selection(options.selection), options.storage)
+    preset = options.preset or presets.default(found)
+    return Sweep(found, preset, selection(options.selection), options.storage)
 
 
 def _trial_options(execution: ExecutionOptions) -> dict[str, Any]:

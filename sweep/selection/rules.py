@@ -56,7 +56,8 @@ class SelectionRule:
             what = f"the grid point with the lowest mean {rule.on} over seeds"
         else:
             what = "nothing is selected"
-        sentence = f"{self.name}: {what}; numbers at the {EPOCH_WORDS[rule.epoch]}"
+        name = "as written" if artifact.own and not self.on else self.name
+        sentence = f"{name}: {what}; numbers at the {EPOCH_WORDS[rule.epoch]}"
         judged = MetricName(rule.on).data_split if searched else None
         if rule.epoch == "best_test" or judged == "test":
             best = "the first is chosen" if ranked else "chosen"

@@ -1,0 +1,401 @@
+"""A sweep's file, turned into an `Artifact`: the nouns that a paper's table has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import PurePath
+from typing import Any
+
+from search_spaces import preset as preset_rules
+from search_spaces.compare_times import STEP_TIMES
+from search_spaces.spec import (
+    Artifact,
+    Cell,
+    Experiment,
+    Measure,
+    Notes,
+    Preset,
+    Selection,
+    Stage,
+    TableView,
+)
+from sweep.files import fields, shown
+from sweep.files.keys import Fields, Row, Space, SweepFile
+from sweep.files.source import Path_, Source
+from sweep.files.spaces import SearchSpace, space_of
+from trainables import declared
+from trainables.config import READABLE
+from trainables.errors import unknown
+
+ROW = "method"
+EVERY = "*"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell of the file and what it is tried with."""
+
+    cell: Cell
+    space: SearchSpace
+    seeds: int
+
+
+@dataclass
+class Built:
+    """What a file has become, and where each of its fields stands.
+
+    Attributes:
+        artifact: To be planned.
+        source: The file.
+        base, cells, stages: Paths in the file, by field; of cells and stages, by key and by name.
+    """
+
+    artifact: Artifact
+    source: Source
+    base: Mapping[str, Path_] = field(default_factory=dict)
+    cells: dict[tuple[str, ...], Mapping[str, Path_]] = field(default_factory=dict)
+    stages: dict[str, Mapping[str, Path_]] = field(default_factory=dict)
+
+
+def build(keys: SweepFile, source: Source) -> Built:
+    """The artifact that a file describes.
+
+    Raises:
+        UsageError: ``FILE:LINE: what is wrong``.
+    """
+    return _Builder(keys, source).built()
+
+
+class _Builder:
+    def __init__(self, keys: SweepFile, source: Source) -> None:
+        self.keys, self.source = keys, source
+        self.paths_of_cells: dict[tuple[str, ...], Mapping[str, Path_]] = {}
+        self.paths_of_stages: dict[str, Mapping[str, Path_]] = {}
+
+    def built(self) -> Built:
+        keys = self.keys
+        self._refuse_two_forms()
+        self.base = self._fields(keys.base, ("base",))
+        measures = tuple(Measure(**dict(measure)) for measure in keys.measures)
+        planned = self._cells_in_full() if keys.cells else self._cells()
+        stages = self._stages_in_full(planned) if keys.stages else self._stages(planned)
+        metrics = tuple(map(shown.metric, keys.metrics))
+        for i, column in enumerate(keys.metrics):
+            for key, name in (("name", column.name), ("minus", column.minus)):
+                if name:
+                    shown.check_metric(name, measures, ("metrics", i, key), self.source)
+        cells = shown.with_printed((p.cell for p in planned), keys, metrics, self.source)
+        labels = list(dict.fromkeys(label for cell in cells for label in cell.key))
+        view = self._view(metrics, labels)
+        searched = list(dict.fromkeys(name for p in planned for name in p.space.names))
+        name = keys.name or PurePath(self.source.name).stem
+        timed = any(cell.budget == "time" for cell in cells)
+        artifact = Artifact(
+            id=f"{keys.project}/{name}",
+            experiment=Experiment(
+                base=fields.values(self.base),
+                cells=cells,
+                stages=stages,
+                selection=self._selection(cells, stages, measures),
+                measures=measures,
+                step_times=tuple(t for ts in STEP_TIMES.values() for t in ts) if timed else (),
+            ),
+            view=view,
+            notes=Notes(keys.title or name),
+            presets={name: self._preset(name) for name in keys.presets},
+            own=True,
+            figures=shown.figures_of(keys, view, [*labels, *searched], self.source),
+        )
+        base = {name: at for name, (_, at) in self.base.items()}
+        return Built(artifact, self.source, base, self.paths_of_cells, self.paths_of_stages)
+
+    def _fields(self, keys: Fields, at: Path_) -> dict[str, tuple[Any, Path_]]:
+        return fields.flat(keys.fields, at, self.source, type(keys).model_fields)
+
+    def _refuse_two_forms(self) -> None:
+        keys = self.keys
+        given = keys.model_fields_set
+        for full, short in (
+            ("cells", ("compare", "columns")),
+            ("stages", ("grid", "points", "seeds", "then")),
+        ):
+            for name in short:
+                if getattr(keys, full) and name in given:
+                    raise self.source.error((name,), f"{full} says it in full; leave {name} out")
+        for label, rows in (("compare", {"": keys.compare}), ("columns", keys.columns)):
+            for outer, entries in rows.items():
+                for name, row in entries.items():
+                    if keys.stages and (row.grid or row.points or row.seeds):
+                        at = (label, *filter(None, (outer,)), name)
+                        raise self.source.error(at, "stages has what is searched; not a row")
+
+    # -- cells ---------------------------------------------------------------------------------
+
+    def _cells(self) -> list[Planned]:
+        if ROW in self.keys.columns:
+            raise self.source.error(("columns", ROW), f"{ROW} is the label of compare")
+        axes: list[list[tuple[str, str, Row, Path_]]] = []
+        if rows := self._rows():
+            axes.append(rows)
+        for label, entries in self.keys.columns.items():
+            if not entries:
+                raise self.source.error(("columns", label), f"{label} has no entries")
+            at = ("columns", label)
+            axes.append([(label, name, entry, (*at, name)) for name, entry in entries.items()])
+        if not axes:
+            method, _ = self.base.get("method", ("erm", ()))
+            name = method["name"] if isinstance(method, Mapping) else str(method)
+            axes = [[(ROW, name, Row(), ())]]
+        common = space_of(_Common(grid=self.keys.grid, points=self.keys.points), (), self.source)
+        return [self._cell(places, common) for places in product(*axes)]
+
+    def _rows(self) -> list[tuple[str, str, Row, Path_]]:
+        rows: list[tuple[str, str, Row, Path_]] = []
+        for name, row in self.keys.compare.items():
+            at = ("compare", name)
+            if name != EVERY:
+                rows.append((ROW, name, row, at))
+                continue
+            if "method" in row.fields:
+                raise self.source.error((*at, "method"), f"the row {EVERY!r} is every method")
+            for method in declared.names("methods"):
+                if method not in self.keys.compare:
+                    rows.append(
+                        (ROW, method, Row.model_validate({"method": method, **dict(row)}), at)
+                    )
+        return rows
+
+    def _cell(self, places: Iterable[tuple[str, str, Row, Path_]], common: SearchSpace) -> Planned:
+        places = list(places)
+        found: dict[str, tuple[Any, Path_]] = {}
+        space, seeds, budget, hidden = common, self.keys.seeds, self.keys.budget, False
+        for _, _, row, at in places:
+            own = self._fields(row, at)
+            space = space.without(list(own)).times(space_of(row, at, self.source))
+            found |= own
+            seeds, budget = row.seeds or seeds, row.budget or budget
+            hidden = hidden or row.hidden
+        key = {label: name for label, name, _, _ in places}
+        cell = Cell(key, fields.values(found), budget=budget, hidden=hidden)
+        self.paths_of_cells[tuple(key.values())] = {
+            **dict.fromkeys(["method"], places[0][3]),
+            **{name: at for name, (_, at) in found.items()},
+        }
+        return Planned(cell, space, seeds)
+
+    def _cells_in_full(self) -> list[Planned]:
+        planned = []
+        for i, keys in enumerate(self.keys.cells):
+            at = ("cells", i)
+            found = self._fields(keys, at)
+            if tuple(keys.key.values()) in self.paths_of_cells:
+                raise self.source.error(
+                    at, f"a cell {' / '.join(keys.key.values())} is there twice"
+                )
+            self.paths_of_cells[tuple(keys.key.values())] = {n: p for n, (_, p) in found.items()}
+            cell = Cell(
+                keys.key,
+                fields.values(found),
+                {name: shown.reported(number) for name, number in keys.printed.items()},
+                budget=keys.budget or self.keys.budget,
+                hidden=keys.hidden,
+            )
+            planned.append(Planned(cell, SearchSpace(), self.keys.seeds))
+        if self.keys.stages:
+            return planned
+        common = space_of(_Common(grid=self.keys.grid, points=self.keys.points), (), self.source)
+        return [replace(p, space=common.without(list(p.cell.fields))) for p in planned]
+
+    # -- stages --------------------------------------------------------------------------------
+
+    def _stages(self, planned: list[Planned]) -> tuple[Stage, ...]:
+        """One per space that is searched, and for each those that train its winner."""
+        groups: dict[str, list[Planned]] = {}
+        for each in planned:
+            groups.setdefault(repr((each.space.grid, each.space.settings, each.seeds)), []).append(
+                each
+            )
+        parts = [
+            part
+            for group in groups.values()
+            for part in _products(group, [p.cell for p in planned])
+        ]
+        stages = []
+        for group, where in parts:
+            space, seeds = group[0].space, group[0].seeds
+            suffix = _suffix(where) if len(parts) > 1 else ""
+            stage = Stage(
+                ("grid" if space.size > 1 else "train") + suffix,
+                where,
+                grid=space.grid,
+                settings=space.settings,
+                seeds=seeds,
+            )
+            self.paths_of_stages[stage.name] = space.paths
+            stages.append(stage)
+            stages += self._then(stage, where, suffix)
+        return tuple(stages)
+
+    def _then(self, before: Stage, where: Mapping[str, Any], suffix: str) -> list[Stage]:
+        stages: list[Stage] = []
+        searched: dict[str, None] = dict.fromkeys(_searched(before))
+        for i, keys in enumerate(self.keys.then):
+            at: Path_ = (
+                ("then", i) if isinstance(self.source.value.get("then"), list) else ("then",)
+            )
+            own = self._fields(keys, at)
+            space = space_of(keys, at, self.source).without(list(own))
+            number = str(i + 1) if len(self.keys.then) > 1 else ""
+            stage = Stage(
+                f"then{number}{suffix}",
+                where,
+                fields.values(own),
+                space.grid,
+                keys.seeds or before.seeds,
+                after=before.name,
+                inherit=_inherited(searched, [*own, *space.names]),
+                settings=space.settings,
+            )
+            self.paths_of_stages[stage.name] = {
+                **{n: p for n, (_, p) in own.items()},
+                **space.paths,
+            }
+            searched |= dict.fromkeys(_searched(stage))
+            stages.append(stage)
+            before = stage
+        return stages
+
+    def _stages_in_full(self, planned: list[Planned]) -> tuple[Stage, ...]:
+        stages: list[Stage] = []
+        cells = [p.cell for p in planned]
+        for i, keys in enumerate(self.keys.stages):
+            at = ("stages", i)
+            own = self._fields(keys, at)
+            space = space_of(keys, at, self.source)
+            names = [stage.name for stage in stages]
+            if keys.name in names:
+                raise self.source.error((*at, "name"), f"a stage {keys.name!r} is there twice")
+            if keys.after is not None and keys.after not in names:
+                raise self.source.error((*at, "after"), unknown("earlier stage", keys.after, names))
+            for name in keys.inherit:
+                fields.flat({name: None}, (*at, "inherit"), self.source)
+            stage = Stage(
+                keys.name,
+                {k: tuple(v) if isinstance(v, list) else v for k, v in keys.where.items()},
+                fields.values(own),
+                space.grid,
+                keys.seeds,
+                keys.after,
+                None if keys.match is None else tuple(keys.match),
+                tuple(keys.inherit),
+                space.settings,
+            )
+            if not any(map(stage.covers, cells)):
+                raise self.source.error((*at, "where"), f"stage {stage.name} covers no cell")
+            self.paths_of_stages[stage.name] = {
+                **{n: p for n, (_, p) in own.items()},
+                **space.paths,
+            }
+            stages.append(stage)
+        for i, cell in enumerate(cells):
+            if not any(stage.covers(cell) for stage in stages):
+                at = ("cells", i) if self.keys.cells else ("stages",)
+                raise self.source.error(at, f"no stage trains {' / '.join(cell.key.values())}")
+        return tuple(stages)
+
+    # -- the rest ------------------------------------------------------------------------------
+
+    def _selection(
+        self, cells: Iterable[Cell], stages: Iterable[Stage], measures: tuple[Measure, ...]
+    ) -> Selection:
+        select = self.keys.select
+        if select.on is not None:
+            shown.check_metric(select.on, measures, ("select", "on"), self.source)
+        given = [fields.values(self.base) | dict(cell.fields) for cell in cells]
+        given = [found | dict(stage.fields) for found in given for stage in stages]
+        held_out = any(found.get("data.validation") != 0 for found in given)
+        quantity = "loss" if any(found.get("loss") == "mse" for found in given) else "error"
+        usual = f"{'validation' if held_out else 'test'}_{quantity}"
+        return Selection(select.on or usual, select.epoch, select.stated, select.ranks)
+
+    def _view(self, metrics: tuple[Any, ...], labels: list[str]) -> TableView:
+        layout = self.keys.table
+        across = list(self.keys.columns)
+        for key in ("rows", "columns"):
+            for i, label in enumerate(getattr(layout, key) or ()):
+                if label not in labels:
+                    raise self.source.error(("table", key, i), unknown("label", label, labels))
+        rows = [x for x in labels if x not in across] if layout.rows is None else layout.rows
+        columns = across if layout.columns is None else layout.columns
+        return TableView(
+            metrics=metrics,
+            rows=tuple(rows),
+            columns=tuple(label for label in columns if label not in rows),
+            metrics_down=layout.metrics_down,
+            competing=layout.competing,
+        )
+
+    def _preset(self, name: str) -> Preset:
+        keys, at = self.keys.presets[name], ("presets", name)
+        if name == "full":
+            raise self.source.error(at, "full is the file as it is written; give another name")
+        own = self._fields(keys, at)
+        for field_, (_, where) in own.items():
+            if field_.rpartition(".")[0] in READABLE:
+                whole = field_.rpartition(".")[0]
+                raise self.source.error(
+                    where, f"a preset sets fields and whole parts ({whole}: ...), no options of one"
+                )
+        axes = keys.axes if isinstance(keys.axes, dict) else {preset_rules.OTHERWISE: keys.axes}
+        said = [f"{field_} = {value}" for field_, (value, _) in own.items()]
+        said += [f"{keys.seeds} seeds"] if keys.seeds else []
+        return Preset(
+            name,
+            keys.summary or (", ".join(said) or "as written"),
+            fields=fields.values(own),
+            axes={axis: n for axis, n in axes.items() if n is not None},
+            seeds=keys.seeds,
+        )
+
+
+class _Common(Space):
+    """What all rows are tried with."""
+
+
+def _searched(stage: Stage) -> list[str]:
+    names = [*stage.grid, *(name for setting in stage.settings for name in setting)]
+    return list(dict.fromkeys(names))
+
+
+def _inherited(searched: Iterable[str], fixed: Iterable[str]) -> tuple[str, ...]:
+    """The fields that a winner hands on: a whole part, where the part itself is searched."""
+    fixed = set(fixed)
+    names = [name for name in searched if name not in fixed]
+    whole = {name for name in names if name in READABLE}
+    return tuple(name for name in names if name.rpartition(".")[0] not in whole)
+
+
+def _products(
+    group: list[Planned], cells: list[Cell]
+) -> list[tuple[list[Planned], dict[str, str | tuple[str, ...]]]]:
+    """The group, by the entries that its cells and no others have; or each of its cells alone."""
+    where: dict[str, str | tuple[str, ...]] = {}
+    for label in group[0].cell.key:
+        here = tuple(dict.fromkeys(p.cell.key[label] for p in group))
+        if len(here) < len({cell.key[label] for cell in cells}):
+            where[label] = here if len(here) > 1 else here[0]
+    covered = [cell for cell in cells if Stage("", where).covers(cell)]
+    if len(covered) == len(group):
+        return [(group, where)]
+    return [([p], dict(p.cell.key)) for p in group]
+
+
+def _suffix(where: Mapping[str, Any]) -> str:
+    entries = ["+".join([v] if isinstance(v, str) else v) for v in where.values()]
+    return "".join("-" + re.sub(r"\s+", "_", entry) for entry in entries)
+
+
+__all__ = ["Built", "build"]
