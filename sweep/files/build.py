@@ -23,7 +23,7 @@ from search_spaces.spec import (
     TableView,
 )
 from sweep.files import fields, shown
-from sweep.files.keys import Fields, Row, Space, SweepFile
+from sweep.files.keys import Fields, Row, SweepFile
 from sweep.files.source import Path_, Source
 from sweep.files.spaces import SearchSpace, space_of
 from trainables import declared
@@ -149,7 +149,7 @@ class _Builder:
             method, _ = self.base.get("method", ("erm", ()))
             name = method["name"] if isinstance(method, Mapping) else str(method)
             axes = [[(ROW, name, Row(), ())]]
-        common = space_of(_Common(grid=self.keys.grid, points=self.keys.points), (), self.source)
+        common = space_of(self.keys, (), self.source)
         return [self._cell(places, common) for places in product(*axes)]
 
     def _rows(self) -> list[tuple[str, str, Row, Path_]]:
@@ -206,7 +206,7 @@ class _Builder:
             planned.append(Planned(cell, SearchSpace(), self.keys.seeds))
         if self.keys.stages:
             return planned
-        common = space_of(_Common(grid=self.keys.grid, points=self.keys.points), (), self.source)
+        common = space_of(self.keys, (), self.source)
         return [replace(p, space=common.without(list(p.cell.fields))) for p in planned]
 
     # -- stages --------------------------------------------------------------------------------
@@ -302,8 +302,10 @@ class _Builder:
             stages.append(stage)
         for i, cell in enumerate(cells):
             if not any(stage.covers(cell) for stage in stages):
-                at = ("cells", i) if self.keys.cells else ("stages",)
-                raise self.source.error(at, f"no stage trains {' / '.join(cell.key.values())}")
+                uncovered: Path_ = ("cells", i) if self.keys.cells else ("stages",)
+                raise self.source.error(
+                    uncovered, f"no stage trains {' / '.join(cell.key.values())}"
+                )
         return tuple(stages)
 
     # -- the rest ------------------------------------------------------------------------------
@@ -359,10 +361,6 @@ class _Builder:
             axes={axis: n for axis, n in axes.items() if n is not None},
             seeds=keys.seeds,
         )
-
-
-class _Common(Space):
-    """What all rows are tried with."""
 
 
 def _searched(stage: Stage) -> list[str]:

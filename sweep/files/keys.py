@@ -105,6 +105,10 @@ Points = Annotated[
 ]
 
 
+Space.model_rebuild()
+Point.model_rebuild()
+
+
 def _method(value: Any) -> Any:
     return {"method": value} if isinstance(value, str) else {} if value is None else value
 

@@ -29,6 +29,7 @@ SHOWN: dict[str, tuple[str, Literal["plain", "percent"], int]] = {
     "nll": ("NLL", "plain", 3),
     "ece": ("ECE %", "percent", 2),
     "brier": ("Brier score", "plain", 3),
+    "error_top5": ("top-5 error %", "percent", 2),
     "loss": ("loss", "plain", 4),
 }
 """Quantity of a split -> its column's head after the split's name, how it is shown, digits."""

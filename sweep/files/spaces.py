@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from sweep.files import fields, ranges
-from sweep.files.keys import Draws, Point, Range, Space
+from sweep.files.keys import Draws, Point, Range, Space, SweepFile
 from sweep.files.source import Path_, Source
 from trainables.errors import UsageError
 
@@ -66,7 +66,7 @@ class SearchSpace:
         )
 
 
-def space_of(keys: Space, path: Path_, source: Source) -> SearchSpace:
+def space_of(keys: Space | SweepFile, path: Path_, source: Source) -> SearchSpace:
     """What a mapping with ``grid`` and ``points`` tries.
 
     Args:
