@@ -19,10 +19,13 @@ from sweep.cli.options import (
     RecordOptions,
     Refresh,
     SearchOptions,
+    SelectionName,
     SweepOptions,
     TableFormat,
+    Where,
     option_groups,
     parse_options,
+    parse_where,
 )
 from sweep.cli.parts import Kind
 from sweep.cli.workflow import (
@@ -71,6 +74,96 @@ def list_parts(
         rows = parts.rows(kind)
         words = parts.text(rows)
     show(rows if format is OutputFormat.json else words)
+
+
+@app.command("new")
+def new(
+    file: Annotated[
+        Path | None, typer.Argument(help="File to write, such as my_sweep.yaml.")
+    ] = None,
+    artifact: Annotated[
+        str | None, typer.Option("--from", help="PAPER/NAME, or a file, that it starts from.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option("--preset", help="At which scale it starts from it [default: paper].")
+    ] = "",
+    where: Where = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of such files, for an editor.")
+    ] = False,
+) -> None:
+    """Write the file of a sweep of your own, with comments, to start from.
+
+    Example: sweep new my_sweep.yaml --from nrs/table1 --where method=NRS
+    """
+    from sweep.cli import own
+
+    if schema:
+        from sweep.files.schema import FILE
+
+        show(FILE.read_text(encoding="utf-8").rstrip())
+    elif file is None:
+        raise UsageError("name the file to write: sweep new my_sweep.yaml")
+    else:
+        start = find_artifact(artifact, preset or _whole(artifact)) if artifact else None
+        own.new(file, start, parse_where(where or ()))
+        print(f"{file} written; sweep plan {file} says what it would run")
+
+
+def _whole(artifact: str) -> str:
+    """The preset at which nothing of an artifact is changed."""
+    from sweep.files import SUFFIXES
+
+    return "full" if artifact.endswith(SUFFIXES) else "paper"
+
+
+@app.command("show")
+@option_groups
+def show_resolved(
+    sweep: SweepOptions,
+    format: Format = OutputFormat.text,  # noqa: A002
+) -> None:
+    """What a sweep's file, or a table's or figure's, resolved to: stages, rows, grids, trials.
+
+    Example: sweep show my_sweep.yaml
+    """
+    from sweep.cli import own
+
+    planned, _ = plan_sweep(sweep)
+    found = own.resolved(planned)
+    show(found if format is OutputFormat.json else own.resolved_text(found))
+
+
+@app.command("grid")
+@option_groups
+def grid(
+    record: RecordOptions,
+    execution: ExecutionOptions,
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="FIELD=VALUE[,VALUE...]", help="Searched, where several."),
+    ],
+    seeds: Annotated[int, typer.Option(help="How often each point is repeated.", min=1)] = 3,
+    name: Annotated[
+        str | None, typer.Option("--name", help="It is mine/NAME [default: grid-HASH].")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="A column; repeatable [test_error].")
+    ] = None,
+    selection: SelectionName = "paper",
+    format: TableFormat = "terminal",  # noqa: A002
+) -> None:
+    """Run a grid that is written in the command, and print its table.
+
+    Example: sweep grid method=sam method.rho=0.01,0.05,0.1 optimizer.lr=0.05,0.1 --seeds 3
+    """
+    from sweep.cli import own
+
+    artifact = own.grid(arguments, seeds, name, metric or ())
+    sweep = SweepOptions(artifact=artifact.id, selection=selection, **vars(record))
+    planned, found = run_sweep(sweep, execution, artifact)
+    show_table(planned, found, format)
+    conclude(planned, found)
 
 
 @app.command("plan")
@@ -139,10 +232,7 @@ def reproduce(
 def search(
     sweep: SearchOptions,
     execution: ExecutionOptions,
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", help="LABEL=VALUE of the row to search for; may be repeated."),
-    ] = None,
+    where: Where = None,
     points: Annotated[int, typer.Option(help="Points to try beside the grid's.", min=1)] = 20,
     at_once: Annotated[
         int, typer.Option("--round", help="Points proposed at once, from all before.", min=1)
@@ -154,12 +244,7 @@ def search(
 
     from sweep.run.search import search as by_proposals
 
-    wrong = [pair for pair in where or () if "=" not in pair]
-    if wrong:
-        raise UsageError(f"--where {wrong[0]!r}: give LABEL=VALUE, such as method=NRS")
-    row = dict(pair.split("=", 1) for pair in where or ())
-    if len(row) < len(where or ()):
-        raise UsageError("--where has a label twice; a search is for one row")
+    row = parse_where(where or ())
     runner = partial(by_proposals, where=row, proposals=points, at_once=at_once)
     planned, record = run_sweep(sweep, execution, runner=runner)
     show_table(planned, record, format)

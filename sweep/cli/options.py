@@ -68,6 +68,10 @@ TableFormat = Annotated[
 SelectionName = Annotated[
     str, typer.Option("--selection", help=f"How hyper-parameters are chosen. {listed()}.")
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", help="LABEL=VALUE of the cells that are meant; may be repeated."),
+]
 Refresh = Annotated[
     bool,
     typer.Option(
@@ -235,6 +239,23 @@ def parse_options(given: Iterable[str]) -> dict[str, Any]:
     return options
 
 
+def parse_where(given: Iterable[str]) -> dict[str, str]:
+    """``["method=NRS"]`` as ``{"method": "NRS"}``.
+
+    Raises:
+        UsageError: one that is not of the form LABEL=VALUE, or a label twice.
+    """
+    found: dict[str, str] = {}
+    for pair in given:
+        label, equals, entry = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--where {pair!r}: give LABEL=VALUE, such as method=NRS")
+        if label in found:
+            raise UsageError(f"--where has {label} twice; a cell has one entry of each label")
+        found[label] = entry
+    return found
+
+
 __all__ = [
     "TABLE_FORMATS",
     "DataDir",
@@ -245,8 +266,11 @@ __all__ = [
     "RecordOptions",
     "Refresh",
     "SearchOptions",
+    "SelectionName",
     "SweepOptions",
     "TableFormat",
+    "Where",
     "option_groups",
     "parse_options",
+    "parse_where",
 ]

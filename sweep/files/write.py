@@ -89,10 +89,25 @@ def text(keys: Mapping[str, Any]) -> str:
         if key in COMMENTS:
             lines += ["", f"# {COMMENTS[key]}"]
         dumped = yaml.dump(
-            {key: value}, Dumper=Dumper, sort_keys=False, width=WIDTH, allow_unicode=True
+            {key: _plain(value)},
+            Dumper=Dumper,
+            # Block style, and what holds nothing but words on one line.
+            default_flow_style=None if isinstance(value, Mapping | list | tuple) else False,
+            sort_keys=False,
+            width=WIDTH,
+            allow_unicode=True,
         )
         lines.append(dumped.rstrip())
     return "\n".join(lines) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """A part without options is its name."""
+    if isinstance(value, Mapping):
+        if set(value) == {"name"}:
+            return value["name"]
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def keys_of(artifact: Artifact, name: str) -> dict[str, Any]:
