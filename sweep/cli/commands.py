@@ -12,8 +12,10 @@ import typer
 
 from sweep.cli.data import app as data_app
 from sweep.cli.options import (
+    AllPoints,
     DataDir,
     ExecutionOptions,
+    FigureKind,
     Format,
     OutputFormat,
     RecordOptions,
@@ -151,6 +153,7 @@ def grid(
         list[str] | None, typer.Option("--metric", help="A column; repeatable [test_error].")
     ] = None,
     selection: SelectionName = "paper",
+    all_points: AllPoints = False,
     format: TableFormat = "terminal",  # noqa: A002
 ) -> None:
     """Run a grid that is written in the command, and print its table.
@@ -162,7 +165,7 @@ def grid(
     artifact = own.grid(arguments, seeds, name, metric or ())
     sweep = SweepOptions(artifact=artifact.id, selection=selection, **vars(record))
     planned, found = run_sweep(sweep, execution, artifact)
-    show_table(planned, found, format)
+    show_table(planned, found, format, all_points)
     conclude(planned, found)
 
 
@@ -206,12 +209,13 @@ def run(sweep: SweepOptions, execution: ExecutionOptions) -> None:
 @option_groups
 def table(
     sweep: SweepOptions,
+    all_points: AllPoints = False,
     refresh: Refresh = False,
     format: TableFormat = "terminal",  # noqa: A002
 ) -> None:
     """The table, from the record: measured beside printed."""
     planned, record = plan_sweep(sweep, refresh=refresh)
-    show_table(planned, record, format)
+    show_table(planned, record, format, all_points)
 
 
 @app.command("reproduce")
@@ -255,18 +259,25 @@ def search(
 @option_groups
 def plot(
     sweep: SweepOptions,
+    kind: Annotated[
+        FigureKind | None,
+        typer.Option("--kind", help="grid: what was searched [default: the figure's own]."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write: .png, .svg or .pdf.")
     ] = None,
     refresh: Refresh = False,
 ) -> None:
-    """Draw a figure from the record."""
+    """Draw a figure from the record; of a file with several, each."""
     from sweep import figures
 
     planned, record = plan_sweep(sweep, refresh=refresh)
     path = out or Path(f"{planned.artifact.id.replace('/', '-')}-{planned.preset}.png")
-    figures.save(figures.figure_of(planned, record), path)
-    print(path)
+    drawn = figures.figures_of(planned, record, kind)
+    for i, figure in enumerate(drawn, 1):
+        file = path if len(drawn) == 1 else path.with_stem(f"{path.stem}-{i}")
+        figures.save(figure, file)
+        print(file)
 
 
 @app.command("measure")

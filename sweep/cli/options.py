@@ -42,6 +42,12 @@ class ExecutorName(StrEnum):
     serial = "serial"
 
 
+class FigureKind(StrEnum):
+    """What `sweep plot` draws beside the figures that an artifact has."""
+
+    grid = "grid"
+
+
 TABLE_FORMATS = [
     module.name
     for module in pkgutil.iter_modules([str(Path(__file__).parents[1] / "tables" / "formats")])
@@ -67,6 +73,10 @@ TableFormat = Annotated[
 ]
 SelectionName = Annotated[
     str, typer.Option("--selection", help=f"How hyper-parameters are chosen. {listed()}.")
+]
+AllPoints = Annotated[
+    bool,
+    typer.Option("--all-points", help="A row for each point of a search, not the winner alone."),
 ]
 Where = Annotated[
     list[str] | None,
@@ -258,9 +268,11 @@ def parse_where(given: Iterable[str]) -> dict[str, str]:
 
 __all__ = [
     "TABLE_FORMATS",
+    "AllPoints",
     "DataDir",
     "ExecutionOptions",
     "ExecutorName",
+    "FigureKind",
     "Format",
     "OutputFormat",
     "RecordOptions",

@@ -148,11 +148,16 @@ def _trial_options(execution: ExecutionOptions) -> dict[str, Any]:
     return options
 
 
-def show_table(planned: Plan, record: Record, format: str) -> None:  # noqa: A002
-    """Print the table in one of `sweep.tables.FORMATS`."""
+def show_table(
+    planned: Plan,
+    record: Record,
+    format: str,  # noqa: A002
+    all_points: bool = False,
+) -> None:
+    """Print the table in one of `sweep.tables.FORMATS`; see `sweep.tables.table_of`."""
     from sweep.tables import render, table_of
 
-    sys.stdout.write(render(table_of(planned, record), format).rstrip("\n") + "\n")
+    sys.stdout.write(render(table_of(planned, record, all_points), format).rstrip("\n") + "\n")
 
 
 def conclude(planned: Plan, record: Record) -> None:

@@ -353,7 +353,7 @@ class _Builder:
                 )
         axes = keys.axes if isinstance(keys.axes, dict) else {preset_rules.OTHERWISE: keys.axes}
         said = [f"{field_} = {value}" for field_, (value, _) in own.items()]
-        said += [f"{keys.seeds} seeds"] if keys.seeds else []
+        said += [f"seeds = {keys.seeds}"] if keys.seeds else []
         return Preset(
             name,
             keys.summary or (", ".join(said) or "as written"),

@@ -17,6 +17,7 @@ from search_spaces import presets
 from search_spaces.spec import Artifact, Cell, Choice, Preset, View
 from sweep import aggregate
 from sweep.aggregate import CellResult, SelectionRule
+from sweep.plan.points import every_point
 from sweep.record.columns import expand_curves
 from sweep.tables import formats
 from sweep.tables import sentences as said
@@ -104,12 +105,17 @@ def render(table: Table, format: str = "terminal", **options: Any) -> str:  # no
     return str(module.render(table, **options))
 
 
-def table_of(plan: Plan, record: Record) -> Table:
-    """The table of what is recorded of ``plan``, beside what is printed."""
+def table_of(plan: Plan, record: Record, all_points: bool = False) -> Table:
+    """The table of what is recorded of ``plan``, beside what is printed.
+
+    Args:
+        all_points: Each point of a search has a row of its own, not the winner alone.
+    """
     results = aggregate.cells(plan, record)
+    shown = every_point(plan) if all_points else plan
     return build(
-        plan.artifact,
-        results,
+        shown.artifact,
+        aggregate.cells(shown, record) if all_points else results,
         preset=presets.of(plan.artifact, plan.preset),
         selection=plan.selection,
         provenance=record.provenance(trial.trial_id for trial in plan.trials),
