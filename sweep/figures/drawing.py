@@ -143,7 +143,7 @@ def caption(figure: Figure, plan: Plan, further: str) -> None:
     )
     other = [note for note in artifact.notes.changes if note.startswith(("data.source:", "model:"))]
     if other:
-        said += f" Not as in the paper: {'; '.join(other)}."
+        said += f" Not as {'written' if artifact.own else 'in the paper'}: {'; '.join(other)}."
     if of_table and any(cell.reported for cell in artifact.experiment.cells):
         said += " Hollow: printed"
         apart = not presets.of(artifact, plan.preset).comparable

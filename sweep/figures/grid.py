@@ -99,6 +99,9 @@ def _entries(members: Sequence[TableCell], label: str) -> list[str]:
     return sorted(found, key=float) if all(map(is_number, found)) else found
 
 
+PALE = (1.0, 1.0, 1.0, 0.6)
+"""Behind numbers on a map, so that they can be read on all colours."""
+
 NONE = "–"
 """In place of a setting that a point has not."""
 
@@ -141,7 +144,9 @@ def _map(axis: Axes, members: Sequence[TableCell], across: str, up: str) -> None
         if m.mean is not None:
             values[i, j] = m.mean
             text = format_number(m.mean, m.metric.digits) + ("*" if m is best else "")
-            axis.text(j, i, text, ha="center", va="center", fontsize="x-small", color="white")
+            axis.text(
+                j, i, text, ha="center", va="center", fontsize="x-small", backgroundcolor=PALE
+            )
     axis.imshow(values, origin="lower", aspect="auto", cmap="viridis")
     axis.set_xticks(range(len(columns)), columns)
     axis.set_yticks(range(len(rows)), rows)

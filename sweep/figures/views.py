@@ -37,7 +37,11 @@ def _with_view(plan: Plan, view: TableView | CurveView | MapView) -> Plan:
     plan = replace(plan, artifact=replace(plan.artifact, view=view))
     labels = {label for cell in plan.cells for label in cell.key}
     along = view.x.name if isinstance(view, CurveView) and isinstance(view.x, Label) else None
-    return plan if along is None or along in labels else every_point(plan)
+    if along is None or along in labels:
+        return plan
+    every = every_point(plan)
+    cells = tuple(cell for cell in every.cells if along in cell.key)
+    return replace(every, artifact=every.artifact.with_experiment(cells=cells), cells=cells)
 
 
 __all__ = ["figures_of"]
