@@ -30,7 +30,7 @@ from sweep.record.record import Record
 from sweep.run import Sweep, progress, run
 from sweep.run.executor import executor as executor_of
 from sweep.selection import selection as rule_of
-from sweep.tables import Table, render, table_of
+from sweep.tables import Table, attachments, render, table_of
 from sweep.tables.fields import fields
 
 if TYPE_CHECKING:
@@ -122,7 +122,13 @@ class Study:
         chosen = executor_of(executor, **resources)
         sweep = replace(self.sweep, execution={**self.sweep.execution, **(execution or {})})
         with contextlib.closing(progress.observer(live=not chosen.in_process)) as observer:
-            run(sweep, tracker=Tracker(self.tracking_uri), observer=observer, executor=chosen)
+            run(
+                sweep,
+                tracker=Tracker(self.tracking_uri),
+                observer=observer,
+                executor=chosen,
+                attachments=attachments,
+            )
         return self
 
     def table(self, all_points: bool = False) -> ShownTable:

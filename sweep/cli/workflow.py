@@ -101,6 +101,7 @@ def run_sweep(
     """
     from sweep.run import progress, run
     from sweep.run.executor import executor as executor_of
+    from sweep.tables import attachments
 
     sweep = _asked(options, artifact)
     if execution.keep_weights not in ("none", "last", "best"):
@@ -113,12 +114,6 @@ def run_sweep(
         gpus=execution.gpus,
         concurrency=execution.concurrency,
     )
-
-    def attachments(plan: Plan, record: Record) -> dict[str, str]:
-        from sweep.tables import render, table_of
-
-        table = table_of(plan, record)
-        return {f"table.{suffix}": render(table, suffix) for suffix in ("md", "html")}
 
     with contextlib.closing(progress.observer(live=not executor.in_process)) as observer:
         return (runner or run)(

@@ -56,7 +56,7 @@ class Built:
     artifact: Artifact
     source: Source
     base: Mapping[str, Path_] = field(default_factory=dict)
-    cells: dict[tuple[str, ...], Mapping[str, Path_]] = field(default_factory=dict)
+    cells: dict[tuple[tuple[str, str], ...], Mapping[str, Path_]] = field(default_factory=dict)
     stages: dict[str, Mapping[str, Path_]] = field(default_factory=dict)
 
 
@@ -72,7 +72,7 @@ def build(keys: SweepFile, source: Source) -> Built:
 class _Builder:
     def __init__(self, keys: SweepFile, source: Source) -> None:
         self.keys, self.source = keys, source
-        self.paths_of_cells: dict[tuple[str, ...], Mapping[str, Path_]] = {}
+        self.paths_of_cells: dict[tuple[tuple[str, str], ...], Mapping[str, Path_]] = {}
         self.paths_of_stages: dict[str, Mapping[str, Path_]] = {}
 
     def built(self) -> Built:
@@ -180,7 +180,7 @@ class _Builder:
             hidden = hidden or row.hidden
         key = {label: name for label, name, _, _ in places}
         cell = Cell(key, fields.values(found), budget=budget, hidden=hidden)
-        self.paths_of_cells[tuple(key.values())] = {
+        self.paths_of_cells[tuple(key.items())] = {
             **dict.fromkeys(["method"], places[0][3]),
             **{name: at for name, (_, at) in found.items()},
         }
@@ -191,11 +191,11 @@ class _Builder:
         for i, keys in enumerate(self.keys.cells):
             at = ("cells", i)
             found = self._fields(keys, at)
-            if tuple(keys.key.values()) in self.paths_of_cells:
+            if tuple(keys.key.items()) in self.paths_of_cells:
                 raise self.source.error(
                     at, f"a cell {' / '.join(keys.key.values())} is there twice"
                 )
-            self.paths_of_cells[tuple(keys.key.values())] = {n: p for n, (_, p) in found.items()}
+            self.paths_of_cells[tuple(keys.key.items())] = {n: p for n, (_, p) in found.items()}
             cell = Cell(
                 keys.key,
                 fields.values(found),
@@ -382,8 +382,8 @@ def _products(
     """The group, by the entries that its cells and no others have; or each of its cells alone."""
     where: dict[str, str | tuple[str, ...]] = {}
     for label in group[0].cell.key:
-        here = tuple(dict.fromkeys(p.cell.key[label] for p in group))
-        if len(here) < len({cell.key[label] for cell in cells}):
+        here = tuple(dict.fromkeys(p.cell.key.get(label, "") for p in group))
+        if len(here) < len({cell.key.get(label) for cell in cells}):
             where[label] = here if len(here) > 1 else here[0]
     covered = [cell for cell in cells if Stage("", where).covers(cell)]
     if len(covered) == len(group):

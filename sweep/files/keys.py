@@ -27,6 +27,7 @@ class Keys(BaseModel):
         use_attribute_docstrings=True,
         allow_inf_nan=False,
         populate_by_name=True,
+        coerce_numbers_to_str=True,
     )
 
 

@@ -140,6 +140,8 @@ def _import(keys: SweepFile, source: Source, folder: Path) -> None:
         try:
             load_parts([folder / name])
         except UsageError as error:
+            if str(error).startswith(f"{source.name}:"):  # parts that ask for the file itself
+                raise
             raise source.error(at, str(error)) from None
 
 
@@ -168,7 +170,7 @@ def _covered(artifact: Artifact) -> Iterator[tuple[Cell, Stage]]:
 
 def _given(built: Built, cell: Cell, stage: Stage, point: Mapping[str, Any]) -> Iterator[Any]:
     """The fields of a trial, in the order in which the plan applies them."""
-    of_cell = built.cells.get(tuple(cell.key.values()), {})
+    of_cell = built.cells.get(tuple(cell.key.items()), {})
     of_stage = built.stages.get(stage.name, {})
     for found, paths in (
         (built.artifact.experiment.base, built.base),
@@ -245,7 +247,7 @@ def _check_selection(built: Built) -> None:
         for point in stage.points():
             fields = {**experiment.base, **cell.fields, **stage.fields, **point}
             if fields.get("data.validation") == 0:
-                at = built.cells.get(tuple(cell.key.values()), {}).get("data.validation")
+                at = built.cells.get(tuple(cell.key.items()), {}).get("data.validation")
                 raise source.error(
                     at or built.base.get("data.validation", ("select",)),
                     f"{' / '.join(cell.key.values())} holds no images out (data.validation: 0), "

@@ -53,6 +53,12 @@ def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[C
     }
     if not searched:
         raise UsageError(f"{artifact.id} has no grid to search there at preset {preset}")
+    for key, (_, stage) in searched.items():
+        if stage.settings:
+            raise UsageError(
+                f"{artifact.id} tries settings that go together there ({' / '.join(key)}, points); "
+                "a search moves along the axes of a grid"
+            )
     if len(searched) > 1:
         several = "; ".join(" / ".join(key) for key in list(searched)[:4])
         keys = [cell.key for cell, _ in searched.values()]

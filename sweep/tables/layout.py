@@ -123,6 +123,12 @@ def table_of(plan: Plan, record: Record, all_points: bool = False) -> Table:
     )
 
 
+def attachments(plan: Plan, record: Record) -> dict[str, str]:
+    """The table as files that are attached to a sweep's MLflow run: name -> text."""
+    table = table_of(plan, record)
+    return {f"table.{suffix}": render(table, suffix) for suffix in ("md", "html")}
+
+
 def build(
     artifact: Artifact,
     results: Iterable[CellResult],
@@ -210,4 +216,4 @@ def _ordered(places: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(distinct, key=lambda p: [first[p[:i]] for i in range(1, len(p) + 1)]))
 
 
-__all__ = ["FORMATS", "Table", "TableCell", "build", "render", "table_of"]
+__all__ = ["FORMATS", "Table", "TableCell", "attachments", "build", "render", "table_of"]
