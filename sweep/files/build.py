@@ -32,6 +32,8 @@ from trainables.errors import unknown
 
 ROW = "method"
 EVERY = "*"
+LONGEST = 40
+"""Characters of what tells the name of a stage from others."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class _Builder:
         keys = self.keys
         self._refuse_two_forms()
         self.base = self._fields(keys.base, ("base",))
-        measures = tuple(Measure(**dict(measure)) for measure in keys.measures)
+        measures = tuple(Measure(**fields.as_tuples(dict(measure))) for measure in keys.measures)
         planned = self._cells_in_full() if keys.cells else self._cells()
         stages = self._stages_in_full(planned) if keys.stages else self._stages(planned)
         metrics = tuple(map(shown.metric, keys.metrics))
@@ -224,9 +226,9 @@ class _Builder:
             for part in _products(group, [p.cell for p in planned])
         ]
         stages = []
-        for group, where in parts:
+        for number, (group, where) in enumerate(parts, 1):
             space, seeds = group[0].space, group[0].seeds
-            suffix = _suffix(where) if len(parts) > 1 else ""
+            suffix = _suffix(where, number) if len(parts) > 1 else ""
             stage = Stage(
                 ("grid" if space.size > 1 else "train") + suffix,
                 where,
@@ -391,9 +393,11 @@ def _products(
     return [([p], dict(p.cell.key)) for p in group]
 
 
-def _suffix(where: Mapping[str, Any]) -> str:
+def _suffix(where: Mapping[str, Any], number: int) -> str:
+    """Of a stage's name: the entries of its cells, or its number where these are many."""
     entries = ["+".join([v] if isinstance(v, str) else v) for v in where.values()]
-    return "".join("-" + re.sub(r"\s+", "_", entry) for entry in entries)
+    words = "".join("-" + re.sub(r"\s+", "_", entry) for entry in entries)
+    return words if len(words) <= LONGEST else f"-{number}"
 
 
 __all__ = ["Built", "build"]

@@ -44,7 +44,7 @@ def flat(
         UsageError: a name that no field has, with its line.
     """
     return {
-        name: (_tuples(value), at)
+        name: (as_tuples(value), at)
         for name, value, at in _leaves(given, "", path)
         if not _refused(name, at, source, beside)
     }
@@ -74,10 +74,11 @@ def _refused(name: str, at: Path_, source: Source, beside: Iterable[str]) -> boo
     return False
 
 
-def _tuples(value: Any) -> Any:
+def as_tuples(value: Any) -> Any:
+    """YAML's lists as the tuples that settings have."""
     if isinstance(value, Mapping):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+        return {key: as_tuples(item) for key, item in value.items()}
+    return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
-__all__ = ["SECTIONS", "flat", "known", "values"]
+__all__ = ["SECTIONS", "as_tuples", "flat", "known", "values"]

@@ -39,19 +39,23 @@ def _point(experiment: Experiment, result: CellResult, trial: PlannedTrial) -> s
     return ", ".join(
         f"{name.rpartition('.')[2]} = {_word(value)}{_end(value, tried)}"
         for name, tried in _tried(experiment, stage, result.cell).items()
-        if len(tried) > 1 and (value := _at(settings, name)) is not None
+        if (value := _at(settings, name)) is not None
     )
 
 
 def _tried(experiment: Experiment, stage: Stage, cell: Cell) -> dict[str, list[Any]]:
-    """Field -> the values that were tried of it, those of the stages before included."""
+    """Field -> the values that were tried of it, in the stages before, too.
+
+    Fields that all points have and have in common are left out.
+    """
     found: dict[str, list[Any]] = {}
     for searched in _stages(experiment, stage, cell):
-        for point in searched.points():
-            for name, value in point.items():
-                values = found.setdefault(name, [])
-                if value not in values:
-                    values.append(value)
+        points = list(searched.points())
+        for name in dict.fromkeys(name for point in points for name in point):
+            values = [point[name] for point in points if name in point]
+            distinct = [v for i, v in enumerate(values) if v not in values[:i]]
+            if len(distinct) > 1 or len(values) < len(points):
+                found[name] = distinct
     return found
 
 

@@ -26,9 +26,10 @@ def artifact(text: str) -> Artifact:
     return artifact_of(parse(text, "f.yaml"))
 
 
-def planned(made: Artifact, preset: str = "full", record: Record | None = None) -> Plan:
+def planned(made: Artifact, preset: str = "full") -> Plan:
+    """The plan of an artifact on an empty record; ``preset`` shrinks it first."""
     shrunk = search_spaces.apply(made, preset)
-    return plan(shrunk, preset, selection("paper"), record or Record.from_runs([]))
+    return plan(shrunk, preset, selection("paper"), Record.from_runs([]))
 
 
 def ids(found: Plan) -> set[tuple[str, frozenset[str]]]:
