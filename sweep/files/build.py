@@ -27,11 +27,16 @@ from sweep.files.keys import Fields, Row, SweepFile
 from sweep.files.source import Path_, Source
 from sweep.files.spaces import SearchSpace, space_of
 from trainables import declared
-from trainables.config import READABLE
+from trainables.config import READABLE, Data, TrialConfig
 from trainables.errors import unknown
 
 ROW = "method"
 EVERY = "*"
+USUAL = {
+    "data.source": Data().source.name,
+    **{part: TrialConfig.model_fields[part].default.name for part in ("model", "method")},
+}
+"""Field that holds a part -> name of the part where none is given."""
 LONGEST = 40
 """Characters of what tells the name of a stage from others."""
 
@@ -93,6 +98,7 @@ class _Builder:
         labels = list(dict.fromkeys(label for cell in cells for label in cell.key))
         view = self._view(metrics, labels)
         searched = list(dict.fromkeys(name for p in planned for name in p.space.names))
+        self._name_parts(planned, stages)
         name = keys.name or PurePath(self.source.name).stem
         timed = any(cell.budget == "time" for cell in cells)
         artifact = Artifact(
@@ -116,6 +122,15 @@ class _Builder:
 
     def _fields(self, keys: Fields, at: Path_) -> dict[str, tuple[Any, Path_]]:
         return fields.flat(keys.fields, at, self.source, type(keys).model_fields)
+
+    def _name_parts(self, planned: Iterable[Planned], stages: Iterable[Stage]) -> None:
+        """Where a part has options and no name, give it that of the usual one."""
+        given = [*self.base, *(name for p in planned for name in p.cell.fields)]
+        for stage in stages:
+            given += [*stage.fields, *_searched(stage)]
+        for part, usual in USUAL.items():
+            if part not in self.base and any(name.startswith(f"{part}.") for name in given):
+                self.base = {part: (usual, ()), **self.base}
 
     def _refuse_two_forms(self) -> None:
         keys = self.keys
@@ -238,8 +253,24 @@ class _Builder:
             )
             self.paths_of_stages[stage.name] = space.paths
             stages.append(stage)
+            if self.keys.then:
+                self._refuse_lost_options(stage, group)
             stages += self._then(stage, where, suffix)
         return tuple(stages)
+
+    def _refuse_lost_options(self, stage: Stage, group: Iterable[Planned]) -> None:
+        """Raise if what a winner hands on as a whole would be changed by an option below it."""
+        whole = [name for name in _searched(stage) if name in READABLE]
+        for p in group:
+            places = {name: at for name, (_, at) in self.base.items()}
+            places |= self.paths_of_cells[tuple(p.cell.key.items())]
+            for name in [*self.base, *p.cell.fields]:
+                if (part := name.rpartition(".")[0]) in whole:
+                    raise self.source.error(
+                        places[name],
+                        f"{part} is searched, and its winner goes on as a whole: write {name} beside "
+                        "it in points",
+                    )
 
     def _then(self, before: Stage, where: Mapping[str, Any], suffix: str) -> list[Stage]:
         stages: list[Stage] = []

@@ -146,6 +146,14 @@ def test_a_winner_hands_on_a_whole_part_where_the_part_is_searched() -> None:
     assert artifact(text).experiment.stages[1].inherit == ("method",)
 
 
+def test_options_that_a_handed_on_part_would_lose_are_refused() -> None:
+    """``method`` of the winner would come first, and 0.1 would take the place of its 0.2."""
+    text = "base: {method.rho: 0.1}\npoints: [{method: sam, method.rho: 0.2}, {method: asam}]\n"
+    assert len(ids(planned(artifact(text)))) == 6
+    with pytest.raises(ValueError, match=r"^f\.yaml:1: method is searched, and its winner"):
+        artifact(f"{text}then: {{seeds: 5}}\n")
+
+
 def test_fields_may_be_written_one_in_another() -> None:
     nested = "base: {optimizer: {lr: 0.3, momentum: 0.5}, data: {source: {name: digits}}}\n"
     dotted = "base: {optimizer.lr: 0.3, optimizer.momentum: 0.5, data.source: digits}\n"
@@ -155,6 +163,16 @@ def test_fields_may_be_written_one_in_another() -> None:
     assert ids(planned(one)) == ids(planned(other))
     third = artifact("base: {method: sam}\ncompare: {A: {method: {rho: 0.2}, optimizer.lr: 0.3}}\n")
     assert ids(planned(third)) == ids(planned(other))
+
+
+def test_options_of_a_part_without_its_name_are_of_the_usual_one() -> None:
+    named = "base: {model: mlp, model.widths: [8]}\ngrid: {model.dropout: [0.1, 0.2]}\n"
+    assert ids(planned(artifact(named))) == ids(
+        planned(artifact(named.replace("model: mlp, ", "")))
+    )
+    with_rows = artifact("base: {method.rho: 0.1}\ncompare: {A: {method: {name: sam}}}\n")
+    one_row = artifact("compare: {A: {method: sam, method.rho: 0.1}}\n")
+    assert ids(planned(with_rows)) == ids(planned(one_row))
 
 
 def test_the_row_of_a_star_is_every_method_without_a_row() -> None:
