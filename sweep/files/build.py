@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -26,6 +25,7 @@ from sweep.files import fields, shown
 from sweep.files.keys import Fields, Row, SweepFile
 from sweep.files.source import Path_, Source
 from sweep.files.spaces import SearchSpace, space_of
+from sweep.files.stages import CellSpace, StageBuilder, searched
 from trainables import declared
 from trainables.config import READABLE, Data, TrialConfig
 from trainables.errors import unknown
@@ -37,17 +37,6 @@ USUAL = {
     **{part: TrialConfig.model_fields[part].default.name for part in ("model", "method")},
 }
 """Field that holds a part -> name of the part where none is given."""
-LONGEST = 40
-"""Characters of what tells the name of a stage from others."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A cell of the file and what it is tried with."""
-
-    cell: Cell
-    space: SearchSpace
-    seeds: int
 
 
 @dataclass
@@ -80,7 +69,6 @@ class _Builder:
     def __init__(self, keys: SweepFile, source: Source) -> None:
         self.keys, self.source = keys, source
         self.paths_of_cells: dict[tuple[tuple[str, str], ...], Mapping[str, Path_]] = {}
-        self.paths_of_stages: dict[str, Mapping[str, Path_]] = {}
 
     def built(self) -> Built:
         keys = self.keys
@@ -88,7 +76,9 @@ class _Builder:
         self.base = self._fields(keys.base, ("base",))
         measures = tuple(Measure(**fields.as_tuples(dict(measure))) for measure in keys.measures)
         planned = self._cells_in_full() if keys.cells else self._cells()
-        stages = self._stages_in_full(planned) if keys.stages else self._stages(planned)
+        made = StageBuilder(keys, self.source, fields.places(self.base), self.paths_of_cells)
+        in_full = [each.cell for each in planned]
+        stages = made.in_full(in_full) if keys.stages else made.short(planned)
         metrics = tuple(map(shown.metric, keys.metrics))
         for i, column in enumerate(keys.metrics):
             for key, name in (("name", column.name), ("minus", column.minus)):
@@ -97,8 +87,8 @@ class _Builder:
         cells = shown.with_printed((p.cell for p in planned), keys, metrics, self.source)
         labels = list(dict.fromkeys(label for cell in cells for label in cell.key))
         view = self._view(metrics, labels)
-        searched = list(dict.fromkeys(name for p in planned for name in p.space.names))
         self._name_parts(planned, stages)
+        tried = dict.fromkeys(name for stage in stages for name in searched(stage))
         name = keys.name or PurePath(self.source.name).stem
         timed = any(cell.budget == "time" for cell in cells)
         artifact = Artifact(
@@ -115,19 +105,19 @@ class _Builder:
             notes=Notes(keys.title or name),
             presets={name: self._preset(name) for name in keys.presets},
             own=True,
-            figures=shown.figures_of(keys, view, [*labels, *searched], self.source),
+            figures=shown.figures_of(keys, view, [*labels, *tried], self.source),
         )
-        base = {name: at for name, (_, at) in self.base.items()}
-        return Built(artifact, self.source, base, self.paths_of_cells, self.paths_of_stages)
+        base = fields.places(self.base)
+        return Built(artifact, self.source, base, self.paths_of_cells, made.paths)
 
     def _fields(self, keys: Fields, at: Path_) -> dict[str, tuple[Any, Path_]]:
         return fields.flat(keys.fields, at, self.source, type(keys).model_fields)
 
-    def _name_parts(self, planned: Iterable[Planned], stages: Iterable[Stage]) -> None:
+    def _name_parts(self, planned: Iterable[CellSpace], stages: Iterable[Stage]) -> None:
         """Where a part has options and no name, give it that of the usual one."""
         given = [*self.base, *(name for p in planned for name in p.cell.fields)]
         for stage in stages:
-            given += [*stage.fields, *_searched(stage)]
+            given += [*stage.fields, *searched(stage)]
         for part, usual in USUAL.items():
             if part not in self.base and any(name.startswith(f"{part}.") for name in given):
                 self.base = {part: (usual, ()), **self.base}
@@ -151,7 +141,7 @@ class _Builder:
 
     # -- cells ---------------------------------------------------------------------------------
 
-    def _cells(self) -> list[Planned]:
+    def _cells(self) -> list[CellSpace]:
         if ROW in self.keys.columns:
             raise self.source.error(("columns", ROW), f"{ROW} is the label of compare")
         axes: list[list[tuple[str, str, Row, Path_]]] = []
@@ -185,7 +175,9 @@ class _Builder:
                     )
         return rows
 
-    def _cell(self, places: Iterable[tuple[str, str, Row, Path_]], common: SearchSpace) -> Planned:
+    def _cell(
+        self, places: Iterable[tuple[str, str, Row, Path_]], common: SearchSpace
+    ) -> CellSpace:
         places = list(places)
         found: dict[str, tuple[Any, Path_]] = {}
         space, seeds, budget, hidden = common, self.keys.seeds, self.keys.budget, False
@@ -201,9 +193,9 @@ class _Builder:
             **dict.fromkeys(["method"], places[0][3]),
             **{name: at for name, (_, at) in found.items()},
         }
-        return Planned(cell, space, seeds)
+        return CellSpace(cell, space, seeds)
 
-    def _cells_in_full(self) -> list[Planned]:
+    def _cells_in_full(self) -> list[CellSpace]:
         planned = []
         for i, keys in enumerate(self.keys.cells):
             at = ("cells", i)
@@ -220,126 +212,11 @@ class _Builder:
                 budget=keys.budget or self.keys.budget,
                 hidden=keys.hidden,
             )
-            planned.append(Planned(cell, SearchSpace(), self.keys.seeds))
+            planned.append(CellSpace(cell, SearchSpace(), self.keys.seeds))
         if self.keys.stages:
             return planned
         common = space_of(self.keys, (), self.source)
         return [replace(p, space=common.without(list(p.cell.fields))) for p in planned]
-
-    # -- stages --------------------------------------------------------------------------------
-
-    def _stages(self, planned: list[Planned]) -> tuple[Stage, ...]:
-        """One per space that is searched, and for each those that train its winner."""
-        groups: dict[str, list[Planned]] = {}
-        for each in planned:
-            groups.setdefault(repr((each.space.grid, each.space.settings, each.seeds)), []).append(
-                each
-            )
-        parts = [
-            part
-            for group in groups.values()
-            for part in _products(group, [p.cell for p in planned])
-        ]
-        stages = []
-        for number, (group, where) in enumerate(parts, 1):
-            space, seeds = group[0].space, group[0].seeds
-            suffix = _suffix(where, number) if len(parts) > 1 else ""
-            stage = Stage(
-                ("grid" if space.size > 1 else "train") + suffix,
-                where,
-                grid=space.grid,
-                settings=space.settings,
-                seeds=seeds,
-            )
-            self.paths_of_stages[stage.name] = space.paths
-            stages.append(stage)
-            if self.keys.then:
-                self._refuse_lost_options(stage, group)
-            stages += self._then(stage, where, suffix)
-        return tuple(stages)
-
-    def _refuse_lost_options(self, stage: Stage, group: Iterable[Planned]) -> None:
-        """Raise if what a winner hands on as a whole would be changed by an option below it."""
-        whole = [name for name in _searched(stage) if name in READABLE]
-        for p in group:
-            places = {name: at for name, (_, at) in self.base.items()}
-            places |= self.paths_of_cells[tuple(p.cell.key.items())]
-            for name in [*self.base, *p.cell.fields]:
-                if (part := name.rpartition(".")[0]) in whole:
-                    raise self.source.error(
-                        places[name],
-                        f"{part} is searched, and its winner goes on as a whole: write {name} beside "
-                        "it in points",
-                    )
-
-    def _then(self, before: Stage, where: Mapping[str, Any], suffix: str) -> list[Stage]:
-        stages: list[Stage] = []
-        searched: dict[str, None] = dict.fromkeys(_searched(before))
-        for i, keys in enumerate(self.keys.then):
-            at: Path_ = (
-                ("then", i) if isinstance(self.source.value.get("then"), list) else ("then",)
-            )
-            own = self._fields(keys, at)
-            space = space_of(keys, at, self.source).without(list(own))
-            number = str(i + 1) if len(self.keys.then) > 1 else ""
-            stage = Stage(
-                f"then{number}{suffix}",
-                where,
-                fields.values(own),
-                space.grid,
-                keys.seeds or before.seeds,
-                after=before.name,
-                inherit=_inherited(searched, [*own, *space.names]),
-                settings=space.settings,
-            )
-            self.paths_of_stages[stage.name] = {
-                **{n: p for n, (_, p) in own.items()},
-                **space.paths,
-            }
-            searched |= dict.fromkeys(_searched(stage))
-            stages.append(stage)
-            before = stage
-        return stages
-
-    def _stages_in_full(self, planned: list[Planned]) -> tuple[Stage, ...]:
-        stages: list[Stage] = []
-        cells = [p.cell for p in planned]
-        for i, keys in enumerate(self.keys.stages):
-            at = ("stages", i)
-            own = self._fields(keys, at)
-            space = space_of(keys, at, self.source)
-            names = [stage.name for stage in stages]
-            if keys.name in names:
-                raise self.source.error((*at, "name"), f"a stage {keys.name!r} is there twice")
-            if keys.after is not None and keys.after not in names:
-                raise self.source.error((*at, "after"), unknown("earlier stage", keys.after, names))
-            for name in keys.inherit:
-                fields.flat({name: None}, (*at, "inherit"), self.source)
-            stage = Stage(
-                keys.name,
-                {k: tuple(v) if isinstance(v, list) else v for k, v in keys.where.items()},
-                fields.values(own),
-                space.grid,
-                keys.seeds,
-                keys.after,
-                None if keys.match is None else tuple(keys.match),
-                tuple(keys.inherit),
-                space.settings,
-            )
-            if not any(map(stage.covers, cells)):
-                raise self.source.error((*at, "where"), f"stage {stage.name} covers no cell")
-            self.paths_of_stages[stage.name] = {
-                **{n: p for n, (_, p) in own.items()},
-                **space.paths,
-            }
-            stages.append(stage)
-        for i, cell in enumerate(cells):
-            if not any(stage.covers(cell) for stage in stages):
-                uncovered: Path_ = ("cells", i) if self.keys.cells else ("stages",)
-                raise self.source.error(
-                    uncovered, f"no stage trains {' / '.join(cell.key.values())}"
-                )
-        return tuple(stages)
 
     # -- the rest ------------------------------------------------------------------------------
 
@@ -394,41 +271,6 @@ class _Builder:
             axes={axis: n for axis, n in axes.items() if n is not None},
             seeds=keys.seeds,
         )
-
-
-def _searched(stage: Stage) -> list[str]:
-    names = [*stage.grid, *(name for setting in stage.settings for name in setting)]
-    return list(dict.fromkeys(names))
-
-
-def _inherited(searched: Iterable[str], fixed: Iterable[str]) -> tuple[str, ...]:
-    """The fields that a winner hands on: a whole part, where the part itself is searched."""
-    fixed = set(fixed)
-    names = [name for name in searched if name not in fixed]
-    whole = {name for name in names if name in READABLE}
-    return tuple(name for name in names if name.rpartition(".")[0] not in whole)
-
-
-def _products(
-    group: list[Planned], cells: list[Cell]
-) -> list[tuple[list[Planned], dict[str, str | tuple[str, ...]]]]:
-    """The group, by the entries that its cells and no others have; or each of its cells alone."""
-    where: dict[str, str | tuple[str, ...]] = {}
-    for label in group[0].cell.key:
-        here = tuple(dict.fromkeys(p.cell.key.get(label, "") for p in group))
-        if len(here) < len({cell.key.get(label) for cell in cells}):
-            where[label] = here if len(here) > 1 else here[0]
-    covered = [cell for cell in cells if Stage("", where).covers(cell)]
-    if len(covered) == len(group):
-        return [(group, where)]
-    return [([p], dict(p.cell.key)) for p in group]
-
-
-def _suffix(where: Mapping[str, Any], number: int) -> str:
-    """Of a stage's name: the entries of its cells, or its number where these are many."""
-    entries = ["+".join([v] if isinstance(v, str) else v) for v in where.values()]
-    words = "".join("-" + re.sub(r"\s+", "_", entry) for entry in entries)
-    return words if len(words) <= LONGEST else f"-{number}"
 
 
 __all__ = ["Built", "build"]

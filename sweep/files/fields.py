@@ -55,6 +55,11 @@ def values(found: Mapping[str, tuple[Any, Path_]]) -> dict[str, Any]:
     return {name: value for name, (value, _) in found.items()}
 
 
+def places(found: Mapping[str, tuple[Any, Path_]]) -> dict[str, Path_]:
+    """Of what `flat` gives, where it stands."""
+    return {name: at for name, (_, at) in found.items()}
+
+
 def _leaves(given: Mapping[str, Any], prefix: str, path: Path_) -> Iterator[tuple[str, Any, Path_]]:
     for key, value in given.items():
         name, at = f"{prefix}{key}", (*path, key)
@@ -81,4 +86,4 @@ def as_tuples(value: Any) -> Any:
     return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
-__all__ = ["SECTIONS", "as_tuples", "flat", "known", "values"]
+__all__ = ["SECTIONS", "as_tuples", "flat", "known", "places", "values"]
