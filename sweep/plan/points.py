@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.spec import Cell
-from sweep.plan.expand import Plan, PlannedStage, PlannedTrial
+from sweep.plan.expand import Plan, PlannedTrial
+from sweep.selection.winner import Texts
 
 
 def every_point(plan: Plan) -> Plan:
@@ -18,35 +19,36 @@ def every_point(plan: Plan) -> Plan:
     """
     artifact = plan.artifact
     experiment = artifact.experiment
-    stages = {stage.name: stage for stage in plan.stages}
+    points = {stage.name: list(stage.points()) for stage in experiment.stages}
+    text = Texts()
     cells: list[Cell] = []
-    moved: dict[str, list[PlannedTrial]] = {stage.name: [] for stage in plan.stages}
+    at_point: dict[tuple[str, int, str], Cell] = {}
     for cell in plan.cells:
-        last = experiment.last_stage(cell)
-        points = list(last.points())
-        if cell.hidden or len(points) < 2:
+        last = experiment.last_stage(cell).name
+        if cell.hidden or len(points[last]) < 2:
             cells.append(cell)
-            moved[last.name] += [t for t in stages[last.name].trials if t.cell is cell]
             continue
-        for point in points:
-            at = replace(cell, key={**cell.key, **labels(point, cell.key)}, reported={})
-            cells.append(at)
-            moved[last.name] += [
-                replace(trial, cell=at, point={})
-                for trial in stages[last.name].trials
-                if trial.cell is cell and trial.point == point
-            ]
+        for point in points[last]:
+            made = replace(cell, key={**cell.key, **labels(point, cell.key)}, reported={})
+            at_point[last, id(cell), text(point)] = made
+            cells.append(made)
+
+    def moved(trial: PlannedTrial) -> PlannedTrial:
+        at = at_point.get((trial.stage, id(trial.cell), text(trial.point)))
+        return trial if at is None else replace(trial, cell=at, point={})
+
+    searched = {stage for stage, *_ in at_point}
     shown = artifact.with_experiment(
         cells=tuple(cells),
         fan_out={},
         per_name_overrides={},
-        stages=tuple(replace(stage, grid={}, settings=()) for stage in experiment.stages),
+        stages=tuple(
+            replace(stage, grid={}, settings=()) if stage.name in searched else stage
+            for stage in experiment.stages
+        ),
     )
-    made = tuple(
-        PlannedStage(name, tuple(trials), stages[name].expected, stages[name].after)
-        for name, trials in moved.items()
-    )
-    return replace(plan, artifact=shown, cells=tuple(cells), stages=made)
+    stages = tuple(replace(s, trials=tuple(map(moved, s.trials))) for s in plan.stages)
+    return replace(plan, artifact=shown, cells=tuple(cells), stages=stages)
 
 
 def labels(point: Mapping[str, Any], key: Mapping[str, str]) -> dict[str, str]:

@@ -5,11 +5,11 @@ A winner at an end says that the best value may lie beyond it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.spec import Cell, Experiment, Stage
+from search_spaces.spec import Experiment, Stage
 
 if TYPE_CHECKING:
     from sweep.aggregate import CellResult
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
     """``rho = 0.05, lr = 0.2 (largest of 3) for SAM``; empty if nothing was searched."""
     trials = {t.trial_id: t for stage in planned.stages for t in stage.trials}
+    experiment = planned.artifact.experiment
+    tried = {stage.name: _tried(experiment, stage) for stage in experiment.stages}
     found: dict[str, list[str]] = {}
     for result in results:
         numbers = any(summary.n for summary in result.metrics.values())
         if result.cell.hidden or not numbers:
             continue
-        said = _point(planned.artifact.experiment, result, trials[result.trial_ids[0]])
+        said = _point(tried[result.stage], trials[result.trial_ids[0]])
         if said:
             so_far = " (so far)" if result.provisional else ""
             cell = " / ".join(map(result.cell.label, result.cell.key))
@@ -32,47 +34,36 @@ def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
     return "; ".join(f"{point} for {', '.join(cells)}" for point, cells in found.items())
 
 
-def _point(experiment: Experiment, result: CellResult, trial: PlannedTrial) -> str:
-    """The settings of a trial that were searched, here or in the stage that it starts from."""
+def _point(tried: Mapping[str, Sequence[Any]], trial: PlannedTrial) -> str:
+    """Those settings of a trial that were searched, here or in the stage that it starts from."""
     settings = trial.config.model_dump(mode="json")
-    stage = experiment.stage(result.stage)
     return ", ".join(
-        f"{name.rpartition('.')[2]} = {_word(value)}{_end(value, tried)}"
-        for name, tried in _tried(experiment, stage, result.cell).items()
+        f"{name.rpartition('.')[2]} = {_word(value)}{_end(value, values)}"
+        for name, values in tried.items()
         if (value := _at(settings, name)) is not None
     )
 
 
-def _tried(experiment: Experiment, stage: Stage, cell: Cell) -> dict[str, list[Any]]:
-    """Field -> the values that were tried of it, in the stages before, too.
+def _tried(experiment: Experiment, stage: Stage) -> dict[str, Sequence[Any]]:
+    """Field -> the values that a stage tries of it, or one before whose winner it takes over.
 
     Fields that all points have and have in common are left out.
     """
-    found: dict[str, list[Any]] = {}
-    for searched in _stages(experiment, stage, cell):
-        points = list(searched.points())
-        for name in dict.fromkeys(name for point in points for name in point):
-            values = [point[name] for point in points if name in point]
-            distinct = [v for i, v in enumerate(values) if v not in values[:i]]
-            if len(distinct) > 1 or len(values) < len(points):
-                found[name] = distinct
-    return found
+    found: dict[str, Sequence[Any]] = {}
+    if stage.after is not None:
+        before = _tried(experiment, experiment.stage(stage.after))
+        if all(_handed_on(stage, name) for name in before):
+            found |= before
+    for name in dict.fromkeys(name for setting in stage.settings for name in setting):
+        values = [setting[name] for setting in stage.settings if name in setting]
+        distinct = list({repr(value): value for value in values}.values())
+        if len(distinct) > 1 or len(values) < len(stage.settings):
+            found[name] = distinct
+    return found | {name: values for name, values in stage.grid.items() if len(values) > 1}
 
 
-def _stages(experiment: Experiment, stage: Stage, cell: Cell) -> Iterator[Stage]:
-    """The stage, and before it those from whose winner it takes over all that they search."""
-    if stage.after is not None and stage.inherit:
-        yield from (
-            before
-            for before in _stages(experiment, experiment.stage(stage.after), cell)
-            if {name for point in before.points() for name in point} <= _handed_on(stage, before)
-        )
-    yield stage
-
-
-def _handed_on(stage: Stage, before: Stage) -> set[str]:
-    names = {name for point in before.points() for name in point}
-    return {n for n in names if n in stage.inherit or n.rpartition(".")[0] in stage.inherit}
+def _handed_on(stage: Stage, name: str) -> bool:
+    return name in stage.inherit or name.rpartition(".")[0] in stage.inherit
 
 
 def _at(settings: Mapping[str, Any], path: str) -> Any:
