@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,20 @@ import search_spaces
 from sweep.files import load
 from tests.sweep.called import call
 from tests.sweep.files.cases import artifact, ids, planned
+from trainables import methods
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _forget_own_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Other tests know the methods of this package alone."""
+    monkeypatch.setattr(methods.registry, "_parts", dict(methods.registry._parts))
+    yield
+    for name in [name for name in sys.modules if name.startswith("own_")]:
+        del sys.modules[name]
+
+
 EXAMPLES = ROOT / "examples"
 PAGE = (ROOT / "docs" / "own-sweep.md").read_text(encoding="utf-8")
 FILES = re.findall(r"```yaml\n(.*?)```", PAGE, re.S)
