@@ -54,6 +54,22 @@ def test_what_a_row_fixes_is_not_searched_there() -> None:
     assert points(own, "B") == [{"optimizer.lr": 0.1}, {"optimizer.lr": 0.2}]
 
 
+def test_points_of_a_row_take_the_place_of_the_common_grid() -> None:
+    text = f"{BASE}{LR}compare: {{A: {{points: [{{optimizer.lr: 0.5, epochs: 1}}]}}, B: sam}}\n"
+    assert points(text, "A") == [{"optimizer.lr": 0.5, "epochs": 1}]
+    together = "points: [{epochs: 1, batch_size: 32}, {epochs: 1, batch_size: 64}]\n"
+    fixed = f"{BASE}{together}compare: {{A: {{batch_size: 16}}, B: {{epochs: 5}}}}\n"
+    assert points(fixed, "A") == [{"epochs": 1}]
+    assert points(fixed, "B") == [{"batch_size": 32}, {"batch_size": 64}]
+
+
+def test_a_row_may_have_seeds_of_its_own_and_be_hidden() -> None:
+    text = f"{BASE}compare: {{A: {{seeds: 7}}, B: {{method: sam, hidden: true}}}}\n"
+    made = artifact(text)
+    assert [(s.name, s.seeds) for s in made.experiment.stages] == [("train-A", 7), ("train-B", 3)]
+    assert [cell.hidden for cell in made.experiment.cells] == [False, True]
+
+
 def test_an_entry_of_a_column_may_search_too() -> None:
     text = f"{BASE}compare: {{A: erm, B: sam}}\ncolumns:\n  d:\n"
     text += "    X: {grid: {epochs: [1, 2]}}\n    Y:\n"

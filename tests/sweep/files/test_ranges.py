@@ -48,6 +48,9 @@ def test_draws_are_known() -> None:
     assert points(Draws(random=box, num=2)) == [
         {"a": 0.488477, "b": "z"}, {"a": 0.0693654, "b": "x"},
     ]  # fmt: skip
+    assert points(Draws(random=box, num=2, seed=1)) == [
+        {"a": 0.0185664, "b": "z"}, {"a": 0.336937, "b": "x"},
+    ]  # fmt: skip
     assert points(Draws(sobol=box, num=3)) == [
         {"a": 0.1, "b": "y"}, {"a": 0.316228, "b": "x"}, {"a": 0.0316228, "b": "z"},
     ]  # fmt: skip

@@ -68,6 +68,8 @@ def test_what_is_no_file_of_settings_is_refused_with_its_line(text: str) -> None
 
 def test_as_many_levels_as_are_said_are_read() -> None:
     assert value("[" * MOST_LEVELS + "]" * MOST_LEVELS)
+    with pytest.raises(UsageError, match="more than 40 levels"):
+        value("[" * (MOST_LEVELS + 1) + "]" * (MOST_LEVELS + 1))
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
