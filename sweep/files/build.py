@@ -80,10 +80,7 @@ class _Builder:
         in_full = [each.cell for each in planned]
         stages = made.in_full(in_full) if keys.stages else made.short(planned)
         metrics = tuple(map(shown.metric, keys.metrics))
-        for i, column in enumerate(keys.metrics):
-            for key, name in (("name", column.name), ("minus", column.minus)):
-                if name:
-                    shown.check_metric(name, measures, ("metrics", i, key), self.source)
+        shown.check(keys, in_full, measures, self.source)
         cells = shown.with_printed((p.cell for p in planned), keys, metrics, self.source)
         labels = list(dict.fromkeys(label for cell in cells for label in cell.key))
         view = self._view(metrics, labels)
@@ -231,7 +228,7 @@ class _Builder:
         held_out = any(found.get("data.validation") != 0 for found in given)
         quantity = "loss" if any(found.get("loss") == "mse" for found in given) else "error"
         usual = f"{'validation' if held_out else 'test'}_{quantity}"
-        return Selection(select.on or usual, select.epoch, select.stated, select.ranks)
+        return Selection(select.on or usual, select.epoch, select.stated)
 
     def _view(self, metrics: tuple[Any, ...], labels: list[str]) -> TableView:
         layout = self.keys.table
@@ -261,6 +258,8 @@ class _Builder:
                 raise self.source.error(
                     where, f"a preset sets fields and whole parts ({whole}: ...), no options of one"
                 )
+        if isinstance(keys.axes, dict):
+            fields.flat(keys.axes, (*at, "axes"), self.source)
         axes = keys.axes if isinstance(keys.axes, dict) else {preset_rules.OTHERWISE: keys.axes}
         said = [f"{field_} = {value}" for field_, (value, _) in own.items()]
         said += [f"seeds = {keys.seeds}"] if keys.seeds else []

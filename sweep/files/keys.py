@@ -139,8 +139,6 @@ class Select(Keys):
     """At which epoch it, and every other number of the table, is read."""
     stated: str = ""
     """What is to be said of it."""
-    ranks: bool = False
-    """Nothing is chosen: every point is a row, in this order."""
 
 
 class Column(Keys):

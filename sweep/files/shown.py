@@ -71,6 +71,43 @@ def metric(column: Column) -> Metric:
     )
 
 
+def check(
+    keys: SweepFile, cells: Sequence[Cell], measures: Sequence[Measure], source: Source
+) -> None:
+    """Refuse columns and figures of numbers that nothing records, or of cells that are not there.
+
+    Raises:
+        UsageError: with its line.
+    """
+    columns: list[tuple[Path_, Column]] = [
+        *((("metrics", i), column) for i, column in enumerate(keys.metrics)),
+        *((("figures", i, "y", j), y) for i, f in enumerate(keys.figures)
+          for j, y in enumerate(f.y or ())),
+    ]  # fmt: skip
+    for at, column in columns:
+        for key, name in (("name", column.name), ("minus", column.minus)):
+            if name:
+                check_metric(name, measures, (*at, key), source)
+        for label, entry in (column.relative_to or {}).items():
+            where = (*at, "relative_to", label)
+            labels = dict.fromkeys(name for cell in cells for name in cell.key)
+            if label not in labels:
+                raise source.error(where, unknown("label", label, labels))
+            entries = dict.fromkeys(cell.key[label] for cell in cells if label in cell.key)
+            if entry not in entries:
+                raise source.error(where, unknown(label, entry, entries))
+    planes = [measure.key for measure in measures]
+    for i, figure in enumerate(keys.figures):
+        if figure.over_plane is not None and figure.over_plane not in planes:
+            at = ("figures", i, "over_plane")
+            raise source.error(at, unknown("measure of the file", figure.over_plane, planes))
+    shown = {metric(column).key for column in keys.metrics}
+    for i, cell in enumerate(keys.cells):
+        for name in cell.printed:
+            if name not in shown:
+                raise source.error(("cells", i, "printed", name), unknown("metric", name, shown))
+
+
 def check_metric(name: str, measures: Sequence[Measure], path: Path_, source: Source) -> None:
     """Raise UsageError, with the line, for the name of a number that nothing records."""
     head = MetricName(CurveName.parse(name).head)

@@ -47,6 +47,11 @@ FAULTS: list[tuple[str, str, str]] = [
     ("", "metrics: [test_error, test_eror]", "8: unknown metric 'test_eror'"),
     ("", "metrics: []", "8: metrics is empty"),
     ("", "metrics: [{name: test_error, shwon: plain}]", "8: unknown key 'shwon' (did you mean 'sh"),
+    ("", "metrics: [{name: test_nll, relative_to: {metod: ERM}}]", "8: unknown label 'metod' (did"),
+    ("", "metrics: [{name: test_nll, relative_to: {method: EMR}}]", "8: unknown method 'EMR' (did"),
+    ("", "figures: [{x: epoch, y: [test_eror]}]", "8: unknown metric 'test_eror' (did you mean"),
+    ("", "figures: [{over_plane: landscape_2d}]", "8: unknown measure of the file 'landscape_2d'"),
+    ("", "presets:\n  tiny: {axes: {optimizer.lrr: 1}}", "9: unknown key 'optimizer.lrr' (did you"),
     ("", "measures: [hessian_trac]", "8: unknown measure 'hessian_trac' (did you mean 'hessian_tr"),
     ("", "measures: [{name: hessian_trace, options: {a: 1}}]", "8: unknown option of measure "),
     ("", "then: {sed: 3}", "8: unknown key 'sed' (did you mean 'seeds'?); known: grid, points, se"),
@@ -122,6 +127,8 @@ FAULTS_IN_FULL: list[tuple[str, str, str]] = [
     ("match: []", "match: [method]", "6: stage after: SAM has no parent in stage search that agre"),
     ("method: sam", "method: sma", "5: unknown method 'sma' (did you mean 'sam'?)"),
     ("[0.1, 0.2]", "[0.1, -0.2]", "7: optimizer.lr = -0.2: input should be greater than 0"),
+    ("{key: {method: ERM}}", "{key: {method: ERM}, printed: {test_eror: {mean: 1}}}",
+     "4: unknown metric 'test_eror' (did you mean 'test_error'?)"),
     ("{key: {method: ERM}}", "{kye: {method: ERM}}", "4: cells.0: key is required"),
 ]  # fmt: skip
 
