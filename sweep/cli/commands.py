@@ -83,7 +83,7 @@ def new(
     file: Annotated[
         Path | None, typer.Argument(help="File to write, such as my_sweep.yaml.")
     ] = None,
-    artifact: Annotated[
+    start: Annotated[
         str | None, typer.Option("--from", help="PAPER/NAME, or a file, that it starts from.")
     ] = None,
     preset: Annotated[
@@ -107,8 +107,8 @@ def new(
     elif file is None:
         raise UsageError("name the file to write: sweep new my_sweep.yaml")
     else:
-        start = find_artifact(artifact, preset or _whole(artifact)) if artifact else None
-        own.new(file, start, parse_where(where or ()))
+        found = find_artifact(start, preset or _whole(start)) if start else None
+        own.new(file, found, parse_where(where or ()))
         print(f"{file} written; sweep plan {file} says what it would run")
 
 

@@ -12,7 +12,10 @@ from sweep.selection.winner import Texts
 
 
 def every_point(plan: Plan) -> Plan:
-    """``plan`` with each cell that is shown repeated for every point of the stage it comes from.
+    """``plan`` with each cell that is shown repeated for every point of its search.
+
+    That is the last stage with several points that covers it; a stage that trains the winner again
+    is left out.
 
     A point's settings are labels of its cell, by the dotted names of the fields. Trials are those
     of ``plan``; what was published is of the winner, and stands at no point.
@@ -20,6 +23,9 @@ def every_point(plan: Plan) -> Plan:
     artifact = plan.artifact
     experiment = artifact.experiment
     points = {stage.name: list(stage.points()) for stage in experiment.stages}
+    # A cell's number comes from the last stage that covers it: from its search, if it has one.
+    ordered = sorted(experiment.stages, key=lambda stage: len(points[stage.name]) > 1)
+    experiment = replace(experiment, stages=tuple(ordered))
     text = Texts()
     cells: list[Cell] = []
     at_point: dict[tuple[str, int, str], Cell] = {}
@@ -38,7 +44,7 @@ def every_point(plan: Plan) -> Plan:
         return trial if at is None else replace(trial, cell=at, point={})
 
     searched = {stage for stage, *_ in at_point}
-    shown = artifact.with_experiment(
+    shown = replace(artifact, experiment=experiment).with_experiment(
         cells=tuple(cells),
         fan_out={},
         per_name_overrides={},

@@ -40,11 +40,11 @@ def test_what_is_not_searched_stays_and_what_was_published_stands_at_no_point() 
     assert all(cell.reported == {} for cell in sam)
 
 
-def test_a_winner_stays_one_where_a_stage_follows() -> None:
-    text = f"{GRID}then: {{seeds: 5}}\n"
-    found, record = recorded(text, far_from(0.2))
-    assert every_point(found).cells == found.cells
-    assert len(aggregate.cells(every_point(found), record)) == 2
+def test_points_are_of_the_search_where_a_stage_trains_the_winner_again() -> None:
+    found, record = recorded(f"{GRID}then: {{seeds: 5, epochs: 4}}\n", far_from(0.2))
+    results = aggregate.cells(every_point(found), record)
+    assert [(r.stage, r.metrics["test_error"].asked) for r in results] == 6 * [("grid", 3)]
+    assert results[1].metrics["test_error"].mean == 0
 
 
 def test_a_field_that_is_called_like_a_label_gets_another_name() -> None:
