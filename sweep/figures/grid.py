@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from search_spaces.spec import Metric
@@ -41,7 +41,8 @@ def grid_of(plan: Plan, record: Record) -> Figure:
     panels = _panels(plan, record)
     if not panels:
         raise UsageError(f"{plan.artifact.id} searches nothing: it has no grid and no points")
-    if all(cell.mean is None for members in panels.values() for cell in members):
+    means = [m.mean for panel in panels for m in panel.members if m.mean is not None]
+    if not means:
         raise UsageError(f"{plan.artifact.id}: nothing to draw yet; `sweep run` it first")
     columns = min(MOST_IN_A_ROW, len(panels))
     rows = -(-len(panels) // columns)
@@ -50,19 +51,34 @@ def grid_of(plan: Plan, record: Record) -> Figure:
         places = [axis for row in axes for axis in row]
         for axis in places[len(panels) :]:
             axis.set_axis_off()
-        for axis, (title, members) in zip(places, panels.items(), strict=False):
-            axis.set_title(title)
-            names = _varying(members)
-            if len(names) == 1:
-                _line(axis, members, names[0])
+        for axis, panel in zip(places, panels, strict=False):
+            axis.set_title(panel.title)
+            if len(panel.axes) == 1:
+                _line(axis, panel)
             else:
-                _map(axis, members, names[0], names[1])
+                _map(axis, panel, (min(means), max(means)))
         caption(figure, plan, " Marked: the winner.")
     return figure
 
 
-def _panels(plan: Plan, record: Record) -> dict[str, list[TableCell]]:
-    """Title -> the points of a panel, which differ in one or two settings."""
+@dataclass(frozen=True)
+class GridPanel:
+    """Points of one cell's search that differ in one or two settings.
+
+    Attributes:
+        title: The cell, and what else its points have in common.
+        axes: The settings in which they differ, that with the most values first.
+        members: The points.
+        best: The winner of the cell's search, be it in this panel or another; None: not known yet.
+    """
+
+    title: str
+    axes: tuple[str, ...]
+    members: list[TableCell]
+    best: TableCell | None
+
+
+def _panels(plan: Plan, record: Record) -> list[GridPanel]:
     rule = plan.selection.criterion(plan.artifact)
     percent = MetricName(rule.on).quantity.startswith("error")
     metric = Metric(
@@ -74,16 +90,18 @@ def _panels(plan: Plan, record: Record) -> dict[str, list[TableCell]]:
     view = replace(every.artifact.view, metrics=(metric,))
     every = replace(every, artifact=replace(every.artifact, view=view))
     made = make(view, every.artifact.experiment, cells(every, record), comparable=False)
-    panels: dict[str, list[TableCell]] = {}
+    panels: list[GridPanel] = []
     for cell in plan.cells:
         points = [m for m in made if cell.key.items() < m.result.cell.key.items()]
-        own = list(cell.key)
-        names = [name for name in _varying(points) if name not in own]
+        names = _varying(points)
+        best = _best(points)
+        parts: dict[str, list[TableCell]] = {}
         for point in points:
-            further = [f"{_short(n)} {point.result.cell.key[n]}" for n in names[2:]]
-            title = ", ".join([*map(cell.label, own), *further])
-            panels.setdefault(title, []).append(point)
-    return {title: members for title, members in panels.items() if _varying(members)}
+            key = point.result.cell.key
+            further = [f"{_short(name)} {key.get(name, NONE)}" for name in names[2:]]
+            parts.setdefault(", ".join([*map(cell.label, cell.key), *further]), []).append(point)
+        panels += [GridPanel(title, tuple(names[:2]), part, best) for title, part in parts.items()]
+    return [panel for panel in panels if panel.axes]
 
 
 def _varying(members: Sequence[TableCell]) -> list[str]:
@@ -110,7 +128,8 @@ def _short(label: str) -> str:
     return label.rpartition(".")[2]
 
 
-def _line(axis: Axes, members: Sequence[TableCell], label: str) -> None:
+def _line(axis: Axes, panel: GridPanel) -> None:
+    (label,), members, best = panel.axes, panel.members, panel.best
     entries = _entries(members, label)
     numbers = all(map(is_number, entries))
     x = list(map(float, entries)) if numbers else list(range(len(entries)))
@@ -120,7 +139,6 @@ def _line(axis: Axes, members: Sequence[TableCell], label: str) -> None:
     at = [place[m.result.cell.key[label]] for m in shown]
     mean, std = [m.mean or 0.0 for m in shown], [m.std or 0.0 for m in shown]
     axis.errorbar(at, mean, yerr=std, marker="o", capsize=2)
-    best = _best(members)
     if best is not None and best.mean is not None:
         axis.plot([place[best.result.cell.key[label]]], [best.mean], marker="*", markersize=12)
     if numbers and min(x) > 0 and max(x) / min(x) >= FAR_APART:
@@ -131,12 +149,13 @@ def _line(axis: Axes, members: Sequence[TableCell], label: str) -> None:
     axis.set_ylabel(members[0].metric.label)
 
 
-def _map(axis: Axes, members: Sequence[TableCell], across: str, up: str) -> None:
+def _map(axis: Axes, panel: GridPanel, limits: tuple[float, float]) -> None:
+    """A map; ``limits`` are the least and the greatest number of all panels, of one scale."""
     import numpy as np
 
+    (across, up), members, best = panel.axes, panel.members, panel.best
     columns, rows = _entries(members, across), _entries(members, up)
     values = np.full((len(rows), len(columns)), np.nan)
-    best = _best(members)
     axis.grid(visible=False)
     for m in members:
         key = m.result.cell.key
@@ -147,7 +166,9 @@ def _map(axis: Axes, members: Sequence[TableCell], across: str, up: str) -> None
             axis.text(
                 j, i, text, ha="center", va="center", fontsize="x-small", backgroundcolor=PALE
             )
-    axis.imshow(values, origin="lower", aspect="auto", cmap="viridis")
+    axis.imshow(
+        values, origin="lower", aspect="auto", cmap="viridis", vmin=limits[0], vmax=limits[1]
+    )
     axis.set_xticks(range(len(columns)), columns)
     axis.set_yticks(range(len(rows)), rows)
     axis.set_xlabel(_short(across))

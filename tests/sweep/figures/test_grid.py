@@ -70,7 +70,11 @@ def test_cells_and_further_axes_have_panels_of_their_own() -> None:
     assert list(found) == ["A", "B"]
     assert (len(found["A"].images), len(found["B"].images)) == (0, 1)
     more = f"{HEAD}grid: {{optimizer.lr: [0.1, 0.2, 0.4], batch_size: [32, 64], epochs: [1, 2]}}\n"
-    assert list(panels(drawn(more)[0])) == ["erm, epochs 1", "erm, epochs 2"]
+    found = panels(drawn(more)[0])
+    assert list(found) == ["erm, epochs 1", "erm, epochs 2"]
+    marked = [text for axis in found.values() for text in texts(axis).values() if "*" in text]
+    assert marked == ["0.00*"]  # the winner of the search, not one for each panel
+    assert [axis.images[0].get_clim() for axis in found.values()] == 2 * [(0, 20)]
 
 
 def test_a_setting_that_a_point_has_not_has_a_place_of_its_own() -> None:
