@@ -89,7 +89,8 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
     shown = " / ".join(map(cell.label, cell.key))
     name = "/".join(cell.key.values()).replace(" ", "_")  # MLflow's tag lists ids between spaces
     measured = experiment.last_stage(cell).name == stage.name
-    return Artifact(
+    return replace(
+        artifact,
         id=f"{artifact.id}:search:{name}",
         experiment=replace(
             experiment,
@@ -99,13 +100,11 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
             stages=tuple(stages),
             measures=experiment.measures if measured else (),
         ),
-        view=artifact.view,
         notes=replace(
             artifact.notes,
             title=f"{shown}, the grid of stage {stage.name} and between",
             claims=(),
         ),
-        presets=artifact.presets,
     )
 
 

@@ -122,6 +122,11 @@ def test_a_file_is_planned_run_shown_and_drawn(folder: Path) -> None:
     assert error.startswith(
         "sweep: mine/x is a table: `sweep table` shows it, and `sweep plot --kind "
     )
+    search = ("search", "s.yaml", "--executor", "serial", "--points", "1", "--format", "json")
+    code, out, _ = call(*search, "--where", "method=ERM")
+    found = json.loads(out)
+    assert (code, found["artifact"], found["preset"]) == (0, "mine/x:search:ERM", "full")
+    assert len({cell["row"]["lr"] for cell in found["cells"]}) == 3  # two of the grid, one between
     code, _, error = call("search", "s.yaml", "--where", "method=SAN", "--executor", "serial")
     assert (code, error) == (2, "sweep: mine/x has no method 'SAN' there; it has: ERM, SAM\n")
 
