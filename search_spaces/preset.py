@@ -39,9 +39,10 @@ class Preset:
        part, by rule 1.
     3. Every other field that has an entry in ``fields`` becomes that, given by the artifact or not;
        what the artifact gives of an option below it (``data.augmentation.cutout.size``) is dropped.
-    4. An axis of a grid whose field has an entry in ``fields`` is taken out of the grid. Of every
-       other axis, as many values are left as ``axes`` has for it: the first, the last and evenly
-       between; of one, the middle one. What has no entry stays whole.
+    4. An axis of a grid whose field has an entry in ``fields`` is taken out of the grid, and so is
+       the field out of settings that are tried together. Of every other axis, as many values are
+       left as ``axes`` has for it: the first, the last and evenly between; of one, the middle one.
+       What has no entry stays whole.
     5. A stage has at most ``seeds`` seeds.
     6. A measure gets the options that ``measures`` has for it. ``samples`` and ``at`` are its own;
        ``samples`` is never raised.

@@ -15,6 +15,8 @@ from search_spaces.spec import Artifact, Cell, Fields, Key, Measure, Preset, Sta
 from trainables.errors import UsageError, unknown
 
 AS_PRINTED = Preset("paper", "as printed", comparable=True)
+AS_WRITTEN = Preset("full", "as written", comparable=True)
+"""Of a person's own experiment; the presets of papers are not for it."""
 
 SAME_IN_ANY_PART: dict[str, Substitution] = {
     "data.source.confusion": KEEP,
@@ -151,13 +153,28 @@ def of(artifact: Artifact, preset: Preset | str) -> Preset:
     """The preset by which ``artifact`` shrinks: its own of that name, else the general one.
 
     With fields that a user sets in it, no number is the paper's, whatever the preset.
+
+    Raises:
+        UsageError: an unknown preset, or one of papers for a person's own experiment.
     """
-    general = find(preset) if isinstance(preset, str) else preset
-    own = artifact.presets.get(general.name, general)
+    name = preset if isinstance(preset, str) else preset.name
+    if artifact.own:
+        known = {AS_WRITTEN.name: AS_WRITTEN, **artifact.presets}
+        if name not in known:
+            raise UsageError(unknown(f"preset of {artifact.id}", name, known))
+        found = known[name]
+    else:
+        general = find(preset) if isinstance(preset, str) else preset
+        found = artifact.presets.get(general.name, general)
     if not artifact.variant.settings:
-        return own
-    summary = "some fields are set by hand" if own.comparable else own.summary
-    return replace(own, comparable=False, summary=summary)
+        return found
+    summary = "some fields are set by hand" if found.comparable else found.summary
+    return replace(found, comparable=False, summary=summary)
+
+
+def default(artifact: Artifact) -> str:
+    """Name of the preset that is meant where none is named."""
+    return (AS_WRITTEN if artifact.own else SMOKE).name
 
 
 def adjusted(
@@ -306,9 +323,19 @@ class _Shrink:
             limit = self.preset.axes.get(key, self.preset.axes.get(OTHERWISE))
             grid[key] = values if limit is None else thin(values, limit)
             self.note(key, values, grid[key])
+        settings = tuple(self.setting(setting) for setting in stage.settings)
+        settings = tuple(s for i, s in enumerate(settings) if s not in settings[:i])
         seeds = min(stage.seeds, self.preset.seeds or stage.seeds)
         self.note("seeds", stage.seeds, seeds)
-        return replace(stage, fields=self.fields(stage.fields), grid=grid, seeds=seeds)
+        return replace(
+            stage, fields=self.fields(stage.fields), grid=grid, settings=settings, seeds=seeds
+        )
+
+    def setting(self, given: Fields) -> dict[str, Any]:
+        """Rule 4 of `Preset`, on fields that are tried together: those that it sets are not."""
+        for key in given.keys() & self.preset.fields.keys():
+            self.note(key, given[key], self.preset.fields[key])
+        return {key: value for key, value in given.items() if key not in self.preset.fields}
 
     def measure(self, measure: Measure) -> Measure:
         """Rule 6 of `Preset`."""

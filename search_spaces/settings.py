@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from search_spaces.presets import ARROW, ran_instead, setting, shown
@@ -27,7 +28,8 @@ def _with(artifact: Artifact, path: str, value: Any) -> Artifact:
     base = _clear(before.base, path)
     cells = tuple(_cell(cell, before.base, base, path, value) for cell in before.cells)
     stages = (replace(stage, fields=_clear(stage.fields, path)) for stage in before.stages)
-    below = {name for s in before.stages for name in (*s.grid, *s.inherit) if _within(name, path)}
+    changed = (n for s in before.stages for n in (*s.grid, *s.inherit, *chain(*s.settings)))
+    below = {name for name in changed if _within(name, path)}
     after = replace(
         before,
         base=base,
@@ -73,6 +75,7 @@ def _given(experiment: Experiment, path: str) -> dict[str, None]:
         values.append(setting({**experiment.base, **cell.fields}, path))
     for stage in experiment.stages:
         values += [setting(stage.fields, path), *stage.grid.get(path, ())]
+        values += [setting(together, path) for together in stage.settings]
     return {shown(value): None for value in values if value is not None}
 
 

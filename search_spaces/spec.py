@@ -130,6 +130,8 @@ class Stage:
         where: Covers the cells whose key has these entries (a tuple allows several values).
         fields: Overrides for all of the stage's trials.
         grid: Dotted field -> values to try.
+        settings: Fields that are tried together: each of them with every point of the grid; empty:
+            the grid alone.
         seeds: How many repetitions (seeds 0, 1, ...).
         after: Name of the stage whose winner this one starts from.
         match: Key entries that pair a cell with its parent cell in ``after``
@@ -145,6 +147,7 @@ class Stage:
     after: str | None = None
     match: tuple[str, ...] | None = None
     inherit: tuple[str, ...] = ()
+    settings: tuple[Fields, ...] = ()
 
     def covers(self, cell: Cell) -> bool:
         """Whether ``cell`` has trials in this stage."""
@@ -155,7 +158,8 @@ class Stage:
 
     def size(self, cells: Iterable[Cell]) -> int:
         """How many trials the stage has over ``cells``, one that several need counted as often."""
-        return sum(map(self.covers, cells)) * prod(map(len, self.grid.values())) * self.seeds
+        points = prod(map(len, self.grid.values())) * max(1, len(self.settings))
+        return sum(map(self.covers, cells)) * points * self.seeds
 
     def without(self, fields: Iterable[str]) -> Stage:
         """This stage, neither searching nor taking over any of ``fields``.
@@ -163,17 +167,23 @@ class Stage:
         Where it takes over nothing else, it waits for no winner.
         """
         fixed = set(fields)
-        if fixed.isdisjoint((*self.grid, *self.inherit)):
+        together = [name for setting in self.settings for name in setting]
+        if fixed.isdisjoint((*self.grid, *self.inherit, *together)):
             return self
         grid = {name: values for name, values in self.grid.items() if name not in fixed}
         inherit = tuple(name for name in self.inherit if name not in fixed)
-        own = dataclass_replace(self, grid=grid, inherit=inherit)
+        settings: list[Fields] = []
+        for setting in self.settings:
+            rest = {name: value for name, value in setting.items() if name not in fixed}
+            settings += [] if rest in settings else [rest]
+        own = dataclass_replace(self, grid=grid, inherit=inherit, settings=tuple(settings))
         return own if inherit else dataclass_replace(own, after=None, match=None)
 
     def points(self) -> Iterator[dict[str, Any]]:
-        """Every point of the grid, dotted field -> value; the last axis changes fastest."""
-        for values in product(*self.grid.values()):
-            yield dict(zip(self.grid, values, strict=True))
+        """Every point, dotted field -> value; settings change slowest, the last axis fastest."""
+        for setting in self.settings or ({},):
+            for values in product(*self.grid.values()):
+                yield {**setting, **dict(zip(self.grid, values, strict=True))}
 
 
 @dataclass(frozen=True)
@@ -307,6 +317,9 @@ class Artifact:
         notes: What is said.
         presets: Its own presets, by the name of the one each replaces.
         variant: What a user has changed in it.
+        own: It is a person's own experiment, not a paper's: it runs as it is written, and no preset
+            but its own ones changes it.
+        figures: Further views, which `sweep plot` draws in place of ``view``.
     """
 
     id: str
@@ -315,6 +328,8 @@ class Artifact:
     notes: Notes
     presets: Mapping[str, Preset] = field(default_factory=dict)
     variant: Variant = field(default_factory=Variant)
+    own: bool = False
+    figures: tuple[CurveView | MapView, ...] = ()
 
     @property
     def paper(self) -> str:

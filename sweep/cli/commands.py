@@ -12,17 +12,22 @@ import typer
 
 from sweep.cli.data import app as data_app
 from sweep.cli.options import (
+    AllPoints,
     DataDir,
     ExecutionOptions,
+    FigureKind,
     Format,
     OutputFormat,
     RecordOptions,
     Refresh,
     SearchOptions,
+    SelectionName,
     SweepOptions,
     TableFormat,
+    Where,
     option_groups,
     parse_options,
+    parse_where,
 )
 from sweep.cli.parts import Kind
 from sweep.cli.readings import or_list_readings
@@ -30,6 +35,7 @@ from sweep.cli.workflow import (
     artifact_of,
     conclude,
     figure_file,
+    find_artifact,
     plan_sweep,
     run_sweep,
     show,
@@ -76,6 +82,98 @@ def list_parts(
     show(rows if format is OutputFormat.json else words)
 
 
+@app.command("new")
+def new(
+    file: Annotated[
+        Path | None, typer.Argument(help="File to write, such as my_sweep.yaml.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="PAPER/NAME, or a file, that it starts from.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option("--preset", help="At which scale it starts from it [default: paper].")
+    ] = "",
+    where: Where = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of such files, for an editor.")
+    ] = False,
+) -> None:
+    """Write the file of a sweep of your own, with comments, to start from.
+
+    Example: sweep new my_sweep.yaml --from nrs/table1 --where method=NRS
+    """
+    from sweep.cli import own
+
+    if schema:
+        from sweep.files.schema import FILE
+
+        show(FILE.read_text(encoding="utf-8").rstrip())
+    elif file is None:
+        raise UsageError("name the file to write: sweep new my_sweep.yaml")
+    else:
+        found = find_artifact(start, preset or _whole(start)) if start else None
+        own.new(file, found, parse_where(where or ()))
+        print(f"{file} written; sweep plan {file} says what it would run")
+
+
+def _whole(artifact: str) -> str:
+    """The preset at which nothing of an artifact is changed."""
+    from sweep.files import SUFFIXES
+
+    return "full" if artifact.endswith(SUFFIXES) else "paper"
+
+
+@app.command("show")
+@option_groups
+@or_list_readings
+def show_resolved(
+    sweep: SweepOptions,
+    format: Format = OutputFormat.text,  # noqa: A002
+) -> None:
+    """What a sweep's file, or a table's or figure's, resolved to: stages, rows, grids, trials.
+
+    Example: sweep show my_sweep.yaml
+    """
+    from sweep.cli import own
+
+    planned, _ = plan_sweep(sweep)
+    found = own.resolved(planned)
+    show(found if format is OutputFormat.json else own.resolved_text(found))
+
+
+@app.command("grid")
+@option_groups
+def grid(
+    record: RecordOptions,
+    execution: ExecutionOptions,
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="FIELD=VALUE[,VALUE...]", help="Searched, where several."),
+    ],
+    seeds: Annotated[int, typer.Option(help="How often each point is repeated.", min=1)] = 3,
+    name: Annotated[
+        str | None, typer.Option("--name", help="It is mine/NAME [default: grid-HASH].")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="A column; repeatable [test_error].")
+    ] = None,
+    selection: SelectionName = "paper",
+    all_points: AllPoints = False,
+    format: TableFormat = "terminal",  # noqa: A002
+) -> None:
+    """Run a grid that is written in the command, and print its table.
+
+    Example: sweep grid method=sam method.rho=0.01,0.05,0.1 optimizer.lr=0.05,0.1 --seeds 3
+    """
+    from sweep.cli import own
+
+    artifact = own.grid(arguments, seeds, name, metric or ())
+    sweep = SweepOptions(artifact=artifact.id, selection=selection, **vars(record))
+    planned, found = run_sweep(sweep, execution, artifact)
+    show_table(planned, found, format, all_points)
+    conclude(planned, found)
+
+
 @app.command("plan")
 @option_groups
 @or_list_readings
@@ -95,7 +193,7 @@ def plan(
     from sweep.plan.cost import estimate, timed_here
 
     planned, record = plan_sweep(sweep, refresh=refresh)
-    outdated = record.outdated(planned.artifact.id, sweep.preset, planned.variant)
+    outdated = record.outdated(planned.artifact.id, planned.preset, planned.variant)
     notify = partial(print, file=sys.stderr, flush=True)
     timing = partial(timed_here, data=data, notify=notify) if time else None
     cost = estimate(planned, record, timing)
@@ -127,6 +225,7 @@ def table(
             "read less that, cell by cell. May be repeated.",
         ),
     ] = None,
+    all_points: AllPoints = False,
     refresh: Refresh = False,
     format: TableFormat = "terminal",  # noqa: A002
 ) -> None:
@@ -135,7 +234,7 @@ def table(
         show_difference(sweep, against, format, refresh)
         return
     planned, record = plan_sweep(sweep, refresh=refresh)
-    show_table(planned, record, format)
+    show_table(planned, record, format, all_points)
 
 
 @app.command("reproduce")
@@ -158,10 +257,7 @@ def reproduce(
 def search(
     sweep: SearchOptions,
     execution: ExecutionOptions,
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", help="LABEL=VALUE of the row to search for; may be repeated."),
-    ] = None,
+    where: Where = None,
     points: Annotated[int, typer.Option(help="Points to try beside the grid's.", min=1)] = 20,
     at_once: Annotated[
         int, typer.Option("--round", help="Points proposed at once, from all before.", min=1)
@@ -173,12 +269,7 @@ def search(
 
     from sweep.run.search import search as by_proposals
 
-    wrong = [pair for pair in where or () if "=" not in pair]
-    if wrong:
-        raise UsageError(f"--where {wrong[0]!r}: give LABEL=VALUE, such as method=NRS")
-    row = dict(pair.split("=", 1) for pair in where or ())
-    if len(row) < len(where or ()):
-        raise UsageError("--where has a label twice; a search is for one row")
+    row = parse_where(where or ())
     runner = partial(by_proposals, where=row, proposals=points, at_once=at_once)
     planned, record = run_sweep(sweep, execution, runner=runner)
     show_table(planned, record, format)
@@ -190,18 +281,25 @@ def search(
 @or_list_readings
 def plot(
     sweep: SweepOptions,
+    kind: Annotated[
+        FigureKind | None,
+        typer.Option("--kind", help="grid: what was searched [default: the figure's own]."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write: .png, .svg or .pdf.")
     ] = None,
     refresh: Refresh = False,
 ) -> None:
-    """Draw a figure from the record."""
+    """Draw a figure from the record; of a file with several, each."""
     from sweep import figures
 
     planned, record = plan_sweep(sweep, refresh=refresh)
     path = out or figure_file(planned)
-    figures.save(figures.figure_of(planned, record), path)
-    print(path)
+    drawn = figures.figures_of(planned, record, kind)
+    for i, figure in enumerate(drawn, 1):
+        file = path if len(drawn) == 1 else path.with_stem(f"{path.stem}-{i}")
+        figures.save(figure, file)
+        print(file)
 
 
 @app.command("measure")

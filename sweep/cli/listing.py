@@ -140,6 +140,9 @@ def plan_as_text(planned: Plan, record: Record, cost: CostEstimate, outdated: in
         lines += [
             f"    {name}: {', '.join(map(str, values))}" for name, values in spec.grid.items()
         ]
+        if spec.settings:
+            names = ", ".join(dict.fromkeys(name for each in spec.settings for name in each))
+            lines.append(f"    {names}: {len(spec.settings)} settings that go together")
     missing, waiting = len(planned.missing(record)), len(planned.expected)
     done = len(planned.trials) - missing
     total = f"{planned.size} trials in all: {done} done, {missing} to run now"

@@ -42,6 +42,12 @@ class ExecutorName(StrEnum):
     serial = "serial"
 
 
+class FigureKind(StrEnum):
+    """What `sweep plot` draws beside the figures that an artifact has."""
+
+    grid = "grid"
+
+
 TABLE_FORMATS = [
     module.name
     for module in pkgutil.iter_modules([str(Path(__file__).parents[1] / "tables" / "formats")])
@@ -67,6 +73,14 @@ TableFormat = Annotated[
 ]
 SelectionName = Annotated[
     str, typer.Option("--selection", help=f"How hyper-parameters are chosen. {listed()}.")
+]
+AllPoints = Annotated[
+    bool,
+    typer.Option("--all-points", help="A row for each point of a search, not the winner alone."),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", help="LABEL=VALUE of the cells that are meant; may be repeated."),
 ]
 Refresh = Annotated[
     bool,
@@ -104,8 +118,16 @@ class RecordOptions:
 class SweepOptions(RecordOptions):
     """Which sweep: of every command that plans, runs or shows one."""
 
-    artifact: Annotated[str, typer.Argument(help="PAPER/NAME of a table or figure.")]
-    preset: Annotated[str, typer.Option("--preset", help="paper, small or smoke.")] = "smoke"
+    artifact: Annotated[
+        str, typer.Argument(help="PAPER/NAME of a table or figure, or the file of your own sweep.")
+    ]
+    preset: Annotated[
+        str,
+        typer.Option(
+            "--preset",
+            help="paper, small or smoke [default: smoke]; of a file full [default] or its own.",
+        ),
+    ] = ""
     selection: SelectionName = "paper"
     read: Annotated[
         list[str] | None,
@@ -258,18 +280,40 @@ def parse_options(
     return options
 
 
+def parse_where(given: Iterable[str]) -> dict[str, str]:
+    """``["method=NRS"]`` as ``{"method": "NRS"}``.
+
+    Raises:
+        UsageError: one that is not of the form LABEL=VALUE, or a label twice.
+    """
+    found: dict[str, str] = {}
+    for pair in given:
+        label, equals, entry = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--where {pair!r}: give LABEL=VALUE, such as method=NRS")
+        if label in found:
+            raise UsageError(f"--where has {label} twice; a cell has one entry of each label")
+        found[label] = entry
+    return found
+
+
 __all__ = [
     "TABLE_FORMATS",
+    "AllPoints",
     "DataDir",
     "ExecutionOptions",
     "ExecutorName",
+    "FigureKind",
     "Format",
     "OutputFormat",
     "RecordOptions",
     "Refresh",
     "SearchOptions",
+    "SelectionName",
     "SweepOptions",
     "TableFormat",
+    "Where",
     "option_groups",
     "parse_options",
+    "parse_where",
 ]

@@ -47,21 +47,21 @@ def tracker_of(options: RecordOptions) -> Tracker:
 
 
 def find_whole(name: str) -> Artifact:
-    """The artifact called ``name`` as its paper's file has it.
+    """The artifact called ``name`` as its paper's file has it; .yaml or .yml ends a file's name.
 
     Raises:
         UsageError: there is none.
     """
-    import search_spaces
-
     found, _, searched = name.partition(":search:")
     if searched:
         raise UsageError(f"{name} is a search; `sweep search {found} --where ...` prints it")
-    return search_spaces.find(name)
+    return _known_or_in_a_file(name)
 
 
 def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
     """The artifact called ``name`` as ``preset`` shrinks it, its trials on so many workers each.
+
+    A name that ends in .yaml or .yml is a file's. An empty preset is the artifact's default.
 
     Raises:
         UsageError: an unknown artifact or preset, or ``workers`` that are no number.
@@ -86,7 +86,8 @@ def artifact_of(options: SweepOptions, against: Sequence[str] = ()) -> Artifact:
     from search_spaces.settings import with_seeds
     from sweep.cli.options import parse_options
 
-    artifact, preset = find_whole(options.artifact), options.preset
+    artifact = find_whole(options.artifact)
+    preset = options.preset or search_spaces.presets.default(artifact)
     values = readings.taken(artifact, options.read or (), against)
     artifact = search_spaces.apply(readings.read_all(artifact, values), preset)
     if options.settings:
@@ -108,6 +109,13 @@ def _on_workers(artifact: Artifact, preset: str, workers: str) -> Artifact:
     from sweep.plan.variant import with_workers
 
     return with_workers(artifact, preset, int(count), batchnorm or "local")
+
+
+def _known_or_in_a_file(name: str) -> Artifact:
+    import search_spaces
+    from sweep import files
+
+    return files.load(name) if name.endswith(files.SUFFIXES) else search_spaces.find(name)
 
 
 def plan_sweep(
@@ -138,6 +146,7 @@ def run_sweep(
     """
     from sweep.run import progress, run
     from sweep.run.executor import executor as executor_of
+    from sweep.tables import attachments
 
     sweep = _asked(options, artifact)
     if execution.keep_weights not in ("none", "last", "best"):
@@ -151,12 +160,6 @@ def run_sweep(
         concurrency=execution.concurrency,
     )
 
-    def attachments(plan: Plan, record: Record) -> dict[str, str]:
-        from sweep.tables import render, table_of
-
-        table = table_of(plan, record)
-        return {f"table.{suffix}": render(table, suffix) for suffix in ("md", "html")}
-
     with contextlib.closing(progress.observer(live=not executor.in_process)) as observer:
         return (runner or run)(
             sweep,
@@ -168,11 +171,13 @@ def run_sweep(
 
 
 def _asked(options: SweepOptions, artifact: Artifact | None) -> Sweep:
+    from search_spaces import presets
     from sweep.run import Sweep
     from sweep.selection import selection
 
     found = artifact or artifact_of(options)
-    return Sweep(found, options.preset, selection(options.selection), options.storage)
+    preset = options.preset or presets.default(found)
+    return Sweep(found, preset, selection(options.selection), options.storage)
 
 
 def _trial_options(execution: ExecutionOptions) -> dict[str, Any]:
@@ -183,11 +188,16 @@ def _trial_options(execution: ExecutionOptions) -> dict[str, Any]:
     return options
 
 
-def show_table(planned: Plan, record: Record, format: str) -> None:  # noqa: A002
-    """Print the table in one of `sweep.tables.FORMATS`."""
+def show_table(
+    planned: Plan,
+    record: Record,
+    format: str,  # noqa: A002
+    all_points: bool = False,
+) -> None:
+    """Print the table in one of `sweep.tables.FORMATS`; see `sweep.tables.table_of`."""
     from sweep.tables import render, table_of
 
-    sys.stdout.write(render(table_of(planned, record), format).rstrip("\n") + "\n")
+    sys.stdout.write(render(table_of(planned, record, all_points), format).rstrip("\n") + "\n")
 
 
 def show_difference(

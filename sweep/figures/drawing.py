@@ -82,7 +82,10 @@ def figure_of(plan: Plan, record: Record) -> Figure:
     with mpl.rc_context(STYLE):
         match artifact.view:
             case TableView():
-                raise UsageError(f"{artifact.id} is a table: `sweep table {artifact.id}` shows it")
+                raise UsageError(
+                    f"{artifact.id} is a table: `sweep table` shows it, and `sweep plot --kind "
+                    "grid` what was searched for it"
+                )
             case MapView():
                 charts = maps(plan, record)
                 figure, said = _draw_maps(charts), _of_samples(charts)
@@ -93,7 +96,7 @@ def figure_of(plan: Plan, record: Record) -> Figure:
                 if not points:
                     raise UsageError(f"{artifact.id}: nothing to draw yet; `sweep run` it first")
                 figure, said = _draw_panels(rows), _of_errors(points)
-        _caption(figure, plan, said)
+        caption(figure, plan, said)
     return figure
 
 
@@ -111,7 +114,8 @@ def _of_errors(points: Sequence[DataPoint]) -> str:
     return ""
 
 
-def _canvas(rows: int, columns: int, wider: float = 1.0) -> tuple[Figure, list[list[Axes]]]:
+def canvas(rows: int, columns: int, wider: float = 1.0) -> tuple[Figure, list[list[Axes]]]:
+    """An empty figure with rows and columns of panels, all of one size."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -122,7 +126,8 @@ def _canvas(rows: int, columns: int, wider: float = 1.0) -> tuple[Figure, list[l
     return figure, [list(row) for row in grid]
 
 
-def _caption(figure: Figure, plan: Plan, further: str) -> None:
+def caption(figure: Figure, plan: Plan, further: str) -> None:
+    """Write below a figure what it is of; ``further`` is said after that."""
     from search_spaces import presets
 
     artifact, rule = plan.artifact, plan.selection.criterion(plan.artifact)
@@ -134,12 +139,12 @@ def _caption(figure: Figure, plan: Plan, further: str) -> None:
     reading = f"; {EPOCH_WORDS[rule.epoch]}" if of_table else ""
     variant = f"; {plan.variant}" if plan.variant else ""
     said = (
-        f"Preset {plan.preset}, selection {plan.selection.name}{reading}{variant}. "
+        f"Preset {plan.preset}, selection {plan.selection.shown_as(artifact)}{reading}{variant}. "
         f"Mean ± sample std over n seeds.{further}"
     )
     other = [note for note in artifact.notes.changes if note.startswith(("data.source:", "model:"))]
     if other:
-        said += f" Not as in the paper: {'; '.join(other)}."
+        said += f" Not as {'written' if artifact.own else 'in the paper'}: {'; '.join(other)}."
     if of_table and any(cell.reported for cell in artifact.experiment.cells):
         said += " Hollow: printed"
         apart = not presets.of(artifact, plan.preset).comparable
@@ -159,7 +164,7 @@ def _draw_panels(rows: Sequence[Sequence[Panel]]) -> Figure:
     categories = max(len(panel.categories) for row in rows for panel in row)
     across = max(map(len, rows))
     wider = 1 + 0.12 * max(0, categories - 2) + (0.3 if across == 1 else 0)
-    figure, grid = _canvas(len(rows), across, wider)
+    figure, grid = canvas(len(rows), across, wider)
     for axes, panel_row in zip(grid, rows, strict=True):
         for axis in axes[len(panel_row) :]:
             axis.set_visible(False)
@@ -327,7 +332,7 @@ def _distinct(lines: Sequence[Line]) -> dict[Any, Counts]:
 def _draw_maps(found: Sequence[Map]) -> Figure:
     import numpy as np
 
-    figure, grid = _canvas(1, len(found))
+    figure, grid = canvas(1, len(found))
     filled = None
     for axis, chart in zip(grid[0], found, strict=True):
         axis.set_title(f"{chart.title} ({chart.counts})")

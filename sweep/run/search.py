@@ -53,6 +53,12 @@ def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[C
     }
     if not searched:
         raise UsageError(f"{artifact.id} has no grid to search there at preset {preset}")
+    for key, (_, stage) in searched.items():
+        if stage.settings:
+            raise UsageError(
+                f"{artifact.id} tries settings that go together there ({' / '.join(key)}, points); "
+                "a search moves along the axes of a grid"
+            )
     if len(searched) > 1:
         several = "; ".join(" / ".join(key) for key in list(searched)[:4])
         keys = [cell.key for cell, _ in searched.values()]
@@ -83,7 +89,8 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
     shown = " / ".join(map(cell.label, cell.key))
     name = "/".join(cell.key.values()).replace(" ", "_")  # MLflow's tag lists ids between spaces
     measured = experiment.last_stage(cell).name == stage.name
-    return Artifact(
+    return replace(
+        artifact,
         id=f"{artifact.id}:search:{name}",
         experiment=replace(
             experiment,
@@ -93,14 +100,11 @@ def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
             stages=tuple(stages),
             measures=experiment.measures if measured else (),
         ),
-        view=artifact.view,
         notes=replace(
             artifact.notes,
             title=f"{shown}, the grid of stage {stage.name} and between",
             claims=(),
         ),
-        presets=artifact.presets,
-        variant=artifact.variant,
     )
 
 

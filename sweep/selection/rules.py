@@ -44,6 +44,10 @@ class SelectionRule:
 
         return Selection(self.on, self.epoch) if self.on else artifact.experiment.selection
 
+    def shown_as(self, artifact: Artifact) -> str:
+        """Its name where it is shown: a person's own criterion is no paper's."""
+        return "as written" if artifact.own and not self.on else self.name
+
     def sentence(self, artifact: Artifact) -> str:
         """What a table says about its selection."""
         rule = self.criterion(artifact)
@@ -56,7 +60,7 @@ class SelectionRule:
             what = f"the grid point with the lowest mean {rule.on} over seeds"
         else:
             what = "nothing is selected"
-        sentence = f"{self.name}: {what}; numbers at the {EPOCH_WORDS[rule.epoch]}"
+        sentence = f"{self.shown_as(artifact)}: {what}; numbers at the {EPOCH_WORDS[rule.epoch]}"
         judged = MetricName(rule.on).data_split if searched else None
         if rule.epoch == "best_test" or judged == "test":
             best = "the first is chosen" if ranked else "chosen"

@@ -1,5 +1,5 @@
 """Tables: cells laid out in rows and columns, and written in a format."""
 
-from sweep.tables.layout import FORMATS, Table, TableCell, build, render, table_of
+from sweep.tables.layout import FORMATS, Table, TableCell, attachments, build, render, table_of
 
-__all__ = ["FORMATS", "Table", "TableCell", "build", "render", "table_of"]
+__all__ = ["FORMATS", "Table", "TableCell", "attachments", "build", "render", "table_of"]

@@ -17,6 +17,7 @@ from search_spaces import presets
 from search_spaces.spec import Artifact, Cell, Choice, Preset, View
 from sweep import aggregate
 from sweep.aggregate import CellResult, SelectionRule
+from sweep.plan.points import every_point
 from sweep.record.columns import expand_curves
 from sweep.tables import formats
 from sweep.tables import sentences as said
@@ -114,17 +115,28 @@ def render(table: Table, format: str = "terminal", **options: Any) -> str:  # no
     return str(module.render(table, **options))
 
 
-def table_of(plan: Plan, record: Record) -> Table:
-    """The table of what is recorded of ``plan``, beside what is printed."""
+def table_of(plan: Plan, record: Record, all_points: bool = False) -> Table:
+    """The table of what is recorded of ``plan``, beside what is printed.
+
+    Args:
+        all_points: Each point of a search has a row of its own, not the winner alone.
+    """
     results = aggregate.cells(plan, record)
+    shown = every_point(plan) if all_points else plan
     return build(
-        plan.artifact,
-        results,
+        shown.artifact,
+        aggregate.cells(shown, record) if all_points else results,
         preset=presets.of(plan.artifact, plan.preset),
         selection=plan.selection,
         provenance=record.provenance(trial.trial_id for trial in plan.trials),
         sentences=said.sentences(plan, results),
     )
+
+
+def attachments(plan: Plan, record: Record) -> dict[str, str]:
+    """The table as files that are attached to a sweep's MLflow run: name -> text."""
+    table = table_of(plan, record)
+    return {f"table.{suffix}": render(table, suffix) for suffix in ("md", "html")}
 
 
 def build(
@@ -218,4 +230,4 @@ def _ordered(places: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(distinct, key=lambda p: [first[p[:i]] for i in range(1, len(p) + 1)]))
 
 
-__all__ = ["FORMATS", "Table", "TableCell", "build", "render", "table_of"]
+__all__ = ["FORMATS", "Table", "TableCell", "attachments", "build", "render", "table_of"]

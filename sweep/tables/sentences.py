@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sweep.plan import held_out
-from sweep.tables import averages, strengths
+from sweep.tables import averages, strengths, winners
 
 if TYPE_CHECKING:
     from sweep.aggregate import CellResult
@@ -49,6 +49,7 @@ class TableLine:
 
 LINES = (
     TableLine("caveat", "caveat", lambda plan, _: plan.artifact.notes.caveat),
+    TableLine("winners", "winner", winners.sentence),
     TableLine("held_out", "held out", lambda plan, _: held_out.sentence(plan)),
     TableLine("switched_off", "switched off", strengths.sentence),
     TableLine("averages", "averages", averages.sentence),

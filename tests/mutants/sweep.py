@@ -15,9 +15,9 @@ from hypothesis import Phase, settings
 
 from tests.mutants.cases import Check, of_file
 from tests.mutants.engine import Mutant
-from tests.mutants.faults import sweep_planning, sweep_reading
+from tests.mutants.faults import sweep_files, sweep_planning, sweep_reading
 
-MUTANTS = [*sweep_reading.MUTANTS, *sweep_planning.MUTANTS]
+MUTANTS = [*sweep_reading.MUTANTS, *sweep_planning.MUTANTS, *sweep_files.MUTANTS]
 TESTS = Path(__file__).parents[1] / "sweep"
 
 ABOUT: dict[str, tuple[str, ...]] = {
@@ -40,7 +40,19 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "plan.proposals": ("run/test_search",),
     "run.search": ("run/test_search",),
     "figures.data": ("figures/test_figures",),
+    "figures.grid": ("figures/test_grid",),
+    "files.source": ("files/test_source",),
+    "files.ranges": ("files/test_ranges",),
+    "files.load": ("files/test_load",),
+    "files.write": ("files/test_write",),
+    "plan.points": ("plan/test_points",),
+    "plan.where": ("plan/test_where", "files/test_write"),
+    "tables.winners": ("tables/test_winners",),
 }
+ABOUT |= dict.fromkeys(
+    [f"files.{name}" for name in ("build", "fields", "shown", "spaces", "stages")],
+    ("files/test_build", "files/test_load", "cli/test_own", "files/test_write"),
+)
 ABOUT_TABLES = ("tables/test_golden", "tables/test_tables", "tables/test_formats")
 LEFT_OUT = {"test_all_cells_of_an_artifact_hold_out_the_same_of_a_data_set"}
 """It plans every artifact four times over, which takes longer than all that is left."""

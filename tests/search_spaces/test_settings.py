@@ -86,6 +86,18 @@ def test_a_part_that_is_set_has_no_options_of_the_one_before() -> None:
     assert list(found.experiment.stage("all").grid) == ["optimizer.lr"]
 
 
+def test_of_fields_that_are_tried_together_the_others_still_are() -> None:
+    together = [{"optimizer.lr": lr, "epochs": e} for lr, e in ((0.1, 3), (0.2, 3), (0.1, 4))]
+    artifact = MADE.with_experiment(
+        cells=MADE.experiment.cells[1:2], stages=(Stage("all", settings=tuple(together), seeds=1),)
+    )
+    found = with_settings(artifact, {"optimizer.lr": 0.9})
+    assert found.experiment.stage("all").settings == ({"epochs": 3}, {"epochs": 4})
+    assert [t.config.optimizer.lr for t in planned(found)] == [0.9, 0.9]
+    assert found.notes.changes == ("--set optimizer.lr: 0.3, 0.1, 0.2 → 0.9",)
+    assert found.experiment.cells[0].fixed == ("optimizer.lr",)
+
+
 def test_a_part_is_set_before_its_options() -> None:
     found = with_settings(MADE, {"model.widths": [5], "model": "mlp"})
     assert {tuple(t.config.model.options["widths"]) for t in planned(found)} == {(5,)}

@@ -79,7 +79,7 @@ def test_a_search_is_told_its_row_before_anything_runs(tmp_path: Path) -> None:
     assert error == "sweep: --where 'method': give LABEL=VALUE, such as method=NRS\n"
     code, out, error = call(*words, "--where", "method=sam", "--where", "method=erm")
     assert (code, out) == (2, "")
-    assert error == "sweep: --where has a label twice; a search is for one row\n"
+    assert error == "sweep: --where has method twice; a cell has one entry of each label\n"
     code, out, error = call("table", "test/tiny:search:sam")
     assert error == (
         "sweep: test/tiny:search:sam is a search; `sweep search test/tiny --where ...` prints it\n"

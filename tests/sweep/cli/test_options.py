@@ -21,9 +21,12 @@ from sweep.cli.options import (
 from tests.sweep.called import call
 from trainables.errors import UsageError
 
-STARTS_TRIALS = {"run", "reproduce", "search", "measure"}
-READS_A_SWEEP = STARTS_TRIALS | {"plan", "table", "plot"}
-READS_THE_RECORD = READS_A_SWEEP | {"status", "ui", "export", "doctor"}
+RUNS_A_SWEEP = {"run", "reproduce", "search", "measure"}
+STARTS_TRIALS = RUNS_A_SWEEP | {"grid"}
+READS_A_SWEEP = RUNS_A_SWEEP | {"plan", "table", "plot", "show"}
+READS_THE_RECORD = READS_A_SWEEP | {"grid", "status", "ui", "export", "doctor"}
+SOME = {"new": {"preset"}, "grid": {"selection"}}
+"""Commands with some of a group's options, by their names."""
 
 
 def parameters(command: str) -> set[str]:
@@ -40,9 +43,10 @@ def parameters(command: str) -> set[str]:
     ],
 )
 def test_a_group_is_taken_whole_by_the_commands_that_need_it(group: type, takers: set[str]) -> None:
-    own = set(vars(group)["__annotations__"]) - {"data"}  # plan and doctor look at data, too
+    own = set(vars(group)["__annotations__"]) - {"data", "seeds"}  # others have them of their own
     for command in typer.main.get_command(commands.app).commands:
-        assert parameters(command) & own == (own if command in takers else set()), command
+        taken = own if command in takers else SOME.get(command, set()) & own
+        assert parameters(command) & own == taken, command
 
 
 @pytest.mark.usefixtures("offer")
@@ -60,7 +64,8 @@ def test_what_is_said_of_the_execution_reaches_the_executor(
     own = {"measure": ["--measure", "hessian_trace", "--retrain"]}.get(command, [])
     words = "--executor serial --address there:1 --cpus 2 --gpus 0.5 --concurrency 3"
     storage = ["--storage", str(tmp_path / "none")]
-    code, _, error = call(command, "test/tiny", *own, *words.split(), *storage)
+    what = "epochs=1" if command == "grid" else "test/tiny"
+    code, _, error = call(command, what, *own, *words.split(), *storage)
     assert (code, error) == (2, "sweep: seen\n")
     options = {"address": "there:1", "cpus": 2.0, "gpus": 0.5, "concurrency": 3}
     assert seen == [("serial", options)]

@@ -1,0 +1,92 @@
+"""Which point of a search won each cell, and whether it lies at the end of what was tried.
+
+A winner at an end says that the best value may lie beyond it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.spec import Experiment, Stage
+
+if TYPE_CHECKING:
+    from sweep.aggregate import CellResult
+    from sweep.plan.expand import Plan, PlannedTrial
+
+
+def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
+    """``rho = 0.05, lr = 0.2 (largest of 3) for SAM``; empty if nothing was searched."""
+    trials = {t.trial_id: t for stage in planned.stages for t in stage.trials}
+    experiment = planned.artifact.experiment
+    tried = {stage.name: _tried(experiment, stage) for stage in experiment.stages}
+    found: dict[str, list[str]] = {}
+    for result in results:
+        numbers = any(summary.n for summary in result.metrics.values())
+        if result.cell.hidden or not numbers:
+            continue
+        said = _point(tried[result.stage], trials[result.trial_ids[0]])
+        if said:
+            so_far = " (so far)" if result.provisional else ""
+            cell = " / ".join(map(result.cell.label, result.cell.key))
+            found.setdefault(said, []).append(cell + so_far)
+    return "; ".join(f"{point} for {', '.join(cells)}" for point, cells in found.items())
+
+
+def _point(tried: Mapping[str, Sequence[Any]], trial: PlannedTrial) -> str:
+    """Those settings of a trial that were searched, here or in the stage that it starts from."""
+    settings = trial.config.model_dump(mode="json")
+    return ", ".join(
+        f"{name.rpartition('.')[2]} = {_word(value)}{_end(value, values)}"
+        for name, values in tried.items()
+        if (value := _at(settings, name)) is not None
+    )
+
+
+def _tried(experiment: Experiment, stage: Stage) -> dict[str, Sequence[Any]]:
+    """Field -> the values that a stage tries of it, or one before whose winner it takes over.
+
+    Fields that all points have and have in common are left out.
+    """
+    found: dict[str, Sequence[Any]] = {}
+    if stage.after is not None:
+        before = _tried(experiment, experiment.stage(stage.after))
+        if all(_handed_on(stage, name) for name in before):
+            found |= before
+    for name in dict.fromkeys(name for setting in stage.settings for name in setting):
+        values = [setting[name] for setting in stage.settings if name in setting]
+        distinct = list({repr(value): value for value in values}.values())
+        if len(distinct) > 1 or len(values) < len(stage.settings):
+            found[name] = distinct
+    return found | {name: values for name, values in stage.grid.items() if len(values) > 1}
+
+
+def _handed_on(stage: Stage, name: str) -> bool:
+    return name in stage.inherit or name.rpartition(".")[0] in stage.inherit
+
+
+def _at(settings: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path; None where a conditional setting is not there."""
+
+    def below(node: Any, key: str) -> Any:
+        return node.get(key) if isinstance(node, Mapping) else None
+
+    return reduce(below, path.split("."), settings)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return str(value.get("name", value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _end(value: Any, tried: Sequence[Any]) -> str:
+    """`` (largest of 3)`` where a number is at an end of the values that were tried."""
+    numbers = [v for v in tried if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(numbers) < len(tried) or value not in (min(numbers), max(numbers)):
+        return ""
+    return f" ({'smallest' if value == min(numbers) else 'largest'} of {len(numbers)})"
+
+
+__all__ = ["sentence"]

@@ -1,0 +1,67 @@
+"""A sweep from Python: loaded, planned, run and shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sweep import experiment
+from sweep.experiment import Study
+from sweep.tables import render
+from tests.sweep.files.cases import SMALL
+from trainables.errors import UsageError
+
+TINY = SMALL.replace("epochs: 2", "epochs: 1, data.subset: 100, batch_size: 32")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Run once."""
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "s.yaml").write_text(TINY)
+    loaded = experiment.load(folder / "s.yaml", storage=str(folder / "results"))
+    assert len(loaded.record()) == 0
+    assert loaded.plan().size == 12
+    return loaded.run(executor="serial", execution={"device": "cpu"})
+
+
+def test_what_was_run_is_recorded(study: Study) -> None:
+    assert study.plan().missing(study.record()) == []
+    assert len(study.record()) == 12
+    assert {"trial_id", "metric", "value"} <= set(study.record().numbers().column_names)
+
+
+def test_a_table_is_a_frame_and_a_page(study: Study) -> None:
+    table = study.table()
+    frame = table.pandas()
+    assert list(frame["method"]) == ["ERM", "SAM"]
+    assert list(frame["n"]) == [2, 2]
+    assert set(json.loads(frame["point"][1])) == {"optimizer.lr", "method.rho"}
+    for _, row in frame.iterrows():
+        assert row["mean"] == pytest.approx(100 * sum(row["values"]) / 2)
+    assert table.arrow().num_rows == 2
+    assert table._repr_html_() == render(table.table, "html")
+    assert "<table" in table._repr_html_()
+    assert str(table).startswith("mine/x")
+
+
+def test_every_point_has_a_row_of_its_own(study: Study) -> None:
+    frame = study.table(all_points=True).pandas()
+    assert len(frame) == 2 + 4
+    assert sorted(frame["method.rho"].unique()) == ["", "0.01", "0.1"]
+
+
+def test_what_was_searched_is_drawn(study: Study) -> None:
+    (figure,) = study.figures(kind="grid")
+    assert [axis.get_title() for axis in figure.axes if axis.get_title()] == ["ERM", "SAM"]
+
+
+def test_papers_are_loaded_by_name_at_their_own_presets(tmp_path: Path) -> None:
+    loaded = experiment.load("nrs/table3", storage=str(tmp_path))
+    assert (loaded.sweep.artifact.id, loaded.sweep.preset) == ("nrs/table3", "smoke")
+    with pytest.raises(UsageError, match="unknown artifact 'nrs/table9'"):
+        experiment.load("nrs/table9")
+    with pytest.raises(UsageError, match="unknown selection rule 'test'"):
+        experiment.load("nrs/table3", selection="test")

@@ -1,0 +1,91 @@
+"""The examples, and the page on a sweep of one's own, do what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import search_spaces
+from sweep.files import load
+from tests.sweep.called import call
+from tests.sweep.files.cases import artifact, ids, planned
+from trainables import methods
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _forget_own_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Other tests know the methods of this package alone."""
+    monkeypatch.setattr(methods.registry, "_parts", dict(methods.registry._parts))
+    yield
+    for name in [name for name in sys.modules if name.startswith("own_")]:
+        del sys.modules[name]
+
+
+EXAMPLES = ROOT / "examples"
+PAGE = (ROOT / "docs" / "own-sweep.md").read_text(encoding="utf-8")
+FILES = re.findall(r"```yaml\n(.*?)```", PAGE, re.S)
+COMMANDS = re.findall(r"^sweep (.*)$", "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.S)), re.M)
+
+
+def test_our_comparison_is_one_file() -> None:
+    made = load(EXAMPLES / "compare_methods.yaml")
+    ours = search_spaces.find("compare/methods")
+    assert ids(planned(made)) == ids(planned(ours, "paper"))
+    assert made.experiment.selection.on == ours.experiment.selection.on
+    assert [m.key for m in made.view.metrics] == [m.key for m in ours.view.metrics]
+    assert (made.view.rows, made.view.columns) == (ours.view.rows, ours.view.columns)
+
+
+def test_a_sweep_of_ones_own_from_python(tmp_path: Path) -> None:
+    """With a method in a file beside it, three methods on digits."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "own_sweep.py"), "smoke", str(tmp_path / "results")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("10 trials\nmine/rho-on-digits")
+    assert re.search(r"^ +mine test error % +\d+\.\d+ +1 +\{.*factor", done.stdout, re.M)
+    assert re.search(r"^one trial: test error 0\.\d+$", done.stdout, re.M)
+
+
+@pytest.mark.parametrize("text", FILES, ids=range(len(FILES)))
+def test_every_file_on_the_page_is_read(text: str) -> None:
+    found = artifact(text)
+    for preset in ("full", *found.presets):
+        assert planned(found, preset).size > 1
+    assert len(FILES) == 3
+
+
+def test_every_command_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len(COMMANDS) == 9
+    for command in COMMANDS:
+        code, _, error = call(*command.split())
+        assert code == 0, (command, error)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "my_sweep.yaml", "nrs.yaml", "grid.png", "results",
+    }  # fmt: skip
+
+
+def test_the_example_runs_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parts are looked for beside it."""
+    monkeypatch.chdir(tmp_path)
+    for file in EXAMPLES.glob("*.*"):
+        (tmp_path / "there").mkdir(exist_ok=True)
+        shutil.copy(file, tmp_path / "there")
+    code, out, _ = call("show", "there/rho_on_digits.yaml")
+    assert code == 0
+    assert "cell mine: method = my_method" in out
