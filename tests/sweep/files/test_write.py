@@ -24,13 +24,16 @@ RUNNABLE = [a for a in search_spaces.artifacts() if not a.experiment.blocked]
 
 
 def same(one: Artifact, other: Artifact, preset: str) -> None:
-    """Both plan the same trials; what is shown, measured and selected is the same, too."""
+    """Both plan the same trials; what is shown, measured and selected is the same, too.
+
+    What the paper's sentences say of its numbers is not written: they are about the paper.
+    """
     found = search_spaces.apply(one, preset)
     assert ids(planned(other)) == ids(planned(one, preset))
     assert other.experiment.measures == found.experiment.measures
     assert other.experiment.selection == found.experiment.selection
     shown = other.figures[0] if found.view.kind == "figure" else other.view
-    assert shown == found.view
+    assert shown == replace(found.view, averages=())
     assert other.notes.title == found.notes.title
 
 
