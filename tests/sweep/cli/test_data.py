@@ -46,7 +46,7 @@ def test_list_says_of_every_set_whether_it_is_here_and_how_to_get_it(run, tmp_pa
     run("prepare", "parquet")
     after = listed(run)["parquet"]
     assert after["state"] == "prepared"
-    assert after["prepared"] == [str(prepared_folder(tmp_path, "parquet-cifar10"))]
+    assert after["prepared"] == [str(prepared_folder(tmp_path, "parquet", set="cifar10"))]
     assert after["get"] not in run("list").stdout
 
 
@@ -70,6 +70,7 @@ def test_prepare_reports_progress_and_facts(run, tmp_path, originals):
         "shape": [3, 16, 16],
         "fingerprint": data.load("folder", tmp_path, size=16).fingerprint,
         "directory": str(tmp_path),
+        "notes": [],
     }
     assert result.stderr.splitlines() == ["folder train: 10 of 10", "folder test: 4 of 4"]
     again = run("prepare", "folder", "-o", "size=16")
@@ -165,7 +166,7 @@ def test_verify_of_what_is_not_there_or_has_no_manifest_left(run, tmp_path, orig
     assert "digits" not in result.stderr
     originals.make("parquet", tmp_path)
     run("prepare", "parquet")
-    (prepared_folder(tmp_path, "parquet-cifar10") / "manifest.json").write_text("{")
+    (prepared_folder(tmp_path, "parquet", set="cifar10") / "manifest.json").write_text("{")
     result = run("verify", code=1)
     assert "manifest.json is damaged" in result.stderr
     assert catalog.status("parquet", tmp_path).state is catalog.Availability.ORIGINALS
