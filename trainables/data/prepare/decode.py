@@ -111,7 +111,7 @@ _WIDE = {"PNG", "PPM"}
 """Formats whose white is 65535 where Pillow has 32 bits a pixel."""
 
 
-class _UnknownLookError(Exception):
+class _UnknownLookError(DataError):
     """An image that is whole, but of which nobody knows how it looks; the text says why."""
 
 
