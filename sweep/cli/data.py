@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ import typer
 from sweep.cli.options import DataDir, Format, OutputFormat, parse_options
 
 if TYPE_CHECKING:
+    from trainables.data import Dataset
     from trainables.data.prepare.catalog import CatalogEntry
 
 app = typer.Typer(
@@ -43,7 +44,7 @@ def list_sets(data: DataDir = None, format: Format = OutputFormat.text) -> None:
     print(f"data directory: {directory}")
     for status in found:
         print(f"{status.name:<15} {status.state.value:<10} {status.title}")
-        if status.state is catalog.Availability.MISSING:
+        if status.state in (catalog.Availability.MISSING, catalog.Availability.INCOMPLETE):
             print(f"{'':<26} to get it: {status.get}")
 
 
@@ -58,16 +59,18 @@ def prepare(
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """Decode a data set once into memory-mapped files; its originals are not needed afterwards."""
-    from trainables.data import data_directory, load, registry
-    from trainables.data.prepare import catalog
+    from trainables.data import DataError, data_directory, load, registry
     from trainables.data.prepare.store import reporting
 
     directory = data_directory(data)
     options = registry.resolve(name, parse_options(option))
-    if download and catalog.status(name, directory).state is catalog.Availability.MISSING:
-        catalog.download(name, directory)
     with _progress(name) as report, reporting(report):
-        dataset = load(name, directory, **options)
+        try:
+            dataset = load(name, directory, **options)
+        except DataError as error:
+            if not download:
+                raise
+            dataset = _fetched(name, directory, options, error)
     sizes = {
         split: len(images)
         for split in ("train", "validation", "test")
@@ -81,6 +84,7 @@ def prepare(
         "shape": list(dataset.input_shape),
         "fingerprint": dataset.fingerprint,
         "directory": str(directory),
+        "notes": list(dataset.notes),
     }
     if format is OutputFormat.json:
         print(json.dumps(facts))
@@ -88,6 +92,28 @@ def prepare(
         counts = ", ".join(f"{count:,} {split}" for split, count in sizes.items())
         shape = " x ".join(map(str, dataset.input_shape))
         print(f"{name}: {dataset.source}, {counts}, {dataset.num_classes} classes, {shape}; ready")
+        for note in dataset.notes:
+            print(f"note: {note}")
+
+
+def _fetched(name: str, directory: Path, options: Mapping[str, Any], fault: Exception) -> Dataset:
+    """The data set after its originals were fetched. A downloader may take what is there for the
+    whole, and fetch nothing: then what is wrong with it is said again, with what to remove."""
+    from trainables.data import DataError, load
+    from trainables.data.base import about
+    from trainables.data.prepare import catalog
+
+    catalog.download(name, directory)
+    try:
+        return load(name, directory, **options)
+    except DataError as error:
+        places = [directory / place for place in about[name].originals]
+        there = next((place for place in places if place.exists()), None)
+        if str(error) != str(fault) or there is None:
+            raise
+        raise DataError(
+            f"{error} (the download took {there} for whole: remove it, then download again)"
+        ) from None
 
 
 @app.command("verify")
@@ -128,19 +154,33 @@ def verify(
 def _checks(directory: Path, names: list[str]) -> Iterator[tuple[str, Path, Callable[[], Any]]]:
     """(data set, file or folder, check) of everything that has a checksum."""
     from trainables.data.base import about
-    from trainables.data.prepare import catalog, store
+    from trainables.data.prepare import catalog
 
     belongs = {path: name for name in names for path in catalog.folders(directory, name)}
     known = {p for n in about for p in catalog.folders(directory, n)}
     for path in catalog.folders(directory):
         if path in belongs or path not in known:  # one that no set knows has a broken manifest
-            yield belongs.get(path, path.name), path, lambda path=path: store.verify(path)  # type: ignore[misc]
+            yield belongs.get(path, path.name), path, lambda path=path: _verify(path, directory)  # type: ignore[misc]
     for name in names:
         check = about[name].check
         found = [directory / original for original in about[name].originals]
         there = next((path for path in found if path.exists()), None)
         if check is not None and there is not None:
             yield name, there, lambda check=check: check(directory)  # type: ignore[misc]
+
+
+def _verify(path: Path, directory: Path) -> None:
+    """Raise DataError if a prepared folder is damaged, or its originals are others by now."""
+    from trainables.data import DataError
+    from trainables.data.prepare.manifest import verify
+    from trainables.data.prepare.store import changes
+
+    verify(path)
+    if changed := changes(path, directory):
+        raise DataError(
+            f"{path} is of originals of before ({changed}): `sweep data prepare`, or the next "
+            "trial, prepares it anew"
+        )
 
 
 def _fault(check: Callable[[], Any]) -> str | None:

@@ -54,6 +54,11 @@ def session(given: str | None, notify: Callable[[str], None]) -> Iterator[Cluste
         ResourceError: it cannot be reached, or not be started.
     """
     address = address_of(given)
+    if address and address.startswith(("http://", "https://")):
+        raise ResourceError(
+            f"{mask(address)} is an address of Ray's jobs (RAY_ADDRESS of `ray job`), not "
+            "of a cluster to join: give --address HOST:6379, or --address auto on one of its nodes"
+        )
     with _joined(address, notify) if address else local_ray(notify):
         yield joined_cluster()
 

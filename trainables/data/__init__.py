@@ -53,7 +53,8 @@ def is_ready(name: str, directory: str | os.PathLike[str] | None = None) -> bool
     """Whether data set ``name`` can be loaded: it is computed, prepared, or its files are there."""
     from trainables.data.prepare.catalog import Availability, status
 
-    return status(name, data_directory(directory)).state is not Availability.MISSING
+    state = status(name, data_directory(directory)).state
+    return state not in (Availability.MISSING, Availability.INCOMPLETE)
 
 
 def forget() -> None:

@@ -6,7 +6,7 @@ Letters in shapes: N images, C channels, H x W pixels, D features.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class About:
         download: Fetches the originals into a directory; called only when a person asks for it.
         check: Reads the originals in a directory and compares them with the publisher's checksums;
             raises DataError.
+        files: Called with a directory and the options that decide the content, lists the originals
+            without reading them; raises MissingDataError if none are there. For prepared sets.
     """
 
     title: str
@@ -39,6 +41,7 @@ class About:
     originals: tuple[str, ...] = ()
     download: Callable[[Path], Any] | None = None
     check: Callable[[Path], Any] | None = None
+    files: Callable[..., Iterable[Path]] | None = None
 
 
 about: dict[str, About] = {}
@@ -55,6 +58,10 @@ def how_to_get(name: str) -> str:
 
 class DataError(FlatsweepError):
     """Data that cannot be used: one sentence with the value at fault and the remedy."""
+
+
+class MissingDataError(DataError):
+    """Originals that are not there at all; what was prepared from them can be used without."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +126,7 @@ class Dataset:
             instead of from here.
         resize: Edge in pixels that batches are resized to on the device; None: not resized.
         fingerprint: SHA-256 of the prepared content; "" for sets that are computed.
+        notes: What a person should know of how it was read, e.g. which files were skipped.
         extra: Further tensors that belong to the set, such as the solution of matrix sensing.
     """
 
@@ -136,6 +144,7 @@ class Dataset:
     standardize: bool = False
     resize: int | None = None
     fingerprint: str = ""
+    notes: tuple[str, ...] = ()
     extra: dict[str, Tensor] = field(default_factory=dict)
 
     @property

@@ -87,12 +87,12 @@ def decoded(
         files: The images.
         batches: For each batch the rows of its images, and the random numbers of ``crop``.
         crop: Cuts each image; None: its central square is taken.
-        threads: None: see `workers`.
+        threads: None: see `decode.threads`.
 
     Raises:
         DataError: naming the first file that is no readable image.
     """
-    threads = threads or workers()
+    threads = threads or decode.threads()
     pool = ThreadPoolExecutor(threads)
     waiting: deque[list[Future[Tensor]]] = deque()
     try:
@@ -109,9 +109,3 @@ def decoded(
             yield torch.stack([future.result() for future in waiting.popleft()])
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def workers() -> int:
-    """How many threads decode: $FLATSWEEP_WORKERS, or one for each processor that may be used."""
-    chosen = os.environ.get("FLATSWEEP_WORKERS", "")
-    return max(1, int(chosen) if chosen.isdigit() else len(os.sched_getaffinity(0)))

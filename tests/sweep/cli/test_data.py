@@ -1,5 +1,6 @@
 """``sweep data``: what it prints, where, and how it exits; in-process through Typer's runner."""
 
+import dataclasses
 import json
 
 import pytest
@@ -46,7 +47,7 @@ def test_list_says_of_every_set_whether_it_is_here_and_how_to_get_it(run, tmp_pa
     run("prepare", "parquet")
     after = listed(run)["parquet"]
     assert after["state"] == "prepared"
-    assert after["prepared"] == [str(prepared_folder(tmp_path, "parquet-cifar10"))]
+    assert after["prepared"] == [str(prepared_folder(tmp_path, "parquet", set="cifar10"))]
     assert after["get"] not in run("list").stdout
 
 
@@ -70,6 +71,7 @@ def test_prepare_reports_progress_and_facts(run, tmp_path, originals):
         "shape": [3, 16, 16],
         "fingerprint": data.load("folder", tmp_path, size=16).fingerprint,
         "directory": str(tmp_path),
+        "notes": [],
     }
     assert result.stderr.splitlines() == ["folder train: 10 of 10", "folder test: 4 of 4"]
     again = run("prepare", "folder", "-o", "size=16")
@@ -165,7 +167,7 @@ def test_verify_of_what_is_not_there_or_has_no_manifest_left(run, tmp_path, orig
     assert "digits" not in result.stderr
     originals.make("parquet", tmp_path)
     run("prepare", "parquet")
-    (prepared_folder(tmp_path, "parquet-cifar10") / "manifest.json").write_text("{")
+    (prepared_folder(tmp_path, "parquet", set="cifar10") / "manifest.json").write_text("{")
     result = run("verify", code=1)
     assert "manifest.json is damaged" in result.stderr
     assert catalog.status("parquet", tmp_path).state is catalog.Availability.ORIGINALS
@@ -182,3 +184,51 @@ def test_progress_on_a_terminal_is_a_bar(monkeypatch, tmp_path, originals, capsy
         report("train", 3, 10)
         report("train", 10, 10)
     assert "folder train" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("cifar10", "cifar-10-batches-py/data_batch_1"),
+        ("mnist", "MNIST/raw/nothing"),
+        ("svhn", "train_32x32.mat"),
+    ],
+)
+def test_a_part_of_a_set_is_fetched_again(run, monkeypatch, tmp_path, originals, name, part):
+    file = tmp_path / part
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("x")
+    assert listed(run)[name]["state"] == "incomplete"
+    assert about[name].get in run("list").stdout
+    assert not data.is_ready(name, tmp_path)
+    run("prepare", name, code=1)
+
+    def fetch(directory):
+        for path in sorted(directory.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        originals.make(name, directory)
+
+    monkeypatch.setitem(about, name, dataclasses.replace(about[name], download=fetch))
+    assert "ready" in run("prepare", name, "--download").stdout
+
+
+def test_a_download_that_takes_a_part_for_the_whole(run, monkeypatch, tmp_path):
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    skip = dataclasses.replace(about["cifar10"], download=lambda _: None)
+    monkeypatch.setitem(about, "cifar10", skip)
+    sentence = str(run("prepare", "cifar10", "--download", code=1).exception)
+    assert "cifar-10-batches-py for whole: remove it, then download again" in sentence
+
+
+def test_verify_says_that_originals_are_others(run, tmp_path, originals):
+    originals.make("folder", tmp_path)
+    run("prepare", "folder", "-o", "size=8")
+    (tmp_path / "images/train/cat/000.jpg").unlink()
+    assert "1 of its files was removed" in run("verify", "folder", code=1).stderr
+
+
+def test_what_was_skipped_is_printed(run, tmp_path, originals):
+    originals.make("folder", tmp_path)
+    (tmp_path / "images/train/cat/x.heic").write_bytes(b"x")
+    assert "note: in " in (said := run("prepare", "folder", "-o", "size=8").stdout)
+    assert "1 .heic" in said

@@ -239,3 +239,12 @@ def test_pythons_path_is_quoted_for_the_shell(init: Init, monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "executable", "/ab/python")
     with session.session(None, lambda said: None):
         assert init.options["runtime_env"] is None
+
+
+def test_the_address_of_rays_jobs_is_none_of_a_cluster(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
+    with (
+        pytest.raises(ResourceError, match=r"127\.0\.0\.1:8265 is an address of Ray's jobs"),
+        session.session(None, print),
+    ):
+        raise AssertionError("joined")

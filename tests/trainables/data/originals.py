@@ -179,6 +179,15 @@ class Originals:
             for number, name in enumerate(("cat", "dog")):
                 write_photographs(directory / "images" / split / name, count, seed=number + count)
 
+    def _make_arrays(self, directory: Path) -> None:
+        rng = np.random.default_rng(0)
+        x, y = random_images(30, 8, 9), np.arange(30) % 3
+        directory.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            directory / "arrays.npz", x_train=x[:20], y_train=y[:20], x_test=x[20:], y_test=y[20:]
+        )
+        np.savez(directory / "features.npz", features=rng.normal(size=(30, 5)), labels=y)
+
     def _make_imagenet(self, directory: Path) -> None:
         for split, count in (("train", 6), ("val", 3)):
             for number, name in enumerate(("n01440764", "n01443537")):

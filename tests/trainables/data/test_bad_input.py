@@ -127,8 +127,8 @@ def sheet(tmp_path, originals):
 
 @pytest.mark.parametrize(
     "content",
-    [lambda png: png[:60], b"", None, b"this is no image", lambda png: png[:200] + b"\0" * 50],
-    ids=["truncated", "empty", "null", "text", "overwritten"],
+    [lambda png: png[:60], b"", b"this is no image", lambda png: png[:200] + b"\0" * 50],
+    ids=["truncated", "empty", "text", "overwritten"],
 )
 @pytest.mark.parametrize("row", [0, 13])
 def test_a_corrupt_image_is_named_by_its_row(content, row, sheet, tmp_path):
@@ -172,7 +172,7 @@ def test_a_half_downloaded_parquet_file(keep, sheet, tmp_path):
 
 def test_parquet_without_the_columns(sheet, tmp_path):
     sheet(columns=("picture", "label"))
-    refused("parquet", tmp_path, "no column 'img' or 'image'; its columns are picture, label")
+    refused("parquet", tmp_path, "no column 'img' or 'image' or .*; its columns are picture, label")
     sheet(columns=("image", "fine_label"))  # as CIFAR-100 is published
     assert len(data.load("parquet", tmp_path).train) == 20
 
@@ -181,7 +181,7 @@ def test_parquet_without_rows(sheet, tmp_path, originals):
     write_parquet(tmp_path / "cifar10" / "train.parquet", [], [])
     refused("parquet", tmp_path, "has no rows")
     sheet(labels=[None, *range(10), *range(9)])
-    refused("parquet", tmp_path, "'label' must hold whole numbers, none missing")
+    refused("parquet", tmp_path, "'label' must hold whole numbers, or names of classes, none mis")
 
 
 @pytest.mark.parametrize("name", ["aircraft", "caltech256", "folder", "indoor67", "retina"])
@@ -247,7 +247,7 @@ def test_too_few_images_in_a_class_of_caltech(tmp_path, originals):
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        ("003,7", "row 24 of .* has label 7, allowed are 0 to 4"),
+        ("003,7", "line 26 of .* has label '7': allowed are the whole numbers 0 to 4"),
         ("003,severe", "line 26 .* has label 'severe': allowed are the whole numbers 0 to 4"),
         ("003,", "line 26 .* has label ''"),
         ("999,1", "line 26 .* names image '999'"),

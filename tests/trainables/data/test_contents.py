@@ -216,7 +216,7 @@ def test_options_shared_by_image_sets(tmp_path, originals):
     assert data.load("parquet", tmp_path, resize=40).input_shape == (3, 40, 40)
     assert data.load("parquet", tmp_path, confusion=3).confusion == 3
     prepared = Path(tmp_path / "prepared")
-    assert [p.name for p in prepared.iterdir() if p.is_dir()] == ["parquet-cifar10-v1"]
+    assert [p.name for p in prepared.iterdir() if p.is_dir()] == ["parquet,set=cifar10-v2"]
     assert data.load("parquet", tmp_path, size=8).input_shape == (3, 8, 8)
     assert plain.input_shape == (3, 32, 32)
 

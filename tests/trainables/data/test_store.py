@@ -14,6 +14,7 @@ import torch
 import trainables.data as data
 from trainables.data.base import DataError
 from trainables.data.prepare import store
+from trainables.data.prepare.manifest import verify
 from trainables.data.prepare.store import (
     Raw,
     RawSplit,
@@ -21,7 +22,6 @@ from trainables.data.prepare.store import (
     prepared,
     prepared_folder,
     reporting,
-    verify,
 )
 
 
@@ -39,12 +39,12 @@ def left(directory: Path) -> list[str]:
 
 
 def test_what_is_read_is_what_was_written(tmp_path):
-    dataset = prepared(tmp_path, "some", "some", raw)
+    dataset = prepared(tmp_path, "some", raw)
     expected = np.concatenate(list(raw().parts["train"].chunks))
     assert torch.equal(dataset.train.inputs, torch.from_numpy(expected))
     assert dataset.train.targets.tolist() == [0, 1] * 10
     assert (dataset.class_names, dataset.source) == (("a", "b"), "some pictures")
-    assert left(tmp_path) == ["some-v1"]
+    assert left(tmp_path) == ["some-v2"]
     assert sorted(p.name for p in prepared_folder(tmp_path, "some").iterdir()) == [
         "manifest.json",
         "train.inputs.npy",
@@ -53,7 +53,7 @@ def test_what_is_read_is_what_was_written(tmp_path):
 
 
 def test_the_files_are_numpys_and_memory_mapped(tmp_path):
-    dataset = prepared(tmp_path, "some", "some", raw)
+    dataset = prepared(tmp_path, "some", raw)
     file = prepared_folder(tmp_path, "some") / "train.inputs.npy"
     assert np.array_equal(np.load(file), dataset.train.inputs.numpy())
     maps = Path("/proc/self/maps").read_text()
@@ -61,9 +61,9 @@ def test_the_files_are_numpys_and_memory_mapped(tmp_path):
 
 
 def test_writing_to_a_loaded_set_does_not_reach_the_disk(tmp_path):
-    dataset = prepared(tmp_path, "some", "some", raw)
+    dataset = prepared(tmp_path, "some", raw)
     dataset.train.base[0] = 0
-    again = prepared(tmp_path, "some", "some", raw)
+    again = prepared(tmp_path, "some", raw)
     assert again.train.base[0].sum() > 0
     verify(prepared_folder(tmp_path, "some"))
 
@@ -75,22 +75,22 @@ def test_the_originals_are_read_once(tmp_path):
         calls.append(1)
         return raw()
 
-    first, second = (prepared(tmp_path, "some", "some", read) for _ in range(2))
+    first, second = (prepared(tmp_path, "some", read) for _ in range(2))
     assert len(calls) == 1
     assert first.fingerprint == second.fingerprint != ""
 
 
 def test_the_fingerprint_is_of_the_content(tmp_path):
-    one = prepared(tmp_path, "one", "one", raw)
-    same = prepared(tmp_path, "same", "same", raw)
-    other = prepared(tmp_path, "other", "other", lambda: raw(labels=np.zeros(20, np.int64)))
+    one = prepared(tmp_path, "one", raw)
+    same = prepared(tmp_path, "same", raw)
+    other = prepared(tmp_path, "other", lambda: raw(labels=np.zeros(20, np.int64)))
     assert one.fingerprint == same.fingerprint != other.fingerprint
 
 
 def test_progress_is_reported(tmp_path):
     seen = []
     with reporting(lambda *done: seen.append(done)):
-        prepared(tmp_path, "some", "some", raw)
+        prepared(tmp_path, "some", raw)
     assert seen == [("train", 8, 20), ("train", 16, 20), ("train", 20, 20)]
 
 
@@ -104,10 +104,10 @@ def failing(error):
 
 def test_a_fault_halfway_leaves_nothing(tmp_path):
     with pytest.raises(DataError, match="row 9 is broken"):
-        prepared(tmp_path, "some", "some", failing(DataError("row 9 is broken")))
+        prepared(tmp_path, "some", failing(DataError("row 9 is broken")))
     assert left(tmp_path) == []
-    assert not is_prepared(tmp_path, "some")
-    prepared(tmp_path, "some", "some", raw)
+    assert not is_prepared(prepared_folder(tmp_path, "some"))
+    prepared(tmp_path, "some", raw)
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "mkdir"])
@@ -132,10 +132,10 @@ def test_a_full_or_read_only_disk(tmp_path, monkeypatch, call, number, sentence)
             "mkdir": (Path, "mkdir"),
         }
         patch.setattr(*where[call], fail)
-        with pytest.raises(DataError, match=f"cannot prepare 'some-v1' in .*prepared: {sentence}"):
-            prepared(tmp_path, "some", "some", raw)
+        with pytest.raises(DataError, match=f"cannot prepare 'some-v2' in .*prepared: {sentence}"):
+            prepared(tmp_path, "some", raw)
     assert left(tmp_path) == []
-    assert len(prepared(tmp_path, "some", "some", raw).train) == 20
+    assert len(prepared(tmp_path, "some", raw).train) == 20
 
 
 LABORATORY = """
@@ -176,7 +176,7 @@ def race(out):
             yield np.full((5, 3, 32, 32), 7, np.uint8)
     while not (home / "go").exists():
         time.sleep(0.005)
-    images = prepared(home / "race", "some", "some", lambda: raw(chunks)).train
+    images = prepared(home / "race", "some", lambda: raw(chunks)).train
     out.write(f"{int((images.base == 7).all())} {len(images)}")
 
 racers = [child(race) for _ in range(4)]
@@ -189,7 +189,7 @@ def halfway(out):
         yield np.zeros((5, 3, 32, 32), np.uint8)
         out.write("halfway\\n")
         time.sleep(300)
-    prepared(home / "killed", "some", "some", lambda: raw(chunks))
+    prepared(home / "killed", "some", lambda: raw(chunks))
 
 pid, out = child(halfway)
 said = out.readline().strip()
@@ -198,7 +198,7 @@ os.kill(pid, signal.SIGKILL)
 def full(out):
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
-    prepared(home / "full", "some", "some", lambda: raw(
+    prepared(home / "full", "some", lambda: raw(
         lambda pieces: (np.zeros((5, 3, 32, 32), np.uint8) for _ in pieces)))
 
 limited = child(full)[1].read()
@@ -222,22 +222,22 @@ def test_several_processes_at_once_prepare_it_once(laboratory):
     home, seen = laboratory
     assert seen["raced"] == ["1 20"] * 4
     assert (home / "race.log").read_text() == "x"
-    assert left(home / "race") == ["some-v1"]
+    assert left(home / "race") == ["some-v2"]
 
 
 def test_what_a_killed_process_left_is_cleared(laboratory):
     home, seen = laboratory
     assert seen["said"] == "halfway"
-    assert not is_prepared(home / "killed", "some")
+    assert not is_prepared(prepared_folder(home / "killed", "some"))
     assert len(left(home / "killed")) == 1
-    assert len(prepared(home / "killed", "some", "some", raw).train) == 20  # the lock is free
-    assert left(home / "killed") == ["some-v1"]
+    assert len(prepared(home / "killed", "some", raw).train) == 20  # the lock is free
+    assert left(home / "killed") == ["some-v2"]
 
 
 def test_a_write_that_really_fails_midway(laboratory):
     """Past the process's file-size limit a write fails as on a full disk: with an error."""
     home, seen = laboratory
-    assert "cannot prepare 'some-v1'" in seen["limited"]
+    assert "cannot prepare 'some-v2'" in seen["limited"]
     assert "File too large; correct that, or name another data directory" in seen["limited"]
     assert left(home / "full") == []
 
@@ -245,7 +245,7 @@ def test_a_write_that_really_fails_midway(laboratory):
 @pytest.mark.parametrize("file", ["train.inputs.npy", "train.targets.npy", "manifest.json"])
 @pytest.mark.parametrize("damage", ["truncated", "empty", "missing"])
 def test_damaged_prepared_files_are_named(tmp_path, file, damage):
-    prepared(tmp_path, "some", "some", raw)
+    prepared(tmp_path, "some", raw)
     path = prepared_folder(tmp_path, "some") / file
     content = path.read_bytes()
     if damage == "missing":
@@ -253,10 +253,10 @@ def test_damaged_prepared_files_are_named(tmp_path, file, damage):
     else:
         path.write_bytes(content[: len(content) // 2] if damage == "truncated" else b"")
     if (file, damage) == ("manifest.json", "missing"):  # never finished: prepared anew
-        assert len(prepared(tmp_path, "some", "some", raw).train) == 20
+        assert len(prepared(tmp_path, "some", raw).train) == 20
         return
     with pytest.raises(DataError) as error:
-        prepared(tmp_path, "some", "some", raw)
+        prepared(tmp_path, "some", raw)
     message = str(error.value)
     assert str(path) in message
     assert "\n" not in message
@@ -265,7 +265,7 @@ def test_damaged_prepared_files_are_named(tmp_path, file, damage):
 
 @pytest.mark.parametrize("file", ["train.inputs.npy", "train.targets.npy"])
 def test_verify_finds_a_single_changed_bit(tmp_path, file):
-    prepared(tmp_path, "some", "some", raw)
+    prepared(tmp_path, "some", raw)
     where = prepared_folder(tmp_path, "some")
     assert verify(where) == ["train.inputs.npy", "train.targets.npy"]
     content = bytearray((where / file).read_bytes())
@@ -276,25 +276,25 @@ def test_verify_finds_a_single_changed_bit(tmp_path, file):
 
 
 def test_a_prepared_set_can_be_read_where_nothing_can_be_written(tmp_path, monkeypatch):
-    prepared(tmp_path, "some", "some", raw)
+    prepared(tmp_path, "some", raw)
 
     def fail(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(Path, "mkdir", fail)
     monkeypatch.setattr(store, "FileLock", fail)
-    assert len(prepared(tmp_path, "some", "some", raw).train) == 20
+    assert len(prepared(tmp_path, "some", raw).train) == 20
 
 
 def test_the_manifest_says_what_was_prepared_from_what(tmp_path, originals):
     originals.make("parquet", tmp_path)
     data.load("parquet", tmp_path)
     manifest = json.loads(
-        (prepared_folder(tmp_path, "parquet-cifar10") / "manifest.json").read_text()
+        (prepared_folder(tmp_path, "parquet", set="cifar10") / "manifest.json").read_text()
     )
     sizes = {
-        f"{split}.parquet": (tmp_path / "cifar10" / f"{split}.parquet").stat().st_size
+        f"cifar10/{split}.parquet": (tmp_path / "cifar10" / f"{split}.parquet").stat().st_size
         for split in ("train", "test")
     }
-    assert manifest["originals"] == sizes
+    assert {name: facts["bytes"] for name, facts in manifest["originals"].items()} == sizes
     assert manifest["splits"] == {"train": [40, 3, 32, 32], "test": [20, 3, 32, 32]}

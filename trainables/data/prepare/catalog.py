@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +20,7 @@ class Availability(StrEnum):
     BUILT_IN = "built in"
     PREPARED = "prepared"
     ORIGINALS = "originals"
+    INCOMPLETE = "incomplete"
     MISSING = "missing"
 
 
@@ -27,7 +32,7 @@ class CatalogEntry:
         name: Its registered name.
         title: Name, size and kind, in one line.
         state: ``built in`` (nothing is needed), ``prepared``, ``originals`` (there, and prepared
-            when first used), or ``missing``.
+            when first used), ``incomplete`` (some of them), or ``missing``.
         prepared: Its prepared folders, one for each size or set.
         get: How to obtain the originals; "" where nothing is needed.
         downloads: Whether `download` can fetch it.
@@ -51,12 +56,23 @@ def status(name: str, directory: Path) -> CatalogEntry:
     elif found:
         state = Availability.PREPARED
     elif any((directory / original).exists() for original in known.originals):
-        state = Availability.ORIGINALS
+        complete = known.download is None or _complete(name, directory)
+        state = Availability.ORIGINALS if complete else Availability.INCOMPLETE
     else:
         state = Availability.MISSING
     return CatalogEntry(
         name, known.title, state, found, how_to_get(name), known.download is not None
     )
+
+
+def _complete(name: str, directory: Path) -> bool:
+    """Whether every file is there that the publisher of ``name`` lists; none is read."""
+    listing = about[name].files
+    assert listing is not None, "what can be downloaded can be listed"
+    try:
+        return all(file.is_file() and file.stat().st_size > 0 for file in listing(directory))
+    except DataError:
+        return False
 
 
 def folders(directory: Path, name: str | None = None) -> list[Path]:
@@ -88,9 +104,22 @@ def download(name: str, directory: Path) -> None:
         )
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        fetch(directory)
-    except (OSError, RuntimeError) as error:
+        with _archives_stay_inside():
+            fetch(directory)
+    except (OSError, RuntimeError, tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"cannot download {name!r} into {directory} ({reason}): {about[name].get}"
         ) from None
+
+
+@contextmanager
+def _archives_stay_inside() -> Iterator[None]:
+    """Within it, nothing in a tar archive is unpacked outside its folder, or as a link or device
+    that leads there (Python does so by itself from 3.14 on)."""
+    before = tarfile.TarFile.extraction_filter
+    tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
+    try:
+        yield
+    finally:
+        tarfile.TarFile.extraction_filter = before

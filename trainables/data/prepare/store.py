@@ -1,11 +1,11 @@
 """Prepared data sets: decoded once into memory-mapped uint8 files, then read in milliseconds.
 
-A prepared set is a folder ``<data directory>/prepared/<key>-v<version>`` with
+A prepared set is a folder ``<data directory>/prepared/<name>,<option>=<value>...-v<version>`` with
 ``<split>.inputs.npy`` (N, C, H, W), ``<split>.targets.npy`` (N,) and
-``manifest.json`` (sizes and SHA-256 of each file). It is built under a
-temporary name, flushed to disk and renamed, under a file lock: whoever finds
-the folder finds it whole, and several processes may ask for it at once. The
-originals are not needed afterwards.
+``manifest.json`` (sizes and SHA-256 of each file, of what it was made of, and of itself). It is
+built under a temporary name, flushed to disk and renamed, under a file lock: whoever finds the
+folder finds it whole, and several processes may ask for it at once. The originals are not needed
+afterwards; where they are there and are others than those it was made of, it is made anew.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,26 @@ import numpy as np
 import torch
 from filelock import FileLock
 
-from trainables.data.base import DataError, Dataset, Images, channel_statistics
-
-VERSION = 1
-"""Raised when the layout of prepared files changes: older folders are then prepared anew."""
+from trainables.data.base import (
+    DataError,
+    Dataset,
+    Images,
+    MissingDataError,
+    about,
+    channel_statistics,
+)
+from trainables.data.prepare import snapshot
+from trainables.data.prepare.manifest import (
+    VERSION,
+    damaged,
+    digest,
+    flush,
+    flush_folder,
+    folder_name,
+    read_manifest,
+    verify_once,
+    write_manifest,
+)
 
 
 @dataclass(frozen=True)
@@ -55,13 +70,15 @@ class Raw:
         parts: By split: ``train`` and, where published, ``validation`` and ``test``.
         class_names: In label order.
         source: What a table's footnote calls it.
-        files: The publisher's files, for the record of what was prepared.
+        files: The publisher's files that it is read from.
+        notes: What a person should know of how it was read, in sentences.
     """
 
     parts: Mapping[str, RawSplit]
     class_names: tuple[str, ...]
     source: str
     files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 ProgressCallback = Callable[[str, int, int], None]
@@ -80,58 +97,128 @@ def reporting(report: ProgressCallback) -> Iterator[None]:
         _report.reset(token)
 
 
-def prepared_folder(directory: Path, key: str) -> Path:
-    """The folder in which data set ``key`` is, or will be, prepared."""
-    return directory / "prepared" / f"{key}-v{VERSION}"
+def prepared_folder(directory: Path, name: str, **options: Any) -> Path:
+    """The folder in which data set ``name`` with these options is, or will be, prepared."""
+    return directory / "prepared" / folder_name(name, options)
 
 
-def is_prepared(directory: Path, key: str) -> bool:
-    """Whether data set ``key`` has been prepared in ``directory``: its manifest is written last."""
-    return (prepared_folder(directory, key) / "manifest.json").is_file()
+def is_prepared(folder: Path) -> bool:
+    """Whether a data set has been prepared in ``folder``: its manifest is written last."""
+    return (folder / "manifest.json").is_file()
 
 
-def prepared(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> Dataset:
-    """Data set ``key`` from its prepared folder, which is made from ``read()`` if it is not there.
+def prepared(directory: Path, name: str, read: Callable[[], Raw], **options: Any) -> Dataset:
+    """A data set from its prepared folder, which is made from ``read()`` if it is not there, or was
+    made from originals that are not those that are there now.
 
     Args:
         directory: The data directory.
-        key: Name of the folder: the data set and the options that change its content.
-        name: The data set's registered name.
+        name: The data set's registered name; its `About.files` lists the originals.
         read: Reads the publisher's files.
+        options: Those that decide the content.
 
     Raises:
         DataError: originals missing or damaged, the directory not writable, the disk full,
             or prepared files damaged.
     """
-    if not is_prepared(directory, key):
-        prepare(directory, key, name, read)
-    return _open(prepared_folder(directory, key), name)
-
-
-def prepare(directory: Path, key: str, name: str, read: Callable[[], Raw]) -> None:
-    """Decode and write data set ``key``, unless another process has done so meanwhile."""
-    target = prepared_folder(directory, key)
+    folder, changed = prepared_folder(directory, name, **options), ""
+    if is_prepared(folder) and not (changed := changes(folder, directory, renew=True)):
+        return open_prepared(folder)
     try:
-        raw = read()  # before anything is written: most complaints are about the originals
+        prepare(directory, name, read, **options)
+    except DataError as error:
+        if changed:
+            raise DataError(
+                f"{error} (since {name!r} was prepared, {changed}: restore that; the copy that was "
+                "prepared is used only where all of the originals are gone)"
+            ) from None
+        raise
+    dataset = open_prepared(folder)
+    note = (f"{name!r} was prepared anew: {changed}",) if changed else ()
+    return replace(dataset, notes=(*dataset.notes, *note))
+
+
+def changes(folder: Path, directory: Path, renew: bool = False) -> str:
+    """How the originals in ``directory`` differ from those that ``folder`` was prepared from.
+
+    Args:
+        renew: Where times alone differ, as after a copy, note the new ones: files are then not
+            compared byte by byte again.
+
+    Returns:
+        A clause; "" if they do not, or are gone. Raises DataError for a damaged manifest.
+    """
+    manifest = read_manifest(folder)
+    try:
+        files = _originals(manifest["name"], directory, manifest["options"])
+    except MissingDataError:
+        return ""
+    except DataError:
+        return "its files have changed"  # so that they cannot be listed: reading them says how
+    found = snapshot.difference(manifest["originals"], files, directory)
+    times = snapshot.renewed(manifest["originals"], directory) if renew and not found else None
+    if times is not None:
+        with contextlib.suppress(OSError):  # where nothing can be written, it is compared again
+            write_manifest(folder, {**manifest, "originals": times})
+    return found
+
+
+def _originals(name: str, directory: Path, options: Mapping[str, Any]) -> list[Path]:
+    """The originals as they are listed now; of sets whose originals nobody lists, none."""
+    known = about.get(name)
+    if known is None or known.files is None:
+        return []
+    with _readable(directory):
+        return list(known.files(directory, **options))
+
+
+@contextlib.contextmanager
+def _readable(directory: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise DataError(
             f"{error.filename or directory} cannot be read ({error.strerror or error}): "
             "correct that, or name another data directory"
         ) from None
+
+
+def prepare(directory: Path, name: str, read: Callable[[], Raw], **options: Any) -> None:
+    """Decode and write a data set, unless another process has done so meanwhile."""
+    target = prepared_folder(directory, name, **options)
+    with _readable(directory):
+        raw = read()  # before anything is written: most complaints are about the originals
     with _writable(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.parent / f".{target.name}.lock"):
-            if is_prepared(directory, key):
+            if is_prepared(target) and not changes(target, directory):
                 return
             _remove_leftovers(target)
             building = target.parent / f".{target.name}.{os.getpid()}"
             building.mkdir()
             try:
-                _write(building, name, raw)
-                building.rename(target)
-                _flush_folder(target.parent)
+                before = snapshot.take(_originals(name, directory, options), directory)
+                described = {"name": name, "options": options, "originals": before}
+                _write(building, raw, described)
+                if changed := snapshot.difference(
+                    before, _originals(name, directory, options), directory
+                ):
+                    raise DataError(f"while {name!r} was prepared, {changed}: prepare it again")
+                _put(building, target)
+                flush_folder(target.parent)
             finally:
                 shutil.rmtree(building, ignore_errors=True)
+
+
+def _put(building: Path, target: Path) -> None:
+    """Rename ``building`` to ``target``; who has open what was there keeps it."""
+    if target.is_dir():
+        old = target.with_name(f".{target.name}.{os.getpid()}.old")
+        target.rename(old)
+        building.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        building.rename(target)
 
 
 def _remove_leftovers(target: Path) -> None:
@@ -157,7 +244,7 @@ def _writable(target: Path) -> Iterator[None]:
         raise DataError(f"cannot prepare {target.name!r} in {target.parent}: {remedy}") from None
 
 
-def _write(building: Path, name: str, raw: Raw) -> None:
+def _write(building: Path, raw: Raw, described: Mapping[str, Any]) -> None:
     splits = {}
     files = {}
     for split, part in raw.parts.items():
@@ -169,19 +256,17 @@ def _write(building: Path, name: str, raw: Raw) -> None:
     mean, std = channel_statistics(pixels)
     manifest = {
         "version": VERSION,
-        "name": name,
+        **described,
         "source": raw.source,
         "class_names": list(raw.class_names),
         "mean": mean,
         "std": std,
         "splits": splits,
         "files": files,
-        "originals": {file.name: file.stat().st_size for file in raw.files},
+        "notes": list(raw.notes),
     }
-    with open(building / "manifest.json", "w") as handle:
-        json.dump(manifest, handle, indent=1)
-        _flush(handle)
-    _flush_folder(building)
+    write_manifest(building, manifest)
+    flush_folder(building)
 
 
 def _write_images(path: Path, split: str, part: RawSplit) -> dict[str, Any]:
@@ -212,7 +297,7 @@ class _Hashed:
     """A file written in order, with its SHA-256 and size known at the end."""
 
     def __init__(self, path: Path) -> None:
-        self._digest = hashlib.sha256()
+        self.digest = hashlib.sha256()
         self._file = open(path, "wb")  # noqa: SIM115
         self._size = 0
         self.record: dict[str, Any] = {}
@@ -230,38 +315,27 @@ class _Hashed:
 
     def write(self, data: Any) -> None:
         self._file.write(data)
-        self._digest.update(data)
+        self.digest.update(data)
         self._size += memoryview(data).nbytes
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:
             if kind is None:
-                _flush(self._file)
-                self.record = {"sha256": self._digest.hexdigest(), "bytes": self._size}
+                flush(self._file)
+                self.record = {"sha256": self.digest.hexdigest(), "bytes": self._size}
         finally:
             with contextlib.suppress(OSError):  # the first error is the one to report
                 self._file.close()
 
 
-def _flush(handle: Any) -> None:
-    handle.flush()
-    os.fsync(handle.fileno())
-
-
-def _flush_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _open(path: Path, name: str) -> Dataset:
+def open_prepared(path: Path) -> Dataset:
+    """The data set in prepared folder ``path``, whose files are first compared with their
+    checksums, once in a process. Raises DataError if one does not match."""
     manifest = read_manifest(path)
+    verify_once(path, manifest)
     images = {split: _images(path, split, manifest) for split in manifest["splits"]}
-    digest = hashlib.sha256(json.dumps(manifest["files"], sort_keys=True).encode())
     return Dataset(
-        name=name,
+        name=manifest["name"],
         train=images["train"],
         validation=images.get("validation"),
         test=images.get("test"),
@@ -270,75 +344,31 @@ def _open(path: Path, name: str) -> Dataset:
         std=tuple(manifest["std"]),
         class_names=tuple(manifest["class_names"]),
         source=manifest["source"],
-        fingerprint=digest.hexdigest(),
+        fingerprint=digest(manifest["files"]),
+        notes=tuple(manifest["notes"]),
     )
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of prepared folder ``path``. Raises DataError if it is damaged."""
-    try:
-        manifest = json.loads((path / "manifest.json").read_text())
-        for key in ("name", "files", "splits", "class_names", "mean", "std", "source"):
-            manifest[key]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path / "manifest.json", str(error) or type(error).__name__) from None
-    return manifest
 
 
 def _images(path: Path, split: str, manifest: Mapping[str, Any]) -> Images:
     arrays = []
     for file in (path / f"{split}.inputs.npy", path / f"{split}.targets.npy"):
-        size, expected = _size(file), manifest["files"][file.name]["bytes"]
-        if size != expected:
-            raise _damaged(file, f"it has {size} bytes rather than {expected}")
         try:
             arrays.append(np.load(file, mmap_mode="c"))  # copy on write: never written back
         except (OSError, ValueError) as error:
-            raise _damaged(file, str(error)) from None
+            raise damaged(file, str(error)) from None
     pixels, targets = arrays
     return Images(torch.from_numpy(pixels), torch.from_numpy(np.array(targets)))
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0
-
-
-def _damaged(file: Path, how: str) -> DataError:
-    return DataError(
-        f"prepared file {file} is damaged ({how}): remove the folder {file.parent} "
-        "and prepare the data set again"
-    )
-
-
-def verify(path: Path) -> list[str]:
-    """The names of the prepared files in ``path``, each checked against its SHA-256.
-
-    Raises:
-        DataError: naming the first file that does not match.
-    """
-    manifest = read_manifest(path)
-    for file, record in manifest["files"].items():
-        try:
-            with open(path / file, "rb") as handle:
-                digest = hashlib.file_digest(handle, "sha256").hexdigest()
-        except OSError as error:
-            raise _damaged(path / file, error.strerror or str(error)) from None
-        if digest != record["sha256"]:
-            raise _damaged(path / file, "its checksum does not match")
-    return list(manifest["files"])
 
 
 __all__ = [
     "ProgressCallback",
     "Raw",
     "RawSplit",
+    "changes",
     "is_prepared",
+    "open_prepared",
     "prepare",
     "prepared",
     "prepared_folder",
     "reporting",
-    "verify",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -38,32 +37,31 @@ def imagenet(*, directory: Path, size: Count = 224) -> Dataset:
     for split in ("train", "val"):
         if not (root / split).is_dir():
             raise DataError(f"{root / split} is missing: {about['imagenet'].get}")
+    skipped = originals.Skipped(root)
     classes = [folder.name for folder in originals.class_folders(root / "train")]
     return Dataset(
         name="imagenet",
-        train=_split(root / "train", classes, size),
-        test=_split(root / "val", classes, size),
+        train=_split(root / "train", classes, size, skipped),
+        test=_split(root / "val", classes, size, skipped),
         num_classes=len(classes),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
         class_names=tuple(classes),
         source=f"ImageNet ({size}x{size})",
+        notes=skipped.notes(),
     )
 
 
-def _split(root: Path, classes: list[str], size: int) -> Images:
+def _split(root: Path, classes: list[str], size: int, skipped: originals.Skipped) -> Images:
     names: list[str] = []
     labels: list[int] = []
+    if root.is_symlink():
+        skipped = originals.Skipped(root, skipped.kinds)
     for label, folder in enumerate(classes):
         if not (root / folder).is_dir():
             raise DataError(f"{root} has no folder {folder!r}, which the training images have")
-        with os.scandir(root / folder) as entries:
-            found = sorted(
-                entry.name
-                for entry in entries
-                if os.path.splitext(entry.name)[1].lower() in originals.SUFFIXES
-            )
-        names += [f"{folder}/{name}" for name in found]
+        found = originals.image_files(root / folder, skipped)
+        names += [str(file)[len(str(root)) + 1 :] for file in found]
         labels += [label] * len(found)
     checked_labels(np.array(labels, np.int64), len(classes), str(root))
     # An ImageFiles has the shape, dtype and length of the tensor it stands for.

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from trainables.data.base import Dataset
 from trainables.needs import Needs
+
+SetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""Name of a folder (or file) of the data directory, which holds a person's own data."""
 
 TestSet = Literal["published", "split", "uniform"]
 Normalization = Literal["train", "imagenet"]
@@ -51,4 +56,12 @@ def variant(
     return replace(dataset, **changes)  # type: ignore[arg-type]
 
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Normalization", "TestSet", "resized", "variant"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "Normalization",
+    "SetName",
+    "TestSet",
+    "resized",
+    "variant",
+]

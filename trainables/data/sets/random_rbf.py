@@ -84,11 +84,10 @@ def _read_arff(file: Path) -> Any:
     import pyarrow as pa
     import pyarrow.csv
 
-    names, header = [], 0
-    with open(file, "rb") as handle:
+    names = []
+    with io.StringIO(originals.read_text(file)) as handle:
         for line in handle:
-            header += len(line)
-            words = line.decode("utf-8", "replace").split(None, 2)
+            words = line.split(None, 2)
             if words and words[0].lower() == "@attribute" and len(words) == 3:
                 names.append(words[1].strip("'\""))
             if words and words[0].lower() == "@data":
@@ -97,7 +96,7 @@ def _read_arff(file: Path) -> Any:
             raise DataError(f"{file} has no @data line: it is no ARFF file, or only half of one")
         try:
             return pyarrow.csv.read_csv(
-                io.BytesIO(handle.read()),
+                io.BytesIO(handle.read().encode()),
                 read_options=pyarrow.csv.ReadOptions(column_names=names),
             )
         except pa.ArrowException as error:

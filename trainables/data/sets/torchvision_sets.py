@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 from torch import Tensor
 
-from trainables.data.base import About, DataError, Dataset, about, registry
+from trainables.data.base import About, DataError, Dataset, MissingDataError, about, registry
 from trainables.data.prepare import originals
 from trainables.data.prepare.labels import checked_labels
 from trainables.data.prepare.store import Raw, RawSplit, prepared
@@ -43,6 +43,7 @@ about["cifar10"] = About(
     ("cifar-10-batches-py", "cifar10/cifar-10-batches-py"),
     _downloader("CIFAR10"),
     lambda directory: _read_cifar(directory, "cifar10"),
+    lambda directory: [file for file, _ in _cifar_files(directory, "cifar10")],
 )
 about["cifar100"] = About(
     "CIFAR-100: 50,000 + 10,000 of 32x32 RGB, 100 classes",
@@ -50,6 +51,7 @@ about["cifar100"] = About(
     ("cifar-100-python", "cifar100/cifar-100-python"),
     _downloader("CIFAR100"),
     lambda directory: _read_cifar(directory, "cifar100"),
+    lambda directory: [file for file, _ in _cifar_files(directory, "cifar100")],
 )
 about["mnist"] = About(
     "MNIST: 60,000 + 10,000 of 28x28 gray, 10 classes",
@@ -57,6 +59,7 @@ about["mnist"] = About(
     ("MNIST/raw", "mnist/MNIST/raw", "mnist"),
     _downloader("MNIST"),
     lambda directory: _read_mnist(directory),
+    lambda directory: [file for pair in _mnist_files(directory).values() for file in pair],
 )
 about["svhn"] = About(
     "SVHN (cropped): 73,257 + 26,032 of 32x32 RGB, 10 classes",
@@ -65,6 +68,7 @@ about["svhn"] = About(
     ("train_32x32.mat", "svhn/train_32x32.mat", "SVHN/train_32x32.mat"),
     _downloader("SVHN"),
     lambda directory: _read_svhn(directory),
+    lambda directory: [file for file, _ in _svhn_files(directory).values()],
 )
 
 
@@ -78,7 +82,7 @@ def cifar10(
     resize: Annotated[Count | None, resized(32)] = None,
 ) -> Dataset:
     """CIFAR-10 (Krizhevsky 2009). Options: `options.variant`."""
-    dataset = prepared(directory, "cifar10", "cifar10", lambda: _read_cifar(directory, "cifar10"))
+    dataset = prepared(directory, "cifar10", lambda: _read_cifar(directory, "cifar10"))
     return variant(
         dataset,
         test_set=test_set,
@@ -98,9 +102,7 @@ def cifar100(
     resize: Annotated[Count | None, resized(32)] = None,
 ) -> Dataset:
     """CIFAR-100, fine labels (Krizhevsky 2009). Options: `options.variant`."""
-    dataset = prepared(
-        directory, "cifar100", "cifar100", lambda: _read_cifar(directory, "cifar100")
-    )
+    dataset = prepared(directory, "cifar100", lambda: _read_cifar(directory, "cifar100"))
     return variant(
         dataset,
         test_set=test_set,
@@ -118,7 +120,7 @@ def mnist(
     resize: Annotated[Count | None, resized(28)] = None,
 ) -> Dataset:
     """MNIST (LeCun, Cortes & Burges). Options: `options.variant`."""
-    dataset = prepared(directory, "mnist", "mnist", lambda: _read_mnist(directory))
+    dataset = prepared(directory, "mnist", lambda: _read_mnist(directory))
     return variant(dataset, normalization=normalization, resize=resize)
 
 
@@ -133,31 +135,41 @@ def svhn(
 
     Options: `options.variant`.
     """
-    dataset = prepared(directory, "svhn", "svhn", lambda: _read_svhn(directory))
+    dataset = prepared(directory, "svhn", lambda: _read_svhn(directory))
     return variant(dataset, normalization=normalization, resize=resize)
 
 
-def _read_cifar(directory: Path, name: str) -> Raw:
-    try:
-        where = originals.locate(name, directory)
-    except DataError as error:
-        if (directory / name / "train.parquet").is_file():
-            hint = f"; its Parquet form is there, as data set parquet with set = {name!r}"
-            raise DataError(f"{error}{hint}") from None
-        raise
+def _cifar_kind(name: str) -> Any:
     from torchvision import datasets
 
-    kind = datasets.CIFAR10 if name == "cifar10" else datasets.CIFAR100
+    return datasets.CIFAR10 if name == "cifar10" else datasets.CIFAR100
+
+
+def _cifar_files(directory: Path, name: str) -> list[tuple[Path, str]]:
+    """The publisher's files with their MD5."""
+    try:
+        where = originals.locate(name, directory)
+    except MissingDataError as error:
+        if (directory / name / "train.parquet").is_file():
+            hint = f"; its Parquet form is there, as data set parquet with set = {name!r}"
+            raise MissingDataError(f"{error}{hint}") from None
+        raise
+    kind = _cifar_kind(name)
     listed = [(kind.meta["filename"], kind.meta["md5"]), *kind.train_list, *kind.test_list]
+    return [(where / file, digest) for file, digest in listed]
+
+
+def _read_cifar(directory: Path, name: str) -> Raw:
     # The checksums come first: only the publisher's own pickles are ever opened.
-    files = tuple(originals.checked_file(where / file, digest) for file, digest in listed)
+    files = [originals.checked_file(*listed) for listed in _cifar_files(directory, name)]
+    kind, where = _cifar_kind(name), files[0].parent
     parts, classes = {}, ()
     for split in ("train", "test"):
         read = kind(str(where.parent), train=split == "train")
         classes, labels = tuple(read.classes), np.asarray(read.targets, np.int64)
         checked_labels(labels, len(classes), str(where / split), every_class=split == "train")
         parts[split] = _part(read.data.transpose(0, 3, 1, 2), labels)
-    return Raw(parts, classes, "CIFAR-10" if name == "cifar10" else "CIFAR-100", files)
+    return Raw(parts, classes, "CIFAR-10" if name == "cifar10" else "CIFAR-100")
 
 
 def _part(pixels: np.ndarray, labels: np.ndarray) -> RawSplit:
@@ -170,17 +182,33 @@ def _pieces(pixels: np.ndarray, size: int = 4096) -> Iterator[np.ndarray]:
         yield pixels[start : start + size]
 
 
-def _read_mnist(directory: Path) -> Raw:
+def _mnist_files(directory: Path) -> dict[str, tuple[Path, Path]]:
+    """Images and labels of each split: packed, or unpacked where only that is there."""
     where = originals.locate("mnist", directory)
+    return {
+        split: (
+            _unpacked_or_packed(where / f"{prefix}-images-idx3-ubyte.gz"),
+            _unpacked_or_packed(where / f"{prefix}-labels-idx1-ubyte.gz"),
+        )
+        for split, prefix in (("train", "train"), ("test", "t10k"))
+    }
+
+
+def _unpacked_or_packed(packed: Path) -> Path:
+    unpacked = packed.with_suffix("")
+    return packed if packed.is_file() or not unpacked.is_file() else unpacked
+
+
+def _read_mnist(directory: Path) -> Raw:
     from torchvision import datasets
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
     # Its class MNIST reads nothing but unpacked files, in a folder that it chooses.
-    digests = dict(datasets.MNIST.resources)
-    parts, files = {}, []
-    for split, prefix in (("train", "train"), ("test", "t10k")):
-        images = _unpacked_or_packed(where / f"{prefix}-images-idx3-ubyte.gz", digests)
-        targets = _unpacked_or_packed(where / f"{prefix}-labels-idx1-ubyte.gz", digests)
+    digests = dict(datasets.MNIST.resources)  # of packed files; none is published of unpacked ones
+    parts = {}
+    for split, (images, targets) in _mnist_files(directory).items():
+        for file in (images, targets):
+            originals.checked_file(file, digests.get(file.name))
         pixels, labels = _idx(images, read_image_file)[:, None], _idx(targets, read_label_file)
         if len(pixels) != len(labels):
             raise DataError(
@@ -189,15 +217,7 @@ def _read_mnist(directory: Path) -> Raw:
             )
         checked_labels(labels, 10, str(targets), every_class=split == "train")
         parts[split] = _part(pixels, labels)
-        files += [images, targets]
-    return Raw(parts, tuple("0123456789"), "MNIST", tuple(files))
-
-
-def _unpacked_or_packed(packed: Path, digests: dict[str, str]) -> Path:
-    """The packed file, or the unpacked one beside it, for which no checksum is published."""
-    if not packed.is_file() and (unpacked := packed.with_suffix("")).is_file():
-        return originals.checked_file(unpacked)
-    return originals.checked_file(packed, digests[packed.name])
+    return Raw(parts, tuple("0123456789"), "MNIST")
 
 
 def _idx(path: Path, read: Callable[[str], Tensor]) -> np.ndarray:
@@ -218,15 +238,22 @@ def _idx(path: Path, read: Callable[[str], Tensor]) -> np.ndarray:
             ) from None
 
 
-def _read_svhn(directory: Path) -> Raw:
+def _svhn_files(directory: Path) -> dict[str, tuple[Path, str]]:
+    """The publisher's file of each split with its MD5."""
     where = originals.locate("svhn", directory).parent
     from torchvision import datasets
 
-    parts, files = {}, []
-    for split in ("train", "test"):
-        _, file, digest = datasets.SVHN.split_list[split]
-        files.append(originals.checked_file(where / file, digest))
-        read = datasets.SVHN(str(where), split=split)
-        checked_labels(read.labels, 10, str(files[-1]), every_class=split == "train")
+    listed = datasets.SVHN.split_list
+    return {split: (where / listed[split][1], listed[split][2]) for split in ("train", "test")}
+
+
+def _read_svhn(directory: Path) -> Raw:
+    from torchvision import datasets
+
+    parts = {}
+    for split, (listed, digest) in _svhn_files(directory).items():
+        file = originals.checked_file(listed, digest)
+        read = datasets.SVHN(str(file.parent), split=split)
+        checked_labels(read.labels, 10, str(file), every_class=split == "train")
         parts[split] = _part(read.data, read.labels)
-    return Raw(parts, tuple("0123456789"), "SVHN", tuple(files))
+    return Raw(parts, tuple("0123456789"), "SVHN")

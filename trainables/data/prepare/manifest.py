@@ -1,0 +1,129 @@
+"""What is in a prepared folder: its name, its manifest, and its files' checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from trainables.data.base import DataError
+
+VERSION = 2
+"""Raised when the layout of prepared files, or what is made of an image, changes: older folders are
+then prepared anew."""
+
+
+def folder_name(name: str, options: Mapping[str, Any]) -> str:
+    """Of data set ``name`` prepared with ``options``: no two have the same, as no option's value
+    holds a comma. Options that are None are left out."""
+    chosen = (f",{key}={_plain(value)}" for key, value in options.items() if value is not None)
+    return f"{name}{''.join(chosen)}-v{VERSION}"
+
+
+def _plain(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of prepared folder ``path``. Raises DataError if it is damaged."""
+    file = path / "manifest.json"
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        expected = manifest.pop("sha256")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise damaged(file, str(error) or type(error).__name__) from None
+    if digest(manifest) != expected:
+        raise damaged(file, "its checksum does not match")
+    if folder_name(manifest["name"], manifest["options"]) != path.name.lstrip("."):
+        raise damaged(file, f"it is of {manifest['name']!r} with {manifest['options']}")
+    return dict(manifest)
+
+
+_verified: set[tuple[str, int, int, int]] = set()
+"""Path, inode, size and time of the files that this process has compared with their checksums."""
+
+
+def verify_once(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Compare the files in ``path`` with their checksums, unless this process has done so.
+
+    Raises DataError naming the first that does not match.
+    """
+    for file, record in manifest["files"].items():
+        found = _stat(path / file)
+        if found.st_size != record["bytes"]:
+            raise damaged(
+                path / file, f"it has {found.st_size} bytes rather than {record['bytes']}"
+            )
+        seen = (str(path / file), found.st_ino, found.st_size, found.st_mtime_ns)
+        if seen not in _verified:
+            _check(path / file, record["sha256"])
+            _verified.add(seen)
+
+
+def _stat(file: Path) -> os.stat_result:
+    try:
+        return file.stat()
+    except OSError as error:
+        raise damaged(file, error.strerror or str(error)) from None
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write ``manifest.json`` atomically, with its own checksum."""
+    temporary = folder / f".manifest.{os.getpid()}"
+    with open(temporary, "w", encoding="utf-8") as handle:
+        json.dump({**manifest, "sha256": digest(manifest)}, handle, indent=1)
+        flush(handle)
+    temporary.replace(folder / "manifest.json")
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of what JSON makes of ``content``."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def flush(handle: Any) -> None:
+    """Force what was written to disk."""
+    handle.flush()
+    os.fsync(handle.fileno())
+
+
+def flush_folder(path: Path) -> None:
+    """Force the names in a folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def damaged(file: Path, how: str) -> DataError:
+    """The error that prepared ``file`` is not as it was written."""
+    return DataError(
+        f"prepared file {file} is damaged ({how}): remove the folder {file.parent} "
+        "and prepare the data set again"
+    )
+
+
+def verify(path: Path) -> list[str]:
+    """The names of the prepared files in ``path``, each checked against its SHA-256.
+
+    Raises:
+        DataError: naming the first file that does not match.
+    """
+    manifest = read_manifest(path)
+    for file, record in manifest["files"].items():
+        _check(path / file, record["sha256"])
+    return list(manifest["files"])
+
+
+def _check(file: Path, expected: str) -> None:
+    try:
+        with open(file, "rb") as handle:
+            found = hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise damaged(file, error.strerror or str(error)) from None
+    if found != expected:
+        raise damaged(file, "its checksum does not match")
