@@ -335,7 +335,9 @@ class _Shrink:
         """Rule 4 of `Preset`, on fields that are tried together: those that it sets are not."""
         for key in given.keys() & self.preset.fields.keys():
             self.note(key, given[key], self.preset.fields[key])
-        return {key: value for key, value in given.items() if key not in self.preset.fields}
+        below = tuple(f"{key}." for key in self.preset.fields)
+        left = {key: value for key, value in given.items() if not key.startswith(below)}
+        return {key: value for key, value in left.items() if key not in self.preset.fields}
 
     def measure(self, measure: Measure) -> Measure:
         """Rule 6 of `Preset`."""

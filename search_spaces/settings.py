@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from search_spaces.presets import ARROW, ran_instead, setting, shown
@@ -28,7 +27,7 @@ def _with(artifact: Artifact, path: str, value: Any) -> Artifact:
     base = _clear(before.base, path)
     cells = tuple(_cell(cell, before.base, base, path, value) for cell in before.cells)
     stages = (replace(stage, fields=_clear(stage.fields, path)) for stage in before.stages)
-    changed = (n for s in before.stages for n in (*s.grid, *s.inherit, *chain(*s.settings)))
+    changed = (name for s in before.stages for name in (*s.searched, *s.inherit))
     below = {name for name in changed if _within(name, path)}
     after = replace(
         before,

@@ -161,14 +161,19 @@ class Stage:
         points = prod(map(len, self.grid.values())) * max(1, len(self.settings))
         return sum(map(self.covers, cells)) * points * self.seeds
 
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The fields of which it tries values."""
+        together = (name for setting in self.settings for name in setting)
+        return tuple(dict.fromkeys((*self.grid, *together)))
+
     def without(self, fields: Iterable[str]) -> Stage:
         """This stage, neither searching nor taking over any of ``fields``.
 
         Where it takes over nothing else, it waits for no winner.
         """
         fixed = set(fields)
-        together = [name for setting in self.settings for name in setting]
-        if fixed.isdisjoint((*self.grid, *self.inherit, *together)):
+        if fixed.isdisjoint((*self.searched, *self.inherit)):
             return self
         grid = {name: values for name, values in self.grid.items() if name not in fixed}
         inherit = tuple(name for name in self.inherit if name not in fixed)
@@ -176,7 +181,8 @@ class Stage:
         for setting in self.settings:
             rest = {name: value for name, value in setting.items() if name not in fixed}
             settings += [] if rest in settings else [rest]
-        own = dataclass_replace(self, grid=grid, inherit=inherit, settings=tuple(settings))
+        left = tuple(settings) if any(settings) else ()
+        own = dataclass_replace(self, grid=grid, inherit=inherit, settings=left)
         return own if inherit else dataclass_replace(own, after=None, match=None)
 
     def points(self) -> Iterator[dict[str, Any]]:

@@ -230,6 +230,8 @@ def table(
     format: TableFormat = "terminal",  # noqa: A002
 ) -> None:
     """The table, from the record: measured beside printed, or beside another reading."""
+    if against and all_points:
+        raise UsageError("--against compares what is read; --all-points is for one table")
     if against:
         show_difference(sweep, against, format, refresh)
         return

@@ -25,7 +25,7 @@ from sweep.files import fields, shown
 from sweep.files.keys import Fields, Row, SweepFile
 from sweep.files.source import Path_, Source
 from sweep.files.spaces import SearchSpace, space_of
-from sweep.files.stages import CellSpace, StageBuilder, searched
+from sweep.files.stages import CellSpace, StageBuilder
 from trainables import declared
 from trainables.config import READABLE, Data, TrialConfig
 from trainables.errors import unknown
@@ -85,7 +85,7 @@ class _Builder:
         labels = list(dict.fromkeys(label for cell in cells for label in cell.key))
         view = self._view(metrics, labels)
         self._name_parts(planned, stages)
-        tried = dict.fromkeys(name for stage in stages for name in searched(stage))
+        tried = dict.fromkeys(name for stage in stages for name in stage.searched)
         name = keys.name or PurePath(self.source.name).stem
         timed = any(cell.budget == "time" for cell in cells)
         artifact = Artifact(
@@ -114,7 +114,7 @@ class _Builder:
         """Where a part has options and no name, give it that of the usual one."""
         given = [*self.base, *(name for p in planned for name in p.cell.fields)]
         for stage in stages:
-            given += [*stage.fields, *searched(stage)]
+            given += [*stage.fields, *stage.searched]
         for part, usual in USUAL.items():
             if part not in self.base and any(name.startswith(f"{part}.") for name in given):
                 self.base = {part: (usual, ()), **self.base}

@@ -16,6 +16,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
 }
 """Fields that have fields of their own, and are no parts."""
 
+SEVERAL = ("data.augmentation", "regularizers")
+"""Fields of several parts, whose options go by their names (``data.augmentation.cutout.size``)."""
+
 OTHERWISE_SAID = {
     "seed": "repetitions are counted by seeds: 3, and each has a seed of its own",
     "protocol": "it is the program's own",
@@ -73,7 +76,8 @@ def _leaves(given: Mapping[str, Any], prefix: str, path: Path_) -> Iterator[tupl
 def _refused(name: str, at: Path_, source: Source, beside: Iterable[str]) -> bool:
     if name in OTHERWISE_SAID:
         raise source.error(at, f"{name} cannot be given: {OTHERWISE_SAID[name]}")
-    part = next((part for part in READABLE if name.startswith(f"{part}.")), None)
+    parts = (*READABLE, *SEVERAL)
+    part = next((part for part in parts if name.startswith(f"{part}.")), None)
     if part is None and name not in known() and name not in SECTIONS:
         raise source.error(at, unknown("key", name, [*beside, *known()]))
     return False

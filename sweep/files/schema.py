@@ -37,7 +37,7 @@ def made() -> dict[str, Any]:
         found = tree["$defs"][kind.__name__]
         # A file's own keys win: `seeds` is no field.
         found["properties"] = {**of_trial, **found.get("properties", {})}
-        found["patternProperties"] = {rf"^({'|'.join(READABLE)})\..+": {}}
+        found["patternProperties"] = {rf"^({'|'.join((*READABLE, *fields.SEVERAL))})\..+": {}}
         found["additionalProperties"] = False
     _allow(tree["properties"]["compare"], {"type": "string"}, {"type": "null"})
     _allow(tree["properties"]["columns"]["additionalProperties"], {"type": "null"})

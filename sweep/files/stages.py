@@ -78,7 +78,7 @@ class StageBuilder:
 
     def _refuse_lost_options(self, stage: Stage, group: Iterable[CellSpace]) -> None:
         """Raise if what a winner hands on as a whole would be changed by an option below it."""
-        whole = [name for name in searched(stage) if name in READABLE]
+        whole = [name for name in stage.searched if name in READABLE]
         for p in group:
             places = {**self._base, **self._of_cells[tuple(p.cell.key.items())]}
             for name, at in places.items():
@@ -91,7 +91,7 @@ class StageBuilder:
 
     def _then(self, before: Stage, where: Mapping[str, Any], suffix: str) -> list[Stage]:
         stages: list[Stage] = []
-        tried: dict[str, None] = dict.fromkeys(searched(before))
+        tried: dict[str, None] = dict.fromkeys(before.searched)
         for i, keys in enumerate(self.keys.then):
             at: Path_ = (
                 ("then", i) if isinstance(self.source.value.get("then"), list) else ("then",)
@@ -110,7 +110,7 @@ class StageBuilder:
                 settings=space.settings,
             )
             self.paths[stage.name] = {**fields.places(own), **space.paths}
-            tried |= dict.fromkeys(searched(stage))
+            tried |= dict.fromkeys(stage.searched)
             stages.append(stage)
             before = stage
         return stages
@@ -157,12 +157,6 @@ class StageBuilder:
         return tuple(stages)
 
 
-def searched(stage: Stage) -> list[str]:
-    """The fields of which a stage tries values."""
-    names = [*stage.grid, *(name for setting in stage.settings for name in setting)]
-    return list(dict.fromkeys(names))
-
-
 def _inherited(tried: Iterable[str], fixed: Iterable[str]) -> tuple[str, ...]:
     """The fields that a winner hands on: a whole part, where the part itself is searched."""
     fixed = set(fixed)
@@ -193,4 +187,4 @@ def _suffix(where: Mapping[str, Any], number: int) -> str:
     return words if len(words) <= LONGEST else f"-{number}"
 
 
-__all__ = ["CellSpace", "StageBuilder", "searched"]
+__all__ = ["CellSpace", "StageBuilder"]

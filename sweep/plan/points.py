@@ -22,21 +22,21 @@ def every_point(plan: Plan) -> Plan:
     """
     artifact = plan.artifact
     experiment = artifact.experiment
-    points = {stage.name: list(stage.points()) for stage in experiment.stages}
     # A cell's number comes from the last stage that covers it: from its search, if it has one.
-    ordered = sorted(experiment.stages, key=lambda stage: len(points[stage.name]) > 1)
+    ordered = sorted(experiment.stages, key=lambda stage: len(list(stage.points())) > 1)
     experiment = replace(experiment, stages=tuple(ordered))
     text = Texts()
     cells: list[Cell] = []
     at_point: dict[tuple[str, int, str], Cell] = {}
     for cell in plan.cells:
-        last = experiment.last_stage(cell).name
-        if cell.hidden or len(points[last]) < 2:
+        last = experiment.last_stage(cell)
+        points = list(last.without(cell.fixed).points())
+        if cell.hidden or len(points) < 2:
             cells.append(cell)
             continue
-        for point in points[last]:
+        for point in points:
             made = replace(cell, key={**cell.key, **labels(point, cell.key)}, reported={})
-            at_point[last, id(cell), text(point)] = made
+            at_point[last.name, id(cell), text(point)] = made
             cells.append(made)
 
     def moved(trial: PlannedTrial) -> PlannedTrial:

@@ -20,13 +20,16 @@ def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
     """``rho = 0.05, lr = 0.2 (largest of 3) for SAM``; empty if nothing was searched."""
     trials = {t.trial_id: t for stage in planned.stages for t in stage.trials}
     experiment = planned.artifact.experiment
-    tried = {stage.name: _tried(experiment, stage) for stage in experiment.stages}
+    tried: dict[tuple[str, tuple[str, ...]], Mapping[str, Sequence[Any]]] = {}
     found: dict[str, list[str]] = {}
     for result in results:
         numbers = any(summary.n for summary in result.metrics.values())
         if result.cell.hidden or not numbers:
             continue
-        said = _point(tried[result.stage], trials[result.trial_ids[0]])
+        place = result.stage, result.cell.fixed
+        if place not in tried:
+            tried[place] = _tried(experiment, experiment.stage(result.stage), result.cell.fixed)
+        said = _point(tried[place], trials[result.trial_ids[0]])
         if said:
             so_far = " (so far)" if result.provisional else ""
             cell = " / ".join(map(result.cell.label, result.cell.key))
@@ -44,14 +47,17 @@ def _point(tried: Mapping[str, Sequence[Any]], trial: PlannedTrial) -> str:
     )
 
 
-def _tried(experiment: Experiment, stage: Stage) -> dict[str, Sequence[Any]]:
+def _tried(
+    experiment: Experiment, stage: Stage, fixed: tuple[str, ...]
+) -> dict[str, Sequence[Any]]:
     """Field -> the values that a stage tries of it, or one before whose winner it takes over.
 
-    Fields that all points have and have in common are left out.
+    Fields that all points have and have in common are left out, and those that are ``fixed``.
     """
+    stage = stage.without(fixed)
     found: dict[str, Sequence[Any]] = {}
     if stage.after is not None:
-        before = _tried(experiment, experiment.stage(stage.after))
+        before = _tried(experiment, experiment.stage(stage.after), fixed)
         if all(_handed_on(stage, name) for name in before):
             found |= before
     for name in dict.fromkeys(name for setting in stage.settings for name in setting):

@@ -45,7 +45,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "files.ranges": ("files/test_ranges",),
     "files.load": ("files/test_load",),
     "files.write": ("files/test_write",),
-    "plan.points": ("plan/test_points",),
+    "plan.points": ("plan/test_points", "tables/test_winners"),
     "plan.where": ("plan/test_where", "files/test_write"),
     "tables.winners": ("tables/test_winners",),
 }

@@ -146,6 +146,18 @@ def test_a_preset_of_papers_is_refused_for_a_file(folder: Path) -> None:
     assert (code, error) == (2, "sweep: unknown preset of mine/x 'smoke'; known: full\n")
 
 
+def test_what_is_set_by_hand_holds_for_a_file_too(folder: Path) -> None:
+    text = TINY + "points: [{batch_size: 16, drop_last: true}, {batch_size: 32}]\n"
+    (folder / "s.yaml").write_text(text)
+    code, out, _ = call(
+        "plan", "s.yaml", "--set", "batch_size=64", "--seeds", "2", "--format", "json"
+    )
+    found = json.loads(out)
+    assert (code, found["trials"], found["variant"]) == (0, (2 + 4) * 2, "--set batch_size=64")
+    sizes = {t["config"]["batch_size"] for stage in found["stages"] for t in stage["trials"]}
+    assert sizes == {64}
+
+
 def test_a_fault_of_a_file_ends_before_anything_is_there(folder: Path) -> None:
     (folder / "s.yaml").write_text(SMALL.replace("seeds", "seds"))
     for command in ("plan", "run", "table", "show", "plot"):
@@ -188,6 +200,11 @@ def test_a_grid_is_run_recorded_and_printed(folder: Path) -> None:
     assert "to run" not in again[2]  # the same trials, by another name
     assert again[1].startswith("mine/mine ")
     assert "2 trials recorded" in again[2]
+
+
+def test_every_point_is_not_compared_with_another_reading() -> None:
+    code, _, error = call("table", "nrs/table3", "--against", "text", "--all-points")
+    assert (code, error[:31]) == (2, "sweep: --against compares what ")
 
 
 def test_a_grid_is_what_its_words_are() -> None:

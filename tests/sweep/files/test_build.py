@@ -181,6 +181,17 @@ def test_fields_may_be_written_one_in_another() -> None:
     assert ids(planned(third)) == ids(planned(other))
 
 
+def test_one_of_several_augmentations_is_searched_by_its_name() -> None:
+    text = (
+        "base: {data.augmentation: [flip, cutout]}\ngrid: {data.augmentation.cutout.size: [2, 3]}\n"
+    )
+    assert len(ids(planned(artifact(text)))) == 6
+    with pytest.raises(
+        ValueError, match=r"^f\.yaml:2: data\.augmentation\.mixup\.size: there must"
+    ):
+        artifact(text.replace("cutout.size", "mixup.size"))
+
+
 def test_options_of_a_part_without_its_name_are_of_the_usual_one() -> None:
     named = "base: {model: mlp, model.widths: [8]}\ngrid: {model.dropout: [0.1, 0.2]}\n"
     assert ids(planned(artifact(named))) == ids(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from search_spaces.spec import Artifact
 from sweep import aggregate
 from sweep.plan import plan
 from sweep.plan.expand import Plan, PlannedTrial
@@ -18,9 +20,11 @@ from tests.sweep.files.cases import artifact, planned
 HEAD = "name: x\nbase: {model: mlp_tiny, epochs: 2}\n"
 
 
-def recorded(text: str, level: Callable[[PlannedTrial], float | None]) -> tuple[Plan, Record]:
+def recorded(
+    made: str | Artifact, level: Callable[[PlannedTrial], float | None]
+) -> tuple[Plan, Record]:
     """The plan and record of a file whose trials have these errors; None: not run."""
-    found = planned(artifact(text))
+    found = planned(artifact(made) if isinstance(made, str) else made)
     while True:
         levels = {t.trial_id: level(t) for t in found.trials}
         names = ("validation_error", "test_error")
@@ -106,6 +110,17 @@ def test_every_table_has_it() -> None:
     assert line.text == "lr = 0.2 for A, B"
     assert shown.rows == tuple((m, lr) for m in "AB" for lr in ("0.1", "0.2", "0.3"))
     assert shown.row_labels == ("method", "optimizer.lr")
+
+
+def test_what_is_fixed_in_a_cell_did_not_win_there() -> None:
+    made = artifact(GRID.replace("[0.1, 0.2, 0.3]", "[0.1, 0.2, 0.3], epochs: [1, 2]"))
+    one, other = made.experiment.cells
+    fixed = replace(one, fields={**one.fields, "epochs": 3}, fixed=("epochs",))
+    found, record = recorded(made.with_experiment(cells=(fixed, other)), far_from(0.2))
+    assert winners.sentence(found, aggregate.cells(found, record)) == (
+        "lr = 0.2 for A; lr = 0.2, epochs = 1 (smallest of 2) for B"
+    )
+    assert len(table_of(found, record, all_points=True).rows) == 3 + 6
 
 
 def test_a_hidden_cell_is_not_named() -> None:
