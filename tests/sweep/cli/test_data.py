@@ -214,8 +214,8 @@ def test_a_part_of_a_set_is_fetched_again(run, monkeypatch, tmp_path, originals,
 
 def test_a_download_that_takes_a_part_for_the_whole(run, monkeypatch, tmp_path):
     (tmp_path / "cifar-10-batches-py").mkdir()
-    skip = dataclasses.replace(about["cifar10"], download=lambda _: None)
-    monkeypatch.setitem(about, "cifar10", skip)
+    idle = dataclasses.replace(about["cifar10"], download=lambda _: None)
+    monkeypatch.setitem(about, "cifar10", idle)
     sentence = str(run("prepare", "cifar10", "--download", code=1).exception)
     assert "cifar-10-batches-py for whole: remove it, then download again" in sentence
 
