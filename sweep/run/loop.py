@@ -146,11 +146,15 @@ def run(
     """
     storage = Storage(sweep.storage)
     storage.check_writable()
+    tracker.notify = observer.message
+    tracker.open(sweep.artifact.paper)
     attempted: set[tuple[str, frozenset[str]]] = set()
     with contextlib.ExitStack() as stack:
         parent, started, refresh = "", False, True
         while True:
             record = tracker.load(refresh)
+            if refresh and tracker.fold(record):
+                record = tracker.load()
             refresh = False
             planned = sweep.plan(record)
             missing = planned.missing(record)
