@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 from trainables.config import TrialConfig
 from trainables.execution import Execution, reproducible
@@ -13,10 +13,10 @@ from trainables.parallel.group import Group
 from trainables.storage import checkpoint
 from trainables.storage.files import Storage
 from trainables.storage.result import TrialResult
-from trainables.storage.trial_folder import WEIGHTS, ignore, read_result, read_weights, write_result
+from trainables.storage.trial_folder import WEIGHTS, read_result, read_weights, write_result
 
-if TYPE_CHECKING:
-    from trainables.train import Trial
+Make = Callable[[TrialConfig, Execution], Any]
+"""Makes a `trainables.train.Trial`, whose file imports this one."""
 
 
 def cached_result_for_all(
@@ -24,12 +24,13 @@ def cached_result_for_all(
     execution: Execution,
     storage: Storage,
     group: Group,
+    make: Make,
     notify: Callable[[str], None],
 ) -> TrialResult | None:
     """`cached_result` of the first worker, on all of them: either all train or none does."""
 
     def found() -> bytes | None:
-        result = cached_result(config, execution, storage, notify)
+        result = cached_result(config, execution, storage, make, notify)
         return None if result is None else result.to_json().encode()
 
     content = group.from_first(found)
@@ -40,7 +41,8 @@ def cached_result(
     config: TrialConfig,
     execution: Execution,
     storage: Storage,
-    notify: Callable[[str], None] = ignore,
+    make: Make,
+    notify: Callable[[str], None],
 ) -> TrialResult | None:
     """The result of a trial that is finished already; None if it must be trained.
 
@@ -56,7 +58,7 @@ def cached_result(
     if not all(request.final_only for request in lacking):
         return None
     try:
-        trial = _with_kept_weights(config, execution, storage)
+        trial = _with_kept_weights(config, execution, storage, make)
     except checkpoint.CheckpointError as error:
         storage.delete(WEIGHTS)
         notify(f"{error}; they are removed and the trial is trained again")
@@ -69,7 +71,9 @@ def cached_result(
     return write_result(storage, measured, notify)
 
 
-def _with_kept_weights(config: TrialConfig, execution: Execution, storage: Storage) -> Trial | None:
+def _with_kept_weights(
+    config: TrialConfig, execution: Execution, storage: Storage, make: Make
+) -> Any:
     """The trial as its last epoch left it; None if those weights were not kept.
 
     Raises:
@@ -78,10 +82,8 @@ def _with_kept_weights(config: TrialConfig, execution: Execution, storage: Stora
     kept = read_weights(storage, execution.torch_device())
     if kept is None or kept[0] != config.epochs:
         return None
-    from trainables.train import Trial  # which imports this file
-
     # One process is enough to measure.
-    trial = Trial(equivalence.for_single_process(config), execution)
+    trial = make(equivalence.for_single_process(config), execution)
     with reproducible(execution.threads), checkpoint.fitting(storage.path(WEIGHTS)):
         trial.model.load_state_dict(kept[1])
     return trial

@@ -51,7 +51,7 @@ def cached_report(job: Job) -> Report | None:
     """
     if not job.folder.exists(RESULT):  # the usual case, seen without importing torch
         return None
-    from trainables.cached_result import cached_result
+    from trainables.train import cached_result
 
     notes: list[str] = []
     config = job.checked_config()

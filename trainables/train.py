@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from trainables import cached_result as cached
 from trainables.build import EVALUATION_BATCH, build_components
-from trainables.cached_result import cached_result, cached_result_for_all
 from trainables.config import Request, TrialConfig
 from trainables.data.loader import BatchLoader
 from trainables.errors import UsageError
@@ -411,7 +411,9 @@ def training(
         return Report(config.trial_id, epoch, config.epochs, numbers, notes=said)
 
     if storage is not None:
-        finished = cached_result_for_all(config, execution, storage, group, notes.append)
+        finished = cached.cached_result_for_all(
+            config, execution, storage, group, Trial, notes.append
+        )
         if finished is not None:
             return finished
     trial = Trial(config, execution, storage, group, notes.append)
@@ -424,6 +426,16 @@ def training(
     if notes:
         yield report(trial.epoch, {})
     return result
+
+
+def cached_result(
+    config: TrialConfig,
+    execution: Execution,
+    storage: Storage,
+    notify: Callable[[str], None] = ignore,
+) -> TrialResult | None:
+    """`trainables.cached_result.cached_result` with this file's `Trial`."""
+    return cached.cached_result(config, execution, storage, Trial, notify)
 
 
 __all__ = ["Execution", "Trial", "cached_result", "fit", "training"]

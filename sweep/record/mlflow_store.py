@@ -1,4 +1,4 @@
-"""The record in MLflow: the only file that talks to it.
+"""The record in MLflow: only this folder talks to it.
 
 One run a trial, found by the tag ``trial_id``; an experiment a paper; a parent
 run for each sweep, with its rendered table attached. A run counts once its tag
