@@ -398,3 +398,27 @@ def test_a_measure_asked_for_later_is_added_to_the_stored_result(
     assert second.metrics["hessian_trace"] == fit(NOISY, MEASURED).metrics["hessian_trace"]
     assert second.metrics["test_nll"] == first.metrics["test_nll"]
     assert fit(NOISY, MEASURED, storage).metrics == second.metrics
+
+
+@pytest.mark.parametrize("what", ["bytes", "epoch", "shapes"])
+def test_weights_that_are_damaged_or_do_not_fit_cost_time_but_not_the_trial(
+    what: str, tmp_path: Path
+) -> None:
+    storage = Storage(tmp_path)
+    kept = Execution(device="cpu", keep_weights="last")
+    whole = fit(NOISY, kept, storage)
+    if what == "bytes":
+        storage.write(WEIGHTS, storage.read(WEIGHTS)[:-1])
+    elif what == "epoch":
+        checkpoint.save(storage, WEIGHTS, {"model": {}})
+    else:
+        checkpoint.save(storage, WEIGHTS, {"epoch": 3, "model": {"other": torch.zeros(2)}})
+    asked = Execution(device="cpu", measures=(Request("classification", label="seen"),))
+    reports = list(training(NOISY, asked, storage, SINGLE_PROCESS))
+    (note,) = [note for report in reports for note in report.notes]
+    assert "they are removed and the trial is trained again" in note
+    assert len([report for report in reports if report.numbers]) == NOISY.epochs
+    found = TrialResult.from_json(storage.read(RESULT))
+    assert found.metrics["test_error"] == whole.metrics["test_error"]
+    assert "seen/error" in found.metrics
+    assert not storage.exists(WEIGHTS)
