@@ -37,7 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     from trainables.config import Request, TrialConfig
 
     try:
-        text = sys.stdin.read() if options.config == "-" else Path(options.config).read_text()
+        text = (
+            sys.stdin.read() if options.config == "-" else Path(options.config).read_text("utf-8")
+        )
         fields = json.loads(text)
         if not isinstance(fields, dict):
             raise UsageError("a configuration is a JSON object")

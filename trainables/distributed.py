@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 import shutil
@@ -130,7 +131,7 @@ class WorkerPool:
             self.busy = len(failures) < self._workers
             return failures[0]
         if reports:
-            self._latest = reports[-1]
+            self._latest = functools.reduce(lambda before, last: last.after(before), reports)
         self.busy = not self._latest.ended
         return self._latest
 
@@ -310,7 +311,8 @@ def _serve(settings: dict[str, Any]) -> None:
             return
         told = time.monotonic()
         for report in run_job(_on_this_device(job), DistributedGroup):
-            due = report.ended or time.monotonic() - told >= WORKER_REPORT_SECONDS
+            passed = time.monotonic() - told >= WORKER_REPORT_SECONDS
+            due = report.ended or report.notes or passed
             if report.outcome == "failed" or (first and due):
                 ray.get(mailbox.report.remote(number, report))
                 told = time.monotonic()

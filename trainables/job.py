@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import platform
 import traceback
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -116,6 +116,7 @@ class Report:
         error, traceback: Of a failed trial, without the passwords of its storage.
         lost: Whether it failed because another worker of its group is gone; then it can go on from
             its checkpoint with other workers.
+        notes: Sentences for a person: what was found damaged, and is made anew.
     """
 
     trial_id: str
@@ -126,6 +127,7 @@ class Report:
     error: str = ""
     traceback: str = ""
     lost: bool = False
+    notes: Sequence[str] = ()
 
     @classmethod
     def of_failure(cls, job: Job, error: Exception, lost: bool = False) -> Self:
@@ -144,6 +146,10 @@ class Report:
         """Whether this is the trial's last report."""
         return self.outcome is not None
 
+    def after(self, earlier: Report) -> Report:
+        """This report, with the notes of an ``earlier`` one that nobody has read."""
+        return replace(self, notes=(*earlier.notes, *self.notes)) if earlier.notes else self
+
     def to_json(self) -> str:
         """The report as text; `from_json` reads it."""
         return json.dumps(asdict(self))
@@ -151,7 +157,8 @@ class Report:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """The report that `to_json` wrote."""
-        return cls(**json.loads(text))
+        fields = json.loads(text)
+        return cls(**fields | {"notes": tuple(fields["notes"])})
 
 
 __all__ = ["IdentityError", "Job", "Report", "WorkersLostError"]

@@ -45,13 +45,20 @@ def run_job(job: Job, group: Callable[[torch.device], Group] | None = None) -> I
 
 
 def cached_report(job: Job) -> Report | None:
-    """The last report of a job whose result is in storage already; None if it must be trained."""
+    """The last report of a job whose result is in storage already; None if it must be trained.
+
+    Of a result that does not count the report says so, and is not the last one.
+    """
     if not job.folder.exists(RESULT):  # the usual case, seen without importing torch
         return None
     from trainables.train import cached_result
 
-    result = cached_result(job.checked_config(), job.make_execution(), job.folder)
-    return None if result is None else Report(job.trial_id, outcome=result.status)
+    notes: list[str] = []
+    config = job.checked_config()
+    result = cached_result(config, job.make_execution(), job.folder, notes.append)
+    if result is not None:
+        return Report(job.trial_id, outcome=result.status)
+    return Report(job.trial_id, epochs=config.epochs, notes=tuple(notes)) if notes else None
 
 
 def latest(reports: Iterator[Report], seconds: float) -> Report:
@@ -59,7 +66,7 @@ def latest(reports: Iterator[Report], seconds: float) -> Report:
     until = time.monotonic() + seconds
     report = next(reports)
     while not report.ended and time.monotonic() < until:
-        report = next(reports)
+        report = next(reports).after(report)
     return report
 
 

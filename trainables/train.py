@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from trainables import cached_result as cached
 from trainables.build import EVALUATION_BATCH, build_components
 from trainables.config import Request, TrialConfig
 from trainables.data.loader import BatchLoader
@@ -36,8 +36,7 @@ from trainables.storage.files import Storage
 from trainables.storage.result import TrialResult, best_epoch, best_first, provenance
 from trainables.storage.trial_folder import (
     CHECKPOINT,
-    read_result,
-    read_weights,
+    ignore,
     write_result,
     write_weights,
 )
@@ -59,6 +58,7 @@ class Trial:
         execution: Execution = DEFAULT_EXECUTION,
         storage: Storage | None = None,
         group: Group = SINGLE_PROCESS,
+        notify: Callable[[str], None] = ignore,
     ) -> None:
         if group.size not in (1, config.workers.count) or (
             group.size < config.workers.count and equivalence.change_numbers(config)
@@ -68,24 +68,28 @@ class Trial:
                 f"are {group.size}"
             )
         self.config, self.execution, self.storage = config, execution, storage
-        self.group = group
+        self.group, self.notify = group, notify
         self.device = execution.torch_device()
+        self._saved_at = time.monotonic()
+        with reproducible(execution.threads):
+            self._start()
+            self._resume()
+
+    def _start(self) -> None:
+        """What the trial is before its first step."""
         self.epoch = 0
         self.seconds = 0.0
         self.cpu_seconds = 0.0
         self.gradient_evaluations = 0.0
         self.diverged = False
         self.history: dict[str, list[float]] = {}
-        self._saved_at = time.monotonic()
-        with reproducible(execution.threads):
-            parts = build_components(config, execution, group)
-            self.batches, self.splits, self.extra = parts.batches, parts.splits, parts.extra
-            self.model, self.initial = parts.model, parts.initial
-            self.method, self.loss_fn = parts.method, parts.loss_fn
-            self.local_noise = parts.local_generator
-            self.optimizer, self.learning_rate = parts.optimizer, parts.learning_rate
-            self.source = parts.source
-            self._resume()
+        parts = build_components(self.config, self.execution, self.group)
+        self.batches, self.splits, self.extra = parts.batches, parts.splits, parts.extra
+        self.model, self.initial = parts.model, parts.initial
+        self.method, self.loss_fn = parts.method, parts.loss_fn
+        self.local_noise = parts.local_generator
+        self.optimizer, self.learning_rate = parts.optimizer, parts.learning_rate
+        self.source = parts.source
 
     @property
     def finished(self) -> bool:
@@ -309,25 +313,32 @@ class Trial:
         if content is None:
             return
         try:
-            state = checkpoint.from_bytes(content, storage.path(CHECKPOINT), self.device)
-        except checkpoint.CheckpointError:
-            # A damaged checkpoint costs time, never the trial: start from the beginning.
+            self._restore(checkpoint.from_bytes(content, storage.path(CHECKPOINT), self.device))
+        except checkpoint.CheckpointError as error:
+            # It costs time, never the trial. It is kept: it may be another trial's.
             if self.group.rank == 0:
-                storage.delete(CHECKPOINT)
-            return
-        if state["trial_id"] != self.config.trial_id:
+                aside = storage.set_aside(CHECKPOINT, content)
+                self.notify(f"{error}; it is kept as {aside} and the trial starts anew")
+            self._start()
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Be what was saved. Raises CheckpointError, perhaps with a part of it restored."""
+        of, where = state.get("trial_id"), self.config.trial_id
+        if of != where:
+            raise checkpoint.CheckpointError(f"the checkpoint of trial {where} is of trial {of}")
+        with checkpoint.fitting(f"the checkpoint of trial {where}"):
+            self.epoch, self.seconds = state["epoch"], state["seconds"]
+            self.cpu_seconds = state["cpu_seconds"]
+            self.gradient_evaluations = state["gradient_evaluations"]
+            self.diverged, self.history = state["diverged"], state["history"]
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.method.load_state_dict(state["method"])
+            self.learning_rate.load_state_dict(state["learning_rate"])
+        if self.epoch > self.config.epochs:
             raise checkpoint.CheckpointError(
-                f"{storage.path(CHECKPOINT)} belongs to trial {state['trial_id']}, "
-                f"not to {self.config.trial_id}; use another directory"
+                f"the checkpoint of trial {where} is of epoch {self.epoch} of {self.config.epochs}"
             )
-        self.epoch, self.seconds = state["epoch"], state["seconds"]
-        self.cpu_seconds = state["cpu_seconds"]
-        self.gradient_evaluations = state["gradient_evaluations"]
-        self.diverged, self.history = state["diverged"], state["history"]
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.method.load_state_dict(state["method"])
-        self.learning_rate.load_state_dict(state["learning_rate"])
 
     def _checkpoint_when_due(self) -> None:
         due = time.monotonic() - self._saved_at >= self.execution.checkpoint_every
@@ -347,7 +358,7 @@ class Trial:
         if self.storage is not None and self.group.rank == 0:
             if self.execution.keep_weights == "last" and not self.diverged:
                 write_weights(self.storage, self.model, self.epoch)
-            result = write_result(self.storage, result)
+            result = write_result(self.storage, result, self.notify)
             self.storage.delete(CHECKPOINT)
         return result
 
@@ -383,61 +394,48 @@ def fit(
         except StopIteration as end:
             result: TrialResult = end.value
             return result
-        if on_epoch is not None:
+        if on_epoch is not None and report.numbers:
             on_epoch(report.epoch, dict(report.numbers))
 
 
 def training(
     config: TrialConfig, execution: Execution, storage: Storage | None, group: Group
 ) -> Generator[Report, None, TrialResult]:
-    """As `fit`, but a generator: yields a report after each epoch and returns the result."""
+    """As `fit`, but a generator: yields a report after each epoch, and one whenever there is
+    something to say; returns the result."""
+    notes: list[str] = []
+
+    def report(epoch: int, numbers: Mapping[str, float]) -> Report:
+        said = tuple(notes)
+        notes.clear()
+        return Report(config.trial_id, epoch, config.epochs, numbers, notes=said)
+
     if storage is not None:
-        finished = _cached_result_for_all(config, execution, storage, group)
+        finished = cached.cached_result_for_all(
+            config, execution, storage, group, Trial, notes.append
+        )
         if finished is not None:
             return finished
-    trial = Trial(config, execution, storage, group)
+    trial = Trial(config, execution, storage, group, notes.append)
+    if notes:
+        yield report(trial.epoch, {})
     while not trial.finished:
         numbers = trial.run_epoch()
-        yield Report(config.trial_id, trial.epoch, config.epochs, numbers)
-    return trial.finish()
-
-
-def _cached_result_for_all(
-    config: TrialConfig, execution: Execution, storage: Storage, group: Group
-) -> TrialResult | None:
-    """`cached_result` of the first worker, on all of them: either all train or none does."""
-
-    def found() -> bytes | None:
-        result = cached_result(config, execution, storage)
-        return None if result is None else result.to_json().encode()
-
-    content = group.from_first(found)
-    return None if content is None else TrialResult.from_json(content)
+        yield report(trial.epoch, numbers)
+    result = trial.finish()
+    if notes:
+        yield report(trial.epoch, {})
+    return result
 
 
 def cached_result(
-    config: TrialConfig, execution: Execution, storage: Storage
+    config: TrialConfig,
+    execution: Execution,
+    storage: Storage,
+    notify: Callable[[str], None] = ignore,
 ) -> TrialResult | None:
-    """The result of a trial that is finished already; None if it must be trained.
-
-    A finished trial that lacks one of ``execution.measures`` is measured from its weights, if
-    those of its last epoch were kept.
-    """
-    complete = read_result(storage, execution.measures)
-    finished = complete or read_result(storage)
-    if complete is not None or finished is None:
-        return complete
-    kept = read_weights(storage, execution.torch_device())
-    lacking = [r for r in execution.measures if not r.within(finished.metrics | finished.history)]
-    if kept is None or kept[0] != config.epochs or not all(r.final_only for r in lacking):
-        return None
-    trial = Trial(
-        equivalence.for_single_process(config), execution
-    )  # one process is enough to measure
-    with reproducible(execution.threads):
-        trial.model.load_state_dict(kept[1])
-        numbers = trial.measure(lacking)
-    return write_result(storage, replace(finished, metrics={**finished.metrics, **numbers}))
+    """`trainables.cached_result.cached_result` with this file's `Trial`."""
+    return cached.cached_result(config, execution, storage, Trial, notify)
 
 
 __all__ = ["Execution", "Trial", "cached_result", "fit", "training"]

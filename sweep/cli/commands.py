@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from pathlib import Path
@@ -397,6 +398,9 @@ def main() -> None:
     # What plans and records are made of stays. To look through all of it for garbage whenever it
     # has grown by a quarter takes as long as to make it.
     gc.set_threshold(GARBAGE)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding has not is replaced
+            stream.reconfigure(errors="replace")
     try:
         app()
     except BrokenPipeError:

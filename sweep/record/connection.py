@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from trainables.errors import FlatsweepError
 from trainables.masking import has_secret, mask
@@ -19,6 +22,12 @@ DATABASES = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 """Their usual ports."""
 
 
+SQLITE = "sqlite:///"
+
+MAKING_SECONDS = 120.0
+"""Seconds to wait for another process that makes the tables of a SQLite store."""
+
+
 class TrackingError(FlatsweepError):
     """The tracking store does not answer or cannot be used; the message says what to do."""
 
@@ -26,13 +35,18 @@ class TrackingError(FlatsweepError):
 def default_uri(storage: str) -> str:
     """``$MLFLOW_TRACKING_URI``, else SQLite beside the results (or in the working folder)."""
     folder = Path("results" if "://" in storage else storage).expanduser().resolve()
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(folder / "mlflow.db")
+
+
+def sqlite_uri(file: Path) -> str:
+    """The URI of a SQLite file; `database` is its inverse."""
+    return SQLITE + str(file).replace("%", "%25").replace("?", "%3F")
 
 
 def database(uri: str) -> Path | None:
     """The file of a SQLite store; None: the store is no file."""
-    prefix = "sqlite:///"
-    return Path(uri.removeprefix(prefix).partition("?")[0]) if uri.startswith(prefix) else None
+    path, _, _ = uri.removeprefix(SQLITE).partition("?")
+    return Path(unquote(path)) if uri.startswith(SQLITE) else None
 
 
 def connect(uri: str) -> MlflowClient:
@@ -51,11 +65,35 @@ def connect(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
     try:
-        client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)
+        with _alone(uri):
+            client = MlflowClient(tracking_uri=uri)
+            client.search_experiments(max_results=1)
     except Exception as error:
         raise unusable(uri, error) from cause(uri, error)
     return client
+
+
+@contextlib.contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Within, no other process makes the tables of the same SQLite file: MLflow locks nothing.
+
+    Where no lock can be had (a folder that is only read) it goes on without.
+    """
+    import filelock
+
+    file = database(uri)
+    with contextlib.ExitStack() as held:
+        if file is not None:
+            with contextlib.suppress(OSError, filelock.Timeout):
+                held.enter_context(
+                    filelock.FileLock(mirror_of(file) / ".making", timeout=MAKING_SECONDS)
+                )
+        yield
+
+
+def mirror_of(file: Path) -> Path:
+    """The folder beside a SQLite file of what is made from it."""
+    return file.with_name(f"{file.name}.mirror")
 
 
 def _check(uri: str) -> None:
@@ -63,6 +101,8 @@ def _check(uri: str) -> None:
     if file := database(uri):
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):
+                mirror_of(file).mkdir(exist_ok=True)
         except OSError as error:
             raise unusable(uri, error) from error
     elif url.scheme.partition("+")[0] in DATABASES:
@@ -97,7 +137,9 @@ def cause(uri: str, error: BaseException) -> BaseException | None:
 def unusable(uri: str, error: BaseException) -> TrackingError:
     """One line from whatever MLflow, SQLAlchemy or the network raised."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if "out-of-date database schema" in str(error):
+    if _newer_schema(str(error)):
+        fix = "a newer MLflow wrote it: install that or a later one here (pip install -U mlflow)"
+    elif "out-of-date database schema" in str(error):
         fix = f"back it up, then run: mlflow db upgrade {uri}"
     elif "file is not a database" in str(error) or "malformed" in str(error):
         fix = "restore a backup, or name another database with --tracking-uri"
@@ -107,4 +149,27 @@ def unusable(uri: str, error: BaseException) -> TrackingError:
     return TrackingError(mask(sentence, uri))
 
 
-__all__ = ["TrackingError", "cause", "connect", "database", "default_uri", "unusable"]
+def _newer_schema(message: str) -> bool:
+    """Whether it is of a database whose schema the installed MLflow does not know.
+
+    MLflow calls that out of date, too; its migrations have the names of all that it knows.
+    """
+    found = re.search(r"out-of-date database schema \(found version (\w+)", message)
+    if not found:
+        return "Can't locate revision" in message
+    import mlflow
+
+    known = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
+    return not list(known.glob(f"{found[1]}_*.py"))
+
+
+__all__ = [
+    "TrackingError",
+    "cause",
+    "connect",
+    "database",
+    "default_uri",
+    "mirror_of",
+    "sqlite_uri",
+    "unusable",
+]

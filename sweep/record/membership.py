@@ -61,10 +61,13 @@ def from_tags(tags: Mapping[str, str]) -> list[Membership]:
     """The memberships of a trial with these tags.
 
     A trial that was recorded before there was the tag `TAG` gets every combination of its
-    artifacts and presets.
+    artifacts and presets. One whose tag was edited to nonsense has none, until a sweep needs it.
     """
     if TAG in tags:
-        return [Membership(*entry) for entry in json.loads(tags[TAG])]
+        try:
+            return [Membership(*map(str, entry)) for entry in json.loads(tags[TAG])]
+        except (TypeError, ValueError):
+            return []
     lists = (tags.get(label, "").split(SEPARATOR) for label in ("artifact", "preset"))
     return [Membership(artifact, preset, "", "") for artifact, preset in product(*lists)]
 

@@ -22,7 +22,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sweep.record.connection import database
+from sweep.record.connection import database, mirror_of
 from sweep.record.record import Columns, Record, of_parquet
 from sweep.record.runs import Run, as_table, schema
 from trainables.cache import cache_folder
@@ -211,7 +211,7 @@ class Mirror:
 def folder_of(uri: str) -> Path:
     """Where the copy of the store at ``uri`` lies: by a SQLite file, else in the user's cache."""
     if file := database(uri):
-        return file.with_name(f"{file.name}.mirror")
+        return mirror_of(file)
     return cache_folder() / "mirror" / hashlib.sha256(mask(uri).encode()).hexdigest()[:16]
 
 

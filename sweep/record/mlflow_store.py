@@ -1,4 +1,4 @@
-"""The record in MLflow: the only file that talks to it.
+"""The record in MLflow: only this folder talks to it.
 
 One run a trial, found by the tag ``trial_id``; an experiment a paper; a parent
 run for each sweep, with its rendered table attached. A run counts once its tag
@@ -9,51 +9,51 @@ from __future__ import annotations
 
 import contextlib
 import math
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep.record import curves
+from sweep.record import attachments, curves
 from sweep.record.connection import TrackingError, cause, connect, database, default_uri, unusable
-from sweep.record.membership import Membership, as_tags, from_tags, sweep_name
+from sweep.record.experiments import Experiments
+from sweep.record.membership import Membership, as_tags, sweep_name
 from sweep.record.mirror import Fingerprint, Mirror, fingerprint, folder_of
+from sweep.record.mlflow_runs import PROVENANCE, as_run, encoded, metric_entities, params
 from sweep.record.record import Record
-from sweep.record.runs import Run
+from sweep.record.runs import RANK, Run
 from trainables import config
 from trainables.masking import mask
+from trainables.storage.trial_folder import ignore
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param, RunInfo, RunTag
+    from mlflow.entities import Metric, RunInfo, RunTag
     from mlflow.entities import Run as MlflowRun
 
     from sweep.plan.expand import PlannedTrial
     from trainables.storage.result import TrialResult
 
-EXPERIMENT = "flatsweep/{paper}"
 PAGE = 5000
 METRICS_PER_CALL = 1000  # MLflow's limit for one log_batch
-PARAMS_PER_CALL = 100
 RUNS_PER_CALL = 100
-PROVENANCE = "provenance."
-"""Begins the tags that say where a run's numbers come from."""
-LABELS = ("paper", "cell", "method", "seed")
-"""Tags for people: what a run is in the sweep that trained it."""
 
 
 class Tracker:
     """Reads and writes the record at a tracking URI. Only the driver writes.
+
+    Attributes:
+        notify: Told, in sentences, what a person should know.
 
     It connects when there is something to ask: an unchanged SQLite file is read from its mirror.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
-        self._experiments: dict[str, str] = {}
+        self._opened: dict[str, str] = {}
+        self.notify: Callable[[str], None] = ignore
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -89,16 +89,16 @@ class Tracker:
         complete."""
         when = f" AND attributes.end_time >= {since}" if since else ""
         for run in self._search(f"tags.trial_id != ''{when}"):
-            if "outcome" in run.data.tags:
-                yield _as_run(run)
+            if run.data.tags.get("outcome") in RANK:
+                yield as_run(run)
 
     def named(self, run_ids: Sequence[str]) -> Iterator[Run]:
         """These runs, as far as they are still there."""
         for start in range(0, len(run_ids), RUNS_PER_CALL):
             names = ", ".join(f"'{name}'" for name in run_ids[start : start + RUNS_PER_CALL])
             for run in self._search(f"attributes.run_id IN ({names})"):
-                if "outcome" in run.data.tags:
-                    yield _as_run(run)
+                if run.data.tags.get("outcome") in RANK:
+                    yield as_run(run)
 
     def curves(self, run_id: str) -> Mapping[str, Sequence[float]]:
         """The curves of a run: its attachment's, or of an older run its metrics' histories.
@@ -109,27 +109,27 @@ class Tracker:
         expected = run.data.tags.get(curves.TAG)
         if expected is None:
             return _Histories(self, run)
-        try:
-            path = self._client.download_artifacts(run_id, curves.FILE)
-            content = Path(path).read_bytes()
-        except Exception:  # MLflow's stores raise what they like; the numbers do not depend on it
+        content = attachments.read(self.uri, run.info.artifact_uri, curves.FILE)
+        if content is None or curves.digest(content) != expected:
             return {}
-        return curves.decode(content) if curves.digest(content) == expected else {}
+        return curves.decode(content)
 
     @property
     def _database(self) -> Path | None:
         return database(self.uri)
 
     def _search(
-        self, condition: str, experiments: Sequence[str] | None = None
+        self, condition: str, experiments: Sequence[str] | None = None, view: int = 1
     ) -> Iterator[MlflowRun]:
-        experiments = self._experiment_ids() if experiments is None else experiments
+        """Runs, also those that are deleted if ``view`` (MLflow's ViewType) says so."""
+        experiments = self._experiments.ids() if experiments is None else experiments
         token = None
         while experiments:
             page = self._call(
                 self._client.search_runs,
                 experiments,
                 filter_string=condition,
+                run_view_type=view,
                 max_results=PAGE,
                 page_token=token,
             )
@@ -138,42 +138,80 @@ class Tracker:
             if not token:
                 return
 
-    def _experiment_ids(self) -> list[str]:
-        return [
-            e.experiment_id
-            for e in self._call(self._client.search_experiments)
-            if e.name.startswith(EXPERIMENT.format(paper=""))
-        ]
+    @cached_property
+    def _experiments(self) -> Experiments:
+        return Experiments(self._client, self._call)
 
     # -- writing -----------------------------------------------------------------------------
+
+    def open(self, paper: str) -> None:
+        """Make the experiment of ``paper``, or restore it, before the record is read."""
+        self._experiment(paper)
 
     def start_sweep(
         self, artifact_id: str, preset: str, selection: str, title: str, variant: str = ""
     ) -> str:
-        """The parent run of this sweep, made at its first start and found again later."""
+        """The parent run of this sweep, made at its first start and found again later.
+
+        One that was deleted is restored. Of several, made by drivers at once, the first stays.
+        """
+        from mlflow.entities import ViewType
+
         experiment = self._experiment(artifact_id.partition("/")[0])
         name = sweep_name(artifact_id, preset, selection, variant)
-        # Not by its name: a filter of MLflow's cannot hold every text.
-        for run in self._search(f"tags.sweep != '' AND tags.preset = '{preset}'", [experiment]):
-            if run.data.tags["sweep"] == name:
-                return str(run.info.run_id)
-        tags = {
-            "sweep": name,
-            "mlflow.runName": name,
-            "mlflow.note.content": title,
-            "paper": artifact_id.partition("/")[0],
-            "artifact": artifact_id,
-            "preset": preset,
-            "selection": selection,
-            "variant": variant,
-        }
-        return str(self._call(self._client.create_run, experiment, tags=tags).info.run_id)
+        if not (found := self._parents(experiment, name)):
+            if deleted := self._parents(experiment, name, ViewType.DELETED_ONLY):
+                self._call(self._client.restore_run, deleted[0])
+            else:
+                tags = {
+                    "sweep": name,
+                    "mlflow.runName": name,
+                    "mlflow.note.content": title,
+                    "paper": artifact_id.partition("/")[0],
+                    "artifact": artifact_id,
+                    "preset": preset,
+                    "selection": selection,
+                    "variant": variant,
+                }
+                self._call(self._client.create_run, experiment, tags=tags)
+            found = self._parents(experiment, name)
+        first, *others = found
+        for other in others:
+            for child in self._search(f"tags.mlflow.parentRunId = '{other}'"):
+                self._call(self._client.set_tag, child.info.run_id, "mlflow.parentRunId", first)
+            self._call(self._client.delete_run, other)
+        return first
 
-    def finish_sweep(self, parent: str, attachments: Mapping[str, str]) -> None:
+    def _parents(self, experiment: str, name: str, view: int = 1) -> list[str]:
+        """Ids of a sweep's own runs, the oldest first."""
+        # Not by their name: a filter of MLflow's cannot hold every text.
+        found = self._search("tags.sweep != ''", [experiment], view)
+        same = [run.info for run in found if run.data.tags["sweep"] == name]
+        return [i.run_id for i in sorted(same, key=lambda i: (i.start_time or 0, i.run_id))]
+
+    def finish_sweep(self, parent: str, files: Mapping[str, str]) -> None:
         """Attach the rendered tables (file name -> text) to the sweep's run and close it."""
-        for name, text in attachments.items():
-            self._call(self._client.log_text, parent, text, name)
+        if files:
+            run = self._call(self._client.get_run, parent).info
+            self._attach_files(run, {name: text.encode() for name, text in files.items()})
         self._call(self._client.set_terminated, parent)
+
+    def fold(self, record: Record) -> int:
+        """Delete every further run of a trial that two drivers recorded; returns how many.
+
+        The run that counts takes over the memberships of the others.
+        """
+        doubles = record.doubles()
+        members: dict[str, dict[Membership, None]] = {}
+        for trial_id, _, theirs in doubles:
+            known = members.setdefault(trial_id, dict.fromkeys(record.memberships(trial_id)))
+            known.update(dict.fromkeys(theirs))
+        with self._changing([record.run_id(t) for t in members] + [run for _, run, _ in doubles]):
+            for trial_id, all_of_them in members.items():
+                self._set_tags(record.run_id(trial_id), as_tags([*all_of_them]))
+            for _, run_id, _ in doubles:
+                self._call(self._client.delete_run, run_id)
+        return len(doubles)
 
     def write(self, trial: PlannedTrial, result: TrialResult, tags: Mapping[str, str]) -> None:
         """Write a finished trial as one run. Of one that has a run, write what that lacks.
@@ -196,7 +234,7 @@ class Tracker:
         run_id = run.run_id
         attached = self._attach(run, result.history)
         self._log_data(run_id, trial, result.provenance)
-        points = _metric_entities(result, now)
+        points = metric_entities(result, now)
         last, first = points[: METRICS_PER_CALL // 2], points[METRICS_PER_CALL // 2 :]
         self._log(run_id, first)
         self._close(run_id, trial, result.status, last, attached)
@@ -215,23 +253,22 @@ class Tracker:
 
     def join(self, record: Record, joining: Mapping[str, Membership]) -> None:
         """Note that tracked trials (by id) also belong to the sweeps given, each at its stage."""
-        from mlflow.entities import RunTag
-
         known = {trial_id: record.memberships(trial_id) for trial_id in joining}
         new = {t: member for t, member in joining.items() if member not in known[t]}
         with self._changing([record.run_id(trial_id) for trial_id in new]):
             for trial_id, member in new.items():
-                tags = as_tags([*known[trial_id], member]).items()
-                run_id = record.run_id(trial_id)
-                self._call(self._client.log_batch, run_id, tags=[RunTag(*tag) for tag in tags])
+                self._set_tags(record.run_id(trial_id), as_tags([*known[trial_id], member]))
+
+    def _set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        from mlflow.entities import RunTag
+
+        self._call(self._client.log_batch, run_id, tags=[RunTag(*tag) for tag in tags.items()])
 
     def _add(self, run: MlflowRun, result: TrialResult, now: int) -> None:
         """Into a complete run, what ``result`` has more: measured later, on the same weights."""
         run_id, tags = run.info.run_id, run.data.tags
-        new = [
-            point for point in _metric_entities(result, now) if point.key not in run.data.metrics
-        ]
-        curve = curves.TAG in tags and tags[curves.TAG] != curves.digest(_encoded(result.history))
+        new = [point for point in metric_entities(result, now) if point.key not in run.data.metrics]
+        curve = curves.TAG in tags and tags[curves.TAG] != curves.digest(encoded(result.history))
         if not new and not curve:
             return
         with self._changing([run_id]):
@@ -243,18 +280,20 @@ class Tracker:
     def _attach(self, run: RunInfo, history: Mapping[str, Sequence[float]]) -> list[RunTag]:
         """Attach the curves, if there are any; the tag that vouches for them."""
         from mlflow.entities import RunTag
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         if not history:
             return []
-        content = _encoded(history)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / curves.FILE
-            path.write_bytes(content)
-            # The client's `log_artifact` would look the run up, to know where its files are.
-            files = get_artifact_repository(run.artifact_uri, tracking_uri=self.uri)
-            self._call(files.log_artifact, str(path))
+        content = encoded(history)
+        self._attach_files(run, {curves.FILE: content})
         return [RunTag(curves.TAG, curves.digest(content))]
+
+    def _attach_files(self, run: RunInfo, files: Mapping[str, bytes]) -> None:
+        """Attach files (name -> content); that it failed is said and ends nothing."""
+        for name, content in files.items():
+            try:
+                self._call(attachments.attach, self.uri, run.artifact_uri, name, content)
+            except TrackingError as error:
+                self.notify(f"{name} is not attached to run {run.run_id}: {error}")
 
     @contextlib.contextmanager
     def _changing(self, run_ids: Sequence[str]) -> Iterator[None]:
@@ -274,7 +313,7 @@ class Tracker:
     def _written_to(self) -> list[str]:
         """The experiments that there are when the first trial is written, and those made since: to
         look them up for every trial would take as long as to find its run."""
-        return self._experiment_ids()
+        return self._experiments.ids()
 
     def _log_data(self, run_id: str, trial: PlannedTrial, origin: Mapping[str, str]) -> None:
         """The data set as MLflow shows it: its name, and the digest of what was trained on."""
@@ -300,7 +339,7 @@ class Tracker:
         """
         experiment = self._experiment(tags["paper"])
         for old in known:
-            if old.data.tags.get("outcome", "failed") == "failed":
+            if old.data.tags.get("outcome") not in ("done", "diverged"):
                 self._call(self._client.delete_run, old.info.run_id)
         named = {"trial_id": trial.trial_id, "mlflow.runName": trial.name}
         run = self._call(self._client.create_run, experiment, began, {**tags, **named})
@@ -320,84 +359,25 @@ class Tracker:
 
         # Of a batch MLflow writes the parameters first, then the metrics, then the tags in order.
         ended = [*tags, RunTag("outcome", outcome)]
-        self._call(self._client.log_batch, run_id, points, _params(trial), ended)
+        self._call(self._client.log_batch, run_id, points, params(trial), ended)
         status = "FAILED" if outcome == "failed" else "FINISHED"
         self._call(self._client.set_terminated, run_id, status)
 
     def _experiment(self, paper: str) -> str:
-        name = EXPERIMENT.format(paper=paper)
-        if name not in self._experiments:
-            found = self._call(self._client.get_experiment_by_name, name)
-            self._experiments[name] = (
-                found.experiment_id
-                if found
-                else self._call(self._client.create_experiment, name, self._artifacts(name))
-            )
-            if self._experiments[name] not in self._written_to:
-                self._written_to.append(self._experiments[name])
-        return self._experiments[name]
-
-    def _artifacts(self, experiment: str) -> str | None:
-        """Attachments lie beside a SQLite database; a server has a place of its own."""
-        if not self._database:
-            return None
-        folder = self._database.parent / "mlartifacts" / experiment
-        return folder.resolve().as_uri()
+        if paper not in self._opened:
+            found, restored = self._experiments.open(paper, attachments.location(self.uri, paper))
+            if restored:
+                self.notify(f"experiment {found} of {paper} was deleted in MLflow and is restored")
+            self._opened[paper] = found
+            if found not in self._written_to:
+                self._written_to.append(found)
+        return self._opened[paper]
 
     def _call(self, function: Any, *arguments: Any, **options: Any) -> Any:
         try:
             return function(*arguments, **options)
         except Exception as error:
             raise unusable(self.uri, error) from cause(self.uri, error)
-
-
-def _params(trial: PlannedTrial) -> list[Param]:
-    """Its configuration, the protocol first."""
-    from mlflow.entities import Param
-
-    flat = trial.config.flat().items()
-    return [Param(name, mask(str(value))) for name, value in flat][:PARAMS_PER_CALL]
-
-
-def _metric_entities(result: TrialResult, now: int) -> list[Metric]:
-    """Its curves, thinned, and the numbers that have none, at the epochs they belong to."""
-    from mlflow.entities import Metric
-
-    shown = [
-        Metric(name, value, now, epoch)
-        for name, values in result.history.items()
-        for epoch, value in curves.thinned(values)
-    ]
-    last = int(result.metrics.get("epochs_run", 0))
-    return shown + [
-        Metric(name, value, now, last)
-        for name, value in result.metrics.items()
-        if name not in result.history
-    ]
-
-
-def _as_run(run: MlflowRun) -> Run:
-    """A complete run of a trial, without its curves."""
-    tags, params = run.data.tags, run.data.params
-    protocol = params.get("protocol", "")
-    return Run(
-        trial_id=tags["trial_id"],
-        status=tags["outcome"],  # type: ignore[arg-type]
-        metrics=dict(run.data.metrics),
-        history=None,
-        error=tags.get("error", ""),
-        run_id=run.info.run_id,
-        protocol=int(protocol) if protocol.isdecimal() else None,
-        memberships=tuple(from_tags(tags)),
-        provenance={
-            name.removeprefix(PROVENANCE): value
-            for name, value in tags.items()
-            if name.startswith(PROVENANCE)
-        },
-        labels={name: tags[name] for name in LABELS if name in tags},
-        settings=dict(params),
-        ended=run.info.end_time or 0,
-    )
 
 
 @dataclass(frozen=True)
@@ -419,10 +399,6 @@ class _Histories(Mapping[str, Sequence[float]]):
 
     def __len__(self) -> int:
         return len(self.run.data.metrics)
-
-
-def _encoded(history: Mapping[str, Sequence[float]]) -> bytes:
-    return curves.encode(dict(sorted(history.items())))
 
 
 def outdated_words(count: int, artifact_id: str) -> str:

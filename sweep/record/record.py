@@ -129,6 +129,19 @@ class Record:
             curves = self._curves_of(run.trial_id) if history else {}
             yield replace(run, history=dict(curves))
 
+    def doubles(self) -> list[tuple[str, str, list[Membership]]]:
+        """(trial, run, memberships) of every further run of a trial, which does not count."""
+        whole = self._read(["trial_id", "run_id", "memberships"])
+        if len(self._kept) == whole.num_rows:
+            return []
+        kept = set(self._kept.tolist())
+        columns = zip(*(whole[name].to_pylist() for name in whole.column_names), strict=True)
+        return [
+            (trial_id, run_id, [Membership(*entry) for entry in json.loads(memberships or "[]")])
+            for row, (trial_id, run_id, memberships) in enumerate(columns)
+            if row not in kept
+        ]
+
     def ends(self) -> pa.Table:
         """How every trial ended, and what for.
 
@@ -228,13 +241,13 @@ class Record:
         import numpy as np
         import pyarrow.compute as pc
 
-        light = self._read(["trial_id", "status", "ended"])
+        light = self._read(["trial_id", "status", "ended", "run_id"])
         if pc.count_distinct(light["trial_id"]).as_py() == light.num_rows:
             return np.arange(light.num_rows)
-        kept: dict[str, tuple[tuple[int, int], int]] = {}
+        kept: dict[str, tuple[tuple[int, int, str], int]] = {}
         columns = (light[name].to_pylist() for name in light.column_names)
-        for row, (trial_id, status, ended) in enumerate(zip(*columns, strict=True)):
-            rank = RANK[status], ended
+        for row, (trial_id, status, ended, run_id) in enumerate(zip(*columns, strict=True)):
+            rank = RANK[status], ended, run_id  # the same one, whoever looks
             if trial_id not in kept or rank >= kept[trial_id][0]:
                 kept[trial_id] = rank, row
         return np.array([row for _, row in kept.values()], dtype=np.int64)

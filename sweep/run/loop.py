@@ -146,17 +146,21 @@ def run(
     """
     storage = Storage(sweep.storage)
     storage.check_writable()
+    tracker.notify = observer.message
+    tracker.open(sweep.artifact.paper)
     attempted: set[tuple[str, frozenset[str]]] = set()
     with contextlib.ExitStack() as stack:
         parent, started, refresh = "", False, True
         while True:
             record = tracker.load(refresh)
+            if refresh and tracker.fold(record):
+                record = tracker.load()
             refresh = False
             planned = sweep.plan(record)
             missing = planned.missing(record)
             for trial in missing:
                 executor.refuse(trial.config)
-            found = _unrecorded_results(planned, missing, storage)
+            found = _unrecorded_results(planned, missing, storage, observer)
             if (found or missing) and not parent:
                 parent = _start(planned, record, tracker, observer)
             tags = Tags(planned, parent)
@@ -252,15 +256,18 @@ def _check_data(todo: Sequence[PlannedTrial], execution: Mapping[str, Any]) -> N
 
 
 def _unrecorded_results(
-    planned: Plan, missing: Sequence[PlannedTrial], storage: Storage
+    planned: Plan, missing: Sequence[PlannedTrial], storage: Storage, observer: SweepObserver
 ) -> list[tuple[PlannedTrial, TrialResult]]:
-    """Finished trials that the record does not know yet: the driver died before it tracked them."""
+    """Finished trials that the record does not know yet: the driver died before it tracked them.
+
+    Results that the record has are not read: `sweep.record.sync` compares those.
+    """
     with_result = trials_with(storage, RESULT) if missing else set()
     found = []
     for trial in missing:
         if trial.trial_id in with_result:
-            folder = trial_folder(storage, trial.trial_id)
-            result = read_result(folder, planned.measures_of(trial))
+            folder, asked = trial_folder(storage, trial.trial_id), planned.measures_of(trial)
+            result = read_result(folder, trial.trial_id, asked, observer.message)
             if result is not None:
                 found.append((trial, result))
     return found

@@ -65,6 +65,8 @@ class ResultRecorder:
 
     def reported(self, report: Report) -> None:
         """Note what a trial reports: an epoch, or its end."""
+        for sentence in report.notes:
+            self._observer.message(sentence)
         trial = self.unfinished.get(report.trial_id)
         if trial is None:
             return
@@ -99,7 +101,11 @@ class ResultRecorder:
         self._observer.on_end(trial, f"failed: {error}", None)
 
     def _finished(self, trial: PlannedTrial) -> None:
-        result = read_result(trial_folder(self._storage, trial.trial_id))
+        folder, notes = trial_folder(self._storage, trial.trial_id), list[str]()
+        result = read_result(folder, trial.trial_id, notify=notes.append)
+        if result is None and notes:  # damaged since it was written
+            self._failed(trial, notes[0])
+            return
         if result is None:
             raise FileNotFoundError(f"trial {trial.trial_id} reported an end but left no result")
         self._guarded(self._tracker.write, trial, result, self._tags.of(trial))

@@ -50,7 +50,7 @@ def test_a_report_an_epoch_and_one_at_the_end(tmp_path: Path) -> None:
     assert ended(reports) == Report(CONFIG.trial_id, outcome="done", epoch=3, epochs=3)
     assert [(r.epoch, r.epochs) for r in reports] == [(1, 3), (2, 3), (3, 3), (3, 3)]
     assert {report.trial_id for report in reports} == {CONFIG.trial_id}
-    result = read_result(Storage(tmp_path).below(f"trials/{CONFIG.trial_id}"))
+    result = read_result(Storage(tmp_path).below(f"trials/{CONFIG.trial_id}"), CONFIG.trial_id)
     assert result is not None
     for index, report in enumerate(reports[:3]):
         for name, number in report.numbers.items():
@@ -92,7 +92,7 @@ def test_what_the_final_weights_suffice_for_is_measured_on_kept_ones(
     asked = job(tmp_path, measures=(Request("classification", label="seen", samples=20),))
     reports = list(run_job(Job.from_json(asked.to_json()) if travels else asked))
     assert ended(reports).outcome == "done"
-    result = read_result(asked.folder)
+    result = read_result(asked.folder, CONFIG.trial_id)
     assert result is not None
     assert "seen/error" in result.metrics
 

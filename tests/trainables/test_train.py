@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ import torch
 from trainables import train
 from trainables.__main__ import main
 from trainables.config import Request, TrialConfig
+from trainables.parallel.group import SINGLE_PROCESS
 from trainables.storage import checkpoint
 from trainables.storage.files import Storage
 from trainables.storage.result import TOTALS, TrialResult, best_epoch
 from trainables.storage.trial_folder import CHECKPOINT, RESULT, WEIGHTS
-from trainables.train import Execution, Trial, fit
+from trainables.train import Execution, Trial, fit, training
 
 TINY = {"epochs": 3, "batch_size": 64, "model": {"name": "mlp", "widths": [16]}}
 EXECUTION = Execution(device="cpu")
@@ -85,17 +87,49 @@ def test_a_resumed_trial_gives_the_bits_of_one_that_never_stopped(
     assert numbers(fit(config, EXECUTION, storage)) == numbers(whole)
 
 
-def test_a_damaged_checkpoint_costs_time_but_not_the_trial(tmp_path: Path) -> None:
-    storage = Storage(tmp_path)
-    storage.write(CHECKPOINT, b"half a checkpoint")
-    assert numbers(fit(NOISY, EXECUTION, storage)) == numbers(fit(NOISY, EXECUTION))
+def changed(**fields: object) -> Callable[[Storage], None]:
+    """A checkpoint of NOISY after an epoch that is whole, and of something else in these fields."""
+
+    def write(storage: Storage) -> None:
+        trial = Trial(NOISY, EXECUTION, storage)
+        trial.run_epoch()
+        trial.save()
+        state = checkpoint.load(storage, CHECKPOINT) | fields
+        kept = {name: value for name, value in state.items() if value is not None}
+        checkpoint.save(storage, CHECKPOINT, kept)
+
+    return write
 
 
-def test_a_checkpoint_of_another_trial_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda storage: storage.write(CHECKPOINT, b"half a checkpoint"), "checksum does not"),
+        (changed(trial_id="0123456789abcdef"), "is of trial 0123456789abcdef"),
+        (changed(epoch=4), "is of epoch 4 of 3"),
+        (changed(history=None), "does not fit"),
+        (changed(model={"other.weight": torch.zeros(2)}), "does not fit"),
+        (changed(optimizer={"state": {}, "param_groups": []}), "does not fit"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_costs_time_but_not_the_trial(
+    write: Callable[[Storage], None], said: str, tmp_path: Path
+) -> None:
+    """It is said, kept, and none of it is in the numbers: a part of it was taken over before."""
     storage = Storage(tmp_path)
-    Trial(NOISY, EXECUTION, storage).save()
-    with pytest.raises(checkpoint.CheckpointError, match="belongs to trial"):
-        Trial(NOISY.replace(seed=9), EXECUTION, storage)
+    write(storage)
+    reports = list(training(NOISY, EXECUTION, storage, SINGLE_PROCESS))
+    (note,) = [note for report in reports for note in report.notes]
+    assert said in note
+    assert len([report for report in reports if report.numbers]) == NOISY.epochs
+    whole = TrialResult.from_json(fit(NOISY, EXECUTION).to_json())
+    assert numbers(TrialResult.from_json(storage.read(RESULT))) == numbers(whole)
+    assert [name for name in storage.names("*") if "bad" in name and name in note]
+
+
+def test_what_goes_wrong_on_the_device_is_no_fault_of_a_checkpoint() -> None:
+    with pytest.raises(torch.OutOfMemoryError), checkpoint.fitting("it"):
+        raise torch.OutOfMemoryError("CUDA out of memory")
 
 
 def test_a_finished_trial_is_not_trained_again(
@@ -364,3 +398,27 @@ def test_a_measure_asked_for_later_is_added_to_the_stored_result(
     assert second.metrics["hessian_trace"] == fit(NOISY, MEASURED).metrics["hessian_trace"]
     assert second.metrics["test_nll"] == first.metrics["test_nll"]
     assert fit(NOISY, MEASURED, storage).metrics == second.metrics
+
+
+@pytest.mark.parametrize("what", ["bytes", "epoch", "shapes"])
+def test_weights_that_are_damaged_or_do_not_fit_cost_time_but_not_the_trial(
+    what: str, tmp_path: Path
+) -> None:
+    storage = Storage(tmp_path)
+    kept = Execution(device="cpu", keep_weights="last")
+    whole = fit(NOISY, kept, storage)
+    if what == "bytes":
+        storage.write(WEIGHTS, storage.read(WEIGHTS)[:-1])
+    elif what == "epoch":
+        checkpoint.save(storage, WEIGHTS, {"model": {}})
+    else:
+        checkpoint.save(storage, WEIGHTS, {"epoch": 3, "model": {"other": torch.zeros(2)}})
+    asked = Execution(device="cpu", measures=(Request("classification", label="seen"),))
+    reports = list(training(NOISY, asked, storage, SINGLE_PROCESS))
+    (note,) = [note for report in reports for note in report.notes]
+    assert "they are removed and the trial is trained again" in note
+    assert len([report for report in reports if report.numbers]) == NOISY.epochs
+    found = TrialResult.from_json(storage.read(RESULT))
+    assert found.metrics["test_error"] == whole.metrics["test_error"]
+    assert "seen/error" in found.metrics
+    assert not storage.exists(WEIGHTS)

@@ -7,8 +7,11 @@ checkpoint can neither be half there nor run code.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -18,7 +21,7 @@ from trainables.storage.files import Storage
 
 
 class CheckpointError(FlatsweepError):
-    """A checkpoint is damaged or belongs to another trial."""
+    """A checkpoint is damaged, or is not of this trial as this code trains it."""
 
 
 def save(storage: Storage, name: str, state: dict[str, Any]) -> None:
@@ -38,8 +41,32 @@ def from_bytes(content: bytes, where: str, device: torch.device | str = "cpu") -
     """The state in a checkpoint's bytes. Raises CheckpointError, which names ``where`` it is."""
     digest, payload = content[:32], content[32:]
     if hashlib.sha256(payload).digest() != digest:
-        raise CheckpointError(
-            f"checkpoint {where} is damaged (its checksum does not match); delete it"
+        raise CheckpointError(f"{where} is damaged (its checksum does not match)")
+    with fitting(where):
+        state: dict[str, Any] = torch.load(
+            io.BytesIO(payload), map_location=device, weights_only=True
         )
-    state: dict[str, Any] = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
     return state
+
+
+@contextlib.contextmanager
+def fitting(where: str) -> Iterator[None]:
+    """Within, a state that is whole is taken over: CheckpointError if it is of something else.
+
+    Such is the state that other code wrote: with other names, other shapes, a field less. What
+    went wrong on the device is no fault of the state.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, torch.AcceleratorError):
+        raise
+    except MISFITS as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{where} does not fit ({reason or type(error).__name__})") from error
+
+
+MISFITS = (
+    AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError,
+    pickle.UnpicklingError,
+)  # fmt: skip
+"""What torch, and the parts of a trial, raise of a state that is not theirs."""

@@ -7,15 +7,27 @@ object only when its upload is complete.
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
+import hashlib
 import os
+import threading
 import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from trainables.errors import FlatsweepError
 from trainables.masking import has_secret, mask
+
+ANSWER_SECONDS = 9.0
+"""In which a store must answer when it is opened, and take its first file."""
+
+T = TypeVar("T")
 
 
 class StorageError(FlatsweepError):
@@ -23,21 +35,62 @@ class StorageError(FlatsweepError):
 
 
 class Storage:
-    """Files below ``root`` (a local path or a URI such as ``s3://bucket/prefix``)."""
+    """Files below ``root`` (a local path or a URI such as ``s3://bucket/prefix``).
+
+    A local path is taken as it is, whatever characters it has. What cannot be read, written or
+    reached is a `StorageError` with the path.
+    """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self.root = os.fspath(root).rstrip("/") or "/"
         if "://" not in self.root:
             self.root = str(Path(self.root).expanduser().resolve())
-        try:
-            self._fs, self._base = fsspec.core.url_to_fs(self.root)
-        except (ImportError, ValueError) as error:
-            raise _unusable(self.root, f"cannot be opened: {error}") from self._cause(error)
-        self.local = "file" in _protocols(self._fs)
+            self.local = True
+            self._fs, self._base = LocalFileSystem(), self.root
+        else:
+            self.local = False
+            with self._said("opened"):
+                self._fs, self._base = self._in_time(lambda: fsspec.core.url_to_fs(self.root))
+            self.local = "file" in _protocols(self._fs)  # file:// and local://
 
-    def _cause(self, error: Exception) -> Exception | None:
-        """The error that a traceback may show; None where the URI has a secret, as it may then."""
-        return None if has_secret(self.root) else error
+    @contextlib.contextmanager
+    def _said(self, done: str, name: str = "") -> Iterator[None]:
+        """Within, something is ``done`` to a file: whatever a store raises becomes one sentence."""
+        try:
+            yield
+        except StorageError:
+            raise
+        except Exception as error:
+            if done == "read" and isinstance(error, FileNotFoundError):
+                raise
+            if self.local and not isinstance(error, OSError):  # other stores raise what they like
+                raise
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            reason = " ".join(reason.split())[:200]
+            cause = None if has_secret(self.root) else error  # a traceback would show it
+            raise self._unusable(f"cannot be {done} ({reason})", name) from cause
+
+    def _unusable(self, what: str, name: str) -> StorageError:
+        where = f"{self.root}/{name}" if name else self.root
+        remedy = "free it or name another with --storage"
+        return StorageError(mask(f"storage {where!r} {what}; {remedy}", self.root))
+
+    def _in_time(self, call: Callable[[], T]) -> T:
+        """What ``call`` returns or raises; StorageError if it takes `ANSWER_SECONDS`."""
+        ended: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                ended.set_result(call())
+            except Exception as error:
+                ended.set_exception(error)
+
+        # No pool: at exit Python would wait for its thread, which hangs.
+        threading.Thread(target=run, daemon=True).start()
+        wait([ended], ANSWER_SECONDS)
+        if not ended.done():
+            raise self._unusable(f"does not answer within {ANSWER_SECONDS:g} s", "")
+        return ended.result()
 
     def below(self, folder: str) -> Storage:
         """The storage whose root is ``folder`` in this one."""
@@ -49,51 +102,80 @@ class Storage:
 
     def exists(self, name: str) -> bool:
         """Whether file ``name`` is there."""
-        return bool(self._fs.exists(self.path(name)))
+        with self._said("read", name):
+            return bool(self._fs.exists(self.path(name)))
 
     def read(self, name: str) -> bytes:
-        """The file's bytes. Raises FileNotFoundError."""
-        # Object stores cache listings; another process may have written since.
-        self._fs.invalidate_cache()
-        return bytes(self._fs.cat_file(self.path(name)))
+        """The file's bytes. Raises FileNotFoundError if there is none."""
+        with self._said("read", name):
+            # Object stores cache listings; another process may have written since.
+            self._fs.invalidate_cache()
+            return bytes(self._fs.cat_file(self.path(name)))
 
     def write(self, name: str, content: bytes) -> None:
-        """Write the file atomically, making folders as needed. Raises StorageError."""
-        try:
-            if self.local:
-                _write_local(Path(self.path(name)), content)
-            else:
-                self._fs.pipe_file(self.path(name), content)
-        except OSError as error:
-            reason = f"cannot be written ({error.strerror or error})"
-            remedy = "free it or name another with --storage"
-            raise _unusable(self.root, f"{reason}; {remedy}") from self._cause(error)
+        """Write the file atomically, making folders as needed."""
+        with self._said("written", name):
+            self._put(name, content)
+
+    def _put(self, name: str, content: bytes) -> None:
+        if self.local:
+            _write_local(Path(self.path(name)), content)
+        else:
+            self._fs.pipe_file(self.path(name), content)
 
     def delete(self, name: str) -> None:
         """Remove the file if it is there."""
-        if self.exists(name):
-            self._fs.rm_file(self.path(name))
+        with self._said("removed", name), contextlib.suppress(FileNotFoundError):
+            if self.exists(name):
+                self._fs.rm_file(self.path(name))
+
+    def set_aside(self, name: str, content: bytes) -> str:
+        """Keep the file, whose ``content`` is given, under another name; returns its path."""
+        stem, _, suffix = name.rpartition(".")
+        aside = f"{stem}.bad-{hashlib.sha256(content).hexdigest()[:8]}.{suffix}"
+        self.write(aside, content)
+        self.delete(name)
+        return self.path(aside)
 
     def names(self, pattern: str) -> list[str]:
-        """Names of the files that match a glob below the root, sorted."""
-        self._fs.invalidate_cache()
-        prefix = len(self._base) + 1
-        return sorted(path[prefix:] for path in self._fs.glob(self.path(pattern)))
+        """Names of the files that match a glob below the root, sorted.
+
+        Only ``pattern`` is a glob: the root may have brackets, stars and question marks.
+        """
+        fixed, _, _ = pattern.rpartition("/") if "*" not in pattern else pattern.partition("*")
+        with self._said("listed"):
+            if self.local:
+                return sorted(
+                    p.relative_to(self._base).as_posix() for p in Path(self._base).glob(pattern)
+                )
+            self._fs.invalidate_cache()
+            prefix, deep = len(self._base) + 1, pattern.count("/") - fixed.count("/") + 1
+            found = self._fs.find(self.path(fixed).rstrip("/"), maxdepth=deep)
+            return sorted(path[prefix:] for path in found if _matches(path[prefix:], pattern))
 
     def check_writable(self) -> None:
-        """Write and delete a small file, so that StorageError is raised before any work is done."""
+        """Write and delete a small file, so that StorageError is raised before any work is done.
+
+        A store that does not answer is left after `ANSWER_SECONDS`.
+        """
         probe = f".probe-{uuid.uuid4().hex}"
-        self.write(probe, b"")
-        self.delete(probe)
+        with self._said("written"):
+            self._in_time(lambda: self._probe(probe))
+
+    def _probe(self, name: str) -> None:
+        self._put(name, b"")
+        self._fs.rm_file(self.path(name))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Whether ``name`` matches part by part: a star stands for no slash."""
+    parts, patterns = name.split("/"), pattern.split("/")
+    return len(parts) == len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:
     protocol = filesystem.protocol
     return (protocol,) if isinstance(protocol, str) else tuple(protocol)
-
-
-def _unusable(root: str, what: str) -> StorageError:
-    return StorageError(mask(f"storage {root!r} {what}", root))
 
 
 def _write_local(path: Path, content: bytes) -> None:

@@ -1,17 +1,24 @@
-"""The result of a trial: its numbers, their history, and where they come from; as JSON."""
+"""The result of a trial: its numbers, their history, and where they come from; as JSON.
+
+A file of it says which trial it is of, under which protocol, and the SHA-256 of itself, and none of
+the three is taken on trust (`TrialResult.verified`).
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import platform
 import subprocess
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from trainables.config import PROTOCOL_VERSION, TrialConfig
+from trainables.errors import FlatsweepError, UsageError
 from trainables.metric_name import MetricName, best, of_split
 
 Status = Literal["done", "diverged"]
@@ -27,6 +34,14 @@ TOTALS = (
     "train_images",
 )
 """Metrics of the training as a whole, which no single epoch has."""
+
+
+class ResultError(FlatsweepError):
+    """What is kept as a trial's result is not one; the message says why."""
+
+
+class OutdatedError(ResultError):
+    """It is the result of an older protocol."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +66,96 @@ class TrialResult:
     provenance: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Strict JSON; a value that is not finite becomes null."""
-        return json.dumps(_finite(asdict(self)), sort_keys=True)
+        """Strict JSON with ``protocol`` and ``sha256``; a value that is not finite becomes null."""
+        whole = {**_finite(asdict(self)), "protocol": PROTOCOL_VERSION}
+        return _as_json({**whole, "sha256": _checksum(whole)})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> TrialResult:
-        """The result that `to_json` wrote; null becomes NaN."""
-        fields = json.loads(text)
-        fields["metrics"] = {
-            name: math.nan if value is None else value for name, value in fields["metrics"].items()
-        }
-        fields["history"] = {
-            name: [math.nan if value is None else value for value in values]
-            for name, values in fields["history"].items()
-        }
-        return cls(**fields)
+        """The result that `to_json` wrote, as it stands; null becomes NaN."""
+        return _as_result(json.loads(text))
+
+    @classmethod
+    def verified(cls, content: bytes, trial_id: str) -> tuple[TrialResult, bool]:
+        """The result of trial ``trial_id`` in a file, if it is that and nobody has changed it.
+
+        Returns:
+            The result, and whether the file has all that vouches for it. One from before there was
+            a checksum is told by its configuration and the protocol in that.
+
+        Raises:
+            OutdatedError: it is of an older protocol.
+            ResultError: it is damaged, edited, or another trial's.
+        """
+        try:
+            read = json.loads(content)
+        except ValueError as error:
+            raise ResultError(f"it is no JSON ({error})") from None
+        if wrong := _wrong_shape(read):
+            raise ResultError(wrong)
+        if read["trial_id"] != trial_id:
+            raise ResultError(f"it is of trial {read['trial_id']}")
+        protocol = read.get("protocol", read["config"].get("protocol"))
+        if protocol != PROTOCOL_VERSION:
+            raise OutdatedError(f"it is of protocol {protocol}, not {PROTOCOL_VERSION}")
+        vouched = "protocol" in read and "sha256" in read
+        if not vouched:
+            _check_configuration(read["config"], trial_id)
+        if read.pop("sha256", None) not in (None, _checksum(read)):
+            raise ResultError("its checksum is another one: it was damaged or edited")
+        return _as_result(read), vouched
+
+
+def _as_result(read: dict[str, Any]) -> TrialResult:
+    known = {field.name: read[field.name] for field in fields(TrialResult) if field.name in read}
+    known["metrics"] = {name: _number(value) for name, value in read["metrics"].items()}
+    known["history"] = {name: [*map(_number, v)] for name, v in read["history"].items()}
+    return TrialResult(**known)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _wrong_shape(read: Any) -> str:
+    """Why what was read cannot be a result; empty if it can."""
+    if not isinstance(read, dict):
+        return "it is no JSON object"
+    kinds = {"trial_id": str, "config": dict, "metrics": dict, "history": dict}
+    for name, kind in kinds.items():
+        if not isinstance(read.get(name), kind):
+            return f"it has no {name}"
+    if read.get("status") not in get_args(Status):
+        return f"its status is {read.get('status')!r}, not {' or '.join(get_args(Status))}"
+    for name, value in read["metrics"].items():
+        if not _is_number(value):
+            return f"its {name} is {value!r}, which is no number"
+    for name, values in read["history"].items():
+        if not isinstance(values, list) or not all(map(_is_number, values)):
+            return f"its history of {name} is no list of numbers"
+    return ""
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _check_configuration(config: dict[str, Any], trial_id: str) -> None:
+    """Raise ResultError if ``config`` is not that of trial ``trial_id``."""
+    try:
+        found = TrialConfig(**config).trial_id
+    except UsageError as error:
+        raise ResultError(f"its configuration is none ({error})") from None
+    if found != trial_id:
+        raise ResultError(f"its configuration is that of trial {found}")
+
+
+def _checksum(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(_as_json(fields).encode()).hexdigest()
+
+
+def _as_json(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True)
 
 
 def best_epoch(history: dict[str, list[float]], judge: str) -> dict[str, float]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trainables.config import Request
 from trainables.storage.files import Storage
-from trainables.storage.result import TrialResult
+from trainables.storage.result import ResultError, TrialResult
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +18,10 @@ CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.pt"
 RESULT = "result.json"
 _TRIALS = "trials"
+
+
+def ignore(sentence: str) -> None:
+    """Tell nobody."""
 
 
 def trial_folder(storage: Storage, trial_id: str) -> Storage:
@@ -30,18 +34,40 @@ def trials_with(storage: Storage, name: str) -> set[str]:
     return {path.split("/")[1] for path in storage.names(f"{_TRIALS}/*/{name}")}
 
 
-def read_result(storage: Storage, requests: Iterable[Request] = ()) -> TrialResult | None:
-    """The result in a trial's folder; None if there is none, or it lacks one of ``requests``."""
+def read_result(
+    storage: Storage,
+    trial_id: str,
+    requests: Iterable[Request] = (),
+    notify: Callable[[str], None] = ignore,
+) -> TrialResult | None:
+    """The result in a trial's folder; None if there is none, or it lacks one of ``requests``.
+
+    One that nobody vouches for (`TrialResult.verified`) is none: it is kept beside, under another
+    name, and ``notify`` is told. One from before there was a checksum is written again with it.
+    """
     if not storage.exists(RESULT):
         return None
-    result = TrialResult.from_json(storage.read(RESULT))
+    content = storage.read(RESULT)
+    try:
+        result, vouched = TrialResult.verified(content, trial_id)
+    except ResultError as error:
+        aside = storage.set_aside(RESULT, content)
+        notify(
+            f"the result of trial {trial_id} does not count: {error}; it is kept as {aside} and "
+            "the trial runs again"
+        )
+        return None
+    if not vouched:
+        storage.write(RESULT, result.to_json().encode())
     missing = [r for r in requests if not r.within(result.metrics | result.history)]
     return None if missing and result.status == "done" else result
 
 
-def write_result(storage: Storage, result: TrialResult) -> TrialResult:
+def write_result(
+    storage: Storage, result: TrialResult, notify: Callable[[str], None] = ignore
+) -> TrialResult:
     """Write ``result``, and keep what an earlier run of the trial measured in addition."""
-    earlier = read_result(storage)
+    earlier = read_result(storage, result.trial_id, notify=notify)
     if earlier is not None and earlier.status == result.status:
         result = replace(
             result,
@@ -60,10 +86,11 @@ def write_weights(storage: Storage, model: nn.Module, epoch: int) -> None:
 
 
 def read_weights(storage: Storage, device: torch.device) -> tuple[int, dict[str, Tensor]] | None:
-    """(epoch, weights) as they were kept; None if none were."""
+    """(epoch, weights) as they were kept; None if none were. Raises CheckpointError."""
     from trainables.storage import checkpoint
 
     if not storage.exists(WEIGHTS):
         return None
     state = checkpoint.load(storage, WEIGHTS, device)
-    return state["epoch"], state["model"]
+    with checkpoint.fitting(storage.path(WEIGHTS)):
+        return state["epoch"], state["model"]

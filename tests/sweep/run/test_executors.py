@@ -38,6 +38,7 @@ def numbers(folder: Path) -> dict[str, Any]:
     storage, found = Storage(folder / "results"), {}
     for name in storage.names(f"trials/*/{RESULT}"):
         result = json.loads(storage.read(name))
+        del result["sha256"]  # of the times as well
         del result["provenance"]
         result["metrics"] = {n: v for n, v in result["metrics"].items() if "seconds" not in n}
         found[result["trial_id"]] = result

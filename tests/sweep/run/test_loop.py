@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -18,6 +20,7 @@ from mlflow import MlflowClient
 from search_spaces.spec import Cell, CurveView, Epochs, Measure, Metric, Stage
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
+from sweep.run import recorder
 from sweep.run.executor import executor
 from tests.sweep.cases import TINY, sweep
 from trainables.data import DataError
@@ -118,6 +121,49 @@ def test_a_run_that_was_deleted_by_hand_is_recorded_again(folder: Path) -> None:
     assert record.status(gone) == "done"
     assert witness.waves == []  # its result is in storage
     assert witness.sentences == ["1 finished trials found in storage and recorded"]
+
+
+@pytest.mark.parametrize("content", [b'{"trial_id": "', b"", b"{}", None])
+def test_a_result_that_does_not_count_runs_its_trial_alone_again(
+    content: bytes | None, folder: Path, tmp_path: Path
+) -> None:
+    """Found in storage when the record is lost; None: it has another trial's file."""
+    shutil.copytree(folder / "results" / "trials", tmp_path / "results" / "trials")
+    first, second = sorted(tmp_path.glob(f"results/trials/*/{RESULT}"))[:2]
+    first.write_bytes(second.read_bytes() if content is None else content)
+    plan, record, witness = sweep(TINY, tmp_path)
+    assert witness.waves == [1]
+    assert witness.started == [first.parent.name]
+    assert first.parent.name in witness.sentences[0]
+    assert plan.missing(record) == []
+    assert len(list(first.parent.glob("result.bad-*.json"))) == 1
+
+
+def test_a_result_that_is_damaged_before_it_is_recorded_fails_its_trial_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = recorder.read_result
+    damaged: list[str] = []
+
+    def damage(storage: Storage, trial_id: str, **options: Any) -> Any:
+        if not damaged:
+            damaged.append(trial_id)
+            storage.write(RESULT, storage.read(RESULT)[:-9])
+        return read(storage, trial_id, **options)
+
+    monkeypatch.setattr(recorder, "read_result", damage)
+    plan, record, _ = sweep(TINY, tmp_path)
+    assert [t.trial_id for t in plan.missing(record)] == damaged
+    assert "does not count" in record.error(damaged[0])
+    _, _, again = sweep(TINY, tmp_path)
+    assert again.started == damaged
+
+
+def test_results_that_the_record_has_are_not_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Storage, "read", lambda *_: pytest.fail("a result is read"))
+    assert sweep(TINY, folder)[2].waves == []
 
 
 def test_a_trial_that_raises_is_recorded_as_failed_and_tried_again(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> ResultRecorder:
     monkeypatch.setattr(module, "trial_folder", lambda storage, trial_id: trial_id)
     lost = {"t3": None, "t7": None}
     done = SimpleNamespace(status="done")
-    monkeypatch.setattr(module, "read_result", lambda folder: lost.get(folder, done))
+    monkeypatch.setattr(module, "read_result", lambda folder, *_, **__: lost.get(folder, done))
     store = Store()
     return ResultRecorder(TODO, None, store, store, store)  # type: ignore[arg-type]
 

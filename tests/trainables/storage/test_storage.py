@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,58 @@ def test_a_damaged_checkpoint_is_never_loaded(store: Storage, kept: int) -> None
     store.write("checkpoint.pt", store.read("checkpoint.pt")[:kept] + b"x")
     with pytest.raises(checkpoint.CheckpointError, match="is damaged"):
         checkpoint.load(store, "checkpoint.pt")
+
+
+@pytest.mark.parametrize(
+    "name", ["a%20b", "a b", "50%", "a?b", "a#b", "a[x]", "a*b", "a::b", "s3::c", "é", "{a}"]
+)
+def test_a_folder_may_have_any_name(name: str, tmp_path: Path) -> None:
+    store = Storage(tmp_path / name)
+    store.check_writable()
+    store.below("trials/a").write("result.json", b"1")
+    assert store.names("trials/*/result.json") == ["trials/a/result.json"]
+    assert (tmp_path / name / "trials" / "a" / "result.json").read_bytes() == b"1"
+    assert store.names("*") == ["trials"]
+
+
+def test_what_cannot_be_read_is_one_sentence_with_the_path(tmp_path: Path) -> None:
+    store = Storage(tmp_path)
+    (tmp_path / "result.json").mkdir()
+    with pytest.raises(StorageError, match=rf"{tmp_path}/result\.json' cannot be read \(Is a dir"):
+        store.read("result.json")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("done", ["read", "exists", "delete", "names"])
+def test_what_the_system_refuses_is_one_sentence(
+    done: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    store = Storage(tmp_path)
+    for name in ("cat_file", "exists", "rm_file"):
+        monkeypatch.setattr(type(store._fs), name, refuse)
+    monkeypatch.setattr(Path, "glob", refuse)
+    with pytest.raises(StorageError, match=rf"{tmp_path}.*{os.strerror(number)}"):
+        getattr(store, done)("x")
+
+
+@pytest.mark.parametrize(
+    "root",
+    ["/proc/nope", "ftp://127.0.0.1:1/x", "http://127.0.0.1:1/x", "nosuch://x/y", "s3://A!/x"],
+)
+def test_what_cannot_be_reached_is_one_sentence(root: str) -> None:
+    with pytest.raises(StorageError) as caught:
+        Storage(root).check_writable()
+    assert str(caught.value).startswith(f"storage {root!r} ")
+    assert str(caught.value).count(root) == 1
+
+
+def test_a_store_that_does_not_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs = threading.Event()
+    monkeypatch.setattr(files, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(files.fsspec.core, "url_to_fs", lambda _: hangs.wait())
+    with pytest.raises(StorageError, match="storage 'ftp://slow/x' does not answer within"):
+        Storage("ftp://slow/x")
+    hangs.set()
