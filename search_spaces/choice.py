@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as data_field
 from typing import Any
@@ -40,6 +40,21 @@ class Lifted:
 
     where: Mapping[str, str]
     note: str
+
+
+def where(key: Mapping[str, str], **fields: Any) -> Override:
+    """``fields`` (with __ for a dot) in the cells that have the entries ``key``."""
+    return Override(key, {name.replace("__", "."): value for name, value in fields.items()})
+
+
+def on(label: str, entries: Iterable[str], **fields: Any) -> tuple[Override, ...]:
+    """``fields`` (with __ for a dot) in the cells with one of these entries under ``label``."""
+    return tuple(where({label: entry}, **fields) for entry in entries)
+
+
+def everywhere(**fields: Any) -> tuple[Override, ...]:
+    """``fields`` (with __ for a dot) in all cells."""
+    return (where({}, **fields),)
 
 
 @dataclass(frozen=True)
@@ -115,4 +130,4 @@ class Choice:
         return (self.default, *self.others)
 
 
-__all__ = ["Choice", "Lifted", "Override", "Reading"]
+__all__ = ["Choice", "Lifted", "Override", "Reading", "everywhere", "on", "where"]

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.amp.protocol import AMP_PAIRS, CLIP, CROP, NETWORKS, PREACT, VANILLA, VGG, WRN
+from search_spaces.choice import where
 from search_spaces.spec import Choice, Override, Reading
 
 AMP, SVHN = {"method": "AMP"}, {"dataset": "SVHN"}
@@ -21,12 +22,9 @@ def everywhere(what: str, **fields: Any) -> Reading:
     return only({}, what, **fields)
 
 
-def only(where: dict[str, str], what: str, **fields: Any) -> Reading:
-    """A reading that gives the cells with the entries ``where`` these ``fields``."""
-    return Reading(
-        what,
-        (Override(where, {name.replace("__", "."): value for name, value in fields.items()}),),
-    )
+def only(key: dict[str, str], what: str, **fields: Any) -> Reading:
+    """A reading that gives the cells with the entries ``key`` these ``fields``."""
+    return Reading(what, (where(key, **fields),))
 
 
 # -- the rule, wherever AMP trains ---------------------------------------------------------------
@@ -194,8 +192,8 @@ TRAINING = (*STEP, SPLIT, EPOCH, LENGTH)
 # -- networks ------------------------------------------------------------------------------------
 
 
-def preactresnet18(where: dict[str, str]) -> Choice:
-    """The choice of the cells with the entries ``where``."""
+def preactresnet18(cells: dict[str, str]) -> Choice:
+    """The choice of the cells with the entries ``cells``."""
     return Choice(
         "blocks of PreActResNet18",
         "convolutions have biases, every shortcut starts after BN-ReLU",
@@ -206,7 +204,7 @@ def preactresnet18(where: dict[str, str]) -> Choice:
         default="code",
         others={
             "original": only(
-                where,
+                cells,
                 "without biases; shortcuts start after BN-ReLU where the shape changes",
                 model__conv_bias=False,
                 model__shared_activation="reshape",

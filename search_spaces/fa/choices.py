@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from search_spaces.choice import everywhere, on
 from search_spaces.fa.protocol import BATCH, CLAIMED, LAMBDAS, LOADED, OUTPUTS, SOURCES, TRAINING
 from search_spaces.spec import Choice, Override, Reading
 
@@ -21,7 +22,7 @@ def _penalty(what: str, measured: dict[str, Any] | None = None, **options: Any) 
     fields = {f"method.{option}": value for option, value in options.items()}
     return Reading(
         what,
-        tuple(Override({"lambda": lam}, fields) for lam in PENALIZED),
+        on("lambda", PENALIZED, **fields),
         measures={CURVATURE: measured} if measured else {},
     )
 
@@ -98,7 +99,7 @@ NETWORK = (
         others={
             "512_256": Reading(
                 "512 and 256, dropout 0.3: the longer version's",
-                (Override({}, {"model.widths": (512, 256), "model.dropout": 0.3}),),
+                everywhere(model__widths=(512, 256), model__dropout=0.3),
             )
         },
         source="text; code; longer version",
@@ -184,9 +185,7 @@ IMAGES = (
         field="data.split_seed",
         name="split",
         default="one",
-        others={
-            "own": Reading("each seed draws its own", (Override({}, {"data.split_seed": None}),))
-        },
+        others={"own": Reading("each seed draws its own", everywhere(data__split_seed=None))},
         source="code",
         code="one",
     ),

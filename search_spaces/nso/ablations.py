@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from search_spaces.choice import on
 from search_spaces.nso.choices import SAME_SIGMA, choices
 from search_spaces.nso.choices.measured import traces
 from search_spaces.nso.choices.methods import clean_weight
-from search_spaces.nso.choices.overrides import on
 from search_spaces.nso.protocol import (
     ACCURACY,
     BASE,

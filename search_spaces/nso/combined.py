@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from search_spaces.choice import on
 from search_spaces.nso.choices import choices
 from search_spaces.nso.choices.measured import traces
-from search_spaces.nso.choices.overrides import on
 from search_spaces.nso.choices.training import CROP_AND_FLIP
 from search_spaces.nso.figures import FIGURE3_AT, TEST_LOSS
 from search_spaces.nso.protocol import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from search_spaces.nso.choices.overrides import everywhere
+from search_spaces.choice import everywhere
 from search_spaces.spec import (
     Artifact,
     Cell,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from search_spaces.choice import on
 from search_spaces.nso.choices import choices
 from search_spaces.nso.choices.measured import trace, traces
-from search_spaces.nso.choices.overrides import on
 from search_spaces.nso.protocol import (
     ACCURACY,
     BASE,

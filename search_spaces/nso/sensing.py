@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from search_spaces.nso.choices.overrides import on
+from search_spaces.choice import on
 from search_spaces.nso.protocol import METHODS
 from search_spaces.preset import OTHERWISE
 from search_spaces.presets import AS_PRINTED, adjusted

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from search_spaces.choice import on
 from search_spaces.nso.choices import SAME_RUNS, choices
-from search_spaces.nso.choices.overrides import on
 from search_spaces.nso.choices.training import NOISY_AUGMENTATION
 from search_spaces.nso.protocol import (
     ACCURACY,

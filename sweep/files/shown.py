@@ -23,6 +23,7 @@ from sweep.files.keys import Column, Figure, Printed, SweepFile
 from sweep.files.source import Path_, Source
 from trainables.errors import unknown
 from trainables.metric_name import CurveName, MetricName
+from trainables.storage.result import TOTALS
 
 SHOWN: dict[str, tuple[str, Literal["plain", "percent"], int]] = {
     "error": ("error %", "percent", 2),
@@ -34,18 +35,7 @@ SHOWN: dict[str, tuple[str, Literal["plain", "percent"], int]] = {
 }
 """Quantity of a split -> its column's head after the split's name, how it is shown, digits."""
 
-WHOLE = (
-    "epochs_run",
-    "training_seconds",
-    "device_seconds",
-    "step_seconds",
-    "gradient_evaluations",
-    "parameters",
-    "train_images",
-    "epoch",
-    "running_train_loss",
-    "running_train_error",
-)
+WHOLE = (*TOTALS, "epoch", "running_train_loss", "running_train_error")
 """What is recorded of every trial beside the numbers of its splits."""
 
 

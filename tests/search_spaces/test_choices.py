@@ -14,9 +14,6 @@ from sweep.aggregate import selection
 from sweep.plan.expand import plan
 from sweep.record.record import Record
 
-COMPLETE: tuple[str, ...] = ("amp", "compare", "fa", "infomcr", "nrs", "nso")
-"""Papers in which every choice can be chosen, or says why it has one value."""
-
 RUNNABLE = [a for a in search_spaces.artifacts() if not a.experiment.blocked]
 CHOICES = [(a, c) for a in search_spaces.artifacts() for c in a.notes.choices]
 
@@ -30,12 +27,11 @@ OTHERS = [
 ]
 
 
-def test_a_choice_has_a_name_a_default_and_others_or_a_reason() -> None:
+def test_a_choice_has_a_name_a_source_and_others_or_a_reason() -> None:
     incomplete = [
         (artifact.id, choice.what)
         for artifact, choice in CHOICES
-        if artifact.paper in COMPLETE
-        and not (choice.name and bool(choice.others) != bool(choice.single))
+        if not (choice.name and choice.source and bool(choice.others) != bool(choice.single))
     ]
     assert incomplete == []
 

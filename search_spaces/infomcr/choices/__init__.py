@@ -7,6 +7,7 @@ and E, with the exact settings, are not available.
 
 from __future__ import annotations
 
+from search_spaces.choice import everywhere
 from search_spaces.infomcr.choices import method, metrics, networks
 from search_spaces.infomcr.protocol import CODE_BETA
 from search_spaces.spec import Choice, Override, Reading
@@ -61,7 +62,7 @@ STEM = Choice(
     field="model.stem_width",
     name="stem",
     default="64",
-    others={"96": Reading("1.5 times as wide too", (Override({}, {"model.stem_width": 96}),))},
+    others={"96": Reading("1.5 times as wide too", everywhere(model__stem_width=96))},
     source=f"section 7.2; {method.LOST}",
 )
 TABLE2 = (
@@ -120,7 +121,7 @@ TABLE2 = (
         field="optimizer.weight_decay",
         name="imagenet-decay",
         default="5e-4",
-        others={"1e-4": Reading("ResNet's", (Override({}, {"optimizer.weight_decay": 1e-4}),))},
+        others={"1e-4": Reading("ResNet's", everywhere(optimizer__weight_decay=1e-4))},
         source=method.LOST,
     ),
     STEM,

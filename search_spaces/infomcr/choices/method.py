@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from search_spaces.choice import everywhere, on
 from search_spaces.infomcr.protocol import CODE_BETA, HELD_OUT, PHASES, REG
-from search_spaces.spec import Choice, Override, Reading
+from search_spaces.spec import Choice, Reading
 
 LOST = "Appendix E, which is lost"
 LOST_METRICS = "Appendix D, which is lost"
@@ -14,8 +15,7 @@ LOST_METRICS = "Appendix D, which is lost"
 def _regularized(what: str, **options: Any) -> Reading:
     """A reading of the regulariser; in the ablation of phases, cells have no other label."""
     fields = {f"method.{option}": value for option, value in options.items()}
-    where = ({"reg": REG}, *({"phases": phases} for phases in PHASES))
-    return Reading(what, tuple(Override(cells, fields) for cells in where))
+    return Reading(what, (*on("reg", (REG,), **fields), *on("phases", PHASES, **fields)))
 
 
 # -- Algorithm 1 ----
@@ -68,11 +68,7 @@ LAST_BATCH = Choice(
     field="drop_last",
     name="last-batch",
     default="dropped",
-    others={
-        "kept": Reading(
-            "kept, in sub-batches of uneven size", (Override({}, {"drop_last": False}),)
-        )
-    },
+    others={"kept": Reading("kept, in sub-batches of uneven size", everywhere(drop_last=False))},
     source="code",
     code="dropped",
 )
@@ -112,7 +108,7 @@ FINAL_IMAGES = Choice(
     others={
         "45000": Reading(
             "training on the 45,000 that beta was chosen on, without the regulariser too",
-            (Override({}, {"data.validation": HELD_OUT, "data.split_seed": 0}),),
+            everywhere(data__validation=HELD_OUT, data__split_seed=0),
         )
     },
     source="section 7.2",
@@ -136,7 +132,7 @@ LABELS = Choice(
     others={
         "yes": Reading(
             "0.1, which is not stated",
-            (Override({}, {"regularizers": ({"name": "label_smoothing", "smoothing": 0.1},)}),),
+            everywhere(regularizers=({"name": "label_smoothing", "smoothing": 0.1},)),
             incomparable=({},),
         )
     },

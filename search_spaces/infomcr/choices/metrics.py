@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from search_spaces.choice import everywhere
 from search_spaces.infomcr.choices import method
 from search_spaces.infomcr.choices.method import LOST_METRICS
 from search_spaces.infomcr.protocol import SUBSETS
@@ -71,7 +72,7 @@ SCENARIO = (
         field="optimizer.weight_decay",
         name="scenario-decay",
         default="1e-4",
-        others={"5e-4": Reading("0.9, 5e-4", (Override({}, {"optimizer.weight_decay": 5e-4}),))},
+        others={"5e-4": Reading("0.9, 5e-4", everywhere(optimizer__weight_decay=5e-4))},
         source="section 7.1",
     ),
     Choice(
@@ -81,7 +82,7 @@ SCENARIO = (
         field="schedule.patience",
         name="patience",
         default="10",
-        others={"5": Reading("/ 10 after 5 epochs", (Override({}, {"schedule.patience": 5}),))},
+        others={"5": Reading("/ 10 after 5 epochs", everywhere(schedule__patience=5))},
         source="section 7.1",
     ),
     Choice(
@@ -103,7 +104,7 @@ SCENARIO = (
         others={
             "clean": Reading(
                 "of all training images after each epoch, not augmented",
-                (Override({}, {"schedule.watch": "clean"}),),
+                everywhere(schedule__watch="clean"),
             )
         },
         source="section 7.1",
@@ -136,7 +137,7 @@ ALL_IMAGES = Choice(
     field="data.subset",
     name="training-images",
     default="50000",
-    others={"10000": Reading("10,000 drawn at random", (Override({}, {"data.subset": 10000}),))},
+    others={"10000": Reading("10,000 drawn at random", everywhere(data__subset=10000))},
     source="section 7.1",
 )
 CONFUSION = Choice(

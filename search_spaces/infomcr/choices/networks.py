@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from search_spaces.choice import everywhere, on
 from search_spaces.infomcr.choices.method import LOST
 from search_spaces.infomcr.protocol import CROP_FLIP, PHASES
 from search_spaces.spec import Choice, Override, Reading
@@ -11,8 +12,8 @@ from search_spaces.spec import Choice, Override, Reading
 
 def _wrn_28_2(what: str, fields: dict[str, Any]) -> Reading:
     """A reading of WRN-28-2 and its training; in the ablation of phases it is every cell's."""
-    where = ({"model": "WRN-28-2"}, *({"phases": phases} for phases in ("000", *PHASES)))
-    return Reading(what, tuple(Override(cells, fields) for cells in where))
+    ablated = on("phases", ("000", *PHASES), **fields)
+    return Reading(what, (*on("model", ("WRN-28-2",), **fields), *ablated))
 
 
 DECAY = Choice(
@@ -30,7 +31,7 @@ DECAY = Choice(
         ),
         "weights": Reading(
             "the same, but not of BatchNorm and biases",
-            (Override({}, {"optimizer.decay": "weights"}),),
+            everywhere(optimizer__decay="weights"),
         ),
     },
     source="section 7.2; code",

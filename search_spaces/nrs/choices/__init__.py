@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from search_spaces.choice import everywhere
 from search_spaces.nrs.choices import method, networks, training
 from search_spaces.nrs.protocol import AUGMENTATIONS
-from search_spaces.spec import Choice, Override, Reading
+from search_spaces.spec import Choice, Reading
 
 UNVERIFIED = (
     "how large the perturbation is (step 8 of Algorithm 1, delta / ||theta||) is not verified: no"
@@ -48,7 +49,7 @@ TABLE2 = (
         others={
             "central": Reading(
                 "the middle, flipped at random",
-                (Override({}, {"data.augmentation": ({"name": "flip"},)}),),
+                everywhere(data__augmentation=({"name": "flip"},)),
             )
         },
         source="section 4",
@@ -96,9 +97,7 @@ AUGMENTATION = Choice(
     default="basic",
     others={
         "zero_padded": training.CROPS.others["zero_padded"],
-        "cutout": Reading(
-            "Cutout", (Override({}, {"data.augmentation": AUGMENTATIONS["Cutout"]}),)
-        ),
+        "cutout": Reading("Cutout", everywhere(data__augmentation=AUGMENTATIONS["Cutout"])),
     },
     source="sections 4 and 5",
 )
@@ -192,7 +191,7 @@ NETWORK = Choice(
     others={
         "wrn": Reading(
             "WideResNet-28-10, which section 5 looks at",
-            (Override({}, {"model": {"name": "wrn_28_10"}}),),
+            everywhere(model={"name": "wrn_28_10"}),
         )
     },
     source="not in the paper",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from search_spaces.choice import on
 from search_spaces.spec import Choice, Override, Reading
 
 GNP = "GNP's, by the same authors"
@@ -17,21 +17,16 @@ WITH_BATCHNORM = (
 )  # fmt: skip
 
 
-def _cells(label: str, entries: tuple[str, ...], fields: Mapping[str, Any]) -> tuple[Override, ...]:
-    """Of the cells that have one of these entries; not every artifact has all of them."""
-    return tuple(Override({label: entry}, fields) for entry in entries)
-
-
 def _perturbed(what: str, **options: Any) -> Reading:
     """A reading of what RPR and NRS have in common."""
     fields = {f"method.{option}": value for option, value in options.items()}
-    return Reading(what, _cells("method", PERTURBED, fields))
+    return Reading(what, on("method", PERTURBED, **fields))
 
 
 def _regularized(what: str, **options: Any) -> Reading:
     """A reading of NRS alone."""
     fields = {f"method.{option}": value for option, value in options.items()}
-    return Reading(what, _cells("method", REGULARIZED, fields))
+    return Reading(what, on("method", REGULARIZED, **fields))
 
 
 SCALE = Choice(
@@ -99,8 +94,8 @@ DEVICES = Choice(
         "one": Reading(
             "one perturbation a step; BatchNorm sees the whole batch",
             (
-                *_cells("method", PERTURBED, {"method.num_devices": 1}),
-                *_cells("method", BASELINES, {"batchnorm_parts": 1}),
+                *on("method", PERTURBED, method__num_devices=1),
+                *on("method", BASELINES, batchnorm_parts=1),
             ),
         )
     },
@@ -113,9 +108,7 @@ BASELINE_BATCHNORM = Choice(
     field="batchnorm_parts",
     name="baseline-batchnorm",
     default="shards",
-    others={
-        "batch": Reading("of the whole batch", _cells("method", BASELINES, {"batchnorm_parts": 1}))
-    },
+    others={"batch": Reading("of the whole batch", on("method", BASELINES, batchnorm_parts=1))},
     source="section 4",
 )
 RUNNING = Choice(

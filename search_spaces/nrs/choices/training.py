@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from search_spaces.choice import everywhere
 from search_spaces.nrs.choices.method import GNP
 from search_spaces.nrs.protocol import BASIC, CUTOUT, EPSILONS, UNLISTED_EPSILON
 from search_spaces.spec import Choice, Override, Reading
@@ -94,7 +95,7 @@ NESTEROV = Choice(
     field="optimizer.nesterov",
     name="nesterov",
     default="yes",
-    others={"no": Reading("plain", (Override({}, {"optimizer.nesterov": False}),))},
+    others={"no": Reading("plain", everywhere(optimizer__nesterov=False))},
     source="section 4: 'SGD optimizer with 0.9 momentum'",
     text="no",
 )
@@ -105,7 +106,7 @@ CLIPPING = Choice(
     field="optimizer.clip_norm",
     name="clipping",
     default="gnp",
-    others={"none": Reading("none", (Override({}, {"optimizer.clip_norm": None}),))},
+    others={"none": Reading("none", everywhere(optimizer__clip_norm=None))},
     source="not stated",
     text="none",
 )
@@ -118,7 +119,7 @@ DECAY = Choice(
     default="all",
     others={
         "weights": Reading(
-            "tensors of two dimensions or more", (Override({}, {"optimizer.decay": "weights"}),)
+            "tensors of two dimensions or more", everywhere(optimizer__decay="weights")
         )
     },
     source="not stated",

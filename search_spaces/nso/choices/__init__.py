@@ -65,6 +65,7 @@ def number_of_runs(runs: int) -> Choice:
             "not stated for this one",
             name="single-run",
             default="1",
+            source="section 2.1, of Table 2 alone",
             single="the number of seeds is one of a sweep's options",
         )
     return Choice(
@@ -87,6 +88,7 @@ SAME_SIGMA = Choice(
     "method.sigma",
     name="shared-sigma",
     default="shared",
+    source="section 3.1.2, which does not say",
     single="a search for every row would compare rows of several sigmas, and is another artifact",
 )
 

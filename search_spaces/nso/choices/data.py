@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search_spaces.nso.choices.overrides import everywhere, on
+from search_spaces.choice import everywhere, on
 from search_spaces.nso.protocol import SOURCES
 from search_spaces.spec import Choice, Reading
 
@@ -53,6 +53,7 @@ DATA_CHOICES = (
         "not stated; no configuration is trained twice",
         name="search-seed",
         default="counted",
+        source="Appendix C, which says how is searched, and no seeds",
         single="the winner is of one run on held-out images, the mean of five on the test images;"
         " other seeds would be a sixth run of every row, and more of them make the weight of this"
         " one as small as is wanted",

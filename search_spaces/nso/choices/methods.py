@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from search_spaces.choice import Lifted
-from search_spaces.nso.choices.overrides import on
+from search_spaces.choice import Lifted, on
 from search_spaces.nso.protocol import DATASETS, NOT_UNDONE, SIZES
 from search_spaces.spec import Choice, Override, Reading
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from search_spaces.nso.choices.overrides import everywhere, on
+from search_spaces.choice import everywhere, on
 from search_spaces.nso.protocol import COMMON_GRID
 from search_spaces.spec import Choice, Fields, Override, Reading
 
