@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sweep.tables.cell_names import cell_names
+
 if TYPE_CHECKING:
     from sweep.aggregate import CellResult
     from sweep.plan.expand import Plan
@@ -14,11 +16,12 @@ def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
     """``epsilon of nrs = 0 in NRS / Cifar10``; empty if no cell that is shown ran with a 0."""
     configs = {t.trial_id: t.config for stage in planned.stages for t in stage.trials}
     found: dict[str, list[str]] = {}
+    name = cell_names(result.cell for result in results)
     for result in results:
         if result.cell.hidden or not result.trial_ids:
             continue
         for option in configs[result.trial_ids[0]].switched_off:
-            cell = " / ".join(map(result.cell.label, result.cell.key))
+            cell = name(result.cell)
             found.setdefault(option, []).append(cell)
     return "; ".join(f"{option} = 0 in {', '.join(where)}" for option, where in found.items())
 

@@ -10,6 +10,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Experiment, Stage
+from sweep.tables.cell_names import cell_names
 
 if TYPE_CHECKING:
     from sweep.aggregate import CellResult
@@ -22,6 +23,7 @@ def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
     experiment = planned.artifact.experiment
     tried: dict[tuple[str, tuple[str, ...]], Mapping[str, Sequence[Any]]] = {}
     found: dict[str, list[str]] = {}
+    name = cell_names(result.cell for result in results)
     for result in results:
         numbers = any(summary.n for summary in result.metrics.values())
         if result.cell.hidden or not numbers:
@@ -32,7 +34,7 @@ def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
         said = _point(tried[place], trials[result.trial_ids[0]])
         if said:
             so_far = " (so far)" if result.provisional else ""
-            cell = " / ".join(map(result.cell.label, result.cell.key))
+            cell = name(result.cell)
             found.setdefault(said, []).append(cell + so_far)
     return "; ".join(f"{point} for {', '.join(cells)}" for point, cells in found.items())
 
