@@ -1,6 +1,7 @@
 """Other people's files: read as a person expects, or refused in one sentence with the file."""
 
 import json
+import os
 import unicodedata
 
 import numpy as np
@@ -82,10 +83,18 @@ def test_photographs_are_turned_upright(tmp_path, orientation):
     assert decode.peek_shape(tmp_path / "x.png", "x")[1:] == expected.shape[:2]
 
 
-def test_no_other_program_is_started_for_an_image(tmp_path):
+def test_no_other_program_is_started_for_an_image(tmp_path, monkeypatch):
+    """Pillow starts Ghostscript for PostScript, which can do whatever a program can."""
+    started, program = tmp_path / "started", tmp_path / "bin/gs"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch '{started}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)
     (tmp_path / "images/a").mkdir(parents=True)
     (tmp_path / "images/a/x.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n")
     refused("x.png is not a readable image", "folder", tmp_path, size=8)
+    assert not started.exists()
 
 
 def test_threads_are_those_that_were_given(monkeypatch):
