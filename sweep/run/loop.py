@@ -260,7 +260,7 @@ def _unrecorded_results(
 ) -> list[tuple[PlannedTrial, TrialResult]]:
     """Finished trials that the record does not know yet: the driver died before it tracked them.
 
-    Results that the record has are not read: `sweep.record.sync` compares those.
+    Results that the record has are not read.
     """
     with_result = trials_with(storage, RESULT) if missing else set()
     found = []

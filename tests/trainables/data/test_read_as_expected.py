@@ -163,6 +163,13 @@ def test_a_link_leads_to_no_file_outside(tmp_path, place):
     refused(f"{place} leads out of", "folder", tmp_path, size=8)
 
 
+def test_no_link_to_a_folder_below_a_class_is_followed(tmp_path):
+    put(tmp_path / "images/a/0.png")
+    put(tmp_path / "elsewhere/x.png")
+    (tmp_path / "images/a/below").symlink_to(tmp_path / "elsewhere")
+    refused("a/below is a link to a folder", "folder", tmp_path, size=8)
+
+
 def test_a_folder_may_be_a_link_as_a_whole(tmp_path):
     put(tmp_path / "elsewhere/a/0.png")
     (tmp_path / "images").symlink_to(tmp_path / "elsewhere")
@@ -289,6 +296,13 @@ def test_columns_that_hold_no_images(tmp_path, rows, sentence):
     refused(sentence, "parquet", tmp_path, set="t")
 
 
+def test_two_columns_of_one_name(tmp_path):
+    (tmp_path / "t").mkdir()
+    columns = [pa.array([colour()] * 2), pa.array([0, 1]), pa.array([1, 0])]
+    pq.write_table(pa.table(columns, ["image", "label", "label"]), tmp_path / "t/train.parquet")
+    refused(r"train\.parquet has two columns 'label': rename one", "parquet", tmp_path, set="t")
+
+
 @pytest.mark.slow
 def test_more_than_two_gibibytes_of_images(tmp_path):
     """In one row group, whose bytes no Arrow array holds; zeros after a PNG are no part of it."""
@@ -314,6 +328,12 @@ def test_features_and_images_in_arrays(tmp_path, originals):
     assert np.array_equal(images.train.inputs.numpy(), stored)
     assert (features.input_shape, features.standardize, features.test) == ((5,), True, None)
     assert features.fingerprint
+
+
+def test_arrays_may_have_channels_first(tmp_path):
+    images = random_images(4, 5, 6).transpose(0, 3, 1, 2)
+    np.savez(tmp_path / "arrays.npz", x=images, y=np.array([0, 1, 0, 1]))
+    assert np.array_equal(data.load("arrays", tmp_path).train.inputs.numpy(), images)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +405,6 @@ def test_changed_originals_are_noticed(tmp_path, originals, small, name):
 def test_a_publishers_file_that_changed_is_named_with_the_way_out(tmp_path, originals, name):
     originals.make(name, tmp_path)
     data.load(name, tmp_path)
-    file = next(path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".npy")
     file = next(
         p for p in sorted(tmp_path.rglob("t*")) if p.is_file() and "prepared" not in p.parts
     )
@@ -397,8 +416,6 @@ def test_a_publishers_file_that_changed_is_named_with_the_way_out(tmp_path, orig
 
 def test_a_copy_of_the_directory_is_not_prepared_anew(tmp_path, originals, monkeypatch):
     """Times differ then, and content does not; the new times are noted."""
-    import os
-
     originals.make("parquet", tmp_path)
     data.load("parquet", tmp_path)
     file = tmp_path / "cifar10/train.parquet"
@@ -408,6 +425,29 @@ def test_a_copy_of_the_directory_is_not_prepared_anew(tmp_path, originals, monke
     data.load("parquet", tmp_path)
     noted = manifest.read_manifest(prepared_folder(tmp_path, "parquet", set="cifar10"))
     assert noted["originals"]["cifar10/train.parquet"]["mtime_ns"] == 1
+
+
+def test_another_content_of_the_same_size_is_noticed(tmp_path, originals):
+    originals.make("arrays", tmp_path)
+    before = data.load("arrays", tmp_path)
+    file = tmp_path / "arrays.npz"
+    size = file.stat().st_size
+    arrays = dict(np.load(file))
+    np.savez(file, **{**arrays, "x_train": 255 - arrays["x_train"]})
+    assert file.stat().st_size == size
+    data.forget()
+    after = data.load("arrays", tmp_path)
+    assert after.fingerprint != before.fingerprint
+    assert "1 of its files was changed (arrays.npz)" in after.notes[-1]
+
+
+def test_a_prepared_copy_under_the_name_of_another_is_noticed(tmp_path, originals):
+    """Whole, and of another data set."""
+    originals.make("parquet", tmp_path)
+    data.load("parquet", tmp_path)
+    here = prepared_folder(tmp_path, "parquet", set="cifar10")
+    here.rename(prepared_folder(tmp_path, "parquet", set="other"))
+    refused("manifest.json is damaged .it is of 'parquet' with", "parquet", tmp_path, set="other")
 
 
 def test_a_prepared_copy_is_verified_before_it_is_used_once_in_a_process(
