@@ -309,10 +309,10 @@ def test_more_than_two_gibibytes_of_images(tmp_path):
     padded = colour()["bytes"] + bytes(2**20)
     schema = pa.schema([("image", pa.struct([("bytes", pa.binary())])), ("label", pa.int64())])
     (tmp_path / "t").mkdir()
-    with pq.ParquetWriter(tmp_path / "t/train.parquet", schema, use_dictionary=False) as out:
-        for _ in range(33):
-            rows = {"image": [{"bytes": padded}] * 64, "label": [0, 1] * 32}
-            out.write_batch(pa.record_batch(rows, schema))
+    rows = {"image": [{"bytes": padded}] * 64, "label": [0, 1] * 32}
+    batches = [pa.record_batch(rows, schema)] * 33
+    written = pa.Table.from_batches(batches)
+    pq.write_table(written, tmp_path / "t/train.parquet", row_group_size=33 * 64)
     assert pq.ParquetFile(tmp_path / "t/train.parquet").num_row_groups == 1
     assert len(data.load("parquet", tmp_path, set="t").train) == 33 * 64
 
