@@ -68,6 +68,7 @@ def kept(function: Callable[Question, Answer]) -> Callable[Question, Answer]:
         answer: Answer = json.loads(known[here])
         return answer
 
+    ask.cache_clear = known.clear  # type: ignore[attr-defined]  # as functools.cache has it
     return ask
 
 
