@@ -221,7 +221,7 @@ def summarize(
     import numpy as np
 
     ids = [trial_id for group in groups for trial_id in group]
-    statuses = [record.status(trial_id) for trial_id in ids]
+    statuses = record.statuses(ids)
     usable = np.isfinite(values) & np.array([s == "done" for s in statuses], dtype=bool)
     ends = np.cumsum([0, *map(len, groups)])
     counts = np.diff(np.concatenate([[0], np.cumsum(usable)])[ends])

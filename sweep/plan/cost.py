@@ -121,7 +121,7 @@ def estimate(
                 if str(error) not in said:
                     said.append(str(error))
     known = [(trial, costs[key]) for trial, key in left if key in costs]
-    seconds = sum(t.config.epochs * step_time(t.config, times) * c.seconds for t, c in known)
+    seconds = sum(t.settings.epochs * step_time(t.settings, times) * c.seconds for t, c in known)
     weights = sum(PARAMETER_BYTES * cost.parameters for _, cost in known)
     return CostEstimate(
         device_hours=round(seconds / 3600, 4),
@@ -148,7 +148,7 @@ def _recorded(
     found: dict[CostKey, list[tuple[float, float]]] = {}
     for trial, seconds, epochs, size in zip(trials, spent, lasted, sizes, strict=True):
         if seconds > 0 and epochs > 0:
-            work = epochs * step_time(trial.config, times)
+            work = epochs * step_time(trial.settings, times)
             parameters = 0.0 if math.isnan(size) else size
             found.setdefault(_cost_key(trial), []).append((seconds / work, parameters))
     return {
@@ -159,7 +159,7 @@ def _recorded(
 
 def _cost_key(trial: PlannedTrial) -> CostKey:
     """Equal for trials whose gradient evaluations take equally long, on equally many batches."""
-    config = trial.config
+    config = trial.settings
     data = config.data.model_dump_json(include={"source", "subset", "augmentation"})
     return data, config.model.model_dump_json(), str(config.batch_size), config.precision
 

@@ -39,7 +39,8 @@ class PlannedTrial:
         cell: The cell whose number it is for.
         seed: Which repetition it is, from 0.
         point: Its point of the stage's grid: dotted field -> value.
-        config: All that decides its numbers.
+        settings: All that decides its numbers, but for the seed: trials of a point share it.
+        trial_id: The hash of its configuration, by which it is known everywhere.
         awaits: Empty, or the ids of trials of an earlier stage. It starts from the settings of
             the winner among them, which is not known yet, and is a placeholder until then: its
             ``config`` and id are those that it would have if the first of them won.
@@ -50,14 +51,15 @@ class PlannedTrial:
     cell: Cell
     seed: int
     point: Mapping[str, Any]
-    config: TrialConfig
+    settings: TrialConfig
+    trial_id: str
     awaits: frozenset[str] = frozenset()
     final: bool = True
 
-    @property
-    def trial_id(self) -> str:
-        """The hash of its configuration, by which it is known everywhere."""
-        return self.config.trial_id
+    @cached_property
+    def config(self) -> TrialConfig:
+        """All that decides its numbers. A table asks for it of few trials, so it is made then."""
+        return self.settings.with_seed(self.seed)
 
     @property
     def name(self) -> str:
@@ -136,8 +138,9 @@ class Plan:
 
         def first(trials: Iterable[PlannedTrial]) -> Iterator[PlannedTrial]:
             for trial in trials:
-                known = trial.trial_id in trial.awaits or (trial.trial_id, trial.awaits) in seen
-                seen.add((trial.trial_id, trial.awaits))
+                key = (trial.trial_id, trial.awaits) if trial.awaits else trial.trial_id
+                known = key in seen or trial.trial_id in trial.awaits
+                seen.add(key)
                 if not known:
                     yield trial
 
@@ -170,7 +173,7 @@ class Plan:
             among: Of these trials only; None: of all that can run.
         """
         trials = list(self.trials if among is None else among)
-        ends = [record.status(trial.trial_id) for trial in trials]
+        ends = record.statuses(trial.trial_id for trial in trials)
         done = [trial for trial, end in zip(trials, ends, strict=True) if end == "done"]
         unmeasured = self._unmeasured(done, record)
         return [
@@ -236,7 +239,7 @@ def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Reco
         _refuse_blind(artifact, stage, stages[stage.name], selection)
     timed = [t for stage in stages.values() for t in (*stage.trials, *stage.expected)]
     found = budget.readings(
-        [t.config for t in timed if t.cell.budget == "time"], artifact.experiment.step_times
+        [t.settings for t in timed if t.cell.budget == "time"], artifact.experiment.step_times
     )
     unsaid = tuple(choice for choice in found if choice not in artifact.notes.choices)
     if unsaid:
@@ -294,8 +297,8 @@ def _expand(
             configured = _configure(artifact, fields, cell)
             configured = held_out.taken_from(configured, searched=len(points) > 1, shown=final)
             for seed in range(stage.seeds):
-                config = configured.with_seed(seed)
-                trial = PlannedTrial(stage.name, cell, seed, point, config, awaits, final)
+                name = configured.id_with_seed(seed)
+                trial = PlannedTrial(stage.name, cell, seed, point, configured, name, awaits, final)
                 (trials if known else expected).append(trial)
     return PlannedStage(stage.name, tuple(trials), tuple(expected), stage.after)
 
@@ -309,8 +312,11 @@ def _refuse_blind(
     of_labels = searched and MetricName(rule.on).quantity == "error"
     on_validation = searched and MetricName(rule.on).data_split == "validation"
     other = "" if selection.name == "paper" else "; try --selection paper"
+    seen: TrialConfig | None = None
     for trial in (*planned.trials, *planned.expected):
-        config = trial.config
+        if trial.settings is seen:  # as those of the seed before
+            continue
+        seen = config = trial.settings
         if of_labels and config.loss != "cross_entropy":
             raise UsageError(
                 f"{artifact.id.partition(':')[0]} has no {rule.on} to select on, its loss is "

@@ -144,7 +144,7 @@ def sentence(planned: Plan) -> str:
     before: dict[float, list[str]] = {}
     for stage in planned.stages:
         for trial in (*stage.trials, *stage.expected):
-            held = trial.config.data.validation
+            held = trial.settings.data.validation
             if not trial.final:
                 before.setdefault(held, []).append(stage.name)
             elif not trial.cell.hidden:

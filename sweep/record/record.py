@@ -99,6 +99,14 @@ class Record:
         row = self._rows.get(trial_id)
         return "missing" if row is None else self._statuses[row]
 
+    def statuses(self, trial_ids: Iterable[str]) -> list[str]:
+        """The `status` of each."""
+        rows, found = self._rows, self._statuses
+        return [
+            "missing" if (row := rows.get(trial_id)) is None else found[row]
+            for trial_id in trial_ids
+        ]
+
     def error(self, trial_id: str) -> str:
         """Why the trial failed; empty if it did not."""
         return self._text("error", trial_id)

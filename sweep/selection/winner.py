@@ -98,12 +98,16 @@ def candidates(trials: Sequence[PlannedTrial], record: Record, rule: Selection) 
     Raises:
         UsageError: as `winner`.
     """
-    statuses = [record.status(trial.trial_id) for trial in trials]
-    numbers = at_epoch([t.trial_id for t in trials], record, rule.on, rule.epoch).tolist()
+    ids = [trial.trial_id for trial in trials]
+    statuses = record.statuses(ids)
+    numbers = at_epoch(ids, record, rule.on, rule.epoch).tolist()
     points: dict[str, Candidate] = {}
     text = Texts()
     for trial, status, value in zip(trials, statuses, numbers, strict=True):
-        point = points.setdefault(text(trial.point), Candidate(trial.point))
+        name = text(trial.point)
+        point = points.get(name)
+        if point is None:
+            point = points[name] = Candidate(trial.point)
         point.trials.append(trial)
         if status == "diverged":
             point.values.append(math.inf)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
     """``epsilon of nrs = 0 in NRS / Cifar10``; empty if no cell that is shown ran with a 0."""
-    configs = {t.trial_id: t.config for stage in planned.stages for t in stage.trials}
+    configs = {t.trial_id: t.settings for stage in planned.stages for t in stage.trials}
     found: dict[str, list[str]] = {}
     name = cell_names(result.cell for result in results)
     for result in results:

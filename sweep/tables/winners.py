@@ -41,7 +41,7 @@ def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
 
 def _point(tried: Mapping[str, Sequence[Any]], trial: PlannedTrial) -> str:
     """Those settings of a trial that were searched, here or in the stage that it starts from."""
-    settings = trial.config.model_dump(mode="json")
+    settings = trial.settings.model_dump(mode="json")
     return ", ".join(
         f"{name.rpartition('.')[2]} = {_word(value)}{_end(value, values)}"
         for name, values in tried.items()

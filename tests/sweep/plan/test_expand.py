@@ -381,3 +381,22 @@ def test_a_blocked_artifact_says_what_it_needs() -> None:
 def test_an_invalid_setting_is_named_before_anything_runs() -> None:
     with pytest.raises(ValueError, match="unknown option of method 'sam' 'roh'"):
         planned(artifact(cells=(Cell({"method": "sam"}, {"method": {"name": "sam", "roh": 1}}),)))
+
+
+def test_a_trial_is_what_its_name_says() -> None:
+    for trial in planned(artifact(seeds=3)).trials:
+        assert (trial.config.trial_id, trial.config.seed) == (trial.trial_id, trial.seed)
+        assert trial.config == trial.settings.model_copy(update={"seed": trial.seed})
+
+
+def test_the_first_cell_may_select_where_another_cannot() -> None:
+    """Every point's settings are looked at, not those of the first alone."""
+    cells_ = (
+        Cell({"method": "held"}, {"method": {"name": "erm"}, "data.validation": 0.1}),
+        Cell({"method": "blind"}, {"method": {"name": "sam"}}),
+    )
+    searched = Stage("train", seeds=2, grid={"optimizer.lr": (0.1, 0.2)})
+    on_validation = replace(PAPER.criterion(artifact()), on="validation_error")
+    blind = artifact(cells=cells_, stages=(searched,)).with_experiment(selection=on_validation)
+    with pytest.raises(ValueError, match="has no validation_error to select on: blind"):
+        planned(blind)
