@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from sweep.record.sqlite_sessions import set_once
 from trainables.errors import FlatsweepError
 from trainables.masking import has_secret, mask
 from trainables.ports import CONNECT_TIMEOUT
@@ -68,6 +69,8 @@ def connect(uri: str) -> MlflowClient:
         with _alone(uri):
             client = MlflowClient(tracking_uri=uri)
             client.search_experiments(max_results=1)
+            if database(uri) is not None:
+                set_once(client)
     except Exception as error:
         raise unusable(uri, error) from cause(uri, error)
     return client
