@@ -8,24 +8,52 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from functools import cache
+from types import ModuleType
 
 from search_spaces.presets import PRESETS, apply
 from search_spaces.spec import Artifact, Paper
 from trainables.errors import UsageError, unknown
 
+_own: list[Paper] = []
+
 
 @cache
 def papers() -> tuple[Paper, ...]:
-    """Every publication of this package, in the order of the files' names."""
+    """Every publication of this package, in the order of the files' names, then people's own."""
     modules = (importlib.import_module(f"{__name__}.{m.name}") for m in _modules())
-    return tuple(
-        module.PAPER for module in modules if isinstance(getattr(module, "PAPER", None), Paper)
-    )
+    return (*_of(modules), *_own)
 
 
 def _modules() -> list[pkgutil.ModuleInfo]:
     return sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name)
+
+
+def _of(modules: Iterable[ModuleType]) -> list[Paper]:
+    found = (getattr(module, "PAPER", None) for module in modules)
+    return [paper for paper in found if isinstance(paper, Paper)]
+
+
+def add(modules: Iterable[ModuleType]) -> None:
+    """Let the papers of ``modules``, and of no others beside this package, be people's own.
+
+    Raises:
+        UsageError: two papers have one key.
+    """
+    found = _of(modules)
+    if found == _own:
+        return
+    _own.clear()
+    papers.cache_clear()
+    artifacts.cache_clear()
+    taken = {paper.key for paper in papers()}
+    for paper in found:
+        if paper.key in taken:
+            raise UsageError(f"there is a paper {paper.key!r} already: give yours another key")
+        taken.add(paper.key)
+    _own.extend(found)
+    papers.cache_clear()
 
 
 @cache
@@ -46,4 +74,4 @@ def find(artifact_id: str) -> Artifact:
     raise UsageError(unknown("artifact", artifact_id, known))
 
 
-__all__ = ["PRESETS", "apply", "artifacts", "find", "papers"]
+__all__ = ["PRESETS", "add", "apply", "artifacts", "find", "papers"]

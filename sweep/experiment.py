@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import search_spaces
 from search_spaces import presets
-from sweep import files
+from sweep import files, own_parts
 from sweep.plan.expand import Plan
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
@@ -154,6 +154,7 @@ def load(
     selection: str = "paper",
     storage: str = "results",
     tracking_uri: str | None = None,
+    imports: Iterable[str] = (),
 ) -> Study:
     """The sweep in a file, or the one called ``PAPER/NAME``.
 
@@ -163,10 +164,12 @@ def load(
         selection: How hyper-parameters are chosen; ``paper``: as the file or the paper says.
         storage: Folder or URI of results.
         tracking_uri: MLflow store; None: SQLite beside the results.
+        imports: Files, folders and modules with parts of one's own, as ``--import`` takes them.
 
     Raises:
         trainables.errors.UsageError: in one sentence; of a file with its line.
     """
+    own_parts.load(imports)
     in_a_file = str(name).endswith(files.SUFFIXES)
     artifact = files.load(name) if in_a_file else search_spaces.find(str(name))
     preset = preset or presets.default(artifact)

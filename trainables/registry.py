@@ -22,8 +22,8 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Generic, Self, TypeVar, get_type_hints
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -73,13 +73,35 @@ def import_all(package: str) -> None:
         importlib.import_module(module.name)
 
 
-_registered: list[str] = []
+class NameTakenError(UsageError):
+    """Two parts of a kind have one name."""
+
+
+class Registration(NamedTuple):
+    """A part that was registered, of any kind.
+
+    Attributes:
+        module: The name of that in which it is defined.
+    """
+
+    registry: Registry[Any]
+    name: str
+    module: str
+
+
+_registered: list[Registration] = []
+_dropped: list[str] = []
 
 
 def registered() -> int:
-    """How many parts were registered so far, of all kinds: what was asked before may have changed
-    since."""
-    return len(_registered)
+    """How often a part was registered or dropped so far, of any kind: what was asked before may
+    have changed since."""
+    return len(_registered) + len(_dropped)
+
+
+def registrations() -> Sequence[Registration]:
+    """All that were registered so far, in order, also those that were dropped since."""
+    return _registered
 
 
 class Registry(Generic[Part]):
@@ -112,16 +134,28 @@ class Registry(Generic[Part]):
         """
 
         def enrol(part: Part) -> Part:
-            if name in self._parts and self._parts[name] is not part:
-                raise UsageError(f"{self.kind} {name!r} is registered twice")
+            known = self._parts.get(name)
+            if known is not None and known is not part:
+                raise NameTakenError(self._taken(name, known))
             self._parts[name] = part
-            _registered.append(f"{self.kind} {name}")
+            _registered.append(Registration(self, name, part.__module__))
             self._added[name] = dict(added or {})
             if needs is not None:
                 self._needs[name] = needs
             return part
 
         return enrol
+
+    def _taken(self, name: str, known: Part) -> str:
+        ours = known.__module__.partition(".")[0] == __name__.partition(".")[0]
+        owner = "is one of flatsweep's own" if ours else "is registered twice"
+        return f"{self.kind} {name!r} {owner}: give yours another name"
+
+    def drop(self, name: str) -> None:
+        """Undo `register`; nothing where there is no such part."""
+        for known in (self._parts, self._schemas, self._added, self._needs):
+            known.pop(name, None)
+        _dropped.append(name)
 
     def origins(self) -> set[str]:
         """The top-level packages whose code the parts are."""

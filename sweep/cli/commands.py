@@ -19,6 +19,7 @@ from sweep.cli.options import (
     FigureKind,
     Format,
     OutputFormat,
+    PartsOptions,
     RecordOptions,
     Refresh,
     SearchOptions,
@@ -64,7 +65,9 @@ app.add_typer(data_app)
 
 
 @app.command("list")
+@option_groups
 def list_parts(
+    imported: PartsOptions,
     kind: Annotated[Kind, typer.Argument(help="What to list.")] = Kind.artifacts,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
@@ -84,7 +87,9 @@ def list_parts(
 
 
 @app.command("new")
+@option_groups
 def new(
+    imported: PartsOptions,
     file: Annotated[
         Path | None, typer.Argument(help="File to write, such as my_sweep.yaml.")
     ] = None,
@@ -146,6 +151,7 @@ def show_resolved(
 @option_groups
 def grid(
     record: RecordOptions,
+    imported: PartsOptions,
     execution: ExecutionOptions,
     arguments: Annotated[
         list[str],
@@ -170,7 +176,7 @@ def grid(
 
     artifact = own.grid(arguments, seeds, name, metric or ())
     sweep = SweepOptions(artifact=artifact.id, selection=selection, **vars(record))
-    planned, found = run_sweep(sweep, execution, artifact)
+    planned, found = run_sweep(sweep, execution, artifact, shown=format)
     show_table(planned, found, format, all_points)
     conclude(planned, found)
 
@@ -249,7 +255,7 @@ def reproduce(
     format: TableFormat = "terminal",  # noqa: A002
 ) -> None:
     """Run what is missing, then print the table."""
-    planned, record = run_sweep(sweep, execution)
+    planned, record = run_sweep(sweep, execution, shown=format)
     show_table(planned, record, format)
     conclude(planned, record)
 
@@ -274,7 +280,7 @@ def search(
 
     row = parse_where(where or ())
     runner = partial(by_proposals, where=row, proposals=points, at_once=at_once)
-    planned, record = run_sweep(sweep, execution, runner=runner)
+    planned, record = run_sweep(sweep, execution, runner=runner, shown=format)
     show_table(planned, record, format)
     conclude(planned, record)
 
@@ -381,6 +387,7 @@ def export(
 @option_groups
 def doctor(
     record: RecordOptions,
+    imported: PartsOptions,
     data: DataDir = None,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:

@@ -55,11 +55,13 @@ TABLE_FORMATS = [
 """How a table can be written; known without importing one of the formats."""
 
 
-def _known_format(name: str) -> str:
-    if name not in TABLE_FORMATS:
-        known = ", ".join(map(repr, TABLE_FORMATS))
-        raise typer.BadParameter(f"{name!r} is not one of {known}.")
-    return name
+def _import_parts(context: typer.Context, names: list[str] | None) -> list[str] | None:
+    """Before any other option is looked at: it may be the name of what is imported."""
+    if not context.resilient_parsing:  # of a shell that completes
+        from sweep import own_parts
+
+        own_parts.load(names or ())
+    return names
 
 
 Format = Annotated[OutputFormat, typer.Option("--format", help="text or json.")]
@@ -67,8 +69,7 @@ TableFormat = Annotated[
     str,
     typer.Option(
         "--format",
-        help=f"How the table is written: {', '.join(TABLE_FORMATS)}.",
-        callback=_known_format,
+        help=f"How the table is written: {', '.join(TABLE_FORMATS)}, or one of your own.",
     ),
 ]
 SelectionName = Annotated[
@@ -115,7 +116,23 @@ class RecordOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepOptions(RecordOptions):
+class PartsOptions:
+    """Parts of one's own: of every command that may show or need some."""
+
+    imports: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            help="Python file, folder or module with parts of your own; may be repeated "
+            "[also: $FLATSWEEP_IMPORT].",
+            callback=_import_parts,
+            is_eager=True,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions(RecordOptions, PartsOptions):
     """Which sweep: of every command that plans, runs or shows one."""
 
     artifact: Annotated[
@@ -306,6 +323,7 @@ __all__ = [
     "FigureKind",
     "Format",
     "OutputFormat",
+    "PartsOptions",
     "RecordOptions",
     "Refresh",
     "SearchOptions",

@@ -137,18 +137,21 @@ def run_sweep(
     execution: ExecutionOptions,
     artifact: Artifact | None = None,
     runner: Runner | None = None,
+    shown: str = "terminal",
 ) -> tuple[Plan, Record]:
     """Run what the sweep lacks.
 
     Args:
         artifact: In place of the one that the options name.
         runner: In place of `sweep.run.run`.
+        shown: The format in which a table of it is to be printed.
     """
     from sweep.run import progress, run
     from sweep.run.executor import executor as executor_of
-    from sweep.tables import attachments
+    from sweep.tables import attachments, require_format
 
     sweep = _asked(options, artifact)
+    require_format(shown)
     if execution.keep_weights not in ("none", "last", "best"):
         raise UsageError(f"--keep-weights {execution.keep_weights!r}: allowed are none, last, best")
     sweep = replace(sweep, execution=_trial_options(execution))

@@ -296,7 +296,7 @@ class SweepFile(Keys):
     title: str = ""
     """What the table shows, in one line."""
     import_: Annotated[list[str], BeforeValidator(_list)] = Field([], alias="import")
-    """Python files with parts of one's own, beside this file."""
+    """Python files with parts of one's own, beside this file; folders; or modules."""
     base: Fields = Fields()
     """Fields that all trials have."""
     compare: dict[str, Annotated[Row, BeforeValidator(_method)]] = {}

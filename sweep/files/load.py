@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 import search_spaces
 from search_spaces.spec import Artifact, Cell, Stage
+from sweep import own_parts
 from sweep.files import source as sources
 from sweep.files.build import Built, build
 from sweep.files.keys import SweepFile
@@ -21,7 +22,6 @@ from trainables import declared
 from trainables.config import merge
 from trainables.errors import UsageError, unknown
 from trainables.metric_name import MetricName
-from trainables.own_parts import load_parts
 
 SUFFIXES = (".yaml", ".yml")
 """Of the name of a sweep's file."""
@@ -43,17 +43,17 @@ def artifact_of(source: Source, folder: Path = Path()) -> Artifact:
     """The sweep that ``source`` describes.
 
     Args:
-        folder: In which the files of ``import`` are looked for.
+        folder: In which the files and folders of ``import`` are looked for.
 
     Raises:
         UsageError: as `load`.
     """
     keys = validated(source)
+    _import(keys, source, folder)
     if keys.project in {paper.key for paper in search_spaces.papers()}:
         raise source.error(
             ("project",), f"project {keys.project!r} is a paper's; take another word"
         )
-    _import(keys, source, folder)
     for i, measure in enumerate(keys.measures):
         try:
             declared.resolve("measures", measure.name, measure.options)
@@ -138,7 +138,7 @@ def _import(keys: SweepFile, source: Source, folder: Path) -> None:
                 at, f"{name} is no Python file; a sweep's file imports parts, no sweep"
             )
         try:
-            load_parts([folder / name])
+            own_parts.load([name], folder)
         except UsageError as error:
             if str(error).startswith(f"{source.name}:"):  # parts that ask for the file itself
                 raise

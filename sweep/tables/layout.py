@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces import presets
 from search_spaces.spec import Artifact, Cell, Choice, Preset, View
-from sweep import aggregate
+from sweep import aggregate, own_parts
 from sweep.aggregate import CellResult, SelectionRule
 from sweep.plan.points import every_point
 from sweep.record.columns import expand_curves
@@ -23,7 +23,7 @@ from sweep.tables import formats
 from sweep.tables import sentences as said
 from sweep.tables.cells import TableCell, competing_label, directions, make
 from sweep.tables.sentences import Sentence
-from trainables.errors import UsageError
+from trainables.errors import UsageError, unknown
 from trainables.masking import mask
 
 if TYPE_CHECKING:
@@ -109,10 +109,18 @@ def render(table: Table, format: str = "terminal", **options: Any) -> str:  # no
     Raises:
         UsageError: an unknown format; the message lists the known ones.
     """
-    if format not in FORMATS:
-        raise UsageError(f"unknown table format {format!r}; known: {', '.join(FORMATS)}")
+    require_format(format)
+    if format in own_parts.formats():
+        return str(own_parts.formats()[format](table))
     module = importlib.import_module(f"{formats.__name__}.{format}")
     return str(module.render(table, **options))
+
+
+def require_format(name: str) -> None:
+    """Raise UsageError where no format of this package, or of a person's own, is called so."""
+    known = [*FORMATS, *own_parts.formats()]
+    if name not in known:
+        raise UsageError(unknown("table format", name, known))
 
 
 def table_of(plan: Plan, record: Record, all_points: bool = False) -> Table:
@@ -230,4 +238,13 @@ def _ordered(places: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(distinct, key=lambda p: [first[p[:i]] for i in range(1, len(p) + 1)]))
 
 
-__all__ = ["FORMATS", "Table", "TableCell", "attachments", "build", "render", "table_of"]
+__all__ = [
+    "FORMATS",
+    "Table",
+    "TableCell",
+    "attachments",
+    "build",
+    "render",
+    "require_format",
+    "table_of",
+]

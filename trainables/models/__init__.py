@@ -68,6 +68,11 @@ class Networks(Registry[Any]):
             self._layers[name] = layers if callable(layers) else lambda _: layers
         return super().register(name, added, needs)
 
+    def drop(self, name: str) -> None:
+        """As `Registry.drop`."""
+        super().drop(name)
+        self._layers.pop(name, None)
+
     def layers(self, name: str, options: Mapping[str, Any]) -> Layers | None:
         """The layers of network ``name`` with these resolved options; None if not declared."""
         declared = self._layers.get(name)

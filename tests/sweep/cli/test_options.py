@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from sweep.cli import commands
 from sweep.cli.options import (
     ExecutionOptions,
+    PartsOptions,
     RecordOptions,
     SweepOptions,
     option_groups,
@@ -25,6 +26,7 @@ RUNS_A_SWEEP = {"run", "reproduce", "search", "measure"}
 STARTS_TRIALS = RUNS_A_SWEEP | {"grid"}
 READS_A_SWEEP = RUNS_A_SWEEP | {"plan", "table", "plot", "show"}
 READS_THE_RECORD = READS_A_SWEEP | {"grid", "status", "ui", "export", "doctor"}
+TAKES_PARTS = READS_A_SWEEP | {"list", "new", "grid", "doctor"}
 SOME = {"new": {"preset"}, "grid": {"selection"}}
 """Commands with some of a group's options, by their names."""
 
@@ -40,6 +42,7 @@ def parameters(command: str) -> set[str]:
         (RecordOptions, READS_THE_RECORD),
         (SweepOptions, READS_A_SWEEP),
         (ExecutionOptions, STARTS_TRIALS),
+        (PartsOptions, TAKES_PARTS),
     ],
 )
 def test_a_group_is_taken_whole_by_the_commands_that_need_it(group: type, takers: set[str]) -> None:

@@ -180,7 +180,7 @@ def test_broken_parts_are_told_with_their_own_traceback(tmp_path: Path) -> None:
 def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
     code = "from trainables.methods.base import Method, registry\n\n\n@registry.register('sam')\n"
     code += "class Mine(Method):\n    pass\n"
-    with pytest.raises(UsageError, match=r"s\.yaml:1: method 'sam' is registered twice"):
+    with pytest.raises(UsageError, match=r"s\.yaml:1: parts\.py: method 'sam' is one of flat"):
         load(written(tmp_path, parts=code))
 
 
