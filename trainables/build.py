@@ -15,6 +15,7 @@ from trainables.data.loader import BatchLoader
 from trainables.data.splits import Splits, split
 from trainables.execution import Execution
 from trainables.optim import LearningRate, build_optimizer
+from trainables.own_parts import used
 from trainables.parallel.group import Group
 from trainables.parallel.sync_batchnorm import synchronize
 from trainables.seeding import global_seed
@@ -40,7 +41,8 @@ class Components:
         extra: What the data set knows besides its samples.
         initial: A copy of the model's state when training starts.
         local_generator: Source of the noise that differs from worker to worker; None: one worker.
-        source: Name and fingerprint of the data, for the result's provenance.
+        source: Name and digest of the data, and those of a person's own code, for the result's
+            provenance.
     """
 
     batches: BatchLoader
@@ -114,7 +116,11 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
         loss_fn=LOSSES[config.loss],
         optimizer=optimizer,
         learning_rate=learning_rate,
-        source={"data": dataset.source or dataset.name, "data_digest": dataset.fingerprint[:16]},
+        source={
+            "data": dataset.source or dataset.name,
+            "data_digest": dataset.digest,
+            **used.origin(config, execution.measures),
+        },
     )
 
 

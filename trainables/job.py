@@ -14,9 +14,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from trainables import own_parts
 from trainables.config import Request, TrialConfig
 from trainables.errors import FlatsweepError
 from trainables.masking import mask
+from trainables.own_parts import Source
 from trainables.storage.files import Storage
 from trainables.storage.trial_folder import trial_folder
 
@@ -43,6 +45,7 @@ class Job:
         storage: Folder or URI of all results; the trial's own is `trial_folder` in it.
         execution: Further options of `trainables.execution.Execution`, as JSON has them.
         cpus, gpus: Reserved for each of the trial's workers.
+        sources: Code of a person's own that is to be imported first.
     """
 
     trial_id: str
@@ -52,6 +55,7 @@ class Job:
     execution: Mapping[str, Any] = field(default_factory=dict)
     cpus: float = 1
     gpus: float = 0
+    sources: tuple[Source, ...] = ()
 
     @classmethod
     def of(cls, config: TrialConfig, **fields: Any) -> Self:
@@ -73,7 +77,9 @@ class Job:
 
         Raises:
             IdentityError: it has another id here.
+            trainables.own_parts.load.MissingPartsError: code of a person's own is not here.
         """
+        own_parts.require(self.sources)
         config = TrialConfig(**self.config)
         if config.trial_id != self.trial_id:
             raise IdentityError(
@@ -102,7 +108,8 @@ class Job:
         """The job that `to_json` wrote."""
         fields = json.loads(text)
         measures = tuple(Request(**{**r, "at": tuple(r["at"])}) for r in fields.pop("measures"))
-        return cls(measures=measures, **fields)
+        sources = tuple(Source(**{**s, "files": tuple(s["files"])}) for s in fields.pop("sources"))
+        return cls(measures=measures, sources=sources, **fields)
 
 
 @dataclass(frozen=True)

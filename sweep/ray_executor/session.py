@@ -9,13 +9,16 @@ import secrets
 import shlex
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sweep.ray_executor.cluster import joined_cluster
 from sweep.run.resources import Cluster, ResourceError
+from trainables import own_parts
 from trainables.masking import mask
+from trainables.own_parts import shipped
 from trainables.ports import CONNECT_TIMEOUT, LOOPBACK
 
 RAY_ENVIRONMENT = {
@@ -100,10 +103,10 @@ def _start(notify: Callable[[str], None], options: dict[str, Any]) -> None:
         raise ResourceError("this process has joined a Ray already: leave it with ray.shutdown()")
     for left in reversed(range(TRIES)):
         try:
-            with loopback(), watched():
+            with loopback(), watched(), _runtime_environment() as runtime:
                 ray.init(
                     address="local", _node_ip_address=LOOPBACK, include_dashboard=False,
-                    runtime_env=_quoted_python(), **LOGGING, **options,
+                    runtime_env=runtime, **LOGGING, **options,
                 )  # fmt: skip
             return
         except Exception as error:  # Ray raises plain Exceptions too
@@ -145,8 +148,8 @@ def _joined(address: str, notify: Callable[[str], None]) -> Iterator[None]:
     import ray
 
     try:
-        with _through_loopback_if_needed(address):
-            ray.init(address=address, runtime_env=_quoted_python(), **LOGGING)
+        with _through_loopback_if_needed(address), _runtime_environment() as runtime:
+            ray.init(address=address, runtime_env=runtime, **LOGGING)
     except Exception as error:  # Ray raises plain Exceptions too
         raise _unreachable(address, _reason(error)) from error
     try:
@@ -204,10 +207,23 @@ def _reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _quoted_python() -> dict[str, str] | None:
+@contextlib.contextmanager
+def _runtime_environment() -> Iterator[dict[str, Any] | None]:
+    """Within: what Ray does on each node before it starts a process of ours; None: nothing.
+
+    Parts of a person's own are sent (``py_modules``: through the head's memory, at most 512 MiB).
+    They are Python files alone, so that no data and no results are among them.
+    """
+    with tempfile.TemporaryDirectory(prefix="flatsweep-parts-") as folder:
+        sent = shipped.pack(own_parts.contents(), Path(folder))
+        found = {**_quoted_python(), **({"py_modules": [str(sent)]} if sent else {})}
+        yield found or None
+
+
+def _quoted_python() -> dict[str, str]:
     """Ray starts workers through a shell and does not quote Python's path: a space would end it."""
     quoted = shlex.quote(sys.executable)
-    return None if quoted == sys.executable else {"py_executable": quoted}
+    return {} if quoted == sys.executable else {"py_executable": quoted}
 
 
 def _has_token() -> bool:

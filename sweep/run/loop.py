@@ -24,6 +24,7 @@ from sweep.record.record import Record
 from sweep.run.recorder import ResultRecorder
 from trainables.errors import FlatsweepError
 from trainables.job import Job
+from trainables.own_parts.used import to_send
 from trainables.storage.files import Storage
 from trainables.storage.result import TrialResult
 from trainables.storage.trial_folder import RESULT, read_result, trial_folder, trials_with
@@ -289,9 +290,11 @@ def _membership(planned: Plan, trial: PlannedTrial) -> Membership:
 
 
 def _job(sweep: Sweep, planned: Plan, trial: PlannedTrial) -> Job:
+    measures = tuple(planned.measures_of(trial))
     return Job.of(
         trial.config,
-        measures=tuple(planned.measures_of(trial)),
+        measures=measures,
+        sources=to_send(trial.config, measures),
         storage=Storage(sweep.storage).root,
         execution={
             "train_samples": presets.of(planned.artifact, planned.preset).train_samples,

@@ -5,6 +5,7 @@ Letters in shapes: N images, C channels, H x W pixels, D features.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -125,7 +126,8 @@ class Dataset:
         standardize: Mean and std are taken per feature from the training part of each split
             instead of from here.
         resize: Edge in pixels that batches are resized to on the device; None: not resized.
-        fingerprint: SHA-256 of the prepared content; "" for sets that are computed.
+        fingerprint: SHA-256 of the prepared content; "" for sets that are computed. (Of a person's
+            own set `trainables.data.load` makes it, where it is not given.)
         notes: What a person should know of how it was read, e.g. which files were skipped.
         extra: Further tensors that belong to the set, such as the solution of matrix sensing.
     """
@@ -148,10 +150,25 @@ class Dataset:
     extra: dict[str, Tensor] = field(default_factory=dict)
 
     @property
+    def digest(self) -> str:
+        """The beginning of ``fingerprint``, as results have it."""
+        return self.fingerprint[:16]
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example as a model sees it."""
         channels, *size = self.train.base.shape[1:]
         return (channels, *([self.resize] * len(size) if self.resize else size))
+
+
+def content(dataset: Dataset) -> str:
+    """SHA-256 of all examples and targets of a data set."""
+    digest = hashlib.sha256()
+    for part in (dataset.train, dataset.validation, dataset.test):
+        for tensor in () if part is None else (part.inputs, part.targets):
+            digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def data_directory(directory: str | os.PathLike[str] | None = None) -> Path:

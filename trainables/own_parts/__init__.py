@@ -5,7 +5,7 @@ that of the person and in every one that trains (`shipped`); which code a trial'
 written into its result (`used`).
 """
 
-from trainables.own_parts.load import load_modules, load_parts, loaded, modules, require
+from trainables.own_parts.load import contents, load_modules, load_parts, loaded, modules, require
 from trainables.own_parts.sources import Source
 
-__all__ = ["Source", "load_modules", "load_parts", "loaded", "modules", "require"]
+__all__ = ["Source", "contents", "load_modules", "load_parts", "loaded", "modules", "require"]

@@ -7,9 +7,10 @@ import hashlib
 import importlib
 import importlib.util
 import pkgutil
+import platform
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -29,12 +30,15 @@ class MissingPartsError(FlatsweepError):
 @dataclass(frozen=True)
 class _Loaded:
     source: Source
+    contents: Mapping[str, bytes]
     modules: tuple[ModuleType, ...]
     parts: tuple[registry.Registration, ...]
 
 
 _loaded: dict[tuple[str, str, str], _Loaded] = {}
 _loading: list[Source] = []
+_roots: set[str] = set()
+"""Folders that were put on Python's path for them."""
 
 
 def load_parts(names: Iterable[str | Path], folder: Path = Path()) -> list[ModuleType]:
@@ -71,6 +75,11 @@ def modules() -> list[ModuleType]:
     return [module for each in _loaded.values() for module in each.modules]
 
 
+def contents() -> dict[Source, Mapping[str, bytes]]:
+    """The files of what was imported, as they were then; of what is installed, none."""
+    return {e.source: e.contents for e in _loaded.values() if not e.source.installed}
+
+
 def require(sources: Sequence[Source]) -> None:
     """Import ``sources``, which another process has found: as they lie there, or were sent here.
 
@@ -81,7 +90,7 @@ def require(sources: Sequence[Source]) -> None:
     here = {(source.entry, source.digest) for source in loaded()}
     for source in sources:
         if (source.entry, source.digest) not in here:
-            _load(_present(source))
+            _load(_present(source), before=source.root)
 
 
 def _present(source: Source) -> Source:
@@ -99,11 +108,11 @@ def _present(source: Source) -> Source:
         else "start the sweep again, and do not change it while it runs"
     )
     raise MissingPartsError(
-        f"{source.name} is not here as it was where the trial comes from: {remedy}"
+        f"{source.name} is not on {platform.node()} as it was where the trial comes from: {remedy}"
     )
 
 
-def _load(source: Source) -> _Loaded:
+def _load(source: Source, before: str = "") -> _Loaded:
     key = source.kind, source.root, source.entry
     under_way = [(other.kind, other.root, other.entry) for other in _loading]
     if key in under_way:
@@ -114,22 +123,27 @@ def _load(source: Source) -> _Loaded:
         return known
     if known is not None:
         forget(known.source)
-    before = len(registry.registrations())
+    count = len(registry.registrations())
+    files = dict(zip(source.files, _read(source), strict=True))
     _loading.append(source)
     try:
         with _without_bytecode():
-            found = tuple(_import(source))
+            found = tuple(_import(source, before))
     except BaseException as error:
-        _undo(source, _registered_since(before))
+        _loading.pop()
+        _undo(source, _registered_since(count))
         if isinstance(error, registry.NameTakenError):
             raise UsageError(f"{source.name}: {error}") from None
         if isinstance(error, UsageError) or not isinstance(error, Exception):
             raise
         raise UsageError(f"{source.name} cannot be imported:\n{_told(error, source)}") from error
-    finally:
-        _loading.pop()
-    _loaded[key] = _Loaded(source, found, _registered_since(before))
+    _loading.pop()
+    _loaded[key] = _Loaded(source, files, found, _registered_since(count))
     return _loaded[key]
+
+
+def _read(source: Source) -> Iterator[bytes]:
+    return (path.read_bytes() for path in source.paths)
 
 
 def forget(source: Source) -> None:
@@ -148,6 +162,10 @@ def forget_all() -> None:
 def _undo(source: Source, parts: Iterable[registry.Registration]) -> None:
     for part in parts:
         part.registry.drop(part.name)
+    if source.root in _roots - {other.root for other in (*loaded(), *_loading)}:
+        _roots.remove(source.root)
+        with contextlib.suppress(ValueError):
+            sys.path.remove(source.root)
     own = {str(path) for path in source.paths}
     for name, module in list(sys.modules.items()):
         if getattr(module, "__file__", None) in own:
@@ -174,10 +192,18 @@ def _without_bytecode() -> Iterator[None]:
         sys.dont_write_bytecode = before
 
 
-def _import(source: Source) -> Iterator[ModuleType]:
+def _place(before: str) -> int:
+    """Where on Python's path: at the end, so that nothing of theirs hides what is installed; but
+    before the folder that it was sent from, which Ray has put there on every machine."""
+    return sys.path.index(before) if before in sys.path else len(sys.path)
+
+
+def _import(source: Source, before: str) -> Iterator[ModuleType]:
     importlib.invalidate_caches()
+    _refuse_strangers(source)
     if source.root not in sys.path:
-        sys.path.append(source.root)  # at the end: nothing of theirs hides what is installed
+        sys.path.insert(_place(before), source.root)
+        _roots.add(source.root)
     if source.kind == "file":
         yield _import_file(source)
     elif source.kind == "module":
@@ -229,6 +255,7 @@ def _told(error: Exception, source: Source) -> str:
 
 __all__ = [
     "MissingPartsError",
+    "contents",
     "forget",
     "forget_all",
     "load_modules",

@@ -6,8 +6,7 @@ A folder for each source, which has the name of its digest and its files as they
 from __future__ import annotations
 
 import importlib.util
-import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from trainables.own_parts.sources import Source
@@ -16,21 +15,19 @@ NAME = "flatsweep_own_parts"
 """The folder's name, under which Python finds it where it was sent."""
 
 
-def pack(sources: Iterable[Source], folder: Path) -> Path | None:
-    """Copy into ``folder`` what is to be sent of ``sources``.
+def pack(contents: Mapping[Source, Mapping[str, bytes]], folder: Path) -> Path | None:
+    """Write into ``folder`` what is to be sent of each source: its files by their names.
 
     Returns:
         What is to be sent, a folder called `NAME`; None: nothing.
     """
     target = folder / NAME
-    for source in sources:
-        if source.installed:
-            continue
-        for file in source.files:
+    for source, files in contents.items():
+        for file, content in files.items():
             copy = target / source.digest / file
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path(source.root, file), copy)
-    return target if target.is_dir() else None
+            copy.write_bytes(content)
+    return target if contents else None
 
 
 def places(source: Source) -> Iterator[Path]:

@@ -10,7 +10,7 @@ import pytest
 
 from trainables import measures
 from trainables.errors import UsageError
-from trainables.own_parts import load_parts, loaded, modules, require
+from trainables.own_parts import contents, load_parts, loaded, modules, require
 from trainables.own_parts.load import MissingPartsError, forget_all
 from trainables.own_parts.shipped import NAME, pack
 from trainables.own_parts.sources import find
@@ -208,7 +208,7 @@ def test_what_was_sent_is_taken_where_the_file_is_another(
     file.write_text(COUNTED.format(name="counted_sent"))
     load_parts([file])
     sources = loaded()
-    sent = pack(sources, tmp_path / "node")
+    sent = pack(contents(), tmp_path / "node")
     assert sent == tmp_path / "node" / NAME
     forget_all()
     file.write_text("1 / 0\n")
@@ -219,4 +219,4 @@ def test_what_was_sent_is_taken_where_the_file_is_another(
     require(sources)
     assert "counted_sent" in measures.names()
     assert [source.root for source in loaded()] == [str(sent / sources[0].digest)]
-    assert pack([], tmp_path / "nothing") is None
+    assert pack({}, tmp_path / "nothing") is None

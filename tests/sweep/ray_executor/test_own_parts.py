@@ -1,0 +1,54 @@
+"""Code of a person's own on nodes that have not the file: Ray sends it, to actors and workers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sweep.called import call
+from tests.sweep.test_own_parts import METHOD
+from trainables.own_parts.load import forget_all
+from trainables.own_parts.used import from_text
+
+GONE = """
+from pathlib import Path
+
+from helps import NAME
+
+if "flatsweep_own_parts" not in __file__:
+    Path(__file__).write_text("raise RuntimeError('the one that lies there')")
+"""
+SWEEP = """\
+import: mine.py
+base: {model: mlp_tiny, epochs: 1, data.subset: 100, batch_size: 32}
+compare: {mine: mine_sent}
+seeds: 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    forget_all()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_method_reaches_the_processes_that_train(
+    workers: str, folder: Path, ray_address: str
+) -> None:
+    """One by one, and workers of Ray Train. The file is another as soon as it was imported, so that
+    no other process of this machine can have it from its place."""
+    (folder / "helps.py").write_text("NAME = 1\n")
+    (folder / "mine.py").write_text(METHOD.format(name="mine_sent") + GONE)
+    (folder / "s.yaml").write_text(SWEEP)
+    words = ("--address", ray_address, "--workers", workers, "--cpus", "0.5")
+    code, _, error = call("run", "s.yaml", *words)
+    assert code == 0, error
+    (result,) = folder.rglob("result.json")
+    origin = json.loads(result.read_text())["provenance"]
+    (label,) = from_text(origin["parts"])
+    assert label == "method mine_sent"
