@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Cell
@@ -92,6 +92,8 @@ class CellResult:
         trial_ids: Trials of the selected point, whatever became of them.
         last_epoch: Keys of the metrics that are of the last epoch though another is asked for.
         waits: In words, which stage its trials wait for; empty if they can run.
+        changed: Of ``trial_ids`` those that were made with other code or data than there is now,
+            each with a clause that says which (`sweep.plan.changed`).
     """
 
     cell: Cell
@@ -103,6 +105,11 @@ class CellResult:
     trial_ids: tuple[str, ...] = ()
     last_epoch: tuple[str, ...] = ()
     waits: str = ""
+    changed: Mapping[str, str] = field(default_factory=dict)
+
+    def with_changed(self, clauses: Mapping[str, str]) -> CellResult:
+        """The same, with those of ``clauses`` (trial -> clause) that are of its trials."""
+        return replace(self, changed={t: clauses[t] for t in self.trial_ids if t in clauses})
 
     @property
     def provisional(self) -> bool:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import search_spaces
 from search_spaces import presets
 from sweep import files, own_parts
+from sweep.plan.changed import CHOICES
 from sweep.plan.expand import Plan
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
@@ -32,6 +33,7 @@ from sweep.run.executor import executor as executor_of
 from sweep.selection import selection as rule_of
 from sweep.tables import Table, attachments, render, table_of
 from sweep.tables.fields import fields
+from trainables.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,6 +108,7 @@ class Study:
         self,
         executor: str = "ray",
         execution: Mapping[str, Any] | None = None,
+        changed: str = "stop",
         **resources: Any,
     ) -> Study:
         """Run what the record lacks; safe to stop and to repeat.
@@ -113,14 +116,19 @@ class Study:
         Args:
             executor: ``ray``, or ``serial``: one trial at a time, in this process.
             execution: Options of `trainables.train.Execution`, such as ``device`` and ``data_dir``.
+            changed: What is done with results whose code or data was another: ``stop``,
+                ``accept`` or ``retrain``.
             resources: ``address``, ``cpus``, ``gpus`` and ``concurrency`` of
                 `sweep.run.executor.executor`.
 
         Raises:
             trainables.errors.FlatsweepError: in one sentence, what a person can remedy.
         """
+        if changed not in CHOICES:
+            raise UsageError(unknown("value of changed", changed, CHOICES))
         chosen = executor_of(executor, **resources)
-        sweep = replace(self.sweep, execution={**self.sweep.execution, **(execution or {})})
+        options = {**self.sweep.execution, **(execution or {})}
+        sweep = replace(self.sweep, execution=options, changed=changed)
         with contextlib.closing(progress.observer(live=not chosen.in_process)) as observer:
             run(
                 sweep,

@@ -8,6 +8,7 @@ from typing import Any
 
 from trainables.config import TrialConfig
 from trainables.execution import Execution, reproducible
+from trainables.own_parts import used
 from trainables.parallel import equivalence
 from trainables.parallel.group import Group
 from trainables.storage import checkpoint
@@ -67,7 +68,11 @@ def cached_result(
         return None
     with reproducible(execution.threads):
         numbers = trial.measure(lacking)
-    measured = replace(finished, metrics={**finished.metrics, **numbers})
+    measured = replace(
+        finished,
+        metrics={**finished.metrics, **numbers},
+        provenance=finished.provenance | used.with_measures(finished.provenance, config, lacking),
+    )
     return write_result(storage, measured, notify)
 
 

@@ -120,9 +120,14 @@ class Registry(Generic[Part]):
         self._schemas: dict[str, type[Options]] = {}
         self._added: dict[str, Mapping[str, Any]] = {}
         self._needs: dict[str, OfTrial] = {}
+        self._versions: dict[str, str] = {}
 
     def register(
-        self, name: str, added: Mapping[str, Any] | None = None, needs: OfTrial | None = None
+        self,
+        name: str,
+        added: Mapping[str, Any] | None = None,
+        needs: OfTrial | None = None,
+        version: str = "",
     ) -> Callable[[Part], Part]:
         """Class or function decorator that enrols a part under ``name``.
 
@@ -131,6 +136,8 @@ class Registry(Generic[Part]):
                 value that stands for what was done before. With that value an option is left out
                 of a trial's name, so that no older result is lost because a part learnt something.
             needs: What the part as a whole needs of a trial to have an effect.
+            version: Of the part's code, such as ``"2"``: it enters the names of its trials, so that
+                results of another version are those of other trials. Empty: it does not.
         """
 
         def enrol(part: Part) -> Part:
@@ -140,6 +147,7 @@ class Registry(Generic[Part]):
             self._parts[name] = part
             _registered.append(Registration(self, name, part.__module__))
             self._added[name] = dict(added or {})
+            self._versions[name] = str(version)
             if needs is not None:
                 self._needs[name] = needs
             return part
@@ -153,7 +161,7 @@ class Registry(Generic[Part]):
 
     def drop(self, name: str) -> None:
         """Undo `register`; nothing where there is no such part."""
-        for known in (self._parts, self._schemas, self._added, self._needs):
+        for known in (self._parts, self._schemas, self._added, self._needs, self._versions):
             known.pop(name, None)
         _dropped.append(name)
 
@@ -244,9 +252,12 @@ class Registry(Generic[Part]):
         return dict(declared(self.schema(name), Searched))
 
     def naming(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The resolved ``options`` that enter a trial's id; see ``added`` in `register`."""
-        added = self._added[name]
-        return {
+        """The resolved ``options`` that enter a trial's id; see ``added`` in `register`.
+
+        With the part's ``version``, if it has one, under a name that no option can have.
+        """
+        added, version = self._added[name], self._versions.get(name)
+        return ({"@version": version} if version else {}) | {
             option: value
             for option, value in options.items()
             if option not in added or value != added[option]

@@ -28,6 +28,7 @@ from trainables.execution import DEFAULT_EXECUTION, Execution, reproducible
 from trainables.job import Report
 from trainables.methods.base import Output, Progress
 from trainables.metric_name import of_split
+from trainables.own_parts import used
 from trainables.parallel import equivalence
 from trainables.parallel.group import SINGLE_PROCESS, Group
 from trainables.seeding import derive, reseed
@@ -289,6 +290,7 @@ class Trial:
             return
         state = {
             "trial_id": self.config.trial_id,
+            "made_of": used.made_of(self.config, self.source),
             "epoch": self.epoch,
             "seconds": self.seconds,
             "cpu_seconds": self.cpu_seconds,
@@ -326,6 +328,11 @@ class Trial:
         of, where = state.get("trial_id"), self.config.trial_id
         if of != where:
             raise checkpoint.CheckpointError(f"the checkpoint of trial {where} is of trial {of}")
+        if state.get("made_of") not in (None, used.made_of(self.config, self.source)):
+            raise checkpoint.CheckpointError(
+                f"the checkpoint of trial {where} was made with another version of a part of your "
+                "own, or of the data"
+            )
         with checkpoint.fitting(f"the checkpoint of trial {where}"):
             self.epoch, self.seconds = state["epoch"], state["seconds"]
             self.cpu_seconds = state["cpu_seconds"]

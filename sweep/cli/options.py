@@ -42,6 +42,14 @@ class ExecutorName(StrEnum):
     serial = "serial"
 
 
+class ChangedName(StrEnum):
+    """What is done with results whose code or data was another."""
+
+    stop = "stop"
+    accept = "accept"
+    retrain = "retrain"
+
+
 class FigureKind(StrEnum):
     """What `sweep plot` draws beside the figures that an artifact has."""
 
@@ -224,6 +232,14 @@ class ExecutionOptions:
         str,
         typer.Option("--keep-weights", help="Weights kept of each trial: none, last or best."),
     ] = "none"
+    changed: Annotated[
+        ChangedName,
+        typer.Option(
+            "--changed",
+            help="Results that were made with another version of a part of yours, or of the data: "
+            "stop, accept them, or retrain.",
+        ),
+    ] = ChangedName.stop
 
 
 def option_groups(command: Callable[..., None]) -> Callable[..., None]:
@@ -317,6 +333,7 @@ def parse_where(given: Iterable[str]) -> dict[str, str]:
 __all__ = [
     "TABLE_FORMATS",
     "AllPoints",
+    "ChangedName",
     "DataDir",
     "ExecutionOptions",
     "ExecutorName",

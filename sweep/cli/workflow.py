@@ -154,7 +154,8 @@ def run_sweep(
     require_format(shown)
     if execution.keep_weights not in ("none", "last", "best"):
         raise UsageError(f"--keep-weights {execution.keep_weights!r}: allowed are none, last, best")
-    sweep = replace(sweep, execution=_trial_options(execution))
+    changed = execution.changed.value
+    sweep = replace(sweep, execution=_trial_options(execution), changed=changed)
     executor = executor_of(
         execution.executor,
         address=execution.address,

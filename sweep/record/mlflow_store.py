@@ -26,6 +26,7 @@ from sweep.record.record import Record
 from sweep.record.runs import RANK, Run
 from trainables import config
 from trainables.masking import mask
+from trainables.own_parts.used import ORIGIN
 from trainables.storage.trial_folder import ignore
 
 if TYPE_CHECKING:
@@ -213,6 +214,12 @@ class Tracker:
                 self._call(self._client.delete_run, run_id)
         return len(doubles)
 
+    def retire(self, run_ids: Sequence[str]) -> None:
+        """Delete runs, so that their trials count as never run; MLflow can restore them."""
+        with self._changing(run_ids):
+            for run_id in run_ids:
+                self._call(self._client.delete_run, run_id)
+
     def write(self, trial: PlannedTrial, result: TrialResult, tags: Mapping[str, str]) -> None:
         """Write a finished trial as one run. Of one that has a run, write what that lacks.
 
@@ -273,6 +280,8 @@ class Tracker:
             return
         with self._changing([run_id]):
             self._log(run_id, new)
+            if ORIGIN in result.provenance:  # of what was measured it has an entry, too
+                self._set_tags(run_id, {f"{PROVENANCE}{ORIGIN}": result.provenance[ORIGIN]})
             if curve:
                 attached = self._attach(run.info, result.history)
                 self._call(self._client.log_batch, run_id, tags=attached)

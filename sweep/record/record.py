@@ -131,6 +131,32 @@ class Record:
         }
         return {name: " and ".join(sorted(values)) for name, values in found.items() if values}
 
+    def origins(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Trial -> these entries of its provenance, of finished trials that have one of them."""
+        kinds = self._light["provenance"].combine_chunks().dictionary_encode()
+        found = [json.loads(text) if text else {} for text in kinds.dictionary.to_pylist()]
+        kept = (*names, "data")
+        chosen = [
+            {n: o[n] for n in kept if o.get(n)} if any(map(o.get, names)) else {} for o in found
+        ]
+        columns = zip(self._rows, self._statuses, kinds.indices.to_pylist(), strict=True)
+        ended = {trial_id: chosen[i] for trial_id, end, i in columns if end in ("done", "diverged")}
+        return {trial_id: origin for trial_id, origin in ended.items() if origin}
+
+    def without(self, trial_ids: Iterable[str]) -> Record:
+        """The record as it would be without these trials."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        gone, read = pa.array(list(trial_ids), pa.string()), self._read
+
+        def others(names: Sequence[str]) -> pa.Table:
+            table = read(list(dict.fromkeys([*names, "trial_id"])))
+            kept = table.filter(pc.invert(pc.is_in(table["trial_id"], value_set=gone)))
+            return kept.select(list(names))
+
+        return Record(others, self._fetch)
+
     def runs(self, history: bool = True) -> Iterator[Run]:
         """The run of every trial, with its curves (``history``) or with none."""
         for run in as_runs(self._columns(schema().names)):

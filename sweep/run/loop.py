@@ -21,6 +21,7 @@ from sweep.plan.expand import OUTCOMES, Plan, PlannedTrial, plan
 from sweep.record.membership import Membership, as_tags
 from sweep.record.mlflow_store import Tracker, outdated_words
 from sweep.record.record import Record
+from sweep.run.changed import Retraining
 from sweep.run.recorder import ResultRecorder
 from trainables.errors import FlatsweepError
 from trainables.job import Job
@@ -47,6 +48,8 @@ class Sweep:
         selection: How hyper-parameters are chosen.
         storage: Folder or URI of results, checkpoints and weights.
         execution: Further options of `trainables.train.Execution`; none changes a number.
+        changed: What is done with results whose code or data was another: ``stop``, ``accept`` or
+            ``retrain`` (`sweep.plan.changed`).
     """
 
     artifact: Artifact
@@ -54,6 +57,7 @@ class Sweep:
     selection: SelectionRule
     storage: str = "results"
     execution: Mapping[str, Any] = field(default_factory=dict)
+    changed: str = "stop"
 
     def plan(self, record: Record) -> Plan:
         """The trials that it needs, as far as ``record`` determines them."""
@@ -143,13 +147,15 @@ def run(
 
     Raises:
         UsageError, sweep.run.resources.ResourceError, trainables.storage.files.StorageError,
-            sweep.record.mlflow_store.TrackingError: before any trial starts.
+            sweep.record.mlflow_store.TrackingError, sweep.plan.changed.ChangedError: before any
+            trial starts.
     """
     storage = Storage(sweep.storage)
     storage.check_writable()
     tracker.notify = observer.message
     tracker.open(sweep.artifact.paper)
     attempted: set[tuple[str, frozenset[str]]] = set()
+    retraining = Retraining(executor.local, observer)
     with contextlib.ExitStack() as stack:
         parent, started, refresh = "", False, True
         while True:
@@ -157,14 +163,15 @@ def run(
             if refresh and tracker.fold(record):
                 record = tracker.load()
             refresh = False
-            planned = sweep.plan(record)
+            planned, record = retraining.planned(sweep, record)
             missing = planned.missing(record)
             for trial in missing:
                 executor.refuse(trial.config)
             found = _unrecorded_results(planned, missing, storage, observer)
+            found = retraining.usable(sweep, planned, found)
             if (found or missing) and not parent:
                 parent = _start(planned, record, tracker, observer)
-            tags = Tags(planned, parent)
+            tags = Tags(planned, parent, retraining.memberships)
             if found:
                 for trial, result in found:
                     tracker.write(trial, result, tags.of(trial))
@@ -191,6 +198,7 @@ def run(
             jobs = [_job(sweep, planned, trial) for trial in todo]
             max_concurrent = executor.max_concurrent(jobs)
             attempted |= {_asked(planned, trial) for trial in todo}
+            retraining.begin(todo, storage, tracker)
             observer.on_submit(planned, todo, max_concurrent, len(planned.trials) - len(missing))
             with ResultRecorder(todo, storage, tracker, tags, observer) as recorder:
                 executor.run(jobs, recorder)
@@ -205,10 +213,15 @@ def run(
 
 @dataclass(frozen=True)
 class Tags:
-    """MLflow tags that say what a trial was run for."""
+    """MLflow tags that say what a trial was run for.
+
+    Attributes:
+        before: Trial -> other memberships that it has already.
+    """
 
     plan: Plan
     parent: str
+    before: Mapping[str, Sequence[Membership]] = field(default_factory=dict)
 
     def of(self, trial: PlannedTrial) -> dict[str, str]:
         """The tags of one trial's run."""
@@ -217,9 +230,13 @@ class Tags:
             "cell": " / ".join(trial.cell.key.values()),
             "method": trial.config.method.name,
             "seed": str(trial.seed),
-            **as_tags([_membership(self.plan, trial)]),
+            **as_tags(self._memberships(trial)),
         }
         return {**tags, "mlflow.parentRunId": self.parent} if self.parent else tags
+
+    def _memberships(self, trial: PlannedTrial) -> list[Membership]:
+        known = self.before.get(trial.trial_id, ())
+        return [*dict.fromkeys((*known, _membership(self.plan, trial)))]
 
 
 def _start(planned: Plan, record: Record, tracker: Tracker, observer: SweepObserver) -> str:

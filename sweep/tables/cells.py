@@ -93,6 +93,8 @@ def _in_units(metrics: Sequence[Metric], results: Sequence[CellResult]) -> list[
         for metric in metrics:
             summary = result.metrics[metric.key]
             problems = summary.problems
+            if other := sum(trial_id in result.changed for trial_id in summary.trial_ids):
+                problems += (f"{other} changed",)
             if result.waits:
                 problems += (result.waits,)
             if result.provisional:

@@ -17,6 +17,7 @@ from search_spaces import presets
 from search_spaces.spec import Artifact, Cell, Choice, Preset, View
 from sweep import aggregate, own_parts
 from sweep.aggregate import CellResult, SelectionRule
+from sweep.plan import changed
 from sweep.plan.points import every_point
 from sweep.record.columns import expand_curves
 from sweep.tables import formats
@@ -129,11 +130,17 @@ def table_of(plan: Plan, record: Record, all_points: bool = False) -> Table:
     Args:
         all_points: Each point of a search has a row of its own, not the winner alone.
     """
-    results = aggregate.cells(plan, record)
+    other = changed.changed(plan, changed.origins_of(plan, record))
+
+    def cells(plan: Plan) -> list[CellResult]:
+        found = aggregate.cells(plan, record)
+        return [r.with_changed(other) for r in found] if other else found
+
+    results = cells(plan)
     shown = every_point(plan) if all_points else plan
     return build(
         shown.artifact,
-        aggregate.cells(shown, record) if all_points else results,
+        cells(shown) if all_points else results,
         preset=presets.of(plan.artifact, plan.preset),
         selection=plan.selection,
         provenance=record.provenance(trial.trial_id for trial in plan.trials),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sweep.plan import held_out
+from sweep.plan import changed, held_out
 from sweep.tables import averages, strengths, winners
 
 if TYPE_CHECKING:
@@ -53,7 +53,14 @@ LINES = (
     TableLine("held_out", "held out", lambda plan, _: held_out.sentence(plan)),
     TableLine("switched_off", "switched off", strengths.sentence),
     TableLine("averages", "averages", averages.sentence),
+    TableLine("changed", "changed", lambda _, results: _changed(results)),
 )
+
+
+def _changed(results: Sequence[CellResult]) -> str:
+    """Which trials were made with other code or data than there is now; empty: none."""
+    said = changed.sentence({t: what for r in results for t, what in r.changed.items()})
+    return f"{said}; `sweep run --changed retrain` trains again" if said else ""
 
 
 def sentences(plan: Plan, results: Sequence[CellResult]) -> tuple[Sentence, ...]:

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import pytest
 
+from trainables import measures
 from trainables.methods.rules.sam import Ascent
 from trainables.needs import given
-from trainables.registry import Count, Positive, Registry
+from trainables.registry import Count, Positive, Registry, registered
 
 
 class Base:
@@ -89,3 +90,28 @@ def test_a_field_with_the_name_of_a_method_is_refused() -> None:
 
     with pytest.raises(ValueError, match="option 'step' of Hidden has the name of a method"):
         registry(Hidden).resolve("one", {})
+
+
+def test_a_version_enters_the_name_and_nothing_else() -> None:
+    """Of a part that has one alone; and under a name that no option can have."""
+    parts: Registry[Any] = Registry("part")
+    parts.register("one")(AsFields)
+    parts.register("two", version="2")(AsParameters)
+    assert parts.naming("one", {"rho": 1.0}) == {"rho": 1.0}
+    assert parts.naming("two", {"rho": 1.0}) == {"@version": "2", "rho": 1.0}
+    assert parts.resolve("two", {}) == parts.resolve("one", {})
+
+
+def test_what_is_dropped_leaves_its_name() -> None:
+    parts: Registry[Any] = Registry("part")
+    parts.register("one", version="2")(AsFields)
+    before = registered()
+    parts.drop("one")
+    assert registered() != before  # what was asked of it is asked again
+    parts.register("one")(AsParameters)
+    assert parts.naming("one", {}) == {}
+
+
+def test_a_measure_has_no_version() -> None:
+    with pytest.raises(ValueError, match=r"measure 'm': a version enters a trial's name, and"):
+        measures.registry.register("m", version="2")

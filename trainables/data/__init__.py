@@ -12,7 +12,8 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from trainables.data.base import DataError, Dataset, Images, content, data_directory, registry
+from trainables.data.base import DataError, Dataset, Images, content, registry
+from trainables.data_folder import data_directory, prepared_content
 from trainables.registry import import_all
 
 import_all(__name__)
@@ -54,6 +55,24 @@ def load(name: str, directory: str | os.PathLike[str] | None = None, **options: 
     return _loaded[key]
 
 
+def digest_now(name: str, directory: str | os.PathLike[str] | None = None, **options: Any) -> str:
+    """`Dataset.digest` of what a trial would be trained on now; "" where that cannot be told.
+
+    What is prepared, and whose originals are what they were, is not read.
+    """
+    from trainables.data.prepare.store import changes
+
+    where = data_directory(directory)
+    try:
+        complete = registry.resolve(name, options)
+        found = prepared_content(name, complete, where)
+        if found is not None and not changes(found[0], where):
+            return found[1]
+        return load(name, directory, **options).digest
+    except DataError:
+        return ""
+
+
 def is_ready(name: str, directory: str | os.PathLike[str] | None = None) -> bool:
     """Whether data set ``name`` can be loaded: it is computed, prepared, or its files are there."""
     from trainables.data.prepare.catalog import Availability, status
@@ -73,6 +92,7 @@ __all__ = [
     "Images",
     "build",
     "data_directory",
+    "digest_now",
     "is_ready",
     "load",
     "names",

@@ -6,7 +6,6 @@ Letters in shapes: N images, C channels, H x W pixels, D features.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,12 +168,6 @@ def content(dataset: Dataset) -> str:
             digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.contiguous().numpy().data)
     return digest.hexdigest()
-
-
-def data_directory(directory: str | os.PathLike[str] | None = None) -> Path:
-    """``directory``, or $FLATSWEEP_DATA, or ~/.cache/flatsweep/data."""
-    chosen = directory or os.environ.get("FLATSWEEP_DATA") or Path("~/.cache/flatsweep/data")
-    return Path(chosen).expanduser()
 
 
 def channel_statistics(pixels: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from trainables.errors import UsageError
 from trainables.measures.guard import guarded, require_evaluation_mode
 from trainables.methods.objective import LossFn
 from trainables.metric_name import MetricName, join
@@ -117,8 +118,17 @@ class Measures(Registry[Any]):
     """Measures by name. Each is wrapped in `of_evaluation` when it is registered."""
 
     def register(
-        self, name: str, added: Mapping[str, Any] | None = None, needs: OfTrial | None = None
+        self,
+        name: str,
+        added: Mapping[str, Any] | None = None,
+        needs: OfTrial | None = None,
+        version: str = "",
     ) -> Callable[[Function], Function]:
+        if version:
+            raise UsageError(
+                f"measure {name!r}: a version enters a trial's name, and what is measured on it "
+                "does not: leave it out"
+            )
         enrol = super().register(name, added, needs)
 
         def register(measure: Function) -> Function:

@@ -56,6 +56,7 @@ class Networks(Registry[Any]):
         name: str,
         added: Mapping[str, Any] | None = None,
         needs: OfTrial | None = None,
+        version: str = "",
         layers: Layers | Callable[[Any], Layers] | None = None,
     ) -> Callable[[Any], Any]:
         """As `Registry.register`.
@@ -66,7 +67,7 @@ class Networks(Registry[Any]):
         """
         if layers is not None:
             self._layers[name] = layers if callable(layers) else lambda _: layers
-        return super().register(name, added, needs)
+        return super().register(name, added, needs, version)
 
     def drop(self, name: str) -> None:
         """As `Registry.drop`."""

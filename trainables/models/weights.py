@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from trainables.data.base import data_directory
+from trainables.data_folder import data_directory
 from trainables.errors import UsageError
 
 _DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.[^.]+$")

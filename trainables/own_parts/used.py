@@ -96,6 +96,24 @@ def origin(config: TrialConfig, requests: Iterable[Request] = ()) -> dict[str, s
     return {ORIGIN: as_text(found)} if found else {}
 
 
+def made_of(config: TrialConfig, provenance: Mapping[str, str]) -> dict[str, str]:
+    """Digests of the code and data that a trial's steps are made with, for its checkpoint."""
+    return {**origin(config), "data": provenance["data_digest"]}
+
+
+def with_measures(
+    provenance: Mapping[str, str], config: TrialConfig, requests: Iterable[Request]
+) -> dict[str, str]:
+    """What ``requests``, which were measured later, change in the provenance of a result."""
+    known = from_text(provenance.get(ORIGIN, ""))
+    measured = {
+        label: source.digest
+        for label, source in used(config, requests).items()
+        if label.startswith("measure ")
+    }
+    return {ORIGIN: as_text(known | measured)} if measured else {}
+
+
 def as_text(digests: Mapping[str, str]) -> str:
     """Label of each part -> digest of its source, as one text."""
     return "; ".join(f"{label}={digest}" for label, digest in digests.items())
@@ -107,4 +125,13 @@ def from_text(text: str) -> dict[str, str]:
     return {label: digest for label, _, digest in pairs}
 
 
-__all__ = ["ORIGIN", "as_text", "from_text", "origin", "source_of", "to_send", "used"]
+__all__ = [
+    "ORIGIN",
+    "as_text",
+    "from_text",
+    "origin",
+    "source_of",
+    "to_send",
+    "used",
+    "with_measures",
+]

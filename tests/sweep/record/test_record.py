@@ -116,3 +116,27 @@ def test_runs_survive_the_file(tmp_path):
 def test_unknown_status_is_refused():
     with pytest.raises(ValueError, match="'ok'"):
         Run("a", "ok")
+
+
+def test_origins_are_those_of_finished_trials_that_say_something():
+    record = Record.from_runs(
+        [
+            Run("a", "done", provenance={"parts": "m=1", "data": "d", "commit": "c"}),
+            Run("b", "failed", provenance={"parts": "m=1"}),
+            Run("c", "diverged", provenance={"data": "d", "commit": "c"}),
+            Run("d", "diverged", provenance={"data": "d", "data_digest": "2"}),
+        ]
+    )
+    assert record.origins(("parts", "data_digest")) == {
+        "a": {"parts": "m=1", "data": "d"}, "d": {"data_digest": "2", "data": "d"},
+    }  # fmt: skip
+    assert Record.from_runs([]).origins(("parts",)) == {}
+
+
+def test_a_record_without_trials_has_the_others_numbers():
+    runs = [Run(t, "done", {"x": float(i)}, {"x": [float(i)]}) for i, t in enumerate("abca")]
+    others = Record.from_runs(runs).without(["a", "d"])
+    assert others.trial_ids == ["b", "c"]
+    assert others.values(["a", "b", "c"], "x").tolist()[1:] == [1.0, 2.0]
+    assert others.status("a") == "missing"
+    assert others.curve("c", "x") == [(1, 2.0)]

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from trainables.data.base import DataError
+from trainables.data_folder import PREPARED_VERSION, digest
 
-VERSION = 2
-"""Raised when the layout of prepared files, or what is made of an image, changes: older folders are
-then prepared anew."""
+VERSION = PREPARED_VERSION
 
 
 def folder_name(name: str, options: Mapping[str, Any]) -> str:
@@ -77,11 +76,6 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
         json.dump({**manifest, "sha256": digest(manifest)}, handle, indent=1)
         flush(handle)
     temporary.replace(folder / "manifest.json")
-
-
-def digest(content: Any) -> str:
-    """SHA-256 of what JSON makes of ``content``."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def flush(handle: Any) -> None:

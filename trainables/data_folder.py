@@ -1,0 +1,62 @@
+"""The folder of the data sets, and which contents were prepared in it; found without torch."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+PREPARED_VERSION = 2
+"""Raised when the layout of prepared files, or what is made of an image, changes: older folders are
+then prepared anew."""
+
+
+def data_directory(directory: str | os.PathLike[str] | None = None) -> Path:
+    """``directory``, or $FLATSWEEP_DATA, or ~/.cache/flatsweep/data."""
+    chosen = directory or os.environ.get("FLATSWEEP_DATA") or Path("~/.cache/flatsweep/data")
+    return Path(chosen).expanduser()
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of what JSON makes of ``content``."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def prepared_content(
+    name: str, options: Mapping[str, Any], directory: Path
+) -> tuple[Path, str] | None:
+    """Where a data set is prepared, and the digest of its content as results have it.
+
+    Args:
+        options: All of the data set; those that the folder was not prepared by are of no account.
+    """
+    for file in _manifests(name, directory):
+        try:
+            manifest = json.loads(file.read_text(encoding="utf-8"))
+            made_by, version = manifest["options"], manifest["version"]
+            if version == PREPARED_VERSION and _agree(made_by, options):
+                return file.parent, digest(manifest["files"])[:16]
+        except (OSError, ValueError, LookupError, TypeError):
+            continue  # damaged: who loads it says so
+    return None
+
+
+def _manifests(name: str, directory: Path) -> Iterator[Path]:
+    prepared = directory / "prepared"
+    for pattern in (f"{glob.escape(name)}-v*", f"{glob.escape(name)},*-v*"):
+        yield from sorted(prepared.glob(f"{pattern}/manifest.json"))
+
+
+def _agree(made_by: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
+    """Whether the options by which a set was prepared are among those of a trial."""
+    return all(
+        option in options and json.dumps(options[option]) == json.dumps(value)
+        for option, value in made_by.items()
+    )
+
+
+__all__ = ["PREPARED_VERSION", "data_directory", "digest", "prepared_content"]
