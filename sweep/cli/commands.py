@@ -266,7 +266,6 @@ def reproduce(
 def search(
     sweep: SearchOptions,
     execution: ExecutionOptions,
-    where: Where = None,
     points: Annotated[int, typer.Option(help="Points to try beside the grid's.", min=1)] = 20,
     at_once: Annotated[
         int, typer.Option("--round", help="Points proposed at once, from all before.", min=1)
@@ -274,13 +273,16 @@ def search(
     format: TableFormat = "terminal",  # noqa: A002
 ) -> None:
     """Search one row between its grid's points, with Optuna."""
+    from dataclasses import replace
     from functools import partial
 
     from sweep.run.search import search as by_proposals
 
-    row = parse_where(where or ())
+    row = parse_where(sweep.where or ())
     runner = partial(by_proposals, where=row, proposals=points, at_once=at_once)
-    planned, record = run_sweep(sweep, execution, runner=runner, shown=format)
+    planned, record = run_sweep(
+        replace(sweep, where=None), execution, runner=runner, shown=format
+    )
     show_table(planned, record, format)
     conclude(planned, record)
 

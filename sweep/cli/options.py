@@ -171,6 +171,7 @@ class SweepOptions(RecordOptions, PartsOptions):
             "repeated.",
         ),
     ] = None
+    where: Where = None
     seeds: Annotated[
         int | None,
         typer.Option(

@@ -176,12 +176,14 @@ def run_sweep(
 
 def _asked(options: SweepOptions, artifact: Artifact | None) -> Sweep:
     from search_spaces import presets
+    from sweep.cli.options import parse_where
     from sweep.run import Sweep
     from sweep.selection import selection
 
     found = artifact or artifact_of(options)
     preset = options.preset or presets.default(found)
-    return Sweep(found, preset, selection(options.selection), options.storage)
+    where = parse_where(options.where or ())
+    return Sweep(found, preset, selection(options.selection), options.storage, where=where)
 
 
 def _trial_options(execution: ExecutionOptions) -> dict[str, Any]:
@@ -252,6 +254,7 @@ def command_of(options: SweepOptions, planned: Plan) -> str:
         ("--tracking-uri", options.tracking_uri, None),
     ):
         words += [flag, str(value)] if value != default else []
+    words += [word for pair in options.where or () for word in ("--where", pair)]
     return mask(" ".join([shlex.join(words), *variant.options()]))
 
 

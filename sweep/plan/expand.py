@@ -112,6 +112,7 @@ class Plan:
         selection: How hyper-parameters are chosen.
         cells: Of the artifact, repeated for registered names where it fans out.
         stages: In order.
+        whole: The plan of all cells, where these are some of them (`sweep.plan.where`).
     """
 
     artifact: Artifact
@@ -119,6 +120,7 @@ class Plan:
     selection: SelectionRule
     cells: tuple[Cell, ...]
     stages: tuple[PlannedStage, ...]
+    whole: Plan | None = None
 
     @property
     def variant(self) -> str:
@@ -200,8 +202,11 @@ class Plan:
     def measures_of(self, trial: PlannedTrial) -> tuple[Measure, ...]:
         """What is measured on a trial: the artifact's measures if a cell may show its numbers.
 
-        Trials that are only searched among, or that a hidden cell needs, are not measured.
+        Trials that are only searched among, or that a hidden cell needs, are not measured. Of some
+        cells of a plan, each trial is measured as in all of it, or that would want it again.
         """
+        if self.whole is not None:
+            return self.whole.measures_of(trial)
         if trial.trial_id not in self._shown:
             return ()
         return self.artifact.experiment.measures

@@ -18,6 +18,7 @@ from search_spaces.spec import Artifact
 from sweep.aggregate import SelectionRule
 from sweep.plan.budget import gradients_per_step
 from sweep.plan.expand import OUTCOMES, Plan, PlannedTrial, plan
+from sweep.plan.where import only
 from sweep.record.membership import Membership, as_tags
 from sweep.record.mlflow_store import Tracker, outdated_words
 from sweep.record.record import Record
@@ -50,6 +51,7 @@ class Sweep:
         execution: Further options of `trainables.train.Execution`; none changes a number.
         changed: What is done with results whose code or data was another: ``stop``, ``accept`` or
             ``retrain`` (`sweep.plan.changed`).
+        where: Label -> entry of the cells that are meant; empty: all. They make no other sweep.
     """
 
     artifact: Artifact
@@ -58,10 +60,12 @@ class Sweep:
     storage: str = "results"
     execution: Mapping[str, Any] = field(default_factory=dict)
     changed: str = "stop"
+    where: Mapping[str, str] = field(default_factory=dict)
 
     def plan(self, record: Record) -> Plan:
         """The trials that it needs, as far as ``record`` determines them."""
-        return plan(self.artifact, self.preset, self.selection, record)
+        found = plan(self.artifact, self.preset, self.selection, record)
+        return only(found, self.where) if self.where else found
 
 
 class SweepObserver(Protocol):
@@ -185,7 +189,8 @@ def run(
             if not todo:
                 tracker.join(record, _joining(planned, record))
                 if parent:
-                    files = attachments(planned, record) if attachments else {}
+                    whole = planned.whole or planned
+                    files = attachments(whole, record) if attachments else {}
                     tracker.finish_sweep(parent, files)
                 return planned, tracker.load()  # what was just written is in the mirror, too
             if not started:

@@ -27,7 +27,7 @@ STARTS_TRIALS = RUNS_A_SWEEP | {"grid"}
 READS_A_SWEEP = RUNS_A_SWEEP | {"plan", "table", "plot", "show"}
 READS_THE_RECORD = READS_A_SWEEP | {"grid", "status", "ui", "export", "doctor"}
 TAKES_PARTS = READS_A_SWEEP | {"list", "new", "grid", "doctor"}
-SOME = {"new": {"preset"}, "grid": {"selection"}}
+SOME = {"new": {"preset", "where"}, "grid": {"selection"}}
 """Commands with some of a group's options, by their names."""
 
 
