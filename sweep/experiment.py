@@ -30,6 +30,7 @@ from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
 from sweep.run import Sweep, progress, run
 from sweep.run.executor import executor as executor_of
+from sweep.run.limits import Limits
 from sweep.selection import selection as rule_of
 from sweep.tables import Table, attachments, render, table_of
 from sweep.tables.fields import fields
@@ -109,6 +110,7 @@ class Study:
         executor: str = "ray",
         execution: Mapping[str, Any] | None = None,
         changed: str = "stop",
+        limits: Limits | None = None,
         **resources: Any,
     ) -> Study:
         """Run what the record lacks; safe to stop and to repeat.
@@ -118,6 +120,7 @@ class Study:
             execution: Options of `trainables.train.Execution`, such as ``device`` and ``data_dir``.
             changed: What is done with results whose code or data was another: ``stop``,
                 ``accept`` or ``retrain``.
+            limits: How far this goes, and in which order; None: to the end.
             resources: ``address``, ``cpus``, ``gpus`` and ``concurrency`` of
                 `sweep.run.executor.executor`.
 
@@ -136,6 +139,7 @@ class Study:
                 observer=observer,
                 executor=chosen,
                 attachments=attachments,
+                limits=limits,
             )
         return self
 

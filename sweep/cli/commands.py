@@ -36,13 +36,17 @@ from sweep.cli.readings import or_list_readings
 from sweep.cli.workflow import (
     artifact_of,
     conclude,
+    conclude_all,
     figure_file,
     find_artifact,
     plan_sweep,
+    plan_sweeps,
     run_sweep,
+    run_sweeps,
     show,
     show_difference,
     show_table,
+    show_tables,
     tracker_of,
     tracking_of,
 )
@@ -189,6 +193,10 @@ def plan(
     time: Annotated[
         bool, typer.Option("--time", help="Time a few steps of each network that none ran yet.")
     ] = False,
+    price: Annotated[
+        float | None,
+        typer.Option("--price", help="Of a GPU's hour: say what the hours cost.", min=0),
+    ] = None,
     data: DataDir = None,
     refresh: Refresh = False,
     format: Format = OutputFormat.text,  # noqa: A002
@@ -196,14 +204,19 @@ def plan(
     """What would run: stages, grids, trials, hours. Trains nothing, but for the steps of --time."""
     from functools import partial
 
-    from sweep.cli import listing
-    from sweep.plan.cost import estimate, timed_here
+    from sweep.cli import listing, papers
+    from sweep.plan.cost import estimate_all, timed_here
 
-    planned, record = plan_sweep(sweep, refresh=refresh)
-    outdated = record.outdated(planned.artifact.id, planned.preset, planned.variant)
+    found = plan_sweeps(sweep, refresh)
+    planned, record = found[0]
     notify = partial(print, file=sys.stderr, flush=True)
     timing = partial(timed_here, data=data, notify=notify) if time else None
-    cost = estimate(planned, record, timing)
+    cost = estimate_all([each for each, _ in found], record, timing, price)
+    if papers.paper_of(sweep.artifact):
+        as_json = format is OutputFormat.json
+        show((papers.plan_as_dict if as_json else papers.plan_as_text)(sweep.artifact, found, cost))
+        return
+    outdated = record.outdated(planned.artifact.id, planned.preset, planned.variant)
     if format is OutputFormat.json:
         show(listing.plan_as_dict(planned, record, cost, outdated))
     else:
@@ -215,8 +228,7 @@ def plan(
 @or_list_readings
 def run(sweep: SweepOptions, execution: ExecutionOptions) -> None:
     """Run what is missing. Safe to stop and to repeat: nothing finished is run again."""
-    planned, record = run_sweep(sweep, execution)
-    conclude(planned, record)
+    conclude_all(run_sweeps(sweep, execution))
 
 
 @app.command("table")
@@ -242,8 +254,7 @@ def table(
     if against:
         show_difference(sweep, against, format, refresh)
         return
-    planned, record = plan_sweep(sweep, refresh=refresh)
-    show_table(planned, record, format, all_points)
+    show_tables(plan_sweeps(sweep, refresh), format, all_points)
 
 
 @app.command("reproduce")
@@ -255,9 +266,9 @@ def reproduce(
     format: TableFormat = "terminal",  # noqa: A002
 ) -> None:
     """Run what is missing, then print the table."""
-    planned, record = run_sweep(sweep, execution, shown=format)
-    show_table(planned, record, format)
-    conclude(planned, record)
+    ended = run_sweeps(sweep, execution, shown=format)
+    show_tables(ended, format)
+    conclude_all(ended)
 
 
 @app.command("search")

@@ -50,6 +50,14 @@ class ChangedName(StrEnum):
     retrain = "retrain"
 
 
+class OrderName(StrEnum):
+    """Which trials are started first (`sweep.run.limits.Order`)."""
+
+    longest = "longest"
+    seeds = "seeds"
+    random = "random"
+
+
 class FigureKind(StrEnum):
     """What `sweep plot` draws beside the figures that an artifact has."""
 
@@ -144,7 +152,11 @@ class SweepOptions(RecordOptions, PartsOptions):
     """Which sweep: of every command that plans, runs or shows one."""
 
     artifact: Annotated[
-        str, typer.Argument(help="PAPER/NAME of a table or figure, or the file of your own sweep.")
+        str,
+        typer.Argument(
+            help="PAPER/NAME of a table or figure, or the file of your own sweep; plan, run, "
+            "reproduce, table and export take a whole PAPER, too."
+        ),
     ]
     preset: Annotated[
         str,
@@ -241,6 +253,29 @@ class ExecutionOptions:
             "stop, accept them, or retrain.",
         ),
     ] = ChangedName.stop
+    order: Annotated[
+        OrderName,
+        typer.Option(
+            "--order",
+            help="Which trials start first: the longest; of every point its first seed (seeds); "
+            "random.",
+        ),
+    ] = OrderName.longest
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first trial that fails.")
+    ] = False
+    max_hours: Annotated[
+        float | None,
+        typer.Option(
+            "--max-hours",
+            help="Stop after so many hours; what runs goes on from its checkpoint the next time.",
+            min=0,
+        ),
+    ] = None
+    max_trials: Annotated[
+        int | None,
+        typer.Option("--max-trials", help="Run at most so many trials, the rest later.", min=1),
+    ] = None
 
 
 def option_groups(command: Callable[..., None]) -> Callable[..., None]:
@@ -340,6 +375,7 @@ __all__ = [
     "ExecutorName",
     "FigureKind",
     "Format",
+    "OrderName",
     "OutputFormat",
     "PartsOptions",
     "RecordOptions",

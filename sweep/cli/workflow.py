@@ -52,9 +52,14 @@ def find_whole(name: str) -> Artifact:
     Raises:
         UsageError: there is none.
     """
+    from sweep.cli.papers import paper_of
+
     found, _, searched = name.partition(":search:")
     if searched:
         raise UsageError(f"{name} is a search; `sweep search {found} --where ...` prints it")
+    if paper := paper_of(name):
+        listed = ", ".join(artifact.id for artifact in paper.artifacts)
+        raise UsageError(f"{name} is a whole paper; name one of its tables and figures: {listed}")
     return _known_or_in_a_file(name)
 
 
@@ -132,6 +137,15 @@ def plan_sweep(
     return sweep.plan(record), record
 
 
+def plan_sweeps(options: SweepOptions, refresh: bool = False) -> list[tuple[Plan, Record]]:
+    """`plan_sweep` of each sweep that is asked for: of one, or of those of a whole paper."""
+    from sweep.cli.papers import sweeps_of
+
+    asked = [_asked(each, None) for each in sweeps_of(options)]
+    record = tracker_of(options).load(refresh)
+    return [(sweep.plan(record), record) for sweep in asked]
+
+
 def run_sweep(
     options: SweepOptions,
     execution: ExecutionOptions,
@@ -146,16 +160,41 @@ def run_sweep(
         runner: In place of `sweep.run.run`.
         shown: The format in which a table of it is to be printed.
     """
+    return _run([_asked(options, artifact)], options, execution, shown, runner)[0]
+
+
+def run_sweeps(
+    options: SweepOptions, execution: ExecutionOptions, shown: str = "terminal"
+) -> list[tuple[Plan, Record]]:
+    """`run_sweep` of each sweep that is asked for: of one, or of those of a whole paper."""
+    from sweep.cli.papers import sweeps_of
+
+    return _run([_asked(each, None) for each in sweeps_of(options)], options, execution, shown)
+
+
+def _run(
+    sweeps: Sequence[Sweep],
+    options: RecordOptions,
+    execution: ExecutionOptions,
+    shown: str,
+    runner: Runner | None = None,
+) -> list[tuple[Plan, Record]]:
+    """Run what the sweeps lack, one after the other; a trial of several runs once.
+
+    What cannot be planned, and data that is missing, is said before the first of several starts.
+    """
     from sweep.run import progress, run
+    from sweep.run.executor import StartedOnce
     from sweep.run.executor import executor as executor_of
+    from sweep.run.limits import Limits
+    from sweep.run.loop import check_data
     from sweep.tables import attachments, require_format
 
-    sweep = _asked(options, artifact)
     require_format(shown)
     if execution.keep_weights not in ("none", "last", "best"):
         raise UsageError(f"--keep-weights {execution.keep_weights!r}: allowed are none, last, best")
-    changed = execution.changed.value
-    sweep = replace(sweep, execution=_trial_options(execution), changed=changed)
+    changed, trial_options = execution.changed.value, _trial_options(execution)
+    sweeps = [replace(sweep, execution=trial_options, changed=changed) for sweep in sweeps]
     executor = executor_of(
         execution.executor,
         address=execution.address,
@@ -164,14 +203,28 @@ def run_sweep(
         concurrency=execution.concurrency,
     )
 
-    with contextlib.closing(progress.observer(live=not executor.in_process)) as observer:
-        return (runner or run)(
-            sweep,
-            tracker=tracker_of(options),
-            observer=observer,
-            executor=executor,
-            attachments=attachments,
-        )
+    limits = Limits(execution.order, execution.fail_fast, execution.max_hours, execution.max_trials)
+    tracker = tracker_of(options)
+    if len(sweeps) > 1:
+        record = tracker.load()
+        missing = [trial for sweep in sweeps for trial in sweep.plan(record).missing(record)]
+        if executor.local:
+            check_data(missing, sweeps[0].execution)
+    with (
+        StartedOnce(executor) as started,
+        contextlib.closing(progress.observer(live=not executor.in_process)) as observer,
+    ):
+        return [
+            (runner or run)(
+                sweep,
+                tracker=tracker,
+                observer=observer,
+                executor=started,
+                attachments=attachments,
+                limits=limits,
+            )
+            for sweep in sweeps
+        ]
 
 
 def _asked(options: SweepOptions, artifact: Artifact | None) -> Sweep:
@@ -201,9 +254,22 @@ def show_table(
     all_points: bool = False,
 ) -> None:
     """Print the table in one of `sweep.tables.FORMATS`; see `sweep.tables.table_of`."""
+    show_tables([(planned, record)], format, all_points)
+
+
+def show_tables(
+    found: Sequence[tuple[Plan, Record]],
+    format: str,  # noqa: A002
+    all_points: bool = False,
+) -> None:
+    """Print the tables one below the other; several as JSON are a list."""
     from sweep.tables import render, table_of
 
-    sys.stdout.write(render(table_of(planned, record, all_points), format).rstrip("\n") + "\n")
+    texts = [render(table_of(*each, all_points), format).rstrip("\n") for each in found]
+    if format == "json" and len(texts) > 1:
+        print("[" + ",\n".join(texts) + "]")
+    else:
+        print("\n\n".join(texts))
 
 
 def show_difference(
@@ -265,23 +331,37 @@ def figure_file(planned: Plan) -> Path:
 
 
 def conclude(planned: Plan, record: Record) -> None:
-    """Say how the sweep ended; exit 1 if a trial is still missing."""
+    """`conclude_all` of one sweep."""
+    conclude_all([(planned, record)])
+
+
+def conclude_all(ended: Sequence[tuple[Plan, Record]]) -> None:
+    """Say how each sweep ended; exit 1 if a trial of one is still missing."""
+    whole = [
+        _concluded(*each, each[0].artifact.id + ": " if len(ended) > 1 else "") for each in ended
+    ]
+    if not all(whole):
+        raise typer.Exit(1)
+
+
+def _concluded(planned: Plan, record: Record, who: str) -> bool:
     left = planned.missing(record)
     failed = [trial for trial in left if record.status(trial.trial_id) == "failed"]
     waiting = len(planned.expected)
     if not left and not waiting:
-        print(f"{planned.size} trials recorded; `sweep ui` shows them", file=sys.stderr)
-        return
+        print(f"{who}{planned.size} trials recorded; `sweep ui` shows them", file=sys.stderr)
+        return True
     for trial in failed[:5]:
         print(f"{trial.trial_id} failed: {mask(record.error(trial.trial_id))}", file=sys.stderr)
-    ended = f"{len(failed)} of {planned.size} trials failed"
-    if waiting:
-        ended += f" and {waiting} wait for them"
+    ended = [f"{len(failed)} of {planned.size} trials failed"] if failed else []
+    if len(left) > len(failed):
+        ended.append(f"{len(left) - len(failed)} of {planned.size} trials are left to run")
     print(
-        f"{ended}; `sweep status` counts them, the same command tries them again",
+        who + ", ".join(ended) + (f" and {waiting} wait for them" if waiting else "") + "; `sweep "
+        f"status` counts them, the same command {'tries them again' if failed else 'goes on'}",
         file=sys.stderr,
     )
-    raise typer.Exit(1)
+    return False
 
 
 def show(value: Any) -> None:

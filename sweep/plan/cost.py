@@ -58,6 +58,7 @@ class CostEstimate:
         timed: Networks that were timed for it.
         unknown_trials: Trials that the hours leave out.
         said: Sentences: why networks could not be timed.
+        price: Of these device hours, in the unit of a price per GPU hour; None: no price was given.
     """
 
     device_hours: float
@@ -67,6 +68,7 @@ class CostEstimate:
     timed: int
     unknown_trials: int
     said: tuple[str, ...] = ()
+    price: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Its attributes by name, for JSON."""
@@ -77,7 +79,14 @@ class CostEstimate:
         disk = f"disk: about {self.result_megabytes:.0f} MB of results"
         if self.from_trials or self.timed:
             disk += f", {self.weight_megabytes:.0f} MB more with --keep-weights"
-        return [disk, self._time(), *self.said]
+        price = [] if self.price is None else [self._price()]
+        return [disk, self._time(), *price, *self.said]
+
+    def _price(self) -> str:
+        if not (self.from_trials or self.timed):
+            return "price: unknown as the time is"
+        least = "at least" if self.unknown_trials else "about"
+        return f"price: {least} {self.price:.2f}, where each trial has one GPU to itself"
 
     def _time(self) -> str:
         basis = [f"{self.from_trials} recorded trials"] if self.from_trials else []
@@ -98,20 +107,34 @@ def estimate(
     planned: Plan,
     record: Record,
     time: Callable[[PlannedTrial], EpochCost] | None = None,
+    price: float | None = None,
 ) -> CostEstimate:
-    """What the rest of the plan costs.
+    """What the rest of a plan costs; arguments as of `estimate_all`."""
+    return estimate_all([planned], record, time, price)
+
+
+def estimate_all(
+    plans: Sequence[Plan],
+    record: Record,
+    time: Callable[[PlannedTrial], EpochCost] | None = None,
+    price: float | None = None,
+) -> CostEstimate:
+    """What the rest of several plans costs, a trial of more than one of them counted once.
 
     Args:
-        planned: The plan.
+        plans: Those of a whole paper, say.
         record: Recorded trials say what others of their network cost.
         time: Asked for a trial of a network that none has run yet; raises `UntimedError` if it
             cannot be timed. None: such trials are left out.
+        price: Of a GPU's hour; None: not known.
     """
     from sweep.plan.budget import step_time
 
-    times = planned.artifact.experiment.step_times
-    left = [(t, _cost_key(t)) for t in (*planned.missing(record), *planned.expected)]
-    costs = _recorded(planned.trials, record, times)
+    times = [table for planned in plans for table in planned.artifact.experiment.step_times]
+    every = _distinct(t for planned in plans for t in (*planned.trials, *planned.expected))
+    wanted = _distinct(t for p in plans for t in (*p.missing(record), *p.expected))
+    left = [(trial, _cost_key(trial)) for trial in wanted]
+    costs = _recorded((trial for trial in every if not trial.awaits), record, times)
     said: list[str] = []
     for trial, key in left if time is not None else ():
         if key not in costs and time is not None:
@@ -125,13 +148,18 @@ def estimate(
     weights = sum(PARAMETER_BYTES * cost.parameters for _, cost in known)
     return CostEstimate(
         device_hours=round(seconds / 3600, 4),
-        result_megabytes=round(planned.size * RESULT_BYTES / 1e6, 1),
+        result_megabytes=round(len(every) * RESULT_BYTES / 1e6, 1),
         weight_megabytes=round(weights / 1e6, 1),
         from_trials=sum(cost.trials for cost in costs.values()),
         timed=sum(not cost.trials for cost in costs.values()),
         unknown_trials=len(left) - len(known),
         said=tuple(said),
+        price=None if price is None else round(price * seconds / 3600, 2),
     )
+
+
+def _distinct(trials: Iterable[PlannedTrial]) -> list[PlannedTrial]:
+    return list({(trial.trial_id, trial.awaits): trial for trial in trials}.values())
 
 
 def _recorded(

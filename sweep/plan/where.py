@@ -51,9 +51,7 @@ def only(plan: Plan, where: Mapping[str, str]) -> Plan:
     for spec, stage in zip(plan.artifact.experiment.stages, plan.stages, strict=True):
         if any(map(spec.covers, now.values())):
             specs.append(spec)
-            stages.append(
-                replace(stage, trials=kept(stage.trials), expected=kept(stage.expected))
-            )
+            stages.append(replace(stage, trials=kept(stage.trials), expected=kept(stage.expected)))
     artifact = plan.artifact.with_experiment(
         cells=tuple(now.values()), stages=tuple(specs), fan_out={}, per_name_overrides={}
     )
@@ -62,9 +60,7 @@ def only(plan: Plan, where: Mapping[str, str]) -> Plan:
     )
 
 
-def _chosen(
-    artifact: Artifact, cells: Sequence[Cell], where: Mapping[str, str]
-) -> dict[int, Cell]:
+def _chosen(artifact: Artifact, cells: Sequence[Cell], where: Mapping[str, str]) -> dict[int, Cell]:
     """Place -> cell of those with these entries; and of those that they need, which are hidden.
 
     Raises:

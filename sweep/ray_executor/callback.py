@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
+from ray.tune.stopper import NoopStopper
 
 from trainables.job import Job, Report
 from trainables.tune import JOB, REPORT
@@ -62,6 +63,24 @@ class RayTuneCallback(tune.Callback):
         """The trial's process died, and Tune does not start it again."""
         died = "its process died more often than it may be restarted (out of memory?)"
         self._recorder.failed(_trial_id(trial), died)
+
+
+class LimitStopper(tune.Stopper):
+    """Ends Tune's run when the recorder of a sweep has reached a limit; a copy of it never does."""
+
+    def __init__(self, recorder: ResultRecorder) -> None:
+        self._recorder = recorder
+
+    def __reduce__(self) -> tuple[type[tune.Stopper], tuple[()]]:
+        return NoopStopper, ()
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """No single trial is stopped."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Asked between any two events."""
+        return self._recorder.stop
 
 
 def _trial_id(trial: Any) -> str:

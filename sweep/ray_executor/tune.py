@@ -88,7 +88,11 @@ class RayExecutor:
         with suppress(KeyboardInterrupt), interrupts() as noted:
             for wave in waves(jobs, max_concurrent):
                 self._run_wave(wave, max_concurrent, recorder, noted)
-                if noted.seen or any(job.trial_id in recorder.unfinished for job in wave):
+                if (
+                    noted.seen
+                    or recorder.stop
+                    or any(job.trial_id in recorder.unfinished for job in wave)
+                ):
                     return
 
     def _run_wave(
@@ -101,7 +105,7 @@ class RayExecutor:
         """Run the jobs as trials of one Tune experiment."""
         from ray import tune
 
-        from sweep.ray_executor.callback import RayTuneCallback
+        from sweep.ray_executor.callback import LimitStopper, RayTuneCallback
         from trainables.tune import JOB, TrialTrainable, reservation
 
         notice = _wait_notice(self._cluster, self._request(jobs[0]), self._notify)
@@ -117,6 +121,7 @@ class RayExecutor:
                     name="trials",
                     storage_path=scratch,
                     callbacks=[RayTuneCallback(recorder, notice, noted)],
+                    stop=LimitStopper(recorder),
                     failure_config=tune.FailureConfig(max_failures=RETRIES),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                     verbose=0,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from sweep.run.recorder import ResultRecorder
@@ -48,6 +48,34 @@ class Executor(Protocol):
 
         It returns early when it is interrupted: the recorder knows what is unfinished.
         """
+
+
+class StartedOnce:
+    """An `Executor` for several sweeps: started for the first that needs it, until the block ends.
+
+    Args:
+        executor: That does the work.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor, self._stack, self._is_started = executor, ExitStack(), False
+        self.refuse, self.run = executor.refuse, executor.run
+        self.max_concurrent = executor.max_concurrent
+        self.local, self.in_process = executor.local, executor.in_process
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def start(self, notify: Callable[[str], None]) -> Iterator[None]:
+        """As an `Executor`; what is told later is told to who started it first."""
+        if not self._is_started:
+            self._stack.enter_context(self._executor.start(notify))
+            self._is_started = True
+        yield
 
 
 def executor(

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from search_spaces import presets
 from search_spaces.spec import Artifact
 from sweep.aggregate import SelectionRule
-from sweep.plan.budget import gradients_per_step
 from sweep.plan.expand import OUTCOMES, Plan, PlannedTrial, plan
 from sweep.plan.where import only
 from sweep.record.membership import Membership, as_tags
 from sweep.record.mlflow_store import Tracker, outdated_words
 from sweep.record.record import Record
 from sweep.run.changed import Retraining
+from sweep.run.limits import Limits
 from sweep.run.recorder import ResultRecorder
 from trainables.errors import FlatsweepError
 from trainables.job import Job
@@ -123,6 +123,7 @@ class Runner(Protocol):
         observer: SweepObserver,
         executor: Executor,
         attachments: Attachments | None = None,
+        limits: Limits | None = None,
     ) -> tuple[Plan, Record]: ...
 
 
@@ -134,6 +135,7 @@ def run(
     executor: Executor,
     attachments: Attachments | None = None,
     extension: Extension | None = None,
+    limits: Limits | None = None,
 ) -> tuple[Plan, Record]:
     """Run every trial of ``sweep`` that the record lacks.
 
@@ -143,17 +145,19 @@ def run(
         executor: Runs the trials; it is started when there is one to run.
         attachments: Makes the files that are attached to the sweep's MLflow run.
         extension: Asked for more to run when nothing is left.
+        limits: How far this goes, and in which order; None: to the end.
 
     Returns:
         The plan as far as it got, and the record it is read from. A trial that failed stays
         missing in the record and is tried again by the next run; stages that start from a winner
-        among it and others wait until then.
+        among it and others wait until then. What a limit has left out is missing, too.
 
     Raises:
         UsageError, sweep.run.resources.ResourceError, trainables.storage.files.StorageError,
             sweep.record.mlflow_store.TrackingError, sweep.plan.changed.ChangedError: before any
             trial starts.
     """
+    limits = limits or Limits()
     storage = Storage(sweep.storage)
     storage.check_writable()
     tracker.notify = observer.message
@@ -186,6 +190,9 @@ def run(
             if extended is not None:
                 sweep = replace(sweep, artifact=extended)
                 continue
+            if todo and limits.reached:
+                observer.message(limits.reached)
+            todo = limits.next(todo)
             if not todo:
                 tracker.join(record, _joining(planned, record))
                 if parent:
@@ -195,21 +202,20 @@ def run(
                 return planned, tracker.load()  # what was just written is in the mirror, too
             if not started:
                 if executor.local:
-                    _check_data(todo, sweep.execution)
+                    check_data(todo, sweep.execution)
                 stack.enter_context(executor.start(observer.message))
                 started = True
-            # Longest first, so that no slot waits for one late long trial.
-            todo.sort(key=_expected_cost, reverse=True)
             jobs = [_job(sweep, planned, trial) for trial in todo]
             max_concurrent = executor.max_concurrent(jobs)
             attempted |= {_asked(planned, trial) for trial in todo}
             retraining.begin(todo, storage, tracker)
             observer.on_submit(planned, todo, max_concurrent, len(planned.trials) - len(missing))
-            with ResultRecorder(todo, storage, tracker, tags, observer) as recorder:
+            with ResultRecorder(todo, storage, tracker, tags, observer, limits) as recorder:
                 executor.run(jobs, recorder)
             if recorder.error is not None:
                 raise recorder.error
-            if recorder.unfinished:
+            attempted -= {_asked(planned, trial) for trial in recorder.unfinished.values()}
+            if recorder.unfinished and not limits.stop:
                 raise StoppedError(
                     f"stopped with {len(recorder.unfinished)} trials unfinished; "
                     "what is finished is recorded, the same command continues"
@@ -263,7 +269,7 @@ def _asked(planned: Plan, trial: PlannedTrial) -> tuple[str, frozenset[str]]:
     return trial.trial_id, frozenset(request.key for request in planned.measures_of(trial))
 
 
-def _check_data(todo: Sequence[PlannedTrial], execution: Mapping[str, Any]) -> None:
+def check_data(todo: Sequence[PlannedTrial], execution: Mapping[str, Any]) -> None:
     """Load (and prepare, once) every data set here, so that what is missing is said at once.
 
     Not for a cluster: its nodes may have data that this machine has not.
@@ -323,7 +329,3 @@ def _job(sweep: Sweep, planned: Plan, trial: PlannedTrial) -> Job:
             **sweep.execution,
         },
     )
-
-
-def _expected_cost(trial: PlannedTrial) -> float:
-    return trial.config.epochs * gradients_per_step(trial.config)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
+from sweep.run.limits import Limits
 from trainables.storage.trial_folder import read_result, trial_folder
 
 if TYPE_CHECKING:
@@ -34,11 +35,12 @@ class ResultRecorder:
         tracker: Tracker,
         tags: Tags,
         observer: SweepObserver,
+        limits: Limits | None = None,
     ) -> None:
         self.unfinished = {trial.trial_id: trial for trial in todo}
         self.error: Exception | None = None
         self._storage, self._tracker, self._tags = storage, tracker, tags
-        self._observer = observer
+        self._observer, self._limits = observer, limits or Limits()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._running: set[str] = set()
         self._raised: BaseException | None = None
@@ -55,6 +57,11 @@ class ResultRecorder:
     def any_running(self) -> bool:
         """Whether a process is at work on a trial."""
         return bool(self._running)
+
+    @property
+    def stop(self) -> bool:
+        """Whether a limit is reached that trials which run do not outlive."""
+        return bool(self._limits.stop)
 
     def started(self, trial_id: str) -> None:
         """Note that a process has begun with the trial."""
@@ -81,6 +88,7 @@ class ResultRecorder:
         """Note that the trial raised ``error``, or that its process died too often."""
         trial = self.unfinished.get(trial_id)
         if trial is not None:
+            self._limits.note_failure()
             self._ended(trial, self._failed, trial, error)
 
     def stopped(self, trial_id: str) -> None:

@@ -20,6 +20,7 @@ from sweep.plan.proposals import Axis, GridPoint, propose
 from sweep.record.mlflow_store import Tracker
 from sweep.record.record import Record
 from sweep.run.executor import Executor
+from sweep.run.limits import Limits
 from sweep.run.loop import Attachments, Sweep, SweepObserver, run
 from trainables.errors import UsageError
 from trainables.metric_name import MetricName
@@ -190,6 +191,7 @@ def search(
     observer: SweepObserver,
     executor: Executor,
     attachments: Attachments | None = None,
+    limits: Limits | None = None,
 ) -> tuple[Plan, Record]:
     """Run the grid of one row of the sweep's artifact, then further points that Optuna proposes.
 
@@ -199,7 +201,7 @@ def search(
         where: Label -> value of the row.
         proposals: How many points are tried beside the grid's.
         at_once: How many are proposed at once, from all before.
-        tracker, observer, executor, attachments: As `sweep.run.loop.run` takes them.
+        tracker, observer, executor, attachments, limits: As `sweep.run.loop.run` takes them.
 
     Returns:
         The plan whose artifact has one row per point, best first, and its record; that of the
@@ -226,6 +228,7 @@ def search(
         executor=executor,
         attachments=attachments,
         extension=rows.extended,
+        limits=limits,
     )
 
 

@@ -85,7 +85,7 @@ class SerialExecutor:
                 recorder.started(job.trial_id)
                 for report in run_job(self._placed(job)):
                     recorder.reported(report)
-                    if noted.seen:
+                    if noted.seen or recorder.stop:
                         return
 
     def _placed(self, job: Job) -> Job:

@@ -25,7 +25,7 @@ from sweep.plan.cost import estimate
 from sweep.plan.expand import Plan, PlannedTrial, plan
 from sweep.record.record import Record
 from sweep.record.runs import Run
-from sweep.run.loop import _expected_cost
+from sweep.run.limits import expected_cost
 from trainables import methods
 from trainables.config import TrialConfig
 from trainables.methods.rules.erm import ERM
@@ -169,7 +169,7 @@ def test_the_cost_of_a_step_is_simulated_once_for_equal_settings(
 ) -> None:
     made, record = whole(20)
     built = Looks(monkeypatch, methods, "build")
-    costs = {trial.stage: _expected_cost(trial) for trial in made.trials}
+    costs = {trial.stage: expected_cost(trial) for trial in made.trials}
     assert built.count == 2  # those of 3 epochs, and those of 4
     assert estimate(made, record).from_trials == len(made.trials) == 20 * 8
     assert built.count == 2

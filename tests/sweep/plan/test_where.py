@@ -94,9 +94,7 @@ def test_each_row_of_an_artifact_is_trials_of_it(made: Artifact, rule: str) -> N
         some = only(whole, {label: entry})
         shown = {tuple(c.key.items()) for c in some.cells if not c.hidden}
         assert shown == {
-            tuple(c.key.items())
-            for c in whole.cells
-            if c.key.get(label) == entry and not c.hidden
+            tuple(c.key.items()) for c in whole.cells if c.key.get(label) == entry and not c.hidden
         }
         assert some.variant == whole.variant
         chosen_ids |= ids(some)

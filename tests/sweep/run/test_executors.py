@@ -223,6 +223,7 @@ def test_an_interrupt_whose_exception_is_lost_stops_the_serial_one(
     told: list[int] = []
 
     class ResultRecorder:
+        stop = False
         started = staticmethod(lambda trial_id: None)
         reported = staticmethod(told.append)
 

@@ -1,0 +1,116 @@
+"""A whole paper in the place of one of its tables or figures: all that can run of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from trainables.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from search_spaces.spec import Artifact, Paper
+    from sweep.cli.options import SweepOptions
+    from sweep.plan.cost import CostEstimate
+    from sweep.plan.expand import Plan
+    from sweep.record.record import Record
+
+Planned = Sequence[tuple["Plan", "Record"]]
+
+
+def paper_of(name: str) -> Paper | None:
+    """The paper of this name; None: it names something else."""
+    import search_spaces
+
+    return next((paper for paper in search_spaces.papers() if paper.key == name), None)
+
+
+def sweeps_of(options: SweepOptions) -> list[SweepOptions]:
+    """The options of each sweep that is asked for: one, or those of a paper that can run.
+
+    Of readings and of --where each artifact has those that it knows; one that has no cell of those
+    that are chosen falls out.
+
+    Raises:
+        UsageError: a reading or a label that no artifact of the paper has.
+    """
+    paper = paper_of(options.artifact)
+    if paper is None:
+        return [options]
+    found = [artifact for artifact in paper.artifacts if not artifact.experiment.blocked]
+    found = _with_cells(options.artifact, found, options.where or ())
+    for word in options.read or ():
+        if not any(_knows(artifact, word) for artifact in found):
+            names = dict.fromkeys(c.name for a in found for c in a.notes.choices if c.name)
+            name = word.partition("=")[0]
+            raise UsageError(f"{options.artifact}: {unknown('reading', name, names)}")
+    return [
+        replace(options, artifact=a.id, read=[w for w in options.read or () if _knows(a, w)])
+        for a in found
+    ]
+
+
+def _knows(artifact: Artifact, word: str) -> bool:
+    from search_spaces.readings import BUNDLES
+
+    name = word.partition("=")[0]
+    return word in BUNDLES or any(name == choice.name for choice in artifact.notes.choices)
+
+
+def _with_cells(paper: str, artifacts: list[Artifact], pairs: Iterable[str]) -> list[Artifact]:
+    from sweep.cli.options import parse_where
+    from sweep.plan.expand import every_cell
+
+    where = parse_where(pairs)
+    keys = {a.id: [cell.key for cell in every_cell(a) if not cell.hidden] for a in artifacts}
+    every = [key for found in keys.values() for key in found]
+    for label, entry in where.items():
+        if not any(label in key for key in every):
+            labels = dict.fromkeys(name for key in every for name in key)
+            raise UsageError(unknown(f"label of {paper}", label, labels))
+        entries = dict.fromkeys(key[label] for key in every if label in key)
+        if entry not in entries:
+            raise UsageError(unknown(f"{label} of {paper}", entry, entries))
+    return [a for a in artifacts if any(where.items() <= key.items() for key in keys[a.id])]
+
+
+def plan_as_dict(paper: str, planned: Planned, cost: CostEstimate) -> dict[str, Any]:
+    """What all need together, and ``artifacts``: of each what `sweep plan` has of it."""
+    from sweep.cli import listing
+    from sweep.plan.cost import estimate
+
+    plans = [listing.plan_as_dict(plan, record, estimate(plan, record)) for plan, record in planned]
+    return {"paper": paper, **_counts(planned), "estimate": cost.as_dict(), "artifacts": plans}
+
+
+def plan_as_text(paper: str, planned: Planned, cost: CostEstimate) -> str:
+    """One line per artifact, then what all of them need together."""
+    width = max(len(plan.artifact.id) for plan, _ in planned)
+    lines = [f"{'artifact':{width}}  trials    done  to run  waiting"]
+    for plan, record in planned:
+        found = _counts([(plan, record)])
+        lines.append(
+            f"{plan.artifact.id:{width}}  {found['trials']:>6}  {found['done']:>6}  "
+            f"{found['missing']:>6}  {found['waiting']:>7}"
+        )
+    found = _counts(planned)
+    total = f"{paper}: {found['trials']} trials in all, each counted once: {found['done']} done, "
+    total += f"{found['missing']} to run now"
+    lines += ["", total + (f", {found['waiting']} once winners are known" * bool(found["waiting"]))]
+    return "\n".join([*lines, *cost.lines()])
+
+
+def _counts(planned: Planned) -> Mapping[str, int]:
+    """``trials``, ``done``, ``missing`` and ``waiting``, a trial of several sweeps counted once."""
+    ready = {trial.trial_id for plan, _ in planned for trial in plan.trials}
+    missing = {trial.trial_id for plan, record in planned for trial in plan.missing(record)}
+    waiting = {(t.trial_id, t.awaits) for plan, _ in planned for t in plan.expected}
+    return {
+        "trials": len(ready) + len(waiting),
+        "done": len(ready - missing),
+        "missing": len(missing),
+        "waiting": len(waiting),
+    }
+
+
+__all__ = ["paper_of", "plan_as_dict", "plan_as_text", "sweeps_of"]
