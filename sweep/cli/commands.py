@@ -11,7 +11,10 @@ from typing import Annotated
 
 import typer
 
+from sweep.cli.beyond import measure, search
+from sweep.cli.complete import completion, listen
 from sweep.cli.data import app as data_app
+from sweep.cli.export import export
 from sweep.cli.options import (
     AllPoints,
     DataDir,
@@ -22,25 +25,24 @@ from sweep.cli.options import (
     PartsOptions,
     RecordOptions,
     Refresh,
-    SearchOptions,
     SelectionName,
     SweepOptions,
     TableFormat,
     Where,
     option_groups,
-    parse_options,
     parse_where,
 )
 from sweep.cli.parts import Kind
 from sweep.cli.readings import or_list_readings
 from sweep.cli.workflow import (
-    artifact_of,
     conclude,
     conclude_all,
     figure_file,
     find_artifact,
+    mention_without_record,
     plan_sweep,
     plan_sweeps,
+    refuse_without_record,
     run_sweep,
     run_sweeps,
     show,
@@ -54,7 +56,9 @@ from trainables.errors import UsageError, print_error
 
 app = typer.Typer(
     name="sweep",
-    help="Re-run the experiments of five papers on flat minima and print their tables again.",
+    help="Re-run the experiments of five papers on flat minima and print their tables again.\n\n"
+    "Example: sweep reproduce compare/methods --preset smoke",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -68,6 +72,26 @@ GARBAGE = 100_000
 app.add_typer(data_app)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        print(f"flatsweep {metadata.version('flatsweep')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """What is asked of the command itself."""
+
+
 @app.command("list")
 @option_groups
 def list_parts(
@@ -78,6 +102,8 @@ def list_parts(
     """What can be reproduced: every table and figure, and the trials each preset needs.
 
     Or what a trial can be made of: methods, models, data, ... with their options.
+
+    Example: sweep list methods
     """
     from sweep.cli import listing, parts
 
@@ -201,7 +227,10 @@ def plan(
     refresh: Refresh = False,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
-    """What would run: stages, grids, trials, hours. Trains nothing, but for the steps of --time."""
+    """What would run: stages, grids, trials, hours. Trains nothing, but for the steps of --time.
+
+    Example: sweep plan nrs/table1 --preset small --time --price 2.5
+    """
     from functools import partial
 
     from sweep.cli import listing, papers
@@ -227,7 +256,10 @@ def plan(
 @option_groups
 @or_list_readings
 def run(sweep: SweepOptions, execution: ExecutionOptions) -> None:
-    """Run what is missing. Safe to stop and to repeat: nothing finished is run again."""
+    """Run what is missing. Safe to stop and to repeat: nothing finished is run again.
+
+    Example: sweep run nrs --preset small --gpus 0.5 --order seeds --max-hours 8
+    """
     conclude_all(run_sweeps(sweep, execution))
 
 
@@ -248,13 +280,18 @@ def table(
     refresh: Refresh = False,
     format: TableFormat = "terminal",  # noqa: A002
 ) -> None:
-    """The table, from the record: measured beside printed, or beside another reading."""
+    """The table, from the record: measured beside printed, or beside another reading.
+
+    Example: sweep table nrs/table1 --preset small --where method=NRS --format md
+    """
     if against and all_points:
         raise UsageError("--against compares what is read; --all-points is for one table")
     if against:
         show_difference(sweep, against, format, refresh)
         return
-    show_tables(plan_sweeps(sweep, refresh), format, all_points)
+    found = plan_sweeps(sweep, refresh)
+    mention_without_record(sweep)
+    show_tables(found, format, all_points)
 
 
 @app.command("reproduce")
@@ -265,37 +302,13 @@ def reproduce(
     execution: ExecutionOptions,
     format: TableFormat = "terminal",  # noqa: A002
 ) -> None:
-    """Run what is missing, then print the table."""
+    """Run what is missing, then print the table.
+
+    Example: sweep reproduce compare/methods --preset smoke
+    """
     ended = run_sweeps(sweep, execution, shown=format)
     show_tables(ended, format)
     conclude_all(ended)
-
-
-@app.command("search")
-@option_groups
-@or_list_readings
-def search(
-    sweep: SearchOptions,
-    execution: ExecutionOptions,
-    points: Annotated[int, typer.Option(help="Points to try beside the grid's.", min=1)] = 20,
-    at_once: Annotated[
-        int, typer.Option("--round", help="Points proposed at once, from all before.", min=1)
-    ] = 4,
-    format: TableFormat = "terminal",  # noqa: A002
-) -> None:
-    """Search one row between its grid's points, with Optuna."""
-    from dataclasses import replace
-    from functools import partial
-
-    from sweep.run.search import search as by_proposals
-
-    row = parse_where(sweep.where or ())
-    runner = partial(by_proposals, where=row, proposals=points, at_once=at_once)
-    planned, record = run_sweep(
-        replace(sweep, where=None), execution, runner=runner, shown=format
-    )
-    show_table(planned, record, format)
-    conclude(planned, record)
 
 
 @app.command("plot")
@@ -312,47 +325,20 @@ def plot(
     ] = None,
     refresh: Refresh = False,
 ) -> None:
-    """Draw a figure from the record; of a file with several, each."""
+    """Draw a figure from the record; of a file with several, each.
+
+    Example: sweep plot nrs/figure1 --preset small --out figure1.pdf
+    """
     from sweep import figures
 
     planned, record = plan_sweep(sweep, refresh=refresh)
+    refuse_without_record(sweep)
     path = out or figure_file(planned)
     drawn = figures.figures_of(planned, record, kind)
     for i, figure in enumerate(drawn, 1):
         file = path if len(drawn) == 1 else path.with_stem(f"{path.stem}-{i}")
         figures.save(figure, file)
         print(file)
-
-
-@app.command("measure")
-@option_groups
-@or_list_readings
-def measure(
-    sweep: SweepOptions,
-    execution: ExecutionOptions,
-    name: Annotated[str, typer.Option("--measure", help="A name in trainables.measures.")],
-    option: Annotated[
-        list[str] | None, typer.Option("--option", "-o", help="Of the measure: num_samples=50.")
-    ] = None,
-    samples: Annotated[int | None, typer.Option(help="First so many training images.")] = None,
-    retrain: Annotated[
-        bool, typer.Option("--retrain", help="Train trials again whose weights were not kept.")
-    ] = False,
-) -> None:
-    """Measure a quantity on finished trials, from their kept weights, and record it."""
-    from sweep.plan import remeasure
-
-    measured = remeasure.with_measure(
-        artifact_of(sweep),
-        name,
-        parse_options(option or ()),
-        samples,
-    )
-    if not retrain:
-        planned, record = plan_sweep(sweep, measured)
-        remeasure.check_weights(planned, record, sweep.storage)
-    done, record = run_sweep(sweep, execution, measured)
-    conclude(done, record)
 
 
 @app.command("status")
@@ -362,9 +348,13 @@ def status(
     refresh: Refresh = False,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
-    """What is in the record: sweeps, and how their trials ended."""
+    """What is in the record: sweeps, and how their trials ended.
+
+    Example: sweep status --storage /shared/results
+    """
     from sweep.cli import listing
 
+    mention_without_record(record)
     rows = listing.status(tracker_of(record).load(refresh))
     show(rows if format is OutputFormat.json else listing.status_text(rows))
 
@@ -375,25 +365,14 @@ def ui(
     record: RecordOptions,
     port: Annotated[int, typer.Option(help="On 127.0.0.1.", min=1, max=65535)] = 5000,
 ) -> None:
-    """Open the MLflow UI on the record (Ctrl-C ends it)."""
+    """Open the MLflow UI on the record (Ctrl-C ends it).
+
+    Example: sweep ui --port 5001
+    """
     from sweep.cli import ui
 
+    refuse_without_record(record)
     raise typer.Exit(ui.serve(tracking_of(record), port))
-
-
-@app.command("export")
-@option_groups
-def export(
-    record: RecordOptions,
-    out: Annotated[Path, typer.Argument(help="File to write: .parquet, .csv or .jsonl.")],
-    history: Annotated[bool, typer.Option(help="With the per-epoch curves (.jsonl).")] = False,
-    refresh: Refresh = False,
-) -> None:
-    """Write the whole record to a file: one row per trial and metric."""
-    from sweep.record import export as exporting
-
-    count = exporting.write(tracker_of(record).load(refresh), out, history)
-    print(f"{count} trials written to {out}")
 
 
 @app.command("doctor")
@@ -404,13 +383,22 @@ def doctor(
     data: DataDir = None,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
-    """Check Python, torch, GPU, Ray, MLflow's store, disk and data sets; say how to fix each."""
+    """Check Python, torch, GPU, Ray, MLflow's store, disk and data sets; say how to fix each.
+
+    Example: sweep doctor --storage /shared/results
+    """
     from sweep.cli import doctor as checks
 
     findings = checks.examine(record.storage, tracking_of(record), data)
     show([vars(f) for f in findings] if format is OutputFormat.json else checks.text(findings))
     if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(1)
+
+
+app.command("search")(search)
+app.command("measure")(measure)
+app.command("export")(export)
+app.command("completion")(completion)
 
 
 def main() -> None:
@@ -421,8 +409,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what its encoding has not is replaced
             stream.reconfigure(errors="replace")
+    listen()
     try:
-        app()
+        app(prog_name="sweep")
     except BrokenPipeError:
         # The reader (head, less) left; nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -32,7 +32,10 @@ DataOptions = Annotated[
 
 @app.command("list")
 def list_sets(data: DataDir = None, format: Format = OutputFormat.text) -> None:  # noqa: A002
-    """List every data set: whether it is here and, if not, how to get it. Nothing is fetched."""
+    """List every data set: whether it is here and, if not, how to get it. Nothing is fetched.
+
+    Example: sweep data list --data /shared/data
+    """
     from trainables.data import data_directory, names
     from trainables.data.prepare import catalog
 
@@ -58,7 +61,10 @@ def prepare(
     data: DataDir = None,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
-    """Decode a data set once into memory-mapped files; its originals are not needed afterwards."""
+    """Decode a data set once into memory-mapped files; its originals are not needed afterwards.
+
+    Example: sweep data prepare cifar10 --download
+    """
     from trainables.data import DataError, data_directory, load, registry
     from trainables.data.prepare.store import reporting
 
@@ -122,7 +128,10 @@ def verify(
     data: DataDir = None,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
-    """Compare prepared files with their checksums; originals too, if their publisher gives some."""
+    """Compare prepared files with their checksums; originals too, if their publisher gives some.
+
+    Example: sweep data verify cifar10
+    """
     from trainables.data import data_directory, registry
     from trainables.data.prepare import catalog
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -103,8 +104,6 @@ def _torch() -> Iterator[Finding]:
 
 
 def _ray() -> Iterator[Finding]:
-    import os
-
     try:
         version = metadata.version("ray")
     except metadata.PackageNotFoundError:
@@ -121,6 +120,9 @@ def _storage(storage: str) -> Iterator[Finding]:
 
     try:
         opened = Storage(storage)
+        if "://" not in opened.root and not Path(opened.root).exists():
+            yield _to_be_made(Path(opened.root))
+            return
         opened.check_writable()
     except StorageError as error:
         yield Finding("storage", "broken", str(error))
@@ -137,9 +139,26 @@ def _storage(storage: str) -> Iterator[Finding]:
         )
 
 
+def _to_be_made(folder: Path) -> Finding:
+    """Whether a folder that a sweep would make can be made; it is not made here."""
+    there = next(parent for parent in folder.parents if parent.exists())
+    if os.access(there, os.W_OK):
+        return Finding("storage", "ok", f"{folder} can be made")
+    return Finding(
+        "storage",
+        "broken",
+        f"{folder} cannot be made in {there}",
+        "name another with --storage",
+    )
+
+
 def _mlflow(uri: str) -> Iterator[Finding]:
+    from sweep.record.connection import absent
     from sweep.record.mlflow_store import Tracker, TrackingError
 
+    if said := absent(uri):
+        yield Finding("mlflow", "note", said, "or run a sweep: it makes one")
+        return
     try:
         recorded = len(Tracker(uri).load(refresh=True))
     except TrackingError as error:

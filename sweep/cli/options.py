@@ -24,6 +24,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from sweep.cli import complete
 from sweep.selection import listed
 from trainables.errors import UsageError
 
@@ -89,7 +90,12 @@ TableFormat = Annotated[
     ),
 ]
 SelectionName = Annotated[
-    str, typer.Option("--selection", help=f"How hyper-parameters are chosen. {listed()}.")
+    str,
+    typer.Option(
+        "--selection",
+        help=f"How hyper-parameters are chosen. {listed()}.",
+        autocompletion=complete.selections,
+    ),
 ]
 AllPoints = Annotated[
     bool,
@@ -148,21 +154,15 @@ class PartsOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepOptions(RecordOptions, PartsOptions):
-    """Which sweep: of every command that plans, runs or shows one."""
+class VariantOptions(RecordOptions, PartsOptions):
+    """What of a sweep, and at which scale: of every command that takes one."""
 
-    artifact: Annotated[
-        str,
-        typer.Argument(
-            help="PAPER/NAME of a table or figure, or the file of your own sweep; plan, run, "
-            "reproduce, table and export take a whole PAPER, too."
-        ),
-    ]
     preset: Annotated[
         str,
         typer.Option(
             "--preset",
             help="paper, small or smoke [default: smoke]; of a file full [default] or its own.",
+            autocompletion=complete.presets,
         ),
     ] = ""
     selection: SelectionName = "paper"
@@ -202,6 +202,20 @@ class SweepOptions(RecordOptions, PartsOptions):
             "statistics. Where that makes other trials of them, `sweep table` needs it too.",
         ),
     ] = "1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions(VariantOptions):
+    """Which sweep: of every command that plans, runs or shows one."""
+
+    artifact: Annotated[
+        str,
+        typer.Argument(
+            help="PAPER/NAME of a table or figure, or the file of your own sweep; plan, run, "
+            "reproduce, table and export take a whole PAPER, too.",
+            autocompletion=complete.artifacts,
+        ),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +290,12 @@ class ExecutionOptions:
         int | None,
         typer.Option("--max-trials", help="Run at most so many trials, the rest later.", min=1),
     ] = None
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Tell only what failed, and how it ended.")
+    ] = False
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell every report of a trial, with its id.")
+    ] = False
 
 
 def option_groups(command: Callable[..., None]) -> Callable[..., None]:
@@ -384,6 +404,7 @@ __all__ = [
     "SelectionName",
     "SweepOptions",
     "TableFormat",
+    "VariantOptions",
     "Where",
     "option_groups",
     "parse_options",

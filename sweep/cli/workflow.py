@@ -46,6 +46,22 @@ def tracker_of(options: RecordOptions) -> Tracker:
     return Tracker(tracking_of(options))
 
 
+def refuse_without_record(options: RecordOptions) -> None:
+    """Raise TrackingError, which says so, where nothing was ever recorded."""
+    from sweep.record.connection import TrackingError, absent
+
+    if said := absent(tracking_of(options)):
+        raise TrackingError(said)
+
+
+def mention_without_record(options: RecordOptions) -> None:
+    """Say on standard error that nothing was ever recorded: it may be looked for elsewhere."""
+    from sweep.record.connection import absent
+
+    if said := absent(tracking_of(options)):
+        print(mask(said), file=sys.stderr)
+
+
 def find_whole(name: str) -> Artifact:
     """The artifact called ``name`` as its paper's file has it; .yaml or .yml ends a file's name.
 
@@ -191,6 +207,8 @@ def _run(
     from sweep.tables import attachments, require_format
 
     require_format(shown)
+    if execution.quiet and execution.verbose:
+        raise UsageError("--quiet and --verbose exclude each other")
     if execution.keep_weights not in ("none", "last", "best"):
         raise UsageError(f"--keep-weights {execution.keep_weights!r}: allowed are none, last, best")
     changed, trial_options = execution.changed.value, _trial_options(execution)
@@ -212,7 +230,9 @@ def _run(
             check_data(missing, sweeps[0].execution)
     with (
         StartedOnce(executor) as started,
-        contextlib.closing(progress.observer(live=not executor.in_process)) as observer,
+        contextlib.closing(
+            progress.observer(not executor.in_process, execution.quiet, execution.verbose)
+        ) as observer,
     ):
         return [
             (runner or run)(

@@ -50,6 +50,12 @@ def database(uri: str) -> Path | None:
     return Path(unquote(path)) if uri.startswith(SQLITE) else None
 
 
+def absent(uri: str) -> str:
+    """``no record at FILE, give --storage``; empty: there is a file, or a server to be asked."""
+    file = database(uri)
+    return f"no record at {file}, give --storage" if file and not file.exists() else ""
+
+
 def connect(uri: str) -> MlflowClient:
     """MLflow's client of the store at ``uri``; a SQLite file is made if it is not there.
 
@@ -168,6 +174,7 @@ def _newer_schema(message: str) -> bool:
 
 __all__ = [
     "TrackingError",
+    "absent",
     "cause",
     "connect",
     "database",

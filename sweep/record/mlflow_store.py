@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.record import attachments, curves
-from sweep.record.connection import TrackingError, cause, connect, database, default_uri, unusable
+from sweep.record.connection import (
+    TrackingError,
+    absent,
+    cause,
+    connect,
+    database,
+    default_uri,
+    unusable,
+)
 from sweep.record.experiments import Experiments
 from sweep.record.membership import Membership, as_tags, sweep_name
 from sweep.record.mirror import Fingerprint, Mirror, fingerprint, folder_of
@@ -76,9 +84,13 @@ class Tracker:
         Args:
             refresh: Read the whole store, as it may have been edited by hand.
 
+        Where there is no SQLite file yet, nothing is recorded, and none is made: `open` does that.
+
         Raises:
             TrackingError: the store is asked and does not answer.
         """
+        if absent(self.uri):
+            return Record.from_runs([])
         return Mirror(folder_of(self.uri), self).record(refresh)
 
     def fingerprint(self) -> Fingerprint | None:

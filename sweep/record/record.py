@@ -63,7 +63,7 @@ class Record:
 
     @classmethod
     def read(cls, path: Path | str) -> Record:
-        """The record in a file that `write` or ``sweep export`` made: ``.parquet`` or ``.jsonl``.
+        """The record in a ``.parquet`` file that `write` made, or a ``.jsonl`` of ``sweep export``.
 
         Raises:
             UsageError: there is no such file, or it holds no record.
@@ -247,6 +247,10 @@ class Record:
         """A metric's history as (epoch, value), NaN where it was not measured; empty: none."""
         values = self._curves_of(trial_id).get(metric, ())
         return list(enumerate(values, start=1))
+
+    def curves(self, trial_id: str) -> Mapping[str, Sequence[float]]:
+        """All histories of a trial: metric -> its value in each epoch."""
+        return self._curves_of(trial_id)
 
     def history_means(self, trial_ids: Sequence[str], metric: str) -> np.ndarray:
         """Mean over all epochs of each trial's history; NaN where a trial has none."""

@@ -14,12 +14,18 @@ if TYPE_CHECKING:
     from trainables.storage.result import TrialResult
 
 
-def observer(live: bool = True) -> SweepObserver:
+def observer(live: bool = True, quiet: bool = False, verbose: bool = False) -> SweepObserver:
     """A live bar on a terminal, plain lines elsewhere; both on standard error.
 
     Args:
         live: Whether a bar may be drawn: nothing else writes to the terminal, such as a debugger.
+        quiet: Only trials that failed are told, and what a person should know.
+        verbose: Lines, of every report of a trial.
     """
+    if quiet:
+        return _Quiet()
+    if verbose:
+        return _Verbose()
     return _Bar() if live and sys.stderr.isatty() else _Lines()
 
 
@@ -47,6 +53,26 @@ class _Lines:
 
     def close(self) -> None:
         pass
+
+
+class _Quiet(_Lines):
+    """One line per trial that failed."""
+
+    def on_submit(
+        self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
+    ) -> None:
+        pass
+
+    def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
+        if outcome.startswith("failed"):
+            self.message(f"{trial.name}: {outcome}")
+
+
+class _Verbose(_Lines):
+    """One line per report of a trial, with its id."""
+
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+        self.message(f"{trial.trial_id} {trial.name}: epoch {epoch} of {epochs}")
 
 
 class _Bar:

@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
+from sweep.record.mlflow_store import Tracker, default_uri
 from tests.nodes import Nodes
 from trainables.ports import LOOPBACK, free_ports
 
@@ -209,6 +210,7 @@ def test_nodes_of_tests_and_benchmarks_listen_on_loopback() -> None:
 
 def test_sweep_ui_listens_on_loopback_and_names_no_store_in_ps(tmp_path: Path) -> None:
     (port,) = free_ports(1)
+    Tracker(default_uri(str(tmp_path / "results"))).connect()
     with running(["-m", "sweep", "ui", "--port", str(port)], tmp_path, {}) as started:
 
         def answers() -> bool:

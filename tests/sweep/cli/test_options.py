@@ -16,6 +16,7 @@ from sweep.cli.options import (
     PartsOptions,
     RecordOptions,
     SweepOptions,
+    VariantOptions,
     option_groups,
     parse_options,
 )
@@ -41,6 +42,7 @@ def parameters(command: str) -> set[str]:
     [
         (RecordOptions, READS_THE_RECORD),
         (SweepOptions, READS_A_SWEEP),
+        (VariantOptions, READS_A_SWEEP | {"export"}),
         (ExecutionOptions, STARTS_TRIALS),
         (PartsOptions, TAKES_PARTS),
     ],
