@@ -1,7 +1,7 @@
-"""``python -m trainables CONFIG.json``: run one trial and print its result as JSON.
+"""``python -m trainables CONFIG.yaml``: run one trial and print its result as JSON.
 
-How a trial is run on a bare machine, and how a person debugs one. ``-`` reads
-the configuration from standard input.
+How a trial is run on a bare machine, and how a person debugs one. The configuration is YAML or
+JSON, nested or with dotted names (``optimizer.lr: 0.1``); ``-`` reads it from standard input.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from trainables.errors import UsageError, print_error
 
@@ -17,7 +18,7 @@ from trainables.errors import UsageError, print_error
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0: done or diverged (the result says which). 1: it failed. 2: bad usage."""
     parser = argparse.ArgumentParser(prog="python -m trainables", description=__doc__)
-    parser.add_argument("config", help="a TrialConfig as JSON, or - for standard input")
+    parser.add_argument("config", help="a TrialConfig as YAML or JSON, or - for it")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, ...")
     parser.add_argument("--data", type=Path, help="folder of the data sets")
     parser.add_argument("--storage", help="folder or URI: resume from and write to it")
@@ -34,16 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     from trainables import measures
-    from trainables.config import Request, TrialConfig
+    from trainables.config import Request, TrialConfig, merge
 
     try:
-        text = (
-            sys.stdin.read() if options.config == "-" else Path(options.config).read_text("utf-8")
-        )
-        fields = json.loads(text)
-        if not isinstance(fields, dict):
-            raise UsageError("a configuration is a JSON object")
-        config = TrialConfig(**fields)
+        config = TrialConfig(**merge({}, _fields(options.config)))
         requests = tuple(Request(name, every=options.measure_every) for name in options.measure)
         for request in requests:
             measures.registry.resolve(request.name, {})
@@ -70,6 +65,24 @@ def main(arguments: list[str] | None = None) -> int:
         return print_error(error, f"trial {config.trial_id} failed")
     print(result.to_json())
     return 0
+
+
+def _fields(file: str) -> dict[str, Any]:
+    """What a file, or standard input, says of a trial.
+
+    Raises:
+        UsageError: it is no YAML that is read here, or no mapping.
+        OSError, UnicodeDecodeError, json.JSONDecodeError: it cannot be read.
+    """
+    from trainables.settings_file import parse
+
+    text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
+    piped = file == "-" and not text.lstrip().startswith("{")
+    in_yaml = piped or file.endswith((".yaml", ".yml"))
+    fields = parse(text, Path(file).name).value if in_yaml else json.loads(text)
+    if not isinstance(fields, dict):
+        raise UsageError("a configuration is a mapping: method, model, epochs, ...")
+    return fields
 
 
 def _report(epoch: int, numbers: dict[str, float]) -> None:

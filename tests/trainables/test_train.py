@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Callable
@@ -212,11 +213,31 @@ def test_the_command_prints_a_result_as_json(
     assert "did you mean 'hessian_trace'" in capsys.readouterr().err
 
 
+def test_a_trial_may_be_written_in_yaml(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nested or with dotted names, in a file or piped: it is the trial that JSON describes."""
+    made = TrialConfig(**TINY).replace(epochs=1).model_dump(mode="json")
+    (tmp_path / "c.json").write_text(json.dumps(made))
+    dotted = "".join(f"{k}: {json.dumps(v)}\n" for k, v in made.items() if k != "optimizer")
+    dotted += "".join(f"optimizer.{k}: {json.dumps(v)}\n" for k, v in made["optimizer"].items())
+    (tmp_path / "c.yaml").write_text(f"# a trial\n{dotted}")
+    monkeypatch.setattr("sys.stdin", io.StringIO(dotted))
+    ids = []
+    for file in (str(tmp_path / "c.json"), str(tmp_path / "c.yaml"), "-"):
+        assert main([file, "--device", "cpu"]) == 0
+        ids.append(json.loads(capsys.readouterr().out)["trial_id"])
+    assert ids == [TrialConfig(**made).trial_id] * 3
+    (tmp_path / "c.yaml").write_text("method: sam\nmodel: &m mlp\n")
+    assert main([str(tmp_path / "c.yaml")]) == 2
+    assert "c.yaml:2: anchors and aliases" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("{", "Expecting property name"),
-        ("[]", "a configuration is a JSON object"),
+        ("[]", "a configuration is a mapping"),
         ('{"epochs": 0}', "epochs = 0: input should be greater than or equal to 1"),
         ('{"method": "sma"}', "unknown method 'sma' (did you mean 'sam'?)"),
         ('{"method": {"name": "sam", "rho": NaN}}', "rho = nan"),

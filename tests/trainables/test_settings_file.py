@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.files.source import MOST_BYTES, MOST_LEVELS, Dumper, parse, read
 from trainables.errors import UsageError
+from trainables.settings_file import MOST_BYTES, MOST_LEVELS, Dumper, parse, read
 
 
 def value(text: str) -> Any:
@@ -79,7 +79,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"bytes\.yaml:1: it is no text in UTF-8"):
         read(tmp_path / "bytes.yaml")
     (tmp_path / "long.yaml").write_text("a" * (MOST_BYTES + 1))
-    with pytest.raises(UsageError, match=r"1,000,001 bytes are no sweep's file"):
+    with pytest.raises(UsageError, match=r"1,000,001 bytes are no file of settings"):
         read(tmp_path / "long.yaml")
 
 
