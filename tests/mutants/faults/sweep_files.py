@@ -194,7 +194,8 @@ MUTANTS = [
         ("member.sweep", "member.artifact"),
     ),
     *of("sweep.plan.where:only", "",
-        ("replace(plan, artifact=artifact, cells=tuple(now.values()), stages=tuple(stages), whole=plan)",
+        ("replace(plan, artifact=artifact, cells=tuple(now.values()), stages=tuple(stages), "
+         "whole=plan)",
          "replace(plan, artifact=artifact, cells=tuple(now.values()), stages=tuple(stages))"),
         ("any(map(spec.covers, now.values()))", "True"),
     ),

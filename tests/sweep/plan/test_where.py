@@ -59,7 +59,6 @@ def test_what_is_not_there_is_said(where: dict[str, str], said: str) -> None:
 
 
 MEASURED = SMALL.replace("epochs: 2", "epochs: 1, data.subset: 100") + (
-    "then: {epochs: 2, seeds: 3}\n"
     "measures: [hessian_trace]\n"
     "metrics: [test_error, {name: device_seconds, relative_to: {method: ERM}}]\n"
 )
@@ -67,12 +66,14 @@ MEASURED = SMALL.replace("epochs: 2", "epochs: 1, data.subset: 100") + (
 
 def test_some_cells_of_a_plan_are_the_same_trials_measured_the_same() -> None:
     whole = planned(artifact(MEASURED))
+    assert all(map(whole.measures_of, whole.trials))
     some = only(whole, {"method": "SAM"})
     assert [(c.key["method"], c.hidden) for c in some.cells] == [("ERM", True), ("SAM", False)]
     assert ids(some) == ids(whole)
     for trial in some.trials:
         (same,) = [t for t in whole.trials if t.trial_id == trial.trial_id]
         assert some.measures_of(trial) == whole.measures_of(same)
+    whole = planned(artifact(f"{MEASURED}then: {{epochs: 2, seeds: 3}}\n"))
     alone = only(whole, {"method": "ERM"})
     assert [s.name for s in alone.stages] == [s.name for s in whole.stages if "ERM" in s.name]
     assert ids(alone) < ids(whole)
