@@ -83,6 +83,8 @@ def parse(text: str, name: str) -> Source:
         value = None if node is None else _value(node, name, (), lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if mark and mark.index >= len(text.rstrip()):  # at the end: say what was never closed
+            mark = error.context_mark or mark
         what = " ".join(filter(None, (error.context, error.problem)))
         raise _error(name, mark.line + 1 if mark else None, f"no YAML: {what}") from None
     except yaml.YAMLError as error:

@@ -43,7 +43,7 @@ class Fields(Keys):
 
 
 class Range(Keys):
-    """Values of a hyper-parameter between two ends: one of log, linear and random."""
+    """Values of a hyper-parameter between two ends: one of log, linear, random and sobol."""
 
     log: Ends | None = None
     """First and last of values whose ratios are equal."""
@@ -51,6 +51,8 @@ class Range(Keys):
     """First and last of values that are equally far apart."""
     random: Ends | dict[Literal["log", "linear"], Ends] | None = None
     """Ends between which values are drawn, evenly or, as {log: [a, b]}, in their logarithm."""
+    sobol: Ends | dict[Literal["log", "linear"], Ends] | None = None
+    """The same, of values that fill the range evenly, however many are taken."""
     num: Count
     """How many values."""
     seed: Index = 0

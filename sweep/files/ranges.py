@@ -26,11 +26,11 @@ def values(found: Range) -> list[int | float]:
     Raises:
         UsageError: not one kind, or ends between which there is nothing; without file and line.
     """
-    kind = _one(found, ("log", "linear", "random"))
-    if kind == "random":
-        scale, ends = _scale(found.random, "random")
-        draws = Random(found.seed)
-        return _distinct([at(scale, ends, draws.random()) for _ in range(found.num)])
+    kind = _one(found, ("log", "linear", "random", "sobol"))
+    if kind in ("random", "sobol"):
+        scale, ends = _scale(getattr(found, kind), kind)
+        drawn = _sobol(found, 1) if kind == "sobol" else _independent(found, 1)
+        return _distinct([at(scale, ends, place) for (place,) in drawn])
     _, ends = _scale({kind: getattr(found, kind)}, kind)
     if found.num == 1:
         raise UsageError("num = 1: a range has both its ends; write a list of one value")
@@ -106,12 +106,12 @@ def _in_box(name: str, axis: Any) -> Any:
     raise UsageError(f"{name}: write {{log: [a, b]}}, {{linear: [a, b]}} or a list")
 
 
-def _independent(found: Draws, dimensions: int) -> list[list[float]]:
+def _independent(found: Range | Draws, dimensions: int) -> list[list[float]]:
     draws = Random(found.seed)
     return [[draws.random() for _ in range(dimensions)] for _ in range(found.num)]
 
 
-def _sobol(found: Draws, dimensions: int) -> list[list[float]]:
+def _sobol(found: Range | Draws, dimensions: int) -> list[list[float]]:
     from scipy.stats.qmc import Sobol
 
     sequence = Sobol(dimensions, scramble=False)

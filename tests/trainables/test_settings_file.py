@@ -44,6 +44,7 @@ REFUSED = {
     "a: 1\nb: !!python/object/apply:os.system [ls]": "f.yaml:2: tags such as",
     "a: !mine 1": "f.yaml:1: tags such as",
     "a: 1\nb: 2\na: 3": "f.yaml:3: 'a' stands twice, first in line 1",
+    "a: 1\nb: [1\n\n": "f.yaml:2: no YAML: while parsing a flow sequence",
     "a: [1": "f.yaml:1: no YAML: while parsing a flow sequence",
     "a: 1\n b: c: d": "f.yaml:2: no YAML: mapping values are not allowed",
     "--- 1\n--- 2": "f.yaml:2: no YAML: expected a single document",

@@ -51,6 +51,8 @@ def test_draws_are_known() -> None:
     assert points(Draws(random=box, num=2, seed=1)) == [
         {"a": 0.0185664, "b": "z"}, {"a": 0.336937, "b": "x"},
     ]  # fmt: skip
+    assert values(Range(sobol=(0.0, 1.0), num=3)) == [0.5, 0.75, 0.25]
+    assert values(Range(sobol={"log": (0.01, 1.0)}, num=2, seed=1)) == [0.316228, 0.0316228]
     assert points(Draws(sobol=box, num=3)) == [
         {"a": 0.1, "b": "y"}, {"a": 0.316228, "b": "x"}, {"a": 0.0316228, "b": "z"},
     ]  # fmt: skip
@@ -68,7 +70,7 @@ def test_a_sobol_sequence_fills_the_box_evenly() -> None:
 
 
 WRONG: list[tuple[Any, str]] = [
-    (Range(num=3), "give one of log, linear, random; there is none"),
+    (Range(num=3), "give one of log, linear, random, sobol; there is none"),
     (Range(log=(1, 2), linear=(1, 2), num=3), "there is log and linear"),
     (Range(log=(0, 1), num=3), "the ends of a logarithmic range are above 0"),
     (Range(linear=(2, 1), num=3), "linear: 2 is not below 1"),
