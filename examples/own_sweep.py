@@ -19,9 +19,14 @@ def main(preset: str, storage: str = "results") -> None:
     study = experiment.load(file, preset=preset, storage=storage)
     print(f"{study.plan().size} trials")
     table = study.run(executor="serial").table()
-    print(table)
-    frame = table.pandas()  # one row per number
+    print(table)  # a notebook shows it as HTML, by table._repr_html_()
+    frame = table.pandas()  # or .arrow(): one row per number of the table
     print(frame[["method", "metric", "mean", "n", "point"]].to_string(index=False))
+
+    trials = study.trials()  # in Arrow: settings, provenance and metrics as columns
+    print(f"{trials.num_rows} trials with {trials.num_columns} columns")
+    numbers = study.record().numbers()  # all that is recorded: trial, metric, value
+    print(f"{numbers.num_rows} numbers are recorded")
 
     config = TrialConfig(model="mlp_tiny", method={"name": "sam", "rho": 0.1}, epochs=1)
     print(f"one trial: test error {fit(config).metrics['test_error']:.3f}")

@@ -7,7 +7,8 @@
     study.run(executor="serial")  # those that the record lacks
     table = study.table()  # shown as HTML in a notebook
     table.pandas()  # or .arrow(): one row per number
-    study.record().numbers()  # all that is recorded, as an Arrow table
+    study.trials()  # its trials in Arrow: settings, provenance and metrics as columns
+    study.record().numbers()  # all that is recorded, of other sweeps, too: trial, metric, value
 
 One trial alone is trained by `trainables.fit`.
 """
@@ -26,6 +27,8 @@ from search_spaces import presets
 from sweep import files, own_parts
 from sweep.plan.changed import CHOICES
 from sweep.plan.expand import Plan
+from sweep.plan.places import places
+from sweep.record import export
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
 from sweep.run import Sweep, progress, run
@@ -143,6 +146,17 @@ class Study:
             )
         return self
 
+    def trials(self, curves: bool = False, layout: str = "wide") -> pa.Table:
+        """The recorded trials in Arrow: labels of their cells, settings, provenance and numbers.
+
+        Args:
+            curves: With the numbers of every epoch.
+            layout: ``wide``: a row per trial; ``long``: a row per number.
+        """
+        record = self.record()
+        found = list(places(self.sweep.plan(record), record))
+        return export.table(record, curves, layout, found)
+
     def table(self, all_points: bool = False) -> ShownTable:
         """The table of what is recorded.
 
@@ -167,6 +181,7 @@ def load(
     storage: str = "results",
     tracking_uri: str | None = None,
     imports: Iterable[str] = (),
+    where: Mapping[str, str] | None = None,
 ) -> Study:
     """The sweep in a file, or the one called ``PAPER/NAME``.
 
@@ -177,6 +192,7 @@ def load(
         storage: Folder or URI of results.
         tracking_uri: MLflow store; None: SQLite beside the results.
         imports: Files, folders and modules with parts of one's own, as ``--import`` takes them.
+        where: Label -> entry of the cells that are meant; None: all.
 
     Raises:
         trainables.errors.UsageError: in one sentence; of a file with its line.
@@ -185,7 +201,8 @@ def load(
     in_a_file = str(name).endswith(files.SUFFIXES)
     artifact = files.load(name) if in_a_file else search_spaces.find(str(name))
     preset = preset or presets.default(artifact)
-    sweep = Sweep(search_spaces.apply(artifact, preset), preset, rule_of(selection), storage)
+    shrunk, rule = search_spaces.apply(artifact, preset), rule_of(selection)
+    sweep = Sweep(shrunk, preset, rule, storage, where=dict(where or {}))
     return Study(sweep, tracking_uri or default_uri(storage))
 
 

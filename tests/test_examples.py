@@ -58,6 +58,8 @@ def test_a_sweep_of_ones_own_from_python(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("10 trials\nmine/rho-on-digits")
     assert re.search(r"^ +mine test error % +\d+\.\d+ +1 +\{.*factor", done.stdout, re.M)
+    assert re.search(r"^10 trials with \d+ columns$", done.stdout, re.M)
+    assert re.search(r"^\d+ numbers are recorded$", done.stdout, re.M)
     assert re.search(r"^one trial: test error 0\.\d+$", done.stdout, re.M)
 
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from sweep.cli.options import Refresh, SweepOptions, VariantOptions, option_groups
 from sweep.cli.workflow import plan_sweeps, refuse_without_record, tracker_of
 from trainables.errors import UsageError
-
-if TYPE_CHECKING:
-    from sweep.plan.expand import Plan
-    from sweep.record.export import Place
-    from sweep.record.record import Record
 
 
 class LayoutName(StrEnum):
@@ -50,6 +44,7 @@ def export(
 
     Example: sweep export nrs/table1 nrs.csv --preset small --where method=NRS --layout wide
     """
+    from sweep.plan.places import places
     from sweep.record import export as exporting
 
     *artifact, file = names
@@ -61,28 +56,13 @@ def export(
     exporting.check(Path(file))
     if artifact:
         found = plan_sweeps(SweepOptions(artifact=artifact[0], **vars(chosen)), refresh)
-        places = [place for each in found for place in _places(*each)]
+        those = [place for each in found for place in places(*each)]
         record = found[0][1]
     else:
-        places, record = None, tracker_of(chosen).load(refresh)
+        those, record = None, tracker_of(chosen).load(refresh)
     refuse_without_record(chosen)
-    count = exporting.write(record, Path(file), curves, layout, places)
+    count = exporting.write(record, Path(file), curves, layout, those)
     print(f"{count} trials written to {file}")
-
-
-def _places(plan: Plan, record: Record) -> Iterator[Place]:
-    """What each recorded trial of a plan is there for: one place per cell and stage that shows."""
-    sweep = {
-        "artifact": plan.artifact.id,
-        "preset": plan.preset,
-        "selection": plan.selection.name,
-        "variant": plan.variant,
-    }
-    for stage in plan.stages:
-        for trial in stage.trials:
-            if not trial.cell.hidden and record.status(trial.trial_id) != "missing":
-                labels = {f"cell.{name}": trial.cell.label(name) for name in trial.cell.key}
-                yield trial.trial_id, {**sweep, "stage": stage.name, **labels}
 
 
 __all__ = ["export"]

@@ -9,6 +9,7 @@ import pytest
 
 from sweep import experiment
 from sweep.experiment import Study
+from sweep.run.limits import Limits
 from sweep.tables import render
 from tests.sweep.files.cases import SMALL
 from trainables.errors import UsageError
@@ -31,6 +32,47 @@ def test_what_was_run_is_recorded(study: Study) -> None:
     assert study.plan().missing(study.record()) == []
     assert len(study.record()) == 12
     assert {"trial_id", "metric", "value"} <= set(study.record().numbers().column_names)
+
+
+def test_its_trials_are_in_arrow(study: Study) -> None:
+    found = study.trials()
+    frame = found.to_pandas()
+    assert len(frame) == 12
+    assert sorted(frame["cell.method"].unique()) == ["ERM", "SAM"]
+    assert sorted(frame["optimizer.lr"].unique()) == [0.05, 0.1]
+    plan = study.plan()
+    assert set(frame["trial_id"]) == {trial.trial_id for trial in plan.trials}
+    (cell, _), record = plan.cells, study.record()
+    of_erm = frame[frame["cell.method"] == cell.key["method"]]
+    assert list(of_erm["test_error"]) == list(record.values(list(of_erm["trial_id"]), "test_error"))
+    long = study.trials(curves=True, layout="long")
+    assert {"metric", "epoch", "value"} <= set(long.column_names)
+
+
+def test_some_cells_are_loaded_alone(study: Study) -> None:
+    sweep = study.sweep
+    folder = Path(sweep.storage).parent
+    some = experiment.load(folder / "s.yaml", storage=sweep.storage, where={"method": "SAM"})
+    assert some.plan().size == 8
+    assert list(some.table().pandas()["method"]) == ["SAM"]
+    assert len(some.trials()) == 8
+
+
+def test_a_study_that_is_read_makes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(TINY)
+    study = experiment.load(tmp_path / "s.yaml", storage=str(tmp_path / "results"))
+    assert study.plan().size == 12
+    assert study.table().pandas()["n"].sum() == 0
+    assert len(study.trials()) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
+
+
+def test_a_study_goes_only_so_far(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(TINY)
+    study = experiment.load(tmp_path / "s.yaml", storage=str(tmp_path / "results"))
+    study.run(executor="serial", limits=Limits(max_trials=1), execution={"device": "cpu"})
+    assert len(study.record()) == 1
+    assert len(study.plan().missing(study.record())) == 11
 
 
 def test_a_table_is_a_frame_and_a_page(study: Study) -> None:
