@@ -63,6 +63,12 @@ def test_a_sweep_of_ones_own_from_python(tmp_path: Path) -> None:
     assert re.search(r"^one trial: test error 0\.\d+$", done.stdout, re.M)
 
 
+def test_what_the_page_does_in_python_the_example_does() -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    example = {line.strip() for line in (EXAMPLES / "own_sweep.py").read_text().splitlines()}
+    assert [line for line in program.splitlines() if line and line not in example] == []
+
+
 @pytest.mark.parametrize("text", FILES, ids=range(len(FILES)))
 def test_every_file_on_the_page_is_read(text: str) -> None:
     found = artifact(text)

@@ -345,17 +345,21 @@ def plot(
 @option_groups
 def status(
     record: RecordOptions,
+    paper: Annotated[str, typer.Argument(help="A paper [default: all that is recorded].")] = "",
     refresh: Refresh = False,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """What is in the record: sweeps, and how their trials ended.
 
-    Example: sweep status --storage /shared/results
+    Example: sweep status nrs --storage /shared/results
     """
-    from sweep.cli import listing
+    from sweep.cli import listing, papers
 
+    if paper and papers.paper_of(paper) is None:
+        raise UsageError(papers.unknown_paper(paper))
     mention_without_record(record)
     rows = listing.status(tracker_of(record).load(refresh))
+    rows = papers.rows_of(rows, paper) if paper else rows
     show(rows if format is OutputFormat.json else listing.status_text(rows))
 
 

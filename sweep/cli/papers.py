@@ -25,6 +25,18 @@ def paper_of(name: str) -> Paper | None:
     return next((paper for paper in search_spaces.papers() if paper.key == name), None)
 
 
+def unknown_paper(name: str) -> str:
+    """A sentence for a name that is no paper's, with those that there are."""
+    import search_spaces
+
+    return unknown("paper", name, [paper.key for paper in search_spaces.papers()])
+
+
+def rows_of(rows: Iterable[dict[str, Any]], paper: str) -> list[dict[str, Any]]:
+    """Those of the rows (each has an ``artifact``) that are of a paper."""
+    return [row for row in rows if str(row["artifact"]).partition("/")[0] == paper]
+
+
 def sweeps_of(options: SweepOptions) -> list[SweepOptions]:
     """The options of each sweep that is asked for: one, or those of a paper that can run.
 
@@ -113,4 +125,4 @@ def _counts(planned: Planned) -> Mapping[str, int]:
     }
 
 
-__all__ = ["paper_of", "plan_as_dict", "plan_as_text", "sweeps_of"]
+__all__ = ["paper_of", "plan_as_dict", "plan_as_text", "rows_of", "sweeps_of", "unknown_paper"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -44,6 +45,27 @@ def test_every_command_has_an_example_that_it_takes(names: tuple[str, ...]) -> N
         words = shlex.split(" ".join(words).strip(")"))
     assert tuple(words[: 1 + len(names)]) == ("sweep", *names)
     COMMANDS[names].make_context(" ".join(names), words[1 + len(names) :])  # raises if it is wrong
+
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def lines_of(document: Path) -> list[list[str]]:
+    """Words of every command ``sweep`` in a document, continued lines joined."""
+    text = document.read_text(encoding="utf-8").replace("\\\n", " ")
+    found = re.findall(r"^ *(?:\.venv/bin/)?sweep ((?! ).*)$", text, re.M)
+    return [shlex.split(line, comments=True) for line in found if not line.startswith("{")]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_command_in_the_documents_is_taken(document: Path) -> None:
+    for words in lines_of(document):
+        names = next(words[:n] for n in (2, 1) if tuple(words[:n]) in COMMANDS)
+        COMMANDS[tuple(names)].make_context(" ".join(names), words[len(names) :])
+
+
+def test_there_are_commands_in_the_documents() -> None:
+    assert sum(map(len, map(lines_of, DOCUMENTS))) > 30
 
 
 def test_the_version_is_said() -> None:

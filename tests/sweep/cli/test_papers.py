@@ -60,6 +60,14 @@ def test_a_paper_is_run_trial_by_trial_once_and_shown_table_by_table(storage: li
     alone = [call("table", f"pair/{name}", *storage)[1] for name in ("first", "second")]
     assert call("table", "pair", *storage)[1] == "\n".join(alone)
     assert call("reproduce", "pair", *storage)[:2] == (0, "\n".join(alone))
+    listed = json.loads(call("status", "pair", *storage, "--format", "json")[1])
+    assert [(row["artifact"], row["done"]) for row in listed] == [
+        ("pair/first", 4), ("pair/second", 4),
+    ]  # fmt: skip
+    assert json.loads(call("status", "nrs", *storage, "--format", "json")[1]) == []
+    assert call("status", "pare", *storage)[2].startswith("sweep: unknown paper 'pare' (did you ")
+    exported = str(Path(storage[1]).parent / "pair.json")
+    assert call("export", "pair", exported, *storage)[1] == f"6 trials written to {exported}\n"
     tables = json.loads(call("table", "pair", *storage, "--format", "json")[1])
     assert [table["artifact"] for table in tables] == ["pair/first", "pair/second"]
 

@@ -10,7 +10,14 @@ import torch
 from search_spaces.spec import Artifact, Cell, Stage, StepTime, StepTimes
 from sweep.aggregate import SELECTIONS
 from sweep.plan import budget
-from sweep.plan.cost import CostEstimate, EpochCost, UntimedError, estimate, timed_here
+from sweep.plan.cost import (
+    CostEstimate,
+    EpochCost,
+    UntimedError,
+    estimate,
+    estimate_all,
+    timed_here,
+)
 from sweep.plan.expand import Plan, PlannedTrial, plan
 from sweep.record.record import Record
 from sweep.record.runs import Run
@@ -115,6 +122,26 @@ def test_what_a_person_reads() -> None:
         "timed here, not counting 4 trials of other networks; "
         "--time times a few steps of each network",
     ]
+
+
+def test_a_price_is_that_of_the_hours_and_known_where_these_are() -> None:
+    trials = planned().trials
+    record = Record.from_runs([done(trials[0], 1800.0)])
+    found = estimate(planned(record=record), record, price=2.5)
+    # One more of ERM, and two of SAM at twice its gradients: 5 x 1800 s.
+    assert (found.device_hours, found.price) == (2.5, 6.25)
+    assert "price: about 6.25, where each trial has one GPU to itself" in found.lines()
+    assert found.as_dict()["price"] == 6.25
+    unknown = estimate(planned(), EMPTY, price=2.5)
+    assert "price: unknown as the time is" in unknown.lines()
+    assert not [line for line in estimate(planned(), EMPTY).lines() if "price" in line]
+
+
+def test_a_trial_of_several_plans_costs_once() -> None:
+    trials = planned().trials
+    record = Record.from_runs([done(trials[0], 1800.0)])
+    plans = [planned(record=record)] * 2
+    assert estimate_all(plans, record) == estimate(plans[0], record)
 
 
 @pytest.fixture
