@@ -41,9 +41,7 @@ def search(
 
     row = parse_where(sweep.where or ())
     runner = partial(by_proposals, where=row, proposals=points, at_once=at_once)
-    planned, record = run_sweep(
-        replace(sweep, where=None), execution, runner=runner, shown=format
-    )
+    planned, record = run_sweep(replace(sweep, where=None), execution, runner=runner, shown=format)
     show_table(planned, record, format)
     conclude(planned, record)
 
