@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -23,8 +24,9 @@ ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "examples" / "slurm" / "sweep.sbatch"
 SWEEP = """\
 name: tiny
+import: my_parts.py
 base: {data.source: digits, data.subset: 200, model: mlp_tiny, epochs: 1}
-compare: {ERM: erm, SAM: sam}
+compare: {ERM: erm, mine: my_method}
 seeds: 2
 """
 CONFIGURATION = """\
@@ -71,6 +73,7 @@ class Slurm:
         self.home.mkdir()
         (folder / "state").mkdir()
         (self.home / "s.yaml").write_text(SWEEP)
+        shutil.copy(ROOT / "examples" / "my_parts.py", self.home)
         configuration = folder / "slurm.conf"
         configuration.write_text(
             CONFIGURATION.format(
