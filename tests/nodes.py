@@ -28,6 +28,12 @@ ENVIRONMENT = {
 class Nodes:
     """A head, and raylets that join it: ``with Nodes(cpus=0) as nodes: nodes.join()``.
 
+    Args:
+        cpus: Of the head.
+        dashboard: Whether it has one.
+        environment: Changes of the nodes' environment.
+        prefix: Of the Python whose Ray and packages they have; a folder in PYTHONPATH comes first.
+
     Attributes:
         address: Of the head, for ``ray.init`` and ``--address``.
         dashboard: Port of the head's dashboard.
@@ -36,7 +42,11 @@ class Nodes:
     """
 
     def __init__(
-        self, cpus: int = 2, dashboard: bool = False, environment: dict[str, str] | None = None
+        self,
+        cpus: int = 2,
+        dashboard: bool = False,
+        environment: dict[str, str] | None = None,
+        prefix: str = sys.prefix,
     ) -> None:
         # The path of a socket has at most 107 characters, so not below the caller's folder.
         self._temporary = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
@@ -44,8 +54,8 @@ class Nodes:
         self.environment = {
             **os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT), **(environment or {})
         }  # fmt: skip
-        # Ray starts processes through a shell without quoting, and sys.prefix may have a space.
-        (self.folder / "python").symlink_to(sys.prefix)
+        # Ray starts processes through a shell without quoting, and the path may have a space.
+        (self.folder / "python").symlink_to(prefix)
         self.processes: list[subprocess.Popen[bytes]] = []
         try:
             self._start_head(cpus, dashboard)
@@ -83,7 +93,8 @@ class Nodes:
                     str(self.folder / "python" / "bin" / "python"), "-m", "trainables.ray_private",
                     "start", "--block", "--num-gpus=0", *arguments,
                 ],
-                env=self.environment, stdout=out, stderr=out, start_new_session=True,
+                env=self.environment, cwd=self.folder, stdout=out, stderr=out,
+                start_new_session=True,
             )  # fmt: skip
         self.processes.append(process)
         for _ in range(1800):

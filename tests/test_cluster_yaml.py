@@ -1,4 +1,4 @@
-"""cluster.yaml holds what Ray's own schema asks, and what it does not look at."""
+"""Both cluster.yaml hold what Ray's own schema asks, and what it does not look at."""
 
 from __future__ import annotations
 
@@ -12,17 +12,9 @@ import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "cluster.yaml").read_text()
-AWS: dict[str, Any] = yaml.safe_load(TEXT)
-SECTIONS = TEXT[TEXT.index("# This checkout goes") : TEXT.index("# Machines of your own.")]
-
-
-def local() -> dict[str, Any]:
-    """The variant in the comments, put together as the comment says."""
-    commented = TEXT[TEXT.index("# BEGIN local") : TEXT.index("# END local")].splitlines()[1:]
-    head = "\n".join(line.removeprefix("# ").removeprefix("#") for line in commented)
-    config: dict[str, Any] = yaml.safe_load(head + "\n" + SECTIONS)
-    return config
+AWS: dict[str, Any] = yaml.safe_load((ROOT / "cluster.yaml").read_text())
+LOCAL: dict[str, Any] = yaml.safe_load((ROOT / "examples/on_premise/cluster.yaml").read_text())
+BOTH = pytest.mark.parametrize("config", [AWS, LOCAL], ids=["aws", "on_premise"])
 
 
 def commands(config: dict[str, Any]) -> str:
@@ -31,7 +23,7 @@ def commands(config: dict[str, Any]) -> str:
     )
 
 
-@pytest.mark.parametrize("config", [AWS, local()], ids=["aws", "local"])
+@BOTH
 def test_rays_schema_accepts_it(config: dict[str, Any]) -> None:
     full = prepare_config(copy.deepcopy(config))
     validate_config(full)
@@ -56,20 +48,40 @@ def test_the_head_runs_no_trials_and_the_workers_are_spot_instances_with_gpus() 
     assert AWS["idle_timeout_minutes"] > 0
 
 
-def test_nodes_are_set_up_from_the_lock_file_alone() -> None:
-    assert "-r ~/flatsweep/requirements.lock" in commands(AWS)
-    assert "--no-deps --editable ~/flatsweep" in commands(AWS)
+def test_every_machine_of_ones_own_is_a_node() -> None:
+    addresses = LOCAL["provider"]["worker_ips"]
+    assert LOCAL["min_workers"] == LOCAL["max_workers"] == len(addresses)
+    assert LOCAL["provider"]["head_ip"] not in addresses
+
+
+@BOTH
+def test_the_head_itself_has_no_cpu_for_trials(config: dict[str, Any]) -> None:
+    assert "ray start --head --port=6379 --num-cpus=0 --num-gpus=0" in commands(config)
+
+
+def test_what_is_not_about_amazon_is_the_same_on_premise() -> None:
+    for key in AWS.keys() & LOCAL.keys() - {"max_workers", "provider", "auth", "setup_commands"}:
+        assert AWS[key] == LOCAL[key], key
+    assert AWS["setup_commands"][-5:] == LOCAL["setup_commands"][1:]
+
+
+@BOTH
+def test_nodes_are_set_up_from_the_lock_file_alone(config: dict[str, Any]) -> None:
+    assert "-r ~/flatsweep/requirements.lock" in commands(config)
+    assert "--no-deps --editable ~/flatsweep" in commands(config)
     assert (ROOT / "requirements.lock").is_file()
-    assert AWS["file_mounts"] == {"/home/ubuntu/flatsweep": "."}
+    assert config["file_mounts"] == {"/home/ubuntu/flatsweep": "."}
 
 
-def test_every_ray_command_says_how_it_authenticates() -> None:
+@BOTH
+def test_every_ray_command_says_how_it_authenticates(config: dict[str, Any]) -> None:
     """With RAY_AUTH_MODE unset, Ray decides by whether a token file happens to be there."""
-    for command in re.split(r"[;\n|]+", commands(AWS)):
+    for command in re.split(r"[;\n|]+", commands(config)):
         if re.search(r"bin/ray (start|stop|get-auth-token)", command):
             assert "RAY_AUTH_MODE=token" in command, command
 
 
-def test_nothing_listens_beyond_the_head_but_ray_itself() -> None:
-    assert "--dashboard-host=127.0.0.1" in commands(AWS)
-    assert "mlflow server --host 127.0.0.1 --port 5000" in commands(AWS)
+@BOTH
+def test_nothing_listens_beyond_the_head_but_ray_itself(config: dict[str, Any]) -> None:
+    assert "--dashboard-host=127.0.0.1" in commands(config)
+    assert "mlflow server --host 127.0.0.1 --port 5000" in commands(config)

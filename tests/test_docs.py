@@ -19,6 +19,18 @@ def test_every_path_in_a_document_exists(document: Path) -> None:
     assert named
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_file_leads_to_one(document: Path) -> None:
+    linked = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
+    assert [path for path in linked if not (document.parent / path).exists()] == []
+
+
+def test_every_page_is_linked() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in DOCUMENTS]
+    pages = [path.name for path in (ROOT / "docs").glob("*.md")]
+    assert [name for name in pages if not any(f"{name})" in text for text in texts)] == []
+
+
 def test_the_questions_are_twelve() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text().partition("## Twelve questions")[2]
     assert len(re.findall(r"^\| .*\? \| `", text, re.M)) == 12

@@ -79,7 +79,10 @@ def _refused(name: str, at: Path_, source: Source, beside: Iterable[str]) -> boo
     parts = (*READABLE, *SEVERAL)
     part = next((part for part in parts if name.startswith(f"{part}.")), None)
     if part is None and name not in known() and name not in SECTIONS:
-        raise source.error(at, unknown("key", name, [*beside, *known()]))
+        section, _, option = name.rpartition(".")
+        inner = next((part for part in READABLE if part.rpartition(".")[0] == section != ""), None)
+        hint = f"; an option of {inner} is {inner}.{option}" if inner else ""
+        raise source.error(at, unknown("key", name, [*beside, *known()]) + hint)
     return False
 
 

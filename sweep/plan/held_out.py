@@ -23,10 +23,14 @@ from trainables.errors import UsageError
 from trainables.registry import explain
 
 if TYPE_CHECKING:
-    from sweep.plan.expand import Plan
+    from sweep.plan.expand import Plan, PlannedTrial
 
 FRACTION = 0.1
 """Held out where the artifact holds out nothing of a data set."""
+
+BRING_THEIR_OWN = ("arrays", "folder", "parquet")
+"""Data sets of a person's own files, which may have validation images among them: then these are
+taken (`trainables.data.splits.split`). A plan reads no data, and cannot tell."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,14 @@ def sentence(planned: Plan) -> str:
         if held not in shown:
             names = ", ".join(dict.fromkeys(stages))
             said += f"; {amount(held)} in the search before ({names})"
+    if planned.artifact.own and any(map(_may_bring_its_own, planned.trials)):
+        said += "; where the data set has validation images of its own, these instead"
     return said
+
+
+def _may_bring_its_own(trial: PlannedTrial) -> bool:
+    data = trial.config.data
+    return bool(data.validation) and data.source.name in BRING_THEIR_OWN
 
 
 def _which(held: float, shown: Mapping[float, Sequence[Cell]]) -> str:

@@ -101,6 +101,12 @@ def test_a_fault_is_one_sentence_with_its_line(old: str, new: str, said: str) ->
     assert "\n" not in str(refused.value)
 
 
+def test_an_option_of_the_data_set_is_not_the_datas_own() -> None:
+    with pytest.raises(UsageError) as refused:
+        artifact(faulty("epochs: 2", "data: {source: folder, set: photos}"))
+    assert str(refused.value).endswith("; an option of data.source is data.source.set")
+
+
 def test_the_file_without_a_fault_is_read() -> None:
     assert artifact(SMALL).id == "mine/x"
 

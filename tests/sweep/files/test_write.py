@@ -57,31 +57,43 @@ def test_an_artifact_is_written_as_a_preset_runs_it(made: Artifact, preset: str)
 WITHOUT = """
 import json
 import sys
+from pathlib import Path
 
 import search_spaces
 
-sys.modules[f"search_spaces.{sys.argv[1]}"] = None  # importing it is an error
-others = [module for module in search_spaces._modules() if module.name != sys.argv[1]]
+paper, folder = sys.argv[1:]
+sys.modules[f"search_spaces.{paper}"] = None  # importing it is an error
+others = [module for module in search_spaces._modules() if module.name != paper]
 search_spaces._modules = lambda: others
 from sweep.files import load
 from tests.sweep.files.cases import ids, planned
 
-found = ids(planned(load(sys.argv[2])))
-assert sys.argv[1] not in [paper.key for paper in search_spaces.papers()]
-print(json.dumps(sorted([trial, sorted(awaits)] for trial, awaits in found)))
+assert paper not in [paper.key for paper in search_spaces.papers()]
+found = {file.stem: ids(planned(load(file))) for file in Path(folder).glob("*.yaml")}
+print(json.dumps({
+    name: sorted([trial, sorted(awaits)] for trial, awaits in trials)
+    for name, trials in found.items()
+}))
 """
+PAPERS = sorted({made.id.partition("/")[0] for made in RUNNABLE})
 
 
-@pytest.mark.parametrize(("paper", "name"), [("nrs", "table1"), ("compare", "methods")])
-def test_the_papers_file_is_not_needed(paper: str, name: str, tmp_path: Path) -> None:
-    made = search_spaces.find(f"{paper}/{name}")
-    written = text_of(search_spaces.apply(made, "paper"), "mine")
-    (tmp_path / "mine.yaml").write_text(written)
-    command = [sys.executable, "-c", WITHOUT, paper, str(tmp_path / "mine.yaml")]
+@pytest.mark.parametrize("paper", PAPERS)
+def test_the_papers_file_is_not_needed(paper: str, tmp_path: Path) -> None:
+    """Of every artifact that runs, in a process that cannot import the paper."""
+    expected = {}
+    for made in RUNNABLE:
+        key, _, name = made.id.partition("/")
+        if key == paper:
+            written = text_of(search_spaces.apply(made, "paper"), "mine")
+            (tmp_path / f"{name}.yaml").write_text(written)
+            trials = ids(planned(made, "paper"))
+            expected[name] = sorted([trial, sorted(awaits)] for trial, awaits in trials)
+    command = [sys.executable, "-c", WITHOUT, paper, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    found = ids(planned(made, "paper"))
-    assert json.loads(done.stdout) == sorted([trial, sorted(awaits)] for trial, awaits in found)
+    assert json.loads(done.stdout) == expected
+    assert all(expected.values())
 
 
 def test_some_cells_are_written_with_those_that_they_start_from() -> None:

@@ -24,6 +24,8 @@ from sweep.plan.expand import Plan, plan
 from sweep.record.record import Record
 from sweep.record.runs import Run
 from sweep.tables import layout
+from tests.sweep.files.cases import artifact as file_artifact
+from tests.sweep.files.cases import planned as file_plan
 
 EMPTY = Record.from_runs([])
 RUNNABLE = [artifact for artifact in search_spaces.artifacts() if not artifact.experiment.blocked]
@@ -185,3 +187,17 @@ def test_the_header_says_what_is_held_out_and_from_which_cells() -> None:
     unseen = Cell({"method": "asam"}, {"method": "asam", "data.validation": 9}, hidden=True)
     nothing = nothing.with_experiment(cells=(*nothing.experiment.cells, unseen))
     assert held_out.sentence(planned(nothing, "paper")) == "nothing"
+
+
+def test_a_data_set_of_ones_own_may_bring_validation_images() -> None:
+    """A divided folder has them, and a plan reads no folder."""
+    text = "name: x\nbase: {data.source: folder, model: mlp_tiny}\n"
+    said = held_out.sentence(file_plan(file_artifact(text)))
+    assert said == (
+        "10 % of the training images, from every cell; where the data set has validation images "
+        "of its own, these instead"
+    )
+    digits = file_artifact(text.replace("folder", "digits"))
+    assert held_out.sentence(file_plan(digits)) == "10 % of the training images, from every cell"
+    none = file_artifact(text.replace("{", "{data.validation: 0, "))
+    assert held_out.sentence(file_plan(none)) == "nothing"
