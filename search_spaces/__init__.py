@@ -62,6 +62,11 @@ def artifacts() -> tuple[Artifact, ...]:
     return tuple(artifact for paper in papers() for artifact in paper.artifacts)
 
 
+def own_artifacts() -> list[Artifact]:
+    """Those of people's own papers."""
+    return [artifact for paper in _own for artifact in paper.artifacts]
+
+
 def find(artifact_id: str) -> Artifact:
     """The artifact called ``paper/name``.
 
@@ -74,4 +79,4 @@ def find(artifact_id: str) -> Artifact:
     raise UsageError(unknown("artifact", artifact_id, known))
 
 
-__all__ = ["PRESETS", "add", "apply", "artifacts", "find", "papers"]
+__all__ = ["PRESETS", "add", "apply", "artifacts", "find", "own_artifacts", "papers"]

@@ -17,6 +17,7 @@ from sweep.files import load
 from tests.sweep.called import call
 from tests.sweep.files.cases import artifact, ids, planned
 from trainables import methods
+from trainables.own_parts.load import forget_all
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,6 +33,7 @@ def _forget_own_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 EXAMPLES = ROOT / "examples"
 PAGE = (ROOT / "docs" / "own-sweep.md").read_text(encoding="utf-8")
+PARTS = (ROOT / "docs" / "own-method.md").read_text(encoding="utf-8")
 FILES = re.findall(r"```yaml\n(.*?)```", PAGE, re.S)
 COMMANDS = re.findall(r"^sweep (.*)$", "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.S)), re.M)
 
@@ -97,3 +99,30 @@ def test_the_example_runs_from_any_folder(tmp_path: Path, monkeypatch: pytest.Mo
     code, out, _ = call("show", "there/rho_on_digits.yaml")
     assert code == 0
     assert "cell mine: method = my_method" in out
+
+
+def test_every_command_on_the_page_of_parts_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the code that stands on it; between a run and what follows, the code changes."""
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n# my_parts\.py\n(.*?)```", PARTS, re.S)
+    (tmp_path / "my_parts.py").write_text(code)
+    (tmp_path / "my_sweep.yaml").write_text(
+        "import: my_parts.py\nbase: {model: mlp_tiny, epochs: 1, data.subset: 99, batch_size: 32}\n"
+        "compare: {ERM: erm, mine: scaled}\nseeds: 1\n"
+    )
+    commands = re.findall(
+        r"^sweep (.*)$", "\n".join(re.findall(r"```sh\n(.*?)```", PARTS, re.S)), re.M
+    )
+    assert len(commands) == 6
+    codes = {}
+    try:
+        for command in commands:
+            codes[command], _, error = call(*command.split())
+            assert codes[command] == 0, (command, error)
+            if command.startswith("run") and "changed" not in command:
+                (tmp_path / "my_parts.py").write_text(f"{code}\n# changed\n")
+                assert call(*command.split())[0] == 1
+    finally:
+        forget_all()

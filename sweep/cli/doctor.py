@@ -52,6 +52,7 @@ def examine(storage: str, tracking_uri: str, data_dir: Path | None) -> list[Find
         ("storage", lambda: _storage(storage)),
         ("mlflow", lambda: _mlflow(tracking_uri)),
         ("data", lambda: _data(data_dir)),
+        ("own parts", _own_parts),
     ]
     findings: list[Finding] = []
     for what, check in checks:
@@ -184,3 +185,13 @@ def _data(data_dir: Path | None) -> Iterator[Finding]:
             f"not in {directory}: {', '.join(missing)}",
             "only the tables on them need these; `sweep data list` says how to get each",
         )
+
+
+def _own_parts() -> Iterator[Finding]:
+    """What was imported by --import and the like, if anything was."""
+    from sweep.cli.own_checks import examined
+    from trainables import own_parts
+
+    if own_parts.loaded():
+        for part, state, words in examined():
+            yield Finding(part, state, words)

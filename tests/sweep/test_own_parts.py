@@ -173,3 +173,49 @@ def test_broken_code_ends_with_its_own_traceback(folder: Path) -> None:
 
 def test_formats_are_those_that_there_are() -> None:
     assert frozenset(FORMATS) == own_parts.BUILT_IN
+
+
+FAULTS = """
+import torch
+
+from trainables.measures.base import registry
+
+
+@registry.register("drawn_here")
+def drawn_here(target):
+    '''A number.'''
+    return float(torch.rand(()))
+"""
+
+
+def test_the_doctor_examines_what_is_imported(folder: Path) -> None:
+    """A line each, of methods, papers and formats too; one that is broken is exit code 1."""
+    code, out, _ = call("doctor", "--import", "mine.py", "--import", "paper.py")
+    lines = [
+        line for line in out.splitlines() if "_here" in line or "ours/" in line or "loud" in line
+    ]
+    assert lines == [
+        "ok     method mine_here: 10 checks",
+        "ok     paper's ours/table: planned at every preset",
+        f"ok     format loud: {lines[-1].rpartition(': ')[2]}",
+    ]
+    assert code == 0
+    (folder / "mine.py").write_text(METHOD.format(name="mine_here") + FAULTS)
+    (folder / "paper.py").write_text(
+        PAPER.format(key="ours").replace("mlp_tiny", "no_such").replace("cell.mean", "cell.men")
+    )
+    code, out, _ = call("doctor", "--import", "mine.py", "--import", "paper.py")
+    assert code == 1
+    broken = [line for line in out.splitlines() if line.startswith("BROKEN")]
+    assert [line.partition(": ")[0] for line in broken] == [
+        "BROKEN measure drawn_here", "BROKEN paper's ours/table", "BROKEN format loud",
+    ]  # fmt: skip
+    assert broken[0].endswith(
+        "its noise is not drawn from target.generator: two measurements with one differ"
+    )
+    assert "unknown model 'no_such'" in broken[1]
+
+
+def test_the_doctor_says_nothing_of_parts_where_there_are_none() -> None:
+    _, out, _ = call("doctor")
+    assert "method" not in out
