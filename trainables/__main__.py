@@ -32,12 +32,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--measure-every", type=int, default=0, metavar="K", help="and after every K epochs"
     )
+    parser.add_argument(
+        "--import", action="append", default=[], metavar="FILE", dest="imports",
+        help="with parts of your own; a folder or module, too; may be repeated",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
 
-    from trainables import measures
+    from trainables import measures, own_parts
     from trainables.config import Request, TrialConfig, merge
 
     try:
+        own_parts.load_parts(options.imports)
         config = TrialConfig(**merge({}, _fields(options.config)))
         requests = tuple(Request(name, every=options.measure_every) for name in options.measure)
         for request in requests:

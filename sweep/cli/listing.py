@@ -68,7 +68,7 @@ def plan_as_dict(
     they need it; ``pending`` counts those that wait for a winner in the same manner. ``distinct``,
     ``done`` and ``waiting`` count each trial once, in the first stage that needs it.
     """
-    from sweep.plan import held_out
+    from sweep.plan import changed, held_out
 
     return {
         "artifact": planned.artifact.id,
@@ -79,6 +79,7 @@ def plan_as_dict(
         "missing": len(planned.missing(record)),
         "waiting": len(planned.expected),
         "outdated": outdated,
+        "changed": changed.changed(planned, changed.origins_of(planned, record)),
         "held_out": held_out.sentence(planned),
         "estimate": cost.as_dict(),
         "stages": [
@@ -114,7 +115,7 @@ def plan_as_text(planned: Plan, record: Record, cost: CostEstimate, outdated: in
         cost: What is left to do, from `sweep.plan.cost.estimate`.
         outdated: How many recorded trials have an older protocol.
     """
-    from sweep.plan import held_out
+    from sweep.plan import changed, held_out
     from sweep.record.mlflow_store import outdated_words
 
     artifact = planned.artifact
@@ -148,6 +149,8 @@ def plan_as_text(planned: Plan, record: Record, cost: CostEstimate, outdated: in
     total = f"{planned.size} trials in all: {done} done, {missing} to run now"
     lines += ["", total + (f", {waiting} once winners are known" if waiting else "")]
     lines += [outdated_words(outdated, artifact.id)] if outdated else []
+    other = changed.changed(planned, changed.origins_of(planned, record))
+    lines += [f"{changed.sentence(other)}: see --changed of `sweep run`"] if other else []
     lines += cost.lines()
     return "\n".join(lines)
 

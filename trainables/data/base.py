@@ -6,6 +6,7 @@ Letters in shapes: N images, C channels, H x W pixels, D features.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,14 @@ class About:
     files: Callable[..., Iterable[Path]] | None = None
 
 
-about: dict[str, About] = {}
+class _Abouts(dict[str, About]):
+    def __missing__(self, name: str) -> About:
+        """Of a set that says nothing, as a person's own may: the first line of its description."""
+        description = inspect.getdoc(registry.get(name)) or name
+        return About(description.splitlines()[0])
+
+
+about: dict[str, About] = _Abouts()
 """An `About` for every registered data set, by its name."""
 
 

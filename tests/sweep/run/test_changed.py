@@ -77,6 +77,10 @@ def test_other_code_stops_the_sweep_and_one_option_decides(folder: Path) -> None
     code, out, _ = sweep("table", "s.yaml")
     (marked,) = [line for line in out.splitlines() if "2 changed" in line]
     assert marked.startswith("mine")
+    said = sweep("plan", "s.yaml")[1].splitlines()
+    assert any(line.startswith("2 trials were made with another version of") for line in said)
+    planned = json.loads(sweep("plan", "s.yaml", "--format", "json")[1])
+    assert planned["changed"] == dict.fromkeys(before, "method mine_changes")
 
     assert sweep(*RUN, "--changed", "accept")[0] == 0
     assert results(folder, "mine_changes") == before

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from trainables import data, own_parts
+from trainables.__main__ import main
 from trainables.config import Request, TrialConfig
+from trainables.data.prepare import catalog
 from trainables.execution import Execution
 from trainables.job import Job
 from trainables.own_parts.load import forget_all
@@ -89,6 +92,25 @@ def test_the_content_of_a_set_of_ones_own_has_a_digest(folder: Path) -> None:
     data.forget()
     assert data.load("read_here").digest not in ("", before)
     assert data.load("digits").digest == ""
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_set_of_ones_own_is_described_by_its_first_line(tmp_path: Path) -> None:
+    found = catalog.status("read_here", tmp_path)
+    assert (found.state, found.title) == (
+        catalog.Availability.BUILT_IN, "As many classes as a file says.",
+    )  # fmt: skip
+
+
+def test_one_trial_alone_imports_them_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    forget_all()
+    config = {"model": "mlp_tiny", "method": "plain_here", "epochs": 1, "data": {"subset": 64}}
+    (folder / "trial.json").write_text(json.dumps({**config, "batch_size": 32}))
+    words = [str(folder / "trial.json"), "--device", "cpu"]
+    assert main(words) == 2
+    assert "unknown method 'plain_here'" in capsys.readouterr().err
+    assert main([*words, "--import", str(folder / "several.py")]) == 0
+    assert "method plain_here=" in json.loads(capsys.readouterr().out)["provenance"]["parts"]
 
 
 @pytest.mark.usefixtures("folder")
