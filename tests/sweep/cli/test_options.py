@@ -27,7 +27,7 @@ RUNS_A_SWEEP = {"run", "reproduce", "search", "measure"}
 STARTS_TRIALS = RUNS_A_SWEEP | {"grid"}
 READS_A_SWEEP = RUNS_A_SWEEP | {"plan", "table", "plot", "show"}
 READS_THE_RECORD = READS_A_SWEEP | {"grid", "status", "ui", "export", "doctor"}
-TAKES_PARTS = READS_A_SWEEP | {"list", "new", "grid", "doctor"}
+TAKES_PARTS = READS_A_SWEEP | {"list", "new", "grid", "doctor", "export"}
 SOME = {"new": {"preset", "where"}, "grid": {"selection"}}
 """Commands with some of a group's options, by their names."""
 
