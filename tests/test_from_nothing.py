@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -21,25 +22,37 @@ PACKAGES = ("sweep", "trainables", "search_spaces")
 SENT = (*PACKAGES, "pyproject.toml", "README.md", "LICENSE")
 """What an image is built from, too (examples/kuberay)."""
 
-BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
+BUILD = """
+import sys
+from setuptools import build_meta
+print(getattr(build_meta, f"build_{sys.argv[1]}")(sys.argv[2]))
+"""
+
+
+def build(kind: str, source: Path, folder: Path) -> Path:
+    """A ``wheel`` or an ``sdist`` of a source tree, in ``folder``."""
+    done = subprocess.run(
+        [sys.executable, "-c", BUILD, kind, str(folder)], cwd=source, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / done.stdout.split()[-1]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    source.mkdir()
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = tmp_path_factory.mktemp("source")
     for name in SENT:
         path = ROOT / name
         if path.is_dir():
             shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(path, source)
-    done = subprocess.run(
-        [sys.executable, "-c", BUILD, str(folder)], cwd=source, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return folder / done.stdout.split()[-1]
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("wheel", source, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +95,7 @@ def walk(folder: Path, prefix: Path, *options: str, **changes: str) -> str:
     """What the script prints in an empty folder, errors and progress among it."""
     done = subprocess.run(
         ["bash", str(ROOT / "examples" / "from_nothing.sh"), *options], cwd=folder, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=500,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=1000,
         env=environment(prefix, **changes),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
@@ -118,6 +131,16 @@ def test_the_wheel_has_every_file_of_the_packages(wheel: Path) -> None:
     assert {f"{package}/py.typed" for package in PACKAGES} <= packed
 
 
+def test_a_wheel_of_the_source_distribution_has_the_same(
+    source: Path, wheel: Path, tmp_path: Path
+) -> None:
+    with tarfile.open(build("sdist", source, tmp_path)) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    again = build("wheel", unpacked, tmp_path)
+    assert zipfile.ZipFile(again).namelist() == zipfile.ZipFile(wheel).namelist()
+
+
 def test_it_is_the_wheel_that_is_imported(installed: Path, tmp_path: Path) -> None:
     code = f"import {', '.join(PACKAGES)}; print(*[p.__file__ for p in ({', '.join(PACKAGES)})])"
     done = subprocess.run(
@@ -137,12 +160,14 @@ TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "c" * 64}
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # on a busy machine Ray alone takes minutes to start
 def test_the_same_on_a_ray_of_this_machine(installed: Path, tmp_path: Path) -> None:
     check(tmp_path, walk(tmp_path, installed))
 
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # on a busy machine Ray alone takes minutes to start
 def test_the_same_on_a_head_and_two_more_nodes(installed: Path, tmp_path: Path) -> None:
     """They have the wheel, too; the file with the method comes to them from the driver's folder.
 

@@ -33,6 +33,7 @@ MUTANTS = [
     *of("sweep.files.fields:_refused", "",
         ("name in OTHERWISE_SAID", "False"),
         ("part is None and name not in known() and name not in SECTIONS", "False"),
+        ("part.rpartition('.')[0] == section != ''", "False"),
     ),
     *of("sweep.files.fields:_leaves", "",
         ("options or name in SECTIONS", "options"),
