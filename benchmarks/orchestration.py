@@ -64,7 +64,10 @@ class Clock:
     ) -> None:
         self.started, self.max_concurrent = time.perf_counter(), max_concurrent
 
-    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int, node: str = "") -> None:
+        pass
+
+    def on_retry(self, trial: PlannedTrial) -> None:
         pass
 
     def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:

@@ -124,6 +124,7 @@ class Report:
         lost: Whether it failed because another worker of its group is gone; then it can go on from
             its checkpoint with other workers.
         notes: Sentences for a person: what was found damaged, and is made anew.
+        host: Name of the machine that made the report.
     """
 
     trial_id: str
@@ -135,6 +136,7 @@ class Report:
     traceback: str = ""
     lost: bool = False
     notes: Sequence[str] = ()
+    host: str = field(default_factory=platform.node)
 
     @classmethod
     def of_failure(cls, job: Job, error: Exception, lost: bool = False) -> Self:

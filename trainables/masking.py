@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from urllib.parse import unquote
 
 MASK = "***"
@@ -32,16 +33,17 @@ def mask(text: str, *uris: str) -> str:
             put it into their messages: as it is, decoded, or a part of it.
     """
     alone = sorted({secret for uri in uris for secret in _secrets(uri)}, key=len, reverse=True)
-    words = re.split(r"(\S*://\S*)", text)
-    for number, word in enumerate(words):
-        if number % 2:
-            word = _PASSWORD.sub(rf"\g<before>{MASK}@", word)
-            word = _USER.sub(rf"\g<before>{MASK}@", word)
+    parts = []
+    for is_uri, words in groupby(re.split(r"(\s+)", text), lambda word: "://" in word):
+        part = "".join(words)
+        if is_uri:
+            part = _PASSWORD.sub(rf"\g<before>{MASK}@", part)
+            part = _USER.sub(rf"\g<before>{MASK}@", part)
         else:
             for secret in alone:
-                word = word.replace(secret, MASK)
-        words[number] = word
-    return _OPTION.sub(rf"\g<before>{MASK}", "".join(words))
+                part = part.replace(secret, MASK)
+        parts.append(part)
+    return _OPTION.sub(rf"\g<before>{MASK}", "".join(parts))
 
 
 def has_secret(uri: str) -> bool:

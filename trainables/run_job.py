@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from bdb import BdbQuit
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING
 
 from trainables.job import Job, Report
 from trainables.storage.trial_folder import RESULT
+from trainables.storage.trial_log import TrialLog
 
 if TYPE_CHECKING:
     import torch
@@ -26,13 +27,35 @@ def run_job(job: Job, group: Callable[[torch.device], Group] | None = None) -> I
     Yields:
         A report after each epoch, and at last one with an outcome. An exception is an outcome, not
         a crash: it would be raised again on any node.
+
+    What is printed meanwhile is kept in the trial's folder too (`trainables.storage.trial_log`).
     """
+    log = TrialLog(lambda: job.folder)
+    reports = _reports(job, group, log)
+    try:
+        while True:
+            with log.capturing():
+                report = next(reports)
+            if report.ended:
+                log.flush()
+            yield report
+            if report.ended:
+                return
+    finally:
+        reports.close()
+        log.flush()
+
+
+def _reports(
+    job: Job, group: Callable[[torch.device], Group] | None, log: TrialLog
+) -> Generator[Report, None, None]:
     try:
         from trainables.parallel.group import SINGLE_PROCESS
         from trainables.train import training
 
         config, execution = job.checked_config(), job.make_execution()
         members = SINGLE_PROCESS if group is None else group(execution.torch_device())
+        log.rank = members.rank
         result = yield from training(config, execution, job.folder, members)
         last = Report(job.trial_id, config.epochs, config.epochs, outcome=result.status)
     except BdbQuit:  # a person has left the debugger: nothing is wrong with the trial

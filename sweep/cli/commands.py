@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from sweep.cli import watch
 from sweep.cli.beyond import measure, search
 from sweep.cli.complete import completion, listen
 from sweep.cli.data import app as data_app
@@ -21,6 +22,7 @@ from sweep.cli.options import (
     ExecutionOptions,
     FigureKind,
     Format,
+    Only,
     OutputFormat,
     PartsOptions,
     RecordOptions,
@@ -49,7 +51,6 @@ from sweep.cli.workflow import (
     show_difference,
     show_table,
     show_tables,
-    tracker_of,
     tracking_of,
 )
 from trainables.errors import UsageError, print_error
@@ -255,12 +256,21 @@ def plan(
 @app.command("run")
 @option_groups
 @or_list_readings
-def run(sweep: SweepOptions, execution: ExecutionOptions) -> None:
+def run(
+    sweep: SweepOptions,
+    execution: ExecutionOptions,
+    only: Annotated[
+        Only | None, typer.Option("--only", help="failed: those trials alone that failed.")
+    ] = None,
+) -> None:
     """Run what is missing. Safe to stop and to repeat: nothing finished is run again.
+
+    A trial that failed is missing and is tried again too, with --only failed it alone.
 
     Example: sweep run nrs --preset small --gpus 0.5 --order seeds --max-hours 8
     """
-    conclude_all(run_sweeps(sweep, execution))
+    only_failed = only is Only.failed
+    conclude_all(run_sweeps(sweep, execution, only_failed=only_failed), only_failed)
 
 
 @app.command("table")
@@ -341,26 +351,9 @@ def plot(
         print(file)
 
 
-@app.command("status")
-@option_groups
-def status(
-    record: RecordOptions,
-    paper: Annotated[str, typer.Argument(help="A paper [default: all that is recorded].")] = "",
-    refresh: Refresh = False,
-    format: Format = OutputFormat.text,  # noqa: A002
-) -> None:
-    """What is in the record: sweeps, and how their trials ended.
-
-    Example: sweep status nrs --storage /shared/results
-    """
-    from sweep.cli import listing, papers
-
-    if paper and papers.paper_of(paper) is None:
-        raise UsageError(papers.unknown_paper(paper))
-    mention_without_record(record)
-    rows = listing.status(tracker_of(record).load(refresh))
-    rows = papers.rows_of(rows, paper) if paper else rows
-    show(rows if format is OutputFormat.json else listing.status_text(rows))
+app.command("status")(watch.status)
+app.command("logs")(watch.logs)
+app.command("cancel")(watch.cancel)
 
 
 @app.command("ui")

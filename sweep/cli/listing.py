@@ -1,4 +1,4 @@
-"""What there is and what would run, in words and as data: `sweep list`, `plan` and `status`."""
+"""What there is and what would run, in words and as data: `sweep list` and `plan`."""
 
 from __future__ import annotations
 
@@ -153,32 +153,3 @@ def plan_as_text(planned: Plan, record: Record, cost: CostEstimate, outdated: in
     lines += [f"{changed.sentence(other)}: see --changed of `sweep run`"] if other else []
     lines += cost.lines()
     return "\n".join(lines)
-
-
-def status(record: Record) -> list[dict[str, Any]]:
-    """Per artifact, preset and variant: how many tracked trials ended how, or no longer count."""
-    return [
-        {"artifact": artifact, "preset": preset, "variant": variant, **{k: found[k] for k in ENDS}}
-        for (artifact, preset, variant), found in sorted(record.sweeps().items())
-    ]
-
-
-ENDS = ("done", "diverged", "failed", "outdated")
-"""How a recorded trial ended, or that it was recorded with an older protocol."""
-
-
-def status_text(listed: list[dict[str, Any]]) -> str:
-    """What `status` gives as a table, one line per artifact, preset and variant."""
-    if not listed:
-        return "no trials recorded yet; `sweep run ARTIFACT` starts some"
-    width = max(len(row["artifact"]) for row in listed)
-    head = f"{'artifact':{width}}  preset  " + "".join(f"{name:>10}" for name in ENDS)
-    lines = [
-        f"{row['artifact']:{width}}  {row['preset']:6}  "
-        + "".join(f"{row[name]:>10}" for name in ENDS)
-        + f"  {row['variant']}".rstrip()
-        for row in listed
-    ]
-    if any(row["outdated"] for row in listed):
-        lines.append("outdated: of an older protocol; they no longer count")
-    return "\n".join([head, *lines])

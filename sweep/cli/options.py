@@ -59,6 +59,12 @@ class OrderName(StrEnum):
     random = "random"
 
 
+class Only(StrEnum):
+    """Which trials of a sweep `sweep run` runs, of those that are missing."""
+
+    failed = "failed"
+
+
 class FigureKind(StrEnum):
     """What `sweep plot` draws beside the figures that an artifact has."""
 
@@ -395,6 +401,7 @@ __all__ = [
     "ExecutorName",
     "FigureKind",
     "Format",
+    "Only",
     "OrderName",
     "OutputFormat",
     "PartsOptions",

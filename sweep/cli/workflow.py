@@ -180,12 +180,20 @@ def run_sweep(
 
 
 def run_sweeps(
-    options: SweepOptions, execution: ExecutionOptions, shown: str = "terminal"
+    options: SweepOptions,
+    execution: ExecutionOptions,
+    shown: str = "terminal",
+    only_failed: bool = False,
 ) -> list[tuple[Plan, Record]]:
-    """`run_sweep` of each sweep that is asked for: of one, or of those of a whole paper."""
+    """`run_sweep` of each sweep that is asked for: of one, or of those of a whole paper.
+
+    Args:
+        only_failed: Run those trials alone that failed.
+    """
     from sweep.cli.papers import sweeps_of
 
-    return _run([_asked(each, None) for each in sweeps_of(options)], options, execution, shown)
+    asked = [replace(_asked(each, None), only_failed=only_failed) for each in sweeps_of(options)]
+    return _run(asked, options, execution, shown)
 
 
 def _run(
@@ -225,7 +233,7 @@ def _run(
     tracker = tracker_of(options)
     if len(sweeps) > 1:
         record = tracker.load()
-        missing = [trial for sweep in sweeps for trial in sweep.plan(record).missing(record)]
+        missing = [trial for sweep in sweeps for trial in sweep.missing(sweep.plan(record), record)]
         if executor.local:
             check_data(missing, sweeps[0].execution)
     with (
@@ -355,33 +363,41 @@ def conclude(planned: Plan, record: Record) -> None:
     conclude_all([(planned, record)])
 
 
-def conclude_all(ended: Sequence[tuple[Plan, Record]]) -> None:
-    """Say how each sweep ended; exit 1 if a trial of one is still missing."""
+def conclude_all(ended: Sequence[tuple[Plan, Record]], only_failed: bool = False) -> None:
+    """Say how each sweep ended, in the states of its trials; exit 1 if one is still missing.
+
+    Args:
+        only_failed: Whether no other trial was to run; then what else is missing is no failure.
+    """
     whole = [
-        _concluded(*each, each[0].artifact.id + ": " if len(ended) > 1 else "") for each in ended
+        _concluded(*each, each[0].artifact.id + ": " if len(ended) > 1 else "", only_failed)
+        for each in ended
     ]
     if not all(whole):
         raise typer.Exit(1)
 
 
-def _concluded(planned: Plan, record: Record, who: str) -> bool:
+def _concluded(planned: Plan, record: Record, who: str, only_failed: bool) -> bool:
     left = planned.missing(record)
     failed = [trial for trial in left if record.status(trial.trial_id) == "failed"]
-    waiting = len(planned.expected)
+    queued, waiting = len(left) - len(failed), len(planned.expected)
     if not left and not waiting:
         print(f"{who}{planned.size} trials recorded; `sweep ui` shows them", file=sys.stderr)
         return True
     for trial in failed[:5]:
         print(f"{trial.trial_id} failed: {mask(record.error(trial.trial_id))}", file=sys.stderr)
     ended = [f"{len(failed)} of {planned.size} trials failed"] if failed else []
-    if len(left) > len(failed):
-        ended.append(f"{len(left) - len(failed)} of {planned.size} trials are left to run")
-    print(
-        who + ", ".join(ended) + (f" and {waiting} wait for them" if waiting else "") + "; `sweep "
-        f"status` counts them, the same command {'tries them again' if failed else 'goes on'}",
-        file=sys.stderr,
-    )
-    return False
+    if queued:
+        ended.append(f"{queued} of {planned.size} trials are queued")
+    if waiting and not ended:
+        ended.append(f"{waiting} of {planned.size} trials are waiting")
+    elif waiting:
+        ended[-1] += f" and {waiting} wait for them"
+    again = "the same command " + ("tries them again" if failed else "goes on")
+    if only_failed and not failed:
+        again = "`sweep run` goes on"
+    print(f"{who}{', '.join(ended)}; `sweep status` counts them, {again}", file=sys.stderr)
+    return only_failed and not failed
 
 
 def show(value: Any) -> None:

@@ -8,7 +8,7 @@ relatives, or timed here on a few steps of the training itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,9 +108,10 @@ def estimate(
     record: Record,
     time: Callable[[PlannedTrial], EpochCost] | None = None,
     price: float | None = None,
+    begun: Mapping[str, float] | None = None,
 ) -> CostEstimate:
     """What the rest of a plan costs; arguments as of `estimate_all`."""
-    return estimate_all([planned], record, time, price)
+    return estimate_all([planned], record, time, price, begun)
 
 
 def estimate_all(
@@ -118,6 +119,7 @@ def estimate_all(
     record: Record,
     time: Callable[[PlannedTrial], EpochCost] | None = None,
     price: float | None = None,
+    begun: Mapping[str, float] | None = None,
 ) -> CostEstimate:
     """What the rest of several plans costs, a trial of more than one of them counted once.
 
@@ -127,6 +129,7 @@ def estimate_all(
         time: Asked for a trial of a network that none has run yet; raises `UntimedError` if it
             cannot be timed. None: such trials are left out.
         price: Of a GPU's hour; None: not known.
+        begun: Of a trial that runs, by id, the share of its epochs that it has trained.
     """
     from sweep.plan.budget import step_time
 
@@ -144,7 +147,14 @@ def estimate_all(
                 if str(error) not in said:
                     said.append(str(error))
     known = [(trial, costs[key]) for trial, key in left if key in costs]
-    seconds = sum(t.settings.epochs * step_time(t.settings, times) * c.seconds for t, c in known)
+    shares = begun or {}
+    seconds = sum(
+        t.settings.epochs
+        * step_time(t.settings, times)
+        * c.seconds
+        * (1 - shares.get(t.trial_id, 0))
+        for t, c in known
+    )
     weights = sum(PARAMETER_BYTES * cost.parameters for _, cost in known)
     return CostEstimate(
         device_hours=round(seconds / 3600, 4),

@@ -4,6 +4,7 @@
 - `cluster`: what it has, what is free.
 - `tune`: the executor, by Ray Tune.
 - `callback`: what Tune's loop tells of its trials.
+- `scheduler`: the order of trials, and which of them a person has cancelled.
 """
 
 from sweep.ray_executor.tune import RayExecutor

@@ -106,6 +106,7 @@ class RayExecutor:
         from ray import tune
 
         from sweep.ray_executor.callback import LimitStopper, RayTuneCallback
+        from sweep.ray_executor.scheduler import CancellingScheduler
         from trainables.tune import JOB, TrialTrainable, reservation
 
         notice = _wait_notice(self._cluster, self._request(jobs[0]), self._notify)
@@ -115,7 +116,9 @@ class RayExecutor:
                 tune.with_resources(self._trainable or TrialTrainable, reservation),
                 param_space={JOB: tune.grid_search([self._placed(j).to_json() for j in jobs])},
                 tune_config=tune.TuneConfig(
-                    max_concurrent_trials=max_concurrent, reuse_actors=True
+                    max_concurrent_trials=max_concurrent,
+                    reuse_actors=True,
+                    scheduler=CancellingScheduler(recorder),
                 ),
                 run_config=tune.RunConfig(
                     name="trials",

@@ -111,6 +111,11 @@ class Record:
         """Why the trial failed; empty if it did not."""
         return self._text("error", trial_id)
 
+    def ended(self, trial_id: str) -> int:
+        """When the trial was recorded, in Unix milliseconds; 0: not known."""
+        row = self._rows.get(trial_id)
+        return 0 if row is None else int(self._light["ended"][row].as_py() or 0)
+
     def run_id(self, trial_id: str) -> str:
         """The run of the tracking store that the trial's numbers are in; empty: none is."""
         return self._text("run_id", trial_id)
@@ -296,7 +301,7 @@ class Record:
 
     @cached_property
     def _light(self) -> pa.Table:
-        names = ["trial_id", "status", "error", "run_id", "memberships", "provenance"]
+        names = ["trial_id", "status", "error", "run_id", "memberships", "provenance", "ended"]
         return self._columns(names).combine_chunks()
 
     @cached_property

@@ -21,6 +21,7 @@ from sweep.plan.where import only
 from sweep.record.membership import Membership, as_tags
 from sweep.record.mlflow_store import Tracker, outdated_words
 from sweep.record.record import Record
+from sweep.run.announcer import Announcer
 from sweep.run.changed import Retraining
 from sweep.run.limits import Limits
 from sweep.run.recorder import ResultRecorder
@@ -52,6 +53,7 @@ class Sweep:
         changed: What is done with results whose code or data was another: ``stop``, ``accept`` or
             ``retrain`` (`sweep.plan.changed`).
         where: Label -> entry of the cells that are meant; empty: all. They make no other sweep.
+        only_failed: Of what is missing, run those trials alone that the record has as failed.
     """
 
     artifact: Artifact
@@ -61,11 +63,19 @@ class Sweep:
     execution: Mapping[str, Any] = field(default_factory=dict)
     changed: str = "stop"
     where: Mapping[str, str] = field(default_factory=dict)
+    only_failed: bool = False
 
     def plan(self, record: Record) -> Plan:
         """The trials that it needs, as far as ``record`` determines them."""
         found = plan(self.artifact, self.preset, self.selection, record)
         return only(found, self.where) if self.where else found
+
+    def missing(self, planned: Plan, record: Record) -> list[PlannedTrial]:
+        """The trials of its plan that it is to run."""
+        missing = planned.missing(record)
+        if self.only_failed:
+            return [trial for trial in missing if record.status(trial.trial_id) == "failed"]
+        return missing
 
 
 class SweepObserver(Protocol):
@@ -82,15 +92,18 @@ class SweepObserver(Protocol):
             recorded: How many others the record has.
         """
 
-    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
-        """``epoch`` of ``epochs`` is done; 0: the trial starts."""
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int, node: str = "") -> None:
+        """``epoch`` of ``epochs`` is done, on this ``node``; 0: the trial starts."""
+
+    def on_retry(self, trial: PlannedTrial) -> None:
+        """The trial's process died; it goes on when another one has started."""
 
     def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
         """The trial has ended and is recorded.
 
         Args:
-            outcome: ``done``, ``diverged``, or ``failed: `` and the error.
-            result: None where it failed.
+            outcome: ``done``, ``diverged``, ``cancelled``, or ``failed: `` and the error.
+            result: None where it failed or was cancelled.
         """
 
     def message(self, sentence: str) -> None:
@@ -165,6 +178,7 @@ def run(
     attempted: set[tuple[str, frozenset[str]]] = set()
     retraining = Retraining(executor.local, observer)
     with contextlib.ExitStack() as stack:
+        observer = announcer = stack.enter_context(Announcer(sweep, storage, observer))
         parent, started, refresh = "", False, True
         while True:
             record = tracker.load(refresh)
@@ -172,7 +186,7 @@ def run(
                 record = tracker.load()
             refresh = False
             planned, record = retraining.planned(sweep, record)
-            missing = planned.missing(record)
+            missing = sweep.missing(planned, record)
             for trial in missing:
                 executor.refuse(trial.config)
             found = _unrecorded_results(planned, missing, storage, observer)
@@ -200,6 +214,7 @@ def run(
                     files = attachments(whole, record) if attachments else {}
                     tracker.finish_sweep(parent, files)
                 return planned, tracker.load()  # what was just written is in the mirror, too
+            announcer.begin(planned, record, todo)
             if not started:
                 if executor.local:
                     check_data(todo, sweep.execution)
@@ -210,14 +225,18 @@ def run(
             attempted |= {_asked(planned, trial) for trial in todo}
             retraining.begin(todo, storage, tracker)
             observer.on_submit(planned, todo, max_concurrent, len(planned.trials) - len(missing))
-            with ResultRecorder(todo, storage, tracker, tags, observer, limits) as recorder:
+            cancelled = announcer.cancelled
+            with ResultRecorder(
+                todo, storage, tracker, tags, observer, limits, cancelled
+            ) as recorder:
                 executor.run(jobs, recorder)
             if recorder.error is not None:
                 raise recorder.error
             attempted -= {_asked(planned, trial) for trial in recorder.unfinished.values()}
-            if recorder.unfinished and not limits.stop:
+            if (left := recorder.left) and (cancelled.whole or not limits.stop):
+                word = "cancelled" if cancelled.whole else "stopped"
                 raise StoppedError(
-                    f"stopped with {len(recorder.unfinished)} trials unfinished; "
+                    f"{word} with {left} trials unfinished; "
                     "what is finished is recorded, the same command continues"
                 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,11 @@ class _Lines:
         self._done += 1
         self.message(f"[{self._done}/{self._total}] {trial.name}: {_outcome(outcome, result)}")
 
-    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int, node: str = "") -> None:
         pass
+
+    def on_retry(self, trial: PlannedTrial) -> None:
+        self.message(f"{trial.name}: retrying, its process died")
 
     def message(self, sentence: str) -> None:
         _print(sentence)
@@ -63,6 +67,9 @@ class _Quiet(_Lines):
     ) -> None:
         pass
 
+    def on_retry(self, trial: PlannedTrial) -> None:
+        pass
+
     def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
         if outcome.startswith("failed"):
             self.message(f"{trial.name}: {outcome}")
@@ -71,19 +78,21 @@ class _Quiet(_Lines):
 class _Verbose(_Lines):
     """One line per report of a trial, with its id."""
 
-    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int, node: str = "") -> None:
         self.message(f"{trial.trial_id} {trial.name}: epoch {epoch} of {epochs}")
 
 
 class _Bar:
-    """A progress bar with done / running / left, the time left, and the latest results above it."""
+    """A progress bar: how many trials are in each state, the time left, the latest results."""
 
     def __init__(self) -> None:
         self._progress: Any = None
         self._task: Any = None
-        self._total = self._done = 0
+        self._total = self._waiting = 0
+        self._ended: Counter[str] = Counter()
         self._running: dict[str, float] = {}
         """Id -> fraction of the epochs that are done. Those that have ended are only counted."""
+        self._retrying: set[str] = set()
 
     def on_submit(
         self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
@@ -98,8 +107,9 @@ class _Bar:
 
         self.close()
         self.message(_opening(plan, todo, max_concurrent, recorded))
-        self._total, self._done = len(todo), 0
-        self._running = {}
+        self._total, self._waiting = len(todo), len(plan.expected)
+        self._ended = Counter()
+        self._running, self._retrying = {}, set()
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
@@ -115,16 +125,22 @@ class _Bar:
         self._progress.start()
         self._show()
 
-    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int, node: str = "") -> None:
         self._running[trial.trial_id] = epoch / epochs
+        self._retrying.discard(trial.trial_id)
+        self._show()
+
+    def on_retry(self, trial: PlannedTrial) -> None:
+        self._retrying.add(trial.trial_id)
         self._show()
 
     def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
         self._running.pop(trial.trial_id, None)
-        self._done += 1
+        self._retrying.discard(trial.trial_id)
+        self._ended[outcome.partition(":")[0]] += 1
         self.message(f"{trial.name}: {_outcome(outcome, result)}")
         self._show()
-        if self._done == self._total:
+        if self._ended.total() == self._total:
             self.close()
 
     def message(self, sentence: str) -> None:
@@ -140,10 +156,20 @@ class _Bar:
 
     def _show(self) -> None:
         if self._progress is not None:
-            left = self._total - self._done - len(self._running)
-            counts = f"{self._done} done  {len(self._running)} running  {left} left"
-            completed = self._done + sum(self._running.values())
-            self._progress.update(self._task, completed=completed, counts=counts)
+            ended, running = self._ended, self._running
+            states = {
+                "done": ended["done"],
+                "running": len(running) - len(self._retrying),
+                "queued": self._total - ended.total() - len(running),
+                "retrying": len(self._retrying),
+                "waiting": self._waiting,
+                **{end: n for end, n in ended.items() if end != "done"},
+            }
+            shown = [
+                f"{n} {s}" for s, n in states.items() if n or s in ("done", "running", "queued")
+            ]
+            completed = ended.total() + sum(running.values())
+            self._progress.update(self._task, completed=completed, counts="  ".join(shown))
 
 
 def _print(sentence: str) -> None:

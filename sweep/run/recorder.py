@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
+from sweep.run.cancel import Cancellations
 from sweep.run.limits import Limits
+from trainables.storage.files import StorageError
 from trainables.storage.trial_folder import read_result, trial_folder
+from trainables.storage.trial_log import append, opening
 
 if TYPE_CHECKING:
     from sweep.plan.expand import PlannedTrial
@@ -26,6 +30,9 @@ class ResultRecorder:
     Attributes:
         unfinished: Id -> trial, of those whose end was not reported.
         error: The last thing the tracking store raised.
+
+    Args:
+        cancelled: What a person has cancelled; an executor asks `is_cancelled`.
     """
 
     def __init__(
@@ -36,11 +43,14 @@ class ResultRecorder:
         tags: Tags,
         observer: SweepObserver,
         limits: Limits | None = None,
+        cancelled: Cancellations | None = None,
     ) -> None:
         self.unfinished = {trial.trial_id: trial for trial in todo}
         self.error: Exception | None = None
         self._storage, self._tracker, self._tags = storage, tracker, tags
         self._observer, self._limits = observer, limits or Limits()
+        self._cancelled = Cancellations() if cancelled is None else cancelled
+        self._given_up = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._running: set[str] = set()
         self._raised: BaseException | None = None
@@ -63,6 +73,24 @@ class ResultRecorder:
         """Whether a limit is reached that trials which run do not outlive."""
         return bool(self._limits.stop)
 
+    @property
+    def left(self) -> int:
+        """How many trials the sweep was stopped with: those unfinished, or cancelled with it."""
+        return len(self.unfinished) + (self._given_up if self._cancelled.whole else 0)
+
+    @property
+    def any_cancelled(self) -> bool:
+        """Whether `is_cancelled` may be true of one."""
+        return bool(self._cancelled)
+
+    def is_cancelled(self, trial_id: str) -> bool:
+        """Whether a person has cancelled the trial. Then it must not run (on): it has ended."""
+        trial = self.unfinished.get(trial_id)
+        if trial_id in self._cancelled and trial is not None:
+            self._given_up += 1
+            self._ended(trial, self._observer.on_end, trial, "cancelled", None)
+        return trial_id in self._cancelled
+
     def started(self, trial_id: str) -> None:
         """Note that a process has begun with the trial."""
         trial = self.unfinished.get(trial_id)
@@ -78,22 +106,26 @@ class ResultRecorder:
         if trial is None:
             return
         if not report.ended:
-            self._observer.on_progress(trial, report.epoch, report.epochs)
+            self._observer.on_progress(trial, report.epoch, report.epochs, report.host)
         elif report.outcome == "failed":
-            self.failed(trial.trial_id, report.error)
+            self.failed(trial.trial_id, report.error, report.traceback)
         else:
             self._ended(trial, self._finished, trial)
 
-    def failed(self, trial_id: str, error: str) -> None:
+    def failed(self, trial_id: str, error: str, traceback: str = "") -> None:
         """Note that the trial raised ``error``, or that its process died too often."""
         trial = self.unfinished.get(trial_id)
         if trial is not None:
             self._limits.note_failure()
-            self._ended(trial, self._failed, trial, error)
+            self._ended(trial, self._failed, trial, error, traceback)
 
     def stopped(self, trial_id: str) -> None:
         """Note that the trial's process died; it goes on when another one has started."""
         self._running.discard(trial_id)
+        trial = self.unfinished.get(trial_id)
+        if trial is not None:
+            self._observer.on_retry(trial)
+            self._thread.submit(self._log, trial_id, "its process died; it is tried again")
 
     def _ended(self, trial: PlannedTrial, write: Callable[..., None], *arguments: Any) -> None:
         del self.unfinished[trial.trial_id]
@@ -104,7 +136,14 @@ class ResultRecorder:
         """Keep the first error. The ends themselves would become as many as there are trials."""
         self._raised = self._raised or end.exception()
 
-    def _failed(self, trial: PlannedTrial, error: str) -> None:
+    def _log(self, trial_id: str, text: str) -> None:
+        """Into the trial's own log, as far as that can be written."""
+        with suppress(StorageError):
+            folder = trial_folder(self._storage, trial_id)
+            append(folder, f"{opening()}{text.rstrip()}\n")
+
+    def _failed(self, trial: PlannedTrial, error: str, traceback: str = "") -> None:
+        self._log(trial.trial_id, traceback or error)
         self._guarded(self._tracker.write_failure, trial, error, self._tags.of(trial))
         self._observer.on_end(trial, f"failed: {error}", None)
 

@@ -82,11 +82,15 @@ class SerialExecutor:
         """Run the jobs one after the other, until all are done or Ctrl-C is pressed."""
         with suppress(KeyboardInterrupt, BdbQuit), interrupts() as noted:
             for job in jobs:
+                if recorder.is_cancelled(job.trial_id):
+                    continue
                 recorder.started(job.trial_id)
                 for report in run_job(self._placed(job)):
                     recorder.reported(report)
                     if noted.seen or recorder.stop:
                         return
+                    if recorder.is_cancelled(job.trial_id):
+                        break
 
     def _placed(self, job: Job) -> Job:
         if not self._on_cpus:

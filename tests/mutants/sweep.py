@@ -15,9 +15,14 @@ from hypothesis import Phase, settings
 
 from tests.mutants.cases import Check, of_file
 from tests.mutants.engine import Mutant
-from tests.mutants.faults import sweep_files, sweep_planning, sweep_reading
+from tests.mutants.faults import sweep_files, sweep_planning, sweep_reading, sweep_seen
 
-MUTANTS = [*sweep_reading.MUTANTS, *sweep_planning.MUTANTS, *sweep_files.MUTANTS]
+MUTANTS = [
+    *sweep_reading.MUTANTS,
+    *sweep_planning.MUTANTS,
+    *sweep_files.MUTANTS,
+    *sweep_seen.MUTANTS,
+]
 TESTS = Path(__file__).parents[1] / "sweep"
 
 ABOUT: dict[str, tuple[str, ...]] = {
@@ -48,6 +53,8 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "files.load": ("files/test_load",),
     "files.write": ("files/test_write",),
     "plan.points": ("plan/test_points", "tables/test_winners"),
+    "cli.status": ("cli/test_status",),
+    "run.live": ("cli/test_status", "run/test_live"),
     "plan.where": ("plan/test_where", "files/test_write"),
     "tables.winners": ("tables/test_winners",),
 }

@@ -30,9 +30,12 @@ class Witness:
     ) -> None:
         self.waves.append(len(todo))
 
-    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int) -> None:
+    def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int, node: str = "") -> None:
         if epoch == 0:
             self.started.append(trial.trial_id)
+
+    def on_retry(self, trial: PlannedTrial) -> None:
+        pass
 
     def on_end(self, trial: PlannedTrial, outcome: str, result: Any) -> None:
         self.outcomes[trial.trial_id] = outcome

@@ -64,3 +64,13 @@ def test_what_has_no_secret_stays_as_it_is(text: str) -> None:
 def test_a_known_secret_is_hidden_where_a_library_says_it_alone(uri: str, said: str) -> None:
     assert SECRET not in mask(said, uri)
     assert mask("nothing of it", uri) == "nothing of it"
+
+
+def test_a_long_word_without_an_end_is_looked_through_once() -> None:
+    """A bar that is redrawn, as a trial prints it; this took minutes."""
+    bar = "=" * 300_000
+    assert mask(f"{bar} http://u:{SECRET}@host {bar}") == f"{bar} http://u:***@host {bar}"
+
+
+def test_a_secret_with_a_space_is_hidden_too() -> None:
+    assert mask("no user S3cret Pw here", "http://u:S3cret%20Pw@host") == "no user *** here"

@@ -11,7 +11,7 @@ import typer
 
 from search_spaces.spec import Artifact, Stage
 from sweep.aggregate import SELECTIONS
-from sweep.cli import listing
+from sweep.cli import listing, status
 from sweep.cli.workflow import conclude
 from sweep.plan.cost import estimate
 from sweep.plan.expand import Plan, plan
@@ -63,13 +63,15 @@ def test_memberships_are_kept_together() -> None:
 
 
 def test_status_counts_a_trial_in_the_sweeps_that_it_belongs_to(tracker: Tracker) -> None:
-    assert listing.status(tracker.load()) == [
+    nobody = {"queued": 0, "waiting": 0, "running": 0, "retrying": 0, "drivers": []}
+    rows = status.rows(tracker.load(), [])
+    assert rows == [
         {"artifact": "test/other", "preset": "small", "variant": "", "done": 2, "diverged": 0,
-         "failed": 0, "outdated": 0},
+         "failed": 0, "outdated": 0, **nobody},
         {"artifact": "test/tiny", "preset": "smoke", "variant": "", "done": 3, "diverged": 0,
-         "failed": 1, "outdated": 0},
+         "failed": 1, "outdated": 0, **nobody},
     ]  # fmt: skip
-    assert "no longer count" not in listing.status_text(listing.status(tracker.load()))
+    assert "no longer count" not in status.rows_text(rows, [])
 
 
 def test_joining_again_changes_nothing(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,10 +97,10 @@ def test_trials_of_an_older_protocol_are_counted_and_said(
 ) -> None:
     raised = config.PROTOCOL_VERSION + 1
     monkeypatch.setattr(config, "PROTOCOL_VERSION", raised)
-    rows = {row["artifact"]: row for row in listing.status(tracker.load())}
-    assert [rows["test/tiny"][end] for end in listing.ENDS] == [0, 0, 0, 4]
-    assert [rows["test/other"][end] for end in listing.ENDS] == [0, 0, 0, 2]
-    assert listing.status_text(list(rows.values())).endswith("they no longer count")
+    rows = {row["artifact"]: row for row in status.rows(tracker.load(), [])}
+    assert [rows["test/tiny"][end] for end in status.ENDS] == [0, 0, 0, 4]
+    assert [rows["test/other"][end] for end in status.ENDS] == [0, 0, 0, 2]
+    assert status.rows_text(list(rows.values()), []).endswith("they no longer count")
     assert tracker.load().outdated("test/tiny", "smoke") == 4
     assert tracker.load().outdated("test/tiny", "small") == 0
     found, record = planned(TINY, "smoke"), Record.from_runs([])
@@ -175,6 +177,26 @@ def test_a_failed_trial_that_nothing_waits_for_is_said_too(
     assert "1 of 4 trials failed; `sweep status`" in capsys.readouterr().err
 
 
+def test_trials_that_were_cancelled_or_not_asked_for_are_said_to_be_queued(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    done, *left = planned(TINY, "smoke").trials
+    record = Record.from_runs([Run(done.trial_id, "done", {"test_error": 0.5})])
+    with pytest.raises(typer.Exit):
+        conclude(planned(TINY, "smoke", record), record)
+    assert capsys.readouterr().err == (
+        "3 of 4 trials are queued; `sweep status` counts them, the same command goes on\n"
+    )
+    conclude(planned(TINY, "smoke", record), record, only_failed=True)
+    assert capsys.readouterr().err == (
+        "3 of 4 trials are queued; `sweep status` counts them, `sweep run` goes on\n"
+    )
+    record = Record.from_runs([Run(left[0].trial_id, "failed", error="no memory")])
+    with pytest.raises(typer.Exit):
+        conclude(planned(TINY, "smoke", record), record, only_failed=True)
+    assert "1 of 4 trials failed, 3 of 4 trials are queued; " in capsys.readouterr().err
+
+
 def test_a_list_counts_distinct_trials() -> None:
     """Those of ERM at nine radii are one; two data sets of which digits are made are one, too."""
     import search_spaces
@@ -191,7 +213,7 @@ def test_a_record_of_before_memberships_is_still_counted(tmp_path: Path) -> None
     found = planned(TINY, "smoke")
     tags = {k: v for k, v in Tags(found, "").of(found.trials[0]).items() if k != TAG}
     made.write_failure(found.trials[0], "no memory", tags)
-    assert [row["failed"] for row in listing.status(made.load())] == [1]
+    assert [row["failed"] for row in status.rows(made.load(), [])] == [1]
 
 
 def test_an_entry_from_before_there_were_variants_is_of_the_empty_one() -> None:

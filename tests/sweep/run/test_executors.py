@@ -225,6 +225,7 @@ def test_an_interrupt_whose_exception_is_lost_stops_the_serial_one(
     class ResultRecorder:
         stop = False
         started = staticmethod(lambda trial_id: None)
+        is_cancelled = staticmethod(lambda trial_id: False)
         reported = staticmethod(told.append)
 
     def losing(job: object) -> Iterator[int]:

@@ -134,7 +134,7 @@ def test_after_its_hours_nothing_runs_and_the_next_command_goes_on(
     )
 
     class Clocked(Witness):
-        def on_progress(self, trial: Any, epoch: int, epochs: int) -> None:
+        def on_progress(self, trial: Any, epoch: int, epochs: int, node: str = "") -> None:
             super().on_progress(trial, epoch, epochs)
             if epoch > 1:
                 clock.time = 7200.0

@@ -33,12 +33,13 @@ class Store:
     def on_progress(self, *_: object) -> None:
         pass
 
-    on_end = on_progress
+    on_end = on_retry = on_progress
 
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> ResultRecorder:
     monkeypatch.setattr(module, "trial_folder", lambda storage, trial_id: trial_id)
+    monkeypatch.setattr(module, "append", lambda folder, text: None)
     lost = {"t3": None, "t7": None}
     done = SimpleNamespace(status="done")
     monkeypatch.setattr(module, "read_result", lambda folder, *_, **__: lost.get(folder, done))
