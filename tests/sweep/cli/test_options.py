@@ -25,10 +25,10 @@ from trainables.errors import UsageError
 
 RUNS_A_SWEEP = {"run", "reproduce", "search", "measure"}
 STARTS_TRIALS = RUNS_A_SWEEP | {"grid"}
-READS_A_SWEEP = RUNS_A_SWEEP | {"plan", "table", "plot", "show"}
-READS_THE_RECORD = READS_A_SWEEP | {"grid", "status", "ui", "export", "doctor"}
+READS_A_SWEEP = RUNS_A_SWEEP | {"plan", "table", "plot", "show", "status"}
+READS_THE_RECORD = READS_A_SWEEP | {"grid", "ui", "export", "doctor", "logs", "cancel"}
 TAKES_PARTS = READS_A_SWEEP | {"list", "new", "grid", "doctor", "export"}
-SOME = {"new": {"preset", "where"}, "grid": {"selection"}}
+SOME = {"new": {"preset", "where"}, "grid": {"selection"}, "cancel": {"preset"}}
 """Commands with some of a group's options, by their names."""
 
 
