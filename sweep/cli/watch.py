@@ -77,9 +77,13 @@ def status(
     """
     from sweep.cli import papers
     from sweep.cli import status as statuses
+    from sweep.files import SUFFIXES
     from sweep.run.live import drivers
     from trainables.storage.files import Storage
 
+    named = "/" in sweep.artifact or sweep.artifact.endswith(SUFFIXES)
+    if sweep.artifact and not named and papers.paper_of(sweep.artifact) is None:
+        raise UsageError(papers.unknown_paper(sweep.artifact))
     mention_without_record(sweep)
     if not sweep.artifact or papers.paper_of(sweep.artifact):
         record = tracker_of(sweep).load(refresh)

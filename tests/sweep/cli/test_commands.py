@@ -143,7 +143,8 @@ def test_a_finished_sweep_again_gives_the_identical_table(storage: str) -> None:
 def test_status_and_export(storage: str, tmp_path: Path) -> None:
     rows = json.loads(call("status", "--storage", storage, "--format", "json")[1])
     ends = {"done": 4, "diverged": 0, "failed": 0, "outdated": 0}
-    assert rows == [{"artifact": "test/tiny", "preset": "smoke", "variant": "", **ends}]
+    nobody = {"queued": 0, "waiting": 0, "running": 0, "retrying": 0, "drivers": []}
+    assert rows == [{"artifact": "test/tiny", "preset": "smoke", "variant": "", **ends, **nobody}]
     for suffix in ("csv", "parquet", "jsonl"):
         out = tmp_path / f"runs.{suffix}"
         assert call("export", str(out), "--storage", storage)[0] == 0

@@ -48,7 +48,7 @@ def test_a_paper_is_run_trial_by_trial_once_and_shown_table_by_table(storage: li
     assert code == 1
     assert "[4/4]" in said
     assert "stopped after 5 trials (--max-trials)\n" in said
-    assert "\npair/second: 1 of 4 trials are left to run; `sweep status` counts" in said
+    assert "\npair/second: 1 of 4 trials are queued; `sweep status` counts" in said
     code, _, said = call(*words)
     assert code == 0
     assert said.count("[1/1]") == said.count("to run") == 1

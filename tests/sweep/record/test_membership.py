@@ -12,7 +12,7 @@ import typer
 from search_spaces.spec import Artifact, Stage
 from sweep.aggregate import SELECTIONS
 from sweep.cli import listing, status
-from sweep.cli.workflow import conclude
+from sweep.cli.workflow import conclude, conclude_all
 from sweep.plan.cost import estimate
 from sweep.plan.expand import Plan, plan
 from sweep.record.membership import TAG, Membership, as_tags, from_tags
@@ -187,13 +187,13 @@ def test_trials_that_were_cancelled_or_not_asked_for_are_said_to_be_queued(
     assert capsys.readouterr().err == (
         "3 of 4 trials are queued; `sweep status` counts them, the same command goes on\n"
     )
-    conclude(planned(TINY, "smoke", record), record, only_failed=True)
+    conclude_all([(planned(TINY, "smoke", record), record)], only_failed=True)
     assert capsys.readouterr().err == (
         "3 of 4 trials are queued; `sweep status` counts them, `sweep run` goes on\n"
     )
     record = Record.from_runs([Run(left[0].trial_id, "failed", error="no memory")])
     with pytest.raises(typer.Exit):
-        conclude(planned(TINY, "smoke", record), record, only_failed=True)
+        conclude_all([(planned(TINY, "smoke", record), record)], only_failed=True)
     assert "1 of 4 trials failed, 3 of 4 trials are queued; " in capsys.readouterr().err
 
 
