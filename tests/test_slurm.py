@@ -99,7 +99,7 @@ class Slurm:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            words, env=self.environment, cwd=self.home, text=True, capture_output=True, timeout=400
+            words, env=self.environment, cwd=self.home, text=True, capture_output=True, timeout=550
         )
 
     def submit(self, *options: str) -> subprocess.CompletedProcess[str]:
@@ -156,18 +156,21 @@ def test_a_sweep_fills_the_nodes_of_an_allocation(slurm: Slurm) -> None:
 @needs_program("sbatch")
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # on a busy machine Ray alone takes minutes to start
 def test_the_same_script_continues_what_was_cancelled(slurm: Slurm) -> None:
-    (slurm.home / "s.yaml").write_text(SWEEP.replace("seeds: 2", "seeds: 40"))
+    (slurm.home / "s.yaml").write_text(
+        SWEEP.replace("seeds: 2", "seeds: 30").replace("epochs: 1", "epochs: 30")
+    )
     job = slurm.submit().stdout.split()[-1]
     wait(lambda: len(slurm.results) >= 2, 300)
     slurm.command("scancel", job)
     wait(lambda: not slurm.command("squeue", "--noheader").stdout, 60)
     wait(lambda: not ray_processes(job), 60)
     before = {path: path.read_bytes() for path in slurm.results}
-    assert 2 <= len(before) < 80
+    assert 2 <= len(before) < 60
     done = slurm.submit("--wait")
     assert done.returncode == 0, (slurm.home / "out").read_text()
-    assert len(slurm.results) == 80
+    assert len(slurm.results) == 60
     assert all(path.read_bytes() == found for path, found in before.items())
 
 
