@@ -43,6 +43,7 @@ class Components:
         local_generator: Source of the noise that differs from worker to worker; None: one worker.
         source: Name and digest of the data, and those of a person's own code, for the result's
             provenance.
+        notes: How the data were read: what was skipped, or is prepared anew.
     """
 
     batches: BatchLoader
@@ -56,6 +57,7 @@ class Components:
     optimizer: torch.optim.Optimizer
     learning_rate: LearningRate
     source: dict[str, str]
+    notes: tuple[str, ...]
 
 
 def build_components(config: TrialConfig, execution: Execution, group: Group) -> Components:
@@ -124,6 +126,7 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
             "data_digest": dataset.digest,
             **used.origin(config, execution.measures),
         },
+        notes=dataset.notes,
     )
 
 

@@ -34,15 +34,36 @@ def prepared_content(
     Args:
         options: All of the data set; those that the folder was not prepared by are of no account.
     """
+    for folder, manifest in _prepared(name, options, directory):
+        if "files" in manifest:
+            return folder, digest(manifest["files"])[:16]
+    return None
+
+
+def prepared_notes(name: str, options: Mapping[str, Any], directory: Path) -> tuple[str, ...]:
+    """What a person should know of how a data set was read when it was prepared.
+
+    Args:
+        options: As of `prepared_content`.
+    """
+    for _, manifest in _prepared(name, options, directory):
+        notes = manifest.get("notes")
+        return tuple(map(str, notes)) if isinstance(notes, list) else ()
+    return ()
+
+
+def _prepared(
+    name: str, options: Mapping[str, Any], directory: Path
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folders in which a data set is prepared with these options, each with its manifest."""
     for file in _manifests(name, directory):
         try:
             manifest = json.loads(file.read_text(encoding="utf-8"))
             made_by, version = manifest["options"], manifest["version"]
             if version == PREPARED_VERSION and _agree(made_by, options):
-                return file.parent, digest(manifest["files"])[:16]
-        except (OSError, ValueError, LookupError, TypeError):
+                yield file.parent, manifest
+        except (AttributeError, OSError, ValueError, LookupError, TypeError):
             continue  # damaged: who loads it says so
-    return None
 
 
 def _manifests(name: str, directory: Path) -> Iterator[Path]:
@@ -59,4 +80,4 @@ def _agree(made_by: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
     )
 
 
-__all__ = ["PREPARED_VERSION", "data_directory", "digest", "prepared_content"]
+__all__ = ["PREPARED_VERSION", "data_directory", "digest", "prepared_content", "prepared_notes"]

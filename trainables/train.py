@@ -91,6 +91,8 @@ class Trial:
         self.local_noise = parts.local_generator
         self.optimizer, self.learning_rate = parts.optimizer, parts.learning_rate
         self.source = parts.source
+        for note in parts.notes:
+            self.notify(note)
 
     @property
     def finished(self) -> bool:
