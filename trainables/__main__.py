@@ -7,11 +7,11 @@ the configuration from standard input.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from trainables.errors import UsageError, print_error
+from trainables.parse_json import parse_json
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,14 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
         text = (
             sys.stdin.read() if options.config == "-" else Path(options.config).read_text("utf-8")
         )
-        fields = json.loads(text)
+        fields = parse_json(text)
         if not isinstance(fields, dict):
             raise UsageError("a configuration is a JSON object")
         config = TrialConfig(**fields)
         requests = tuple(Request(name, every=options.measure_every) for name in options.measure)
         for request in requests:
             measures.registry.resolve(request.name, {})
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, UsageError) as error:
+    except (OSError, UnicodeDecodeError, UsageError) as error:
         print(f"{options.config}: {error}", file=sys.stderr)
         return 2
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from trainables.parse_json import parse_json
+
 PREPARED_VERSION = 2
 """Raised when the layout of prepared files, or what is made of an image, changes: older folders are
 then prepared anew."""
@@ -58,7 +60,7 @@ def _prepared(
     """The folders in which a data set is prepared with these options, each with its manifest."""
     for file in _manifests(name, directory):
         try:
-            manifest = json.loads(file.read_text(encoding="utf-8"))
+            manifest = parse_json(file.read_bytes())
             made_by, version = manifest["options"], manifest["version"]
             if version == PREPARED_VERSION and _agree(made_by, options):
                 yield file.parent, manifest
