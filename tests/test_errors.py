@@ -113,5 +113,14 @@ def test_a_configuration_that_is_no_json_is_one_sentence(tmp_path: Path) -> None
     assert main([str(tmp_path / "none.json")]) == 2
 
 
+def test_a_sentence_is_one_line_whatever_it_names() -> None:
+    """A terminal acts on some characters, and a log is read line by line."""
+    error = UsageError("unknown key 'a\nb\x1b[31m\u202e\udcff é ±'")
+    assert str(error) == r"unknown key 'a\nb\x1b[31m\u202e\udcff é ±'"
+    with pytest.raises(UsageError) as refused:
+        TrialConfig(**{"a\nb": 1})
+    assert r"a\nb" in str(refused.value)
+
+
 def test_every_error_of_ours_has_a_code() -> None:
     assert (FlatsweepError.code, UsageError.code) == (1, 2)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests"
 BENCHMARKS = "benchmarks"
 MIRRORED = ("sweep", "trainables", "search_spaces")
-OWN = {"facts", "golden", "mutants"}
+OWN = {"bad_input", "facts", "golden", "mutants"}
 """Folders of what tests of several rooms are made of."""
 
 

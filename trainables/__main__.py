@@ -7,12 +7,12 @@ JSON, nested or with dotted names (``optimizer.lr: 0.1``); ``-`` reads it from s
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from trainables.errors import UsageError, print_error
+from trainables.parse_json import parse_json
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         requests = tuple(Request(name, every=options.measure_every) for name in options.measure)
         for request in requests:
             measures.registry.resolve(request.name, {})
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, UsageError) as error:
+    except (OSError, UnicodeDecodeError, UsageError) as error:
         print(f"{options.config}: {error}", file=sys.stderr)
         return 2
 
@@ -76,15 +76,15 @@ def _fields(file: str) -> dict[str, Any]:
     """What a file, or standard input, says of a trial.
 
     Raises:
-        UsageError: it is no YAML that is read here, or no mapping.
-        OSError, UnicodeDecodeError, json.JSONDecodeError: it cannot be read.
+        UsageError: it is no JSON, no YAML that is read here, or no mapping.
+        OSError, UnicodeDecodeError: it cannot be read.
     """
     from trainables.settings_file import parse
 
     text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
     piped = file == "-" and not text.lstrip().startswith("{")
     in_yaml = piped or file.endswith((".yaml", ".yml"))
-    fields = parse(text, Path(file).name).value if in_yaml else json.loads(text)
+    fields = parse(text, Path(file).name).value if in_yaml else parse_json(text)
     if not isinstance(fields, dict):
         raise UsageError("a configuration is a mapping: method, model, epochs, ...")
     return fields

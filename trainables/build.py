@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainables import data, methods, models
+from trainables import batch_statistics, data, methods, models
 from trainables.config import TrialConfig
 from trainables.data import augment
 from trainables.data.loader import BatchLoader
@@ -43,6 +43,7 @@ class Components:
         local_generator: Source of the noise that differs from worker to worker; None: one worker.
         source: Name and digest of the data, and those of a person's own code, for the result's
             provenance.
+        notes: How the data were read: what was skipped, or is prepared anew.
     """
 
     batches: BatchLoader
@@ -56,13 +57,15 @@ class Components:
     optimizer: torch.optim.Optimizer
     learning_rate: LearningRate
     source: dict[str, str]
+    notes: tuple[str, ...]
 
 
 def build_components(config: TrialConfig, execution: Execution, group: Group) -> Components:
     """Load the data, initialize the network, and build method, optimizer and schedule.
 
     Raises:
-        trainables.data.DataError: the data set is missing or damaged.
+        trainables.data.DataError: the data set is missing or damaged, or leaves a batch, or a part
+            of one, of a single image where BatchNorm needs more.
     """
     device, dtype = execution.torch_device(), DTYPES[config.precision]
     dataset = data.load(config.data.source.name, execution.data_dir, **config.data.source.options)
@@ -99,6 +102,8 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
         local_generator = _join(group, method, device)
         if config.workers.batchnorm == "sync":
             model = synchronize(model, group)
+    image = torch.zeros(1, *dataset.input_shape, device=device, dtype=dtype)
+    batch_statistics.check(model, method, config, image, len(splits.train), group.size)
     initial = {name: value.clone() for name, value in model.state_dict().items()}
     method.begin(model)
     optimizer = build_optimizer(model, config.optimizer)
@@ -121,6 +126,7 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
             "data_digest": dataset.digest,
             **used.origin(config, execution.measures),
         },
+        notes=dataset.notes,
     )
 
 

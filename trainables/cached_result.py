@@ -90,6 +90,7 @@ def _with_kept_weights(
     # One process is enough to measure.
     trial = make(equivalence.for_single_process(config), execution)
     with reproducible(execution.threads), checkpoint.fitting(storage.path(WEIGHTS)):
+        checkpoint.require_form(kept[1], trial.model.state_dict(), "model")
         trial.model.load_state_dict(kept[1])
     return trial
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from trainables.parse_json import parse_json
+
 PREPARED_VERSION = 2
 """Raised when the layout of prepared files, or what is made of an image, changes: older folders are
 then prepared anew."""
@@ -34,15 +36,36 @@ def prepared_content(
     Args:
         options: All of the data set; those that the folder was not prepared by are of no account.
     """
+    for folder, manifest in _prepared(name, options, directory):
+        if "files" in manifest:
+            return folder, digest(manifest["files"])[:16]
+    return None
+
+
+def prepared_notes(name: str, options: Mapping[str, Any], directory: Path) -> tuple[str, ...]:
+    """What a person should know of how a data set was read when it was prepared.
+
+    Args:
+        options: As of `prepared_content`.
+    """
+    for _, manifest in _prepared(name, options, directory):
+        notes = manifest.get("notes")
+        return tuple(map(str, notes)) if isinstance(notes, list) else ()
+    return ()
+
+
+def _prepared(
+    name: str, options: Mapping[str, Any], directory: Path
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folders in which a data set is prepared with these options, each with its manifest."""
     for file in _manifests(name, directory):
         try:
-            manifest = json.loads(file.read_text(encoding="utf-8"))
+            manifest = parse_json(file.read_bytes())
             made_by, version = manifest["options"], manifest["version"]
             if version == PREPARED_VERSION and _agree(made_by, options):
-                return file.parent, digest(manifest["files"])[:16]
-        except (OSError, ValueError, LookupError, TypeError):
+                yield file.parent, manifest
+        except (AttributeError, OSError, ValueError, LookupError, TypeError):
             continue  # damaged: who loads it says so
-    return None
 
 
 def _manifests(name: str, directory: Path) -> Iterator[Path]:
@@ -59,4 +82,4 @@ def _agree(made_by: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
     )
 
 
-__all__ = ["PREPARED_VERSION", "data_directory", "digest", "prepared_content"]
+__all__ = ["PREPARED_VERSION", "data_directory", "digest", "prepared_content", "prepared_notes"]

@@ -24,11 +24,22 @@ class FlatsweepError(Exception):
 
     code = 1
 
+    def __str__(self) -> str:
+        """One line, whatever was in the values that it names: a terminal acts on some of it."""
+        return escaped(super().__str__())
+
 
 class UsageError(FlatsweepError, ValueError):
     """A request for what does not exist or makes no sense; the message says what is allowed."""
 
     code = 2
+
+
+def escaped(text: str) -> str:
+    """``text`` with line ends and whatever else is not printed as Python writes them."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> str:

@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainables.config import Optimizer, Schedule
+from trainables.errors import UsageError
 
 IMPROVEMENT = 1e-4
 """A plateau ends when the loss falls below (1 - this) times its best: torch's ReduceLROnPlateau."""
@@ -33,6 +34,19 @@ def build_optimizer(model: nn.Module, config: Optimizer) -> torch.optim.Optimize
         )
     adam = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
     return adam(groups, lr=config.lr, betas=config.betas, amsgrad=config.amsgrad, foreach=True)
+
+
+def require_state(optimizer: torch.optim.Optimizer) -> None:
+    """Raise UsageError where what the optimizer keeps of a parameter has not the parameter's shape.
+
+    torch takes up a state without a look at it, and fails in the next step.
+    """
+    for parameter, kept in optimizer.state.items():
+        for name, value in kept.items():
+            like = torch.zeros(()) if name == "step" else parameter
+            fits = isinstance(value, Tensor) and value.shape == like.shape
+            if not fits and value is not None:
+                raise UsageError(f"the optimizer's {name} is not of shape {tuple(like.shape)}")
 
 
 class LearningRate:

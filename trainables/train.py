@@ -28,6 +28,7 @@ from trainables.execution import DEFAULT_EXECUTION, Execution, reproducible
 from trainables.job import Report
 from trainables.methods.base import Output, Progress
 from trainables.metric_name import of_split
+from trainables.optim import require_state
 from trainables.own_parts import used
 from trainables.parallel import equivalence
 from trainables.parallel.group import SINGLE_PROCESS, Group
@@ -41,6 +42,9 @@ from trainables.storage.trial_folder import (
     write_result,
     write_weights,
 )
+
+NUMBERS = ("epoch", "seconds", "cpu_seconds", "gradient_evaluations", "diverged", "history")
+"""Attributes of a `Trial` that are kept as they are."""
 
 
 class Trial:
@@ -91,6 +95,8 @@ class Trial:
         self.local_noise = parts.local_generator
         self.optimizer, self.learning_rate = parts.optimizer, parts.learning_rate
         self.source = parts.source
+        for note in parts.notes:
+            self.notify(note)
 
     @property
     def finished(self) -> bool:
@@ -288,26 +294,23 @@ class Trial:
         """Write a checkpoint; a trial that is resumed from it ends with the same bits."""
         if self.storage is None or self.group.rank:
             return
-        state = {
+        made_of = used.made_of(self.config, self.source)
+        checkpoint.save(self.storage, CHECKPOINT, {**self._state(), "made_of": made_of})
+        self._saved_at = time.monotonic()
+
+    def _state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of how far the trial is."""
+        return {
             "trial_id": self.config.trial_id,
-            "made_of": used.made_of(self.config, self.source),
-            "epoch": self.epoch,
-            "seconds": self.seconds,
-            "cpu_seconds": self.cpu_seconds,
-            "gradient_evaluations": self.gradient_evaluations,
-            "diverged": self.diverged,
-            "history": self.history,
+            **{name: getattr(self, name) for name in NUMBERS},
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "method": self.method.state_dict(),
             "learning_rate": self.learning_rate.state_dict(),
         }
-        checkpoint.save(self.storage, CHECKPOINT, state)
-        self._saved_at = time.monotonic()
 
     def _resume(self) -> None:
-        storage = self.storage
-        if storage is None:
+        if (storage := self.storage) is None:
             return
         content = self.group.from_first(
             lambda: storage.read(CHECKPOINT) if storage.exists(CHECKPOINT) else None
@@ -334,18 +337,14 @@ class Trial:
                 "own, or of the data"
             )
         with checkpoint.fitting(f"the checkpoint of trial {where}"):
-            self.epoch, self.seconds = state["epoch"], state["seconds"]
-            self.cpu_seconds = state["cpu_seconds"]
-            self.gradient_evaluations = state["gradient_evaluations"]
-            self.diverged, self.history = state["diverged"], state["history"]
+            checkpoint.require_trial(state, self._state(), self.config.epochs)
+            for name in NUMBERS:
+                setattr(self, name, state[name])
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.method.load_state_dict(state["method"])
             self.learning_rate.load_state_dict(state["learning_rate"])
-        if self.epoch > self.config.epochs:
-            raise checkpoint.CheckpointError(
-                f"the checkpoint of trial {where} is of epoch {self.epoch} of {self.config.epochs}"
-            )
+            require_state(self.optimizer)
 
     def _checkpoint_when_due(self) -> None:
         due = time.monotonic() - self._saved_at >= self.execution.checkpoint_every

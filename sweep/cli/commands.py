@@ -47,6 +47,7 @@ from sweep.cli.workflow import (
     refuse_without_record,
     run_sweep,
     run_sweeps,
+    say_data_notes,
     show,
     show_difference,
     show_table,
@@ -165,6 +166,7 @@ def _whole(artifact: str) -> str:
 @or_list_readings
 def show_resolved(
     sweep: SweepOptions,
+    data: DataDir = None,
     format: Format = OutputFormat.text,  # noqa: A002
 ) -> None:
     """What a sweep's file, or a table's or figure's, resolved to: stages, rows, grids, trials.
@@ -176,6 +178,7 @@ def show_resolved(
     planned, _ = plan_sweep(sweep)
     found = own.resolved(planned)
     show(found if format is OutputFormat.json else own.resolved_text(found))
+    say_data_notes(planned, data)
 
 
 @app.command("grid")
@@ -251,6 +254,7 @@ def plan(
         show(listing.plan_as_dict(planned, record, cost, outdated))
     else:
         show(listing.plan_as_text(planned, record, cost, outdated))
+    say_data_notes(planned, data)
 
 
 @app.command("run")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
@@ -27,6 +26,7 @@ import typer
 from sweep.cli import complete
 from sweep.selection import listed
 from trainables.errors import UsageError
+from trainables.parse_json import NoJSONError, parse_json
 
 
 class OutputFormat(StrEnum):
@@ -369,8 +369,8 @@ def parse_options(
         if not name or not equals:
             raise UsageError(f"{flag} {text!r}: write it as name=value, e.g. {example}")
         try:
-            options[name] = json.loads(value)
-        except json.JSONDecodeError:
+            options[name] = parse_json(value)
+        except NoJSONError:
             options[name] = value
     return options
 

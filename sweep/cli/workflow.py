@@ -400,6 +400,14 @@ def _concluded(planned: Plan, record: Record, who: str, only_failed: bool) -> bo
     return only_failed and not failed
 
 
+def say_data_notes(planned: Plan, data: Path | None) -> None:
+    """Print to standard error what was skipped, and so on, when the plan's data were prepared."""
+    from sweep.plan.data_notes import data_notes
+
+    for note in data_notes(planned, data):
+        print(f"note: {note}", file=sys.stderr)
+
+
 def show(value: Any) -> None:
     """Print text as it is, and data as JSON."""
     print(value if isinstance(value, str) else json.dumps(value, indent=1))

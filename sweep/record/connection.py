@@ -45,9 +45,13 @@ def sqlite_uri(file: Path) -> str:
 
 
 def database(uri: str) -> Path | None:
-    """The file of a SQLite store; None: the store is no file."""
-    path, _, _ = uri.removeprefix(SQLITE).partition("?")
-    return Path(unquote(path)) if uri.startswith(SQLITE) else None
+    """The file of a SQLite store; None: the store is no file. Raises TrackingError."""
+    if not uri.startswith(SQLITE):
+        return None
+    file = Path(unquote(uri.removeprefix(SQLITE).partition("?")[0]))
+    if not file.name or "\0" in str(file):
+        raise TrackingError(f"tracking URI {uri!r} names no file: write sqlite:///path/mlflow.db")
+    return file
 
 
 def absent(uri: str) -> str:
@@ -106,17 +110,21 @@ def mirror_of(file: Path) -> Path:
 
 
 def _check(uri: str) -> None:
-    url = urlsplit(uri)
-    if file := database(uri):
+    try:
+        scheme = urlsplit(uri).scheme
+    except ValueError as error:
+        raise unusable(uri, error) from cause(uri, error)
+    file = database(uri)
+    if file is not None:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):
                 mirror_of(file).mkdir(exist_ok=True)
         except OSError as error:
             raise unusable(uri, error) from error
-    elif url.scheme.partition("+")[0] in DATABASES:
+    elif scheme.partition("+")[0] in DATABASES:
         _check_answering(uri)
-    elif url.scheme in ("", "file"):
+    elif scheme in ("", "file"):
         raise TrackingError(
             f"tracking URI {mask(uri)!r} is a plain folder, which MLflow no longer supports; "
             "name a database (sqlite:///path/mlflow.db) or a server (http://host:5000)"
@@ -133,9 +141,21 @@ def _check_answering(uri: str) -> None:
     if not host:
         return  # a socket in a folder
     try:
-        socket.create_connection((host, port), CONNECT_TIMEOUT).close()
+        with socket.create_connection((host, port), CONNECT_TIMEOUT) as reached:
+            _check_speaking(reached, url.scheme.partition("+")[0])
     except (OSError, UnicodeError) as error:
         raise unusable(uri, error) from cause(uri, error)
+
+
+def _check_speaking(reached: socket.socket, scheme: str) -> None:
+    """Raise OSError if what was reached says nothing, as a proxy may: drivers would wait for ever.
+
+    PostgreSQL answers one byte to the question whether it speaks TLS; MySQL speaks first.
+    """
+    if scheme == "postgresql":
+        reached.sendall((8).to_bytes(4, "big") + (80877103).to_bytes(4, "big"))
+    if scheme in ("postgresql", "mysql") and not reached.recv(1):
+        raise TrackingError(f"what is there is no {scheme} server")
 
 
 def cause(uri: str, error: BaseException) -> BaseException | None:

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
+from trainables.parse_json import parse_json
+
 TAG = "sweeps"
 SEPARATOR = " "
 BETWEEN_VARIANTS = " | "
@@ -65,7 +67,7 @@ def from_tags(tags: Mapping[str, str]) -> list[Membership]:
     """
     if TAG in tags:
         try:
-            return [Membership(*map(str, entry)) for entry in json.loads(tags[TAG])]
+            return [Membership(*map(str, entry)) for entry in parse_json(tags[TAG])]
         except (TypeError, ValueError):
             return []
     lists = (tags.get(label, "").split(SEPARATOR) for label in ("artifact", "preset"))

@@ -27,6 +27,7 @@ from sweep.record.record import Columns, Record, of_parquet
 from sweep.record.runs import Run, as_table, schema
 from trainables.cache import cache_folder
 from trainables.masking import mask
+from trainables.parse_json import parse_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -173,7 +174,7 @@ class Mirror:
 
     def _index(self) -> Index:
         try:
-            read = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
+            read = parse_json((self.folder / "index.json").read_bytes())
             index = Index(**read | {n: tuple(read[n]) for n in ("files", "changed")})
         except (OSError, ValueError, TypeError, KeyError):
             return Index()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweep.record import curves
 from sweep.record.membership import from_tags
@@ -51,12 +51,12 @@ def metric_entities(result: TrialResult, now: int) -> list[Metric]:
 
 def as_run(run: MlflowRun) -> Run:
     """A complete run of a trial, without its curves."""
-    tags, params = run.data.tags, run.data.params
+    tags, params = _texts(run.data.tags), _texts(run.data.params)
     protocol = params.get("protocol", "")
     return Run(
         trial_id=tags["trial_id"],
         status=tags["outcome"],  # type: ignore[arg-type]
-        metrics=dict(run.data.metrics),
+        metrics={n: v for n, v in run.data.metrics.items() if isinstance(v, int | float)},
         history=None,
         error=tags.get("error", ""),
         run_id=run.info.run_id,
@@ -71,6 +71,11 @@ def as_run(run: MlflowRun) -> Run:
         settings=dict(params),
         ended=run.info.end_time or 0,
     )
+
+
+def _texts(found: Mapping[str, Any]) -> dict[str, str]:
+    """SQLite holds whatever somebody wrote into a column, of texts too: bytes, numbers, nothing."""
+    return {str(name): str(value) for name, value in found.items() if value is not None}
 
 
 def encoded(history: Mapping[str, Sequence[float]]) -> bytes:

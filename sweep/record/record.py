@@ -74,15 +74,20 @@ class Record:
         try:
             if path.suffix == ".jsonl":
                 return cls.from_runs(read_runs(path))
-            return cls(of_parquet([path]))
+            return cls.from_runs(as_runs(of_parquet([path])(schema().names)))
         except OSError as error:
             raise UsageError(f"{path} cannot be read ({error.strerror or error})") from error
+        except (AttributeError, TypeError, ValueError) as error:
+            if str(path) in str(error):
+                raise
+            reason = " ".join(str(error).split())[:200]  # pyarrow's of a damaged file, and the like
+            raise UsageError(f"{path} holds no record ({reason})") from error
 
     def write(self, path: Path | str) -> None:
         """All of it, curves too, as a Parquet file that `read` takes."""
         import pyarrow.parquet as pq
 
-        pq.write_table(as_table(self.runs()), path, compression="zstd")
+        pq.write_table(as_table(self.runs()), path, compression="zstd", write_page_checksum=True)
 
     # -- trials --------------------------------------------------------------------------------
 

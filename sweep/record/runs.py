@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sweep.record.membership import Membership
 from trainables.errors import UsageError
+from trainables.parse_json import parse_json
 
 if TYPE_CHECKING:  # pyarrow waits for the work: the command line imports this module
     import pyarrow as pa
@@ -158,9 +159,36 @@ def read_runs(path: Path) -> Iterator[Run]:
     """
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            yield Run(**json.loads(line))
-        except (TypeError, ValueError) as error:
+            yield Run(**_checked(parse_json(line)))
+        except (AttributeError, TypeError, ValueError) as error:
             raise UsageError(f"{path}, line {number}: not an exported run ({error})") from None
+
+
+_TEXTS = ("trial_id", "status", "run_id", "error")
+_MAPPINGS: dict[str, tuple[type, ...]] = {
+    "metrics": (int, float), "provenance": (str,), "labels": (str,), "settings": (str,),
+}  # fmt: skip
+"""Fields that map names to such values."""
+
+
+def _checked(fields: dict[str, Any]) -> dict[str, Any]:
+    """``fields``, after the check that they have the types of a `Run`'s. Raises UsageError."""
+    whole = [fields[name] for name in ("protocol", "ended") if fields.get(name) is not None]
+    history = fields.get("history") or {}
+    sound = [
+        all(isinstance(fields.get(name, ""), str) for name in _TEXTS),
+        all(isinstance(value, int) and abs(value) < 2**31 for value in whole[:1]),
+        all(isinstance(value, int) and abs(value) < 2**63 for value in whole),
+        *(
+            all(isinstance(value, kinds) for value in fields.get(name, {}).values())
+            for name, kinds in _MAPPINGS.items()
+        ),
+        all(isinstance(v, int | float) for values in history.values() for v in values),
+        all(isinstance(text, str) for member in fields.get("memberships", ()) for text in member),
+    ]
+    if not all(sound):
+        raise UsageError("a field is of another type")
+    return fields
 
 
 def _by_trial(run: Run) -> str:

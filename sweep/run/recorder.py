@@ -53,6 +53,7 @@ class ResultRecorder:
         self._given_up = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._running: set[str] = set()
+        self._said: set[str] = set()
         self._raised: BaseException | None = None
 
     def __enter__(self) -> Self:
@@ -101,7 +102,9 @@ class ResultRecorder:
     def reported(self, report: Report) -> None:
         """Note what a trial reports: an epoch, or its end."""
         for sentence in report.notes:
-            self._observer.message(sentence)
+            if sentence not in self._said:  # of the data that they share, every trial says the same
+                self._said.add(sentence)
+                self._observer.message(sentence)
         trial = self.unfinished.get(report.trial_id)
         if trial is None:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -102,6 +103,22 @@ def changed(**fields: object) -> Callable[[Storage], None]:
     return write
 
 
+def with_optimizer(**values: object) -> Callable[[Storage], None]:
+    """As `changed`, in the optimizer's first group and in what it keeps of the first parameter."""
+
+    def write(storage: Storage) -> None:
+        changed()(storage)
+        state = checkpoint.load(storage, CHECKPOINT)
+        of = state["optimizer"]
+        for name, value in values.items():
+            (of["param_groups"][0] if name in of["param_groups"][0] else of["state"][0])[name] = (
+                value
+            )
+        checkpoint.save(storage, CHECKPOINT, state)
+
+    return write
+
+
 @pytest.mark.parametrize(
     ("write", "said"),
     [
@@ -111,6 +128,21 @@ def changed(**fields: object) -> Callable[[Storage], None]:
         (changed(history=None), "does not fit"),
         (changed(model={"other.weight": torch.zeros(2)}), "does not fit"),
         (changed(optimizer={"state": {}, "param_groups": []}), "does not fit"),
+        (changed(epoch="1"), "state['epoch'] is of type str, not int"),
+        (changed(epoch=torch.zeros(3)), "state['epoch'] is of type Tensor, not int"),
+        (changed(epoch=-1), "is of epoch -1 of 3"),
+        (changed(seconds=None), "state has no 'seconds'"),
+        (changed(diverged=0), "is of type int, not bool"),
+        (changed(trial_id=torch.zeros(50, 50)), "is of trial tensor("),
+        (changed(history={"test_error": 1.0}), "the history of test_error is of type float"),
+        (changed(history={"test_error": ["x"]}), "the history of test_error[0] is of type str"),
+        (changed(history={"test_error": []}), "the history of test_error has 0 entries, not 1"),
+        (changed(learning_rate={"best": "x", "stagnant": 0, "plateaus": 0}), "does not fit"),
+        (with_optimizer(lr="x"), "['lr'] is of type str, not float"),
+        (with_optimizer(momentum_buffer=torch.zeros(3)), "momentum_buffer is not of shape"),
+        (with_optimizer(momentum_buffer=0.5), "momentum_buffer is not of shape"),
+        (lambda storage: storage.write(CHECKPOINT, hashlib.sha256().digest()), "does not fit"),
+        (lambda storage: checkpoint.save(storage, CHECKPOINT, [1]), "is of type list, not dict"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_costs_time_but_not_the_trial(

@@ -112,6 +112,11 @@ class Method:
         its own statistics, whatever ``batchnorm_parts`` is; 1 where it passes whole batches."""
         return 1
 
+    @property
+    def most_parts(self) -> int:
+        """Into how many parts any step cuts a batch, each passed by itself; see `own_parts`."""
+        return self.own_parts
+
     def over_workers(self, division: Division) -> dict[str, Any]:
         """The options that have another value over several workers, such as one device for each.
 

@@ -208,7 +208,8 @@ class Objective:
         if not self._norms:
             return self.model(inputs)
         moves = self._moving_statistics(microbatch)
-        pieces = self._normalized_together(batch_size(inputs))
+        parts = self.composition.batchnorm_parts // self.workers
+        pieces = normalized_together(batch_size(inputs), self.size, parts)
         logits = []
         for index, piece in enumerate(pieces):
             own = moves and (moves[0] * len(pieces) + index, moves[1] * len(pieces))
@@ -226,12 +227,6 @@ class Objective:
         if microbatch[0] == 0:
             self._first_group = first
         return microbatch if self._first_group else None
-
-    def _normalized_together(self, size: int) -> list[slice]:
-        """The slices of a pass over ``size`` samples that BatchNorm normalizes one by one."""
-        own = max(1, self.composition.batchnorm_parts // self.workers)
-        parts = round(own * size / self.size)
-        return portions(size, min(max(1, parts), size))
 
     def clean_pass(self) -> tuple[Tensor, Tensor]:
         """(f, logits) at w without a graph; moves the running statistics (``separate``)."""
@@ -347,3 +342,14 @@ class Objective:
         torch.set_rng_state(state[0])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(state[1], self.device)
+
+
+def normalized_together(samples: int, batch: int, parts: int) -> list[slice]:
+    """The slices of a pass over ``samples`` of ``batch`` that BatchNorm normalizes one by one.
+
+    Args:
+        batch: How many samples this worker has in all.
+        parts: Into how many they are cut; 0 counts as 1.
+    """
+    wanted = round(max(1, parts) * samples / batch)
+    return portions(samples, min(max(1, wanted), samples))

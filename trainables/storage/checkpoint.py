@@ -11,12 +11,13 @@ import contextlib
 import hashlib
 import io
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from trainables.errors import FlatsweepError
+from trainables.errors import FlatsweepError, UsageError
 from trainables.storage.files import Storage
 
 
@@ -46,6 +47,7 @@ def from_bytes(content: bytes, where: str, device: torch.device | str = "cpu") -
         state: dict[str, Any] = torch.load(
             io.BytesIO(payload), map_location=device, weights_only=True
         )
+        require_form(state, {})
     return state
 
 
@@ -65,8 +67,48 @@ def fitting(where: str) -> Iterator[None]:
         raise CheckpointError(f"{where} does not fit ({reason or type(error).__name__})") from error
 
 
+def require_form(given: Any, like: Any, name: str = "state") -> None:
+    """Raise UsageError where ``given`` has not the form of ``like``: keys, lengths, types, shapes.
+
+    Keys beyond those of ``like`` are allowed, and a whole number where that has a fraction.
+
+    Args:
+        name: Of the value, for the message.
+    """
+    kind = float if isinstance(like, float) and type(given) is int else type(given)
+    if not issubclass(kind, type(like)) or (isinstance(given, bool) and not isinstance(like, bool)):
+        raise UsageError(f"{name} is of type {type(given).__name__}, not {type(like).__name__}")
+    if isinstance(like, Tensor):
+        if (given.shape, given.dtype) != (like.shape, like.dtype):
+            raise UsageError(f"{name} is {given.dtype} {tuple(given.shape)}, not "
+                             f"{like.dtype} {tuple(like.shape)}")  # fmt: skip
+    elif isinstance(like, Mapping):
+        for key, value in like.items():
+            if key not in given:
+                raise UsageError(f"{name} has no {key!r}")
+            require_form(given[key], value, f"{name}[{key!r}]")
+    elif isinstance(like, list | tuple):
+        if len(given) != len(like):
+            raise UsageError(f"{name} has {len(given)} entries, not {len(like)}")
+        for i, value in enumerate(like):
+            require_form(given[i], value, f"{name}[{i}]")
+
+
+def require_trial(given: Any, like: Mapping[str, Any], epochs: int) -> None:
+    """Raise UsageError unless ``given`` is the state of a trial of so many epochs.
+
+    Args:
+        like: Its state before the first of them.
+    """
+    require_form(given, like)
+    if not 0 <= given["epoch"] <= epochs:
+        raise UsageError(f"it is of epoch {given['epoch']} of {epochs}")
+    for name, values in given["history"].items():
+        require_form(values, [0.0] * given["epoch"], f"the history of {name}")
+
+
 MISFITS = (
-    AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError,
+    AttributeError, EOFError, IndexError, KeyError, RuntimeError, TypeError, ValueError,
     pickle.UnpicklingError,
 )  # fmt: skip
 """What torch, and the parts of a trial, raise of a state that is not theirs."""

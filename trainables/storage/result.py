@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 from trainables.config import PROTOCOL_VERSION, TrialConfig
 from trainables.errors import FlatsweepError, UsageError
 from trainables.metric_name import MetricName, best, of_split
+from trainables.parse_json import NoJSONError, parse_json
 
 Status = Literal["done", "diverged"]
 """How a trial that has a result ended."""
@@ -88,8 +89,8 @@ class TrialResult:
             ResultError: it is damaged, edited, or another trial's.
         """
         try:
-            read = json.loads(content)
-        except ValueError as error:
+            read = parse_json(content)
+        except NoJSONError as error:
             raise ResultError(f"it is no JSON ({error})") from None
         if wrong := _wrong_shape(read):
             raise ResultError(wrong)

@@ -93,4 +93,5 @@ def read_weights(storage: Storage, device: torch.device) -> tuple[int, dict[str,
         return None
     state = checkpoint.load(storage, WEIGHTS, device)
     with checkpoint.fitting(storage.path(WEIGHTS)):
+        checkpoint.require_form(state, {"epoch": 0, "model": {}})
         return state["epoch"], state["model"]

@@ -125,6 +125,8 @@ def test_options_of_parts_are_json_or_text() -> None:
         "path": "a=b",
         "on": True,
     }
+    deep, digits = "[" * 100_000, "9" * 5000  # more than Python reads: then they are texts
+    assert parse_options([f"a={deep}", f"b={digits}"]) == {"a": deep, "b": digits}
     for wrong in ("size", "=3"):
         with pytest.raises(UsageError, match=f"--option '{wrong}': write it as name=value"):
             parse_options([wrong])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep.record.membership import Membership
 from sweep.record.record import Record
-from sweep.record.runs import Run, read_runs, write_runs
+from sweep.record.runs import Run, as_table, read_runs, write_runs
 from trainables import config
+from trainables.errors import UsageError
 
 
 def test_record_finds_status_value_and_curve():
@@ -140,3 +144,63 @@ def test_a_record_without_trials_has_the_others_numbers():
     assert others.values(["a", "b", "c"], "x").tolist()[1:] == [1.0, 2.0]
     assert others.status("a") == "missing"
     assert others.curve("c", "x") == [(1, 2.0)]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"\0" * 100, b'{"trial_id": "a"}\n', b"\xff\n"])
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
+def test_a_file_that_is_no_record_is_one_sentence(tmp_path, content, suffix):
+    (tmp_path / f"record{suffix}").write_bytes(content)
+    if suffix == ".jsonl" and not content:
+        assert len(Record.read(tmp_path / "record.jsonl")) == 0
+        return
+    with pytest.raises(UsageError, match=rf"record\{suffix}") as refused:
+        Record.read(tmp_path / f"record{suffix}")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_damaged_page_is_found_when_the_file_is_read_not_when_it_is_shown(tmp_path):
+    Record.from_runs([Run(f"t{i}", "done", {"x": i / 7}) for i in range(500)]).write(
+        tmp_path / "record.parquet"
+    )
+    content = bytearray((tmp_path / "record.parquet").read_bytes())
+    for place in range(1000, len(content) // 2, 50):
+        content[place] ^= 0xFF
+    (tmp_path / "record.parquet").write_bytes(content)
+    with pytest.raises(UsageError, match=r"record\.parquet"):
+        Record.read(tmp_path / "record.parquet")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"metrics": {"x": "1"}},
+        {"metrics": 1},
+        {"protocol": "2"},
+        {"protocol": 2**40},
+        {"ended": 2**70},
+        {"error": 3},
+        {"history": {"x": [None]}},
+        {"labels": {"method": 1}},
+        {"memberships": [[1, 2, 3, 4, 5]]},
+        {"run_id": None},
+    ],
+)
+def test_a_line_of_another_form_is_named(tmp_path, fields):
+    line = json.dumps({"trial_id": "a", "status": "done"} | fields)
+    (tmp_path / "record.jsonl").write_text(line, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"record\.jsonl, line 1"):
+        Record.read(tmp_path / "record.jsonl")
+
+
+@pytest.mark.parametrize("column", ["settings", "labels", "provenance", "memberships"])
+@pytest.mark.parametrize("text", ["{", "1", "null", "", '{"a": 1}'])
+def test_a_column_that_is_no_json_is_found_when_the_file_is_read(tmp_path, column, text):
+    table = as_table([Run("a", "done", {"x": 1.0})])
+    at = table.schema.get_field_index(column)
+    table = table.set_column(at, column, pa.array([text], pa.string()))
+    pq.write_table(table, tmp_path / "record.parquet")
+    if (column, text) in {(name, '{"a": 1}') for name in ("settings", "labels", "provenance")}:
+        Record.read(tmp_path / "record.parquet")
+        return
+    with pytest.raises(UsageError, match=r"record\.parquet holds no record"):
+        Record.read(tmp_path / "record.parquet")

@@ -5,6 +5,8 @@ import re
 import socket
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import trainables.data as data
@@ -194,6 +196,17 @@ def test_a_corrupt_photograph_is_named_by_its_path(name, tmp_path, originals):
     refused(name, tmp_path, f"{file} is empty", size=8)
 
 
+def test_whatever_a_decoder_raises_the_image_is_named(tmp_path, originals, monkeypatch):
+    """AVIF's raises RuntimeError of a frame that it cannot decode."""
+    originals.make("folder", tmp_path)
+
+    def convert(*_, **__):
+        raise RuntimeError("Failed to decode frame 0: Decoding of color planes failed")
+
+    monkeypatch.setattr("PIL.Image.Image.convert", convert)
+    refused("folder", tmp_path, r"\.jpg is not a readable image: replace that file", size=8)
+
+
 @pytest.mark.parametrize(
     ("name", "path", "sentence"),
     [
@@ -281,6 +294,8 @@ def test_labels_leave_a_class_of_the_retina_set_empty(tmp_path, originals):
         (lambda text: text.replace(",class1\n", "\n", 1), "cannot be parsed"),
         (lambda text: re.sub(r"@DATA\n[^,]*", "@DATA\n?", text), "must hold numbers"),
         (lambda text: re.sub(r"@DATA\n[^,]*", "@DATA\nnan", text), "row 0 .* column 'att1'"),
+        (lambda text: re.sub(r",[^,]*$", ",", text.rstrip()), "row .* has no class in column"),
+        (lambda text: text.partition("@DATA")[0] + "@DATA\n", r"cannot be parsed|has no rows"),
     ],
 )
 def test_a_damaged_table(change, sentence, tmp_path, originals):
@@ -288,6 +303,30 @@ def test_a_damaged_table(change, sentence, tmp_path, originals):
     file = tmp_path / "openml_159" / "dataset.arff"
     file.write_text(change(file.read_text()))
     refused("random_rbf", tmp_path, sentence)
+
+
+@pytest.mark.parametrize(
+    ("classes", "sentence"),
+    [
+        ([1, None], "row 1 .* has no class in column 'c'"),
+        (["x", ""], "row 1 .* has no class in column 'c'"),
+        ([[1], [2]], "column 'c' holds list"),
+        ([], "has no rows"),
+    ],
+)
+def test_classes_of_a_table_that_are_none(classes, sentence, tmp_path):
+    table = pa.table({"a": [0.5 * i for i in range(len(classes))], "c": classes})
+    (tmp_path / "openml_159").mkdir()
+    pq.write_table(table, tmp_path / "openml_159" / "dataset.parquet")
+    refused("random_rbf", tmp_path, sentence)
+
+
+def test_a_table_may_not_be_a_link_out_of_its_folder(tmp_path, originals):
+    originals.make("random_rbf", tmp_path)
+    file = tmp_path / "openml_159" / "dataset.arff"
+    file.rename(tmp_path / "elsewhere.arff")
+    file.symlink_to(tmp_path / "elsewhere.arff")
+    refused("random_rbf", tmp_path, "leads out of")
 
 
 def test_a_directory_that_cannot_be_read(tmp_path, monkeypatch):

@@ -476,3 +476,23 @@ def test_a_tampered_manifest_is_noticed(tmp_path, originals, key):
     changed[key] = [] if key != "name" else "folder"
     file.write_text(json.dumps(changed))
     refused("manifest.json is damaged", "parquet", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *((key, None) for key in ("name", "source", "options", "splits", "files", "notes")),
+        *((key, 1) for key in ("class_names", "mean", "std", "originals")),
+        *(("files", {}), ("files", {"train.inputs.npy": 1}), ("mean", ["x"]), ("splits", {})),
+        *(("originals", {"cifar10/train.parquet": {"bytes": 1}}), ("class_names", [1])),
+        *(("files", {"train.inputs.npy": {"bytes": "1", "sha256": ""}}), ("splits", {"x": [1]})),
+    ],
+)
+def test_a_manifest_of_another_form_is_noticed(tmp_path, originals, key, value):
+    """Its checksum is right: other code wrote it."""
+    originals.make("parquet", tmp_path)
+    data.load("parquet", tmp_path)
+    folder = prepared_folder(tmp_path, "parquet", set="cifar10")
+    content = manifest.read_manifest(folder)
+    manifest.write_manifest(folder, content | {key: value})
+    refused("manifest.json is damaged", "parquet", tmp_path)

@@ -139,7 +139,7 @@ class _reading:  # noqa: N801
 
 _BROKEN: tuple[type[Exception], ...] = (
     *(OSError, ValueError, SyntaxError, TypeError, LookupError, EOFError),
-    *(OverflowError, NotImplementedError, struct.error),
+    *(OverflowError, RuntimeError, struct.error),
 )
 """What Pillow raises of images that are none."""
 

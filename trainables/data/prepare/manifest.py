@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from trainables.data.base import DataError
 from trainables.data_folder import PREPARED_VERSION, digest
+from trainables.parse_json import parse_json
 
 VERSION = PREPARED_VERSION
 
@@ -30,15 +31,53 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """The manifest of prepared folder ``path``. Raises DataError if it is damaged."""
     file = path / "manifest.json"
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
+        manifest = parse_json(file.read_bytes())
         expected = manifest.pop("sha256")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise damaged(file, str(error) or type(error).__name__) from None
     if digest(manifest) != expected:
         raise damaged(file, "its checksum does not match")
+    if wrong := _wrong_form(manifest):
+        raise damaged(file, wrong)
     if folder_name(manifest["name"], manifest["options"]) != path.name.lstrip("."):
         raise damaged(file, f"it is of {manifest['name']!r} with {manifest['options']}")
     return dict(manifest)
+
+
+_FORM: dict[str, tuple[type, ...]] = {
+    "version": (int,), "name": (str,), "options": (dict,), "originals": (dict,),
+    "source": (str,), "class_names": (list, str), "mean": (list, int, float),
+    "std": (list, int, float), "splits": (dict, list), "files": (dict, dict),
+    "notes": (list, str),
+}  # fmt: skip
+"""Of each entry its type, and the types of what is in it."""
+_FACTS = {"bytes": int, "sha256": str}
+
+
+def _wrong_form(manifest: Mapping[str, Any]) -> str:
+    """Why this cannot be a manifest; "" if it can."""
+    for name, (kind, *inside) in _FORM.items():
+        value: Any = manifest.get(name)
+        if not isinstance(value, kind):
+            return f"its {name} is {value!r}"
+        if inside and not all(isinstance(item, tuple(inside)) for item in _items(value)):
+            return f"its {name} are {value!r}"
+    for name, files in (("files", manifest["files"]), ("originals", manifest["originals"])):
+        for file, facts in files.items():
+            kinds = _FACTS | ({"mtime_ns": int} if name == "originals" else {})
+            if not isinstance(facts, dict) or any(
+                not isinstance(facts.get(fact), kind) for fact, kind in kinds.items()
+            ):
+                return f"of {file} it has {facts!r}"
+    splits, kinds_of_file = manifest["splits"], ("inputs", "targets")
+    parts = {f"{split}.{kind}.npy" for split in splits for kind in kinds_of_file}
+    if parts != set(manifest["files"]) or "train" not in splits:
+        return f"its splits are {sorted(splits)}"
+    return ""
+
+
+def _items(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 _verified: set[tuple[str, int, int, int]] = set()

@@ -6,7 +6,6 @@ Images are read a few rows at a time: a column of more than 2 GiB fits no Arrow 
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from trainables.data.base import DataError, MissingDataError
 from trainables.data.prepare import decode
 from trainables.data.prepare.originals import ROLES, by_split, inside
+from trainables.parse_json import parse_json
 
 IMAGES = ("img", "image", "images", "pixel_values", "pixels")
 LABELS = ("label", "labels", "fine_label", "target", "class")
@@ -303,7 +303,7 @@ def _class_names(schema: Any, label: str) -> tuple[str, ...]:
     """The names that Hugging Face's ``datasets`` writes beside the columns; () if there are none
     that fit."""
     try:
-        described = json.loads((schema.metadata or {})[b"huggingface"])
+        described = parse_json((schema.metadata or {})[b"huggingface"])
         names = described["info"]["features"][label]["names"]
     except (KeyError, TypeError, ValueError):
         return ()

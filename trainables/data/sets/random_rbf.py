@@ -37,7 +37,10 @@ def random_rbf(*, directory: Path, test_set: Literal["split", "uniform"] = "spli
         DataError: the file is missing, cannot be parsed, or has an empty class.
     """
     file = originals.checked_file(originals.locate("random_rbf", directory))
+    originals.inside(file, file.parent)
     table = _read_parquet(file) if file.suffix == ".parquet" else _read_arff(file)
+    if table.num_rows == 0 or table.num_columns < 2:
+        raise DataError(f"{file} has no rows, or no column beside the class: fetch it again")
     *features, target = table.column_names
     try:
         inputs = np.stack([table[name].to_numpy().astype(np.float32) for name in features], 1)
@@ -50,9 +53,9 @@ def random_rbf(*, directory: Path, test_set: Literal["split", "uniform"] = "spli
             f"row {row} of {file} has no finite number in column {features[column]!r}: "
             "correct that row, or fetch the file again"
         )
-    codes = table[target].combine_chunks().dictionary_encode()
-    names = sorted(map(str, codes.dictionary.to_pylist()))
-    order = np.array([names.index(str(value)) for value in codes.dictionary.to_pylist()])
+    codes = _classes(table[target], target, file)
+    names = sorted(codes.dictionary.to_pylist())
+    order = np.array([names.index(value) for value in codes.dictionary.to_pylist()])
     labels = order[codes.indices.to_numpy(zero_copy_only=False)]
     checked_labels(labels, len(names), str(file))
     return Dataset(
@@ -67,6 +70,22 @@ def random_rbf(*, directory: Path, test_set: Literal["split", "uniform"] = "spli
         stratified=test_set == "split",
         standardize=True,
     )
+
+
+def _classes(column: Any, name: str, file: Path) -> Any:
+    """The class of each row, as texts in Arrow's dictionary form. Raises DataError naming a row
+    without one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        texts = pc.cast(column.combine_chunks(), pa.string())
+    except pa.ArrowException:
+        raise DataError(f"{file}: column {name!r} holds {column.type}, not classes") from None
+    row = pc.index(pc.fill_null(pc.equal(texts, ""), True), True).as_py()
+    if row >= 0:
+        raise DataError(f"row {row} of {file} has no class in column {name!r}: correct that row")
+    return texts.dictionary_encode()
 
 
 def _read_parquet(file: Path) -> Any:

@@ -133,6 +133,10 @@ class InfoMCR(Method):
         always = self.start == 0 or (self.start is None and self.phases == "111")
         return self.num_splits if always and self.statistics == "sub_batch" else 1
 
+    @property
+    def most_parts(self) -> int:
+        return self.num_splits
+
     def over_workers(self, division: Division) -> dict[str, Any]:
         division.check_whole("num_splits", self.num_splits)
         return {}

@@ -1,0 +1,34 @@
+"""A run as the record has it, whatever somebody wrote into the database."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sweep.record.mlflow_runs import as_run
+from sweep.record.record import Record
+
+
+@pytest.mark.parametrize("odd", [b"A\xf1\x15", 3, 2.5, None])
+def test_values_of_another_type_than_the_columns_are_read_as_texts(odd: Any) -> None:
+    """SQLite takes bytes and numbers in columns of texts, and bytes in those of numbers."""
+    tags = {
+        "trial_id": "t1",
+        "outcome": "done",
+        "method": odd,
+        "provenance.host": odd,
+        "error": odd,
+    }
+    found = SimpleNamespace(
+        data=SimpleNamespace(
+            tags=tags, params={"lr": odd}, metrics={"a": 1.0, "b": b"x", "c": None}
+        ),
+        info=SimpleNamespace(run_id="r1", end_time=None),
+    )
+    record = Record.from_runs([as_run(found)])
+    assert record.trial_ids == ["t1"]
+    assert record.metric_names() == ["a"]
+    (run,) = record.runs()
+    assert run.settings == ({} if odd is None else {"lr": str(odd)})
