@@ -8,16 +8,18 @@ import sys
 from pathlib import Path
 
 HELPERS = {
-    "__main__", "driver", "process", "report", "stock", "study", "test_scale", "test_step_times",
+    "__main__", "chaos_parts", "chaos_sweep", "driver", "process", "report", "stock", "study",
+    "test_chaos", "test_scale", "test_step_times",
 }  # fmt: skip
-DECIDES = {"step_times"}
-"""Not run with all others: what it saves decides how long trials train."""
+APART = {"chaos", "step_times"}
+"""Not run with all others: one takes two hours, and what the other saves decides how long trials
+train."""
 
 
 def main() -> None:
     folder = Path(__file__).parent
     names = sorted(
-        {module.name for module in pkgutil.iter_modules([str(folder)])} - HELPERS - DECIDES
+        {module.name for module in pkgutil.iter_modules([str(folder)])} - HELPERS - APART
     )
     wanted = sys.argv[1:] or names
     for name in wanted:

@@ -59,7 +59,12 @@ def nothing_through_ray(trials: int) -> Gauge:
     """So many trials that do nothing, in a sweep with its record."""
     gauge = Gauge(trials)
     with tempfile.TemporaryDirectory() as folder:
-        swept(nothing(trials), Path(folder), RayExecutor(trainable=Nothing), gauge)
+        swept(
+            nothing(trials),
+            Path(folder),
+            RayExecutor(trainable="benchmarks.orchestration:Nothing"),
+            gauge,
+        )
     return gauge
 
 
@@ -85,7 +90,9 @@ class Waiting(Nothing):
 def waiting_through_ray(slots: int, seconds: float, trials: int) -> Gauge:
     """``trials`` trials that wait so many ``seconds``, ``slots`` at a time, on this machine."""
     gauge = Gauge(trials)
-    executor = RayExecutor(cpus=(os.cpu_count() or 1) / slots, trainable=Waiting)
+    executor = RayExecutor(
+        cpus=(os.cpu_count() or 1) / slots, trainable="benchmarks.driver:Waiting"
+    )
     os.environ["BENCHMARK_SECONDS"] = str(seconds)
     with tempfile.TemporaryDirectory() as folder:
         swept(nothing(trials), Path(folder), executor, gauge)

@@ -73,7 +73,7 @@ def ours(address: str, trials: int, seconds: float, folder: Path) -> float:
         Sweep(nothing(trials), "smoke", SELECTIONS["paper"], storage, {"seconds": seconds}),
         tracker=Tracker(default_uri(storage)),
         observer=span,
-        executor=RayExecutor(address, gpus=0, trainable=Sleeper),
+        executor=RayExecutor(address, gpus=0, trainable="benchmarks.scaling:Sleeper"),
     )
     return span.seconds
 

@@ -124,7 +124,7 @@ class Study:
             changed: What is done with results whose code or data was another: ``stop``,
                 ``accept`` or ``retrain``.
             limits: How far this goes, and in which order; None: to the end.
-            resources: ``address``, ``cpus``, ``gpus`` and ``concurrency`` of
+            resources: ``address``, ``cpus``, ``gpus``, ``concurrency`` and ``trial_timeout`` of
                 `sweep.run.executor.executor`.
 
         Raises:

@@ -14,7 +14,7 @@ from trainables.parallel.group import Group
 from trainables.storage import checkpoint
 from trainables.storage.files import Storage
 from trainables.storage.result import TrialResult
-from trainables.storage.trial_folder import WEIGHTS, read_result, read_weights, write_result
+from trainables.storage.trial_folder import WEIGHTS, read_result, read_weights, tidy, write_result
 
 Make = Callable[[TrialConfig, Execution], Any]
 """Makes a `trainables.train.Trial`, whose file imports this one."""
@@ -28,11 +28,17 @@ def cached_result_for_all(
     make: Make,
     notify: Callable[[str], None],
 ) -> TrialResult | None:
-    """`cached_result` of the first worker, on all of them: either all train or none does."""
+    """`cached_result` of the first worker, on all of them: either all train or none does.
+
+    What a killed process left beside the result is removed.
+    """
 
     def found() -> bytes | None:
         result = cached_result(config, execution, storage, make, notify)
-        return None if result is None else result.to_json().encode()
+        if result is None:
+            return None
+        tidy(storage)
+        return result.to_json().encode()
 
     content = group.from_first(found)
     return None if content is None else TrialResult.from_json(content)

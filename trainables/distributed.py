@@ -18,8 +18,6 @@ import contextlib
 import functools
 import itertools
 import os
-import shutil
-import tempfile
 import threading
 import time
 import uuid
@@ -30,6 +28,7 @@ import ray
 from ray import train
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
+from trainables.execution import DEFAULT_EXECUTION
 from trainables.job import Job, Report, WorkersLostError
 from trainables.ports import LOOPBACK, use_loopback
 from trainables.ray_private.train import (
@@ -45,6 +44,7 @@ from trainables.ray_private.train import (
     set_rank_variables,
 )
 from trainables.run_job import run_job
+from trainables.scratch import Scratch, collect
 
 RAY_TRAIN_SETTINGS = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # trials have checkpoints of their own
@@ -58,6 +58,9 @@ RAY_TRAIN_SETTINGS = {
 
 SHUTDOWN_SECONDS = 20.0
 """Seconds that workers have to end by themselves before they are killed."""
+
+SAVE_SECONDS = DEFAULT_EXECUTION.checkpoint_every
+"""Seconds that a trial which is stopped has to save a checkpoint."""
 
 COMMON_FAILURE_SECONDS = 3.0
 """Seconds within which all workers fail if what failed is the trial and not one of them."""
@@ -78,20 +81,22 @@ class WorkerPool:
     def __init__(self, workers: int, cpus: float, gpus: float) -> None:
         for name, value in RAY_TRAIN_SETTINGS.items():
             os.environ.setdefault(name, value)
-        self._scratch = tempfile.mkdtemp(prefix="flatsweep-workers-")
+        collect()
+        self._scratch = Scratch()
         resources = {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
         self._trainer = _Trainer(
             _serve,
             train_loop_config={"mailbox": f"flatsweep-workers-{uuid.uuid4().hex}"},
             torch_config=_Torch(
-                backend="nccl" if gpus >= 1 else "gloo", rendezvous=f"{self._scratch}/rendezvous"
+                backend="nccl" if gpus >= 1 else "gloo",
+                rendezvous=f"{self._scratch.path}/rendezvous",
             ),
             scaling_config=train.ScalingConfig(
                 num_workers=workers, use_gpu=gpus > 0, resources_per_worker=resources
             ),
             run_config=train.RunConfig(
                 name="workers",
-                storage_path=self._scratch,
+                storage_path=str(self._scratch.path),
                 failure_config=train.FailureConfig(max_failures=0),
             ),
         )
@@ -155,6 +160,16 @@ class WorkerPool:
         except ray.exceptions.RayActorError as error:
             raise WorkersLostError(f"the workers' controller died ({_reason(error)})") from error
 
+    def stop(self) -> None:
+        """Have the trial that the workers are at save a checkpoint, when its epoch is over.
+
+        That is waited for as long as a trial trains between two checkpoints: an epoch that takes
+        longer has begun with one.
+        """
+        with contextlib.suppress(WorkersLostError):
+            if self._thread.is_alive():
+                self._ask("stop", SAVE_SECONDS)
+
     def close(self) -> None:
         """End the workers; those in the middle of a trial are killed."""
         with contextlib.suppress(WorkersLostError):
@@ -164,7 +179,7 @@ class WorkerPool:
         if self._thread.is_alive() and self._trainer.mailbox is not None:
             ray.kill(self._trainer.mailbox)  # its workers belong to it and go with it
             self._thread.join(SHUTDOWN_SECONDS)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.close()
 
 
 def _reason(error: BaseException | None) -> str:
@@ -210,7 +225,8 @@ class _Controller(TrainController):
     def __init__(self, **arguments: Any) -> None:
         self._jobs: list[Job | None] = []
         self._reports: list[Report] = []
-        self._news = asyncio.Event()
+        self._news, self._saved = asyncio.Event(), asyncio.Event()
+        self._stopping = False
         super().__init__(**arguments)
 
     async def submit(self, job: Job | None) -> None:
@@ -224,11 +240,26 @@ class _Controller(TrainController):
             await asyncio.sleep(0.01)
         return self._jobs[number]
 
-    async def report(self, number: int, report: Report) -> None:
-        """Leave a worker's report on job ``number``; one on an earlier job comes too late."""
+    async def report(self, number: int, report: Report) -> bool:
+        """Leave a worker's report on job ``number``; one on an earlier job comes too late.
+
+        Returns:
+            Whether the worker is to save a checkpoint and end.
+        """
         if number == len(self._jobs) - 1:
             self._reports.append(report)
             self._news.set()
+        return self._stopping
+
+    async def stop(self, seconds: float) -> None:
+        """Wait at most ``seconds`` until a checkpoint is saved."""
+        self._stopping = True
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._saved.wait(), seconds)
+
+    async def saved(self) -> None:
+        """A checkpoint is saved."""
+        self._saved.set()
 
     async def poll(self, seconds: float) -> list[Report]:
         """Wait at most ``seconds`` for a report, and return all since the last call."""
@@ -310,12 +341,17 @@ def _serve(settings: dict[str, Any]) -> None:
         if job is None:
             return
         told = time.monotonic()
-        for report in run_job(_on_this_device(job), DistributedGroup):
+        reports = run_job(_on_this_device(job), DistributedGroup)
+        for report in reports:
             passed = time.monotonic() - told >= WORKER_REPORT_SECONDS
             due = report.ended or report.notes or passed
             if report.outcome == "failed" or (first and due):
-                ray.get(mailbox.report.remote(number, report))
+                stop = ray.get(mailbox.report.remote(number, report))
                 told = time.monotonic()
+                if stop and first and not report.ended:
+                    reports.close()
+                    ray.get(mailbox.saved.remote())
+                    return
 
 
 def _on_this_device(job: Job) -> Job:

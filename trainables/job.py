@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from trainables import own_parts
+from trainables.causes import Cause, cause_of
 from trainables.config import Request, TrialConfig
 from trainables.errors import FlatsweepError
 from trainables.masking import mask
@@ -46,6 +47,7 @@ class Job:
         execution: Further options of `trainables.execution.Execution`, as JSON has them.
         cpus, gpus: Reserved for each of the trial's workers.
         sources: Code of a person's own that is to be imported first.
+        retried: Causes for which it has been started again as often as it may be.
     """
 
     trial_id: str
@@ -56,6 +58,7 @@ class Job:
     cpus: float = 1
     gpus: float = 0
     sources: tuple[Source, ...] = ()
+    retried: tuple[Cause, ...] = ()
 
     @classmethod
     def of(cls, config: TrialConfig, **fields: Any) -> Self:
@@ -109,7 +112,8 @@ class Job:
         fields = json.loads(text)
         measures = tuple(Request(**{**r, "at": tuple(r["at"])}) for r in fields.pop("measures"))
         sources = tuple(Source(**{**s, "files": tuple(s["files"])}) for s in fields.pop("sources"))
-        return cls(measures=measures, sources=sources, **fields)
+        retried = tuple(fields.pop("retried"))
+        return cls(measures=measures, sources=sources, retried=retried, **fields)
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,9 @@ class Report:
             its checkpoint with other workers.
         notes: Sentences for a person: what was found damaged, and is made anew.
         host: Name of the machine that made the report.
+        cause: Why a failed trial failed.
+        node: Id of Ray's node that it failed on, where that matters.
+        retried: Whether it is tried again after this failure, in another process.
     """
 
     trial_id: str
@@ -137,6 +144,9 @@ class Report:
     lost: bool = False
     notes: Sequence[str] = ()
     host: str = field(default_factory=platform.node)
+    cause: Cause = "code"
+    node: str = ""
+    retried: bool = False
 
     @classmethod
     def of_failure(cls, job: Job, error: Exception, lost: bool = False) -> Self:
@@ -148,12 +158,13 @@ class Report:
             error=mask(f"{type(error).__name__}: {error}", job.storage),
             traceback=mask(trace, job.storage),
             lost=lost,
+            cause=cause_of(error),
         )
 
     @property
     def ended(self) -> bool:
         """Whether this is the trial's last report."""
-        return self.outcome is not None
+        return self.outcome is not None and not self.retried
 
     def after(self, earlier: Report) -> Report:
         """This report, with the notes of an ``earlier`` one that nobody has read."""

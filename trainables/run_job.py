@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from trainables.parallel.group import Group
 
 
-def run_job(job: Job, group: Callable[[torch.device], Group] | None = None) -> Iterator[Report]:
+def run_job(job: Job, group: Callable[[torch.device], Group] | None = None) -> Generator[Report]:
     """Train ``job`` (from its checkpoint, if it has one), an epoch between two reports.
+
+    Closed between two reports, it saves a checkpoint.
 
     Args:
         group: Called with this process's device, returns the group of workers that it belongs to;

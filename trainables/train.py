@@ -36,12 +36,7 @@ from trainables.seeding import derive, reseed
 from trainables.storage import checkpoint
 from trainables.storage.files import Storage
 from trainables.storage.result import TrialResult, best_epoch, best_first, provenance
-from trainables.storage.trial_folder import (
-    CHECKPOINT,
-    ignore,
-    write_result,
-    write_weights,
-)
+from trainables.storage.trial_folder import CHECKPOINT, ignore, tidy, write_result, write_weights
 
 NUMBERS = ("epoch", "seconds", "cpu_seconds", "gradient_evaluations", "diverged", "history")
 """Attributes of a `Trial` that are kept as they are."""
@@ -365,7 +360,7 @@ class Trial:
             if self.execution.keep_weights == "last" and not self.diverged:
                 write_weights(self.storage, self.model, self.epoch)
             result = write_result(self.storage, result, self.notify)
-            self.storage.delete(CHECKPOINT)
+            tidy(self.storage)
         return result
 
 
@@ -408,7 +403,7 @@ def training(
     config: TrialConfig, execution: Execution, storage: Storage | None, group: Group
 ) -> Generator[Report, None, TrialResult]:
     """As `fit`, but a generator: yields a report after each epoch, and one whenever there is
-    something to say; returns the result."""
+    something to say; returns the result. Closed between two epochs it saves a checkpoint."""
     notes: list[str] = []
 
     def report(epoch: int, numbers: Mapping[str, float]) -> Report:
@@ -423,11 +418,15 @@ def training(
         if finished is not None:
             return finished
     trial = Trial(config, execution, storage, group, notes.append)
-    if notes:
-        yield report(trial.epoch, {})
-    while not trial.finished:
-        numbers = trial.run_epoch()
-        yield report(trial.epoch, numbers)
+    try:
+        if notes:
+            yield report(trial.epoch, {})
+        while not trial.finished:
+            numbers = trial.run_epoch()
+            yield report(trial.epoch, numbers)
+    except GeneratorExit:
+        trial.save()
+        raise
     result = trial.finish()
     if notes:
         yield report(trial.epoch, {})

@@ -16,6 +16,7 @@ from sweep.cli.beyond import measure, search
 from sweep.cli.complete import completion, listen
 from sweep.cli.data import app as data_app
 from sweep.cli.export import export
+from sweep.cli.garbage import gc as gc_command
 from sweep.cli.options import (
     AllPoints,
     DataDir,
@@ -72,6 +73,7 @@ GARBAGE = 100_000
 """Objects that are made before Python looks for garbage (which else are 700)."""
 
 app.add_typer(data_app)
+app.command("gc")(gc_command)
 
 
 def _print_version(asked: bool) -> None:

@@ -261,6 +261,14 @@ class ExecutionOptions:
         int | None,
         typer.Option("--concurrency", help="Most trials at once [default: as many as fit].", min=1),
     ] = None
+    trial_timeout: Annotated[
+        str | None,
+        typer.Option(
+            "--trial-timeout",
+            help="HOURS, or a duration such as 90m: a trial that runs longer has failed; "
+            "`sweep plan` suggests one [default: none].",
+        ),
+    ] = None
     keep_weights: Annotated[
         str,
         typer.Option("--keep-weights", help="Weights kept of each trial: none, last or best."),

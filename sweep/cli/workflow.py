@@ -210,6 +210,7 @@ def _run(
     from sweep.run import progress, run
     from sweep.run.executor import StartedOnce
     from sweep.run.executor import executor as executor_of
+    from sweep.run.interrupts import like_ctrl_c
     from sweep.run.limits import Limits
     from sweep.run.loop import check_data
     from sweep.tables import attachments, require_format
@@ -227,6 +228,7 @@ def _run(
         cpus=execution.cpus,
         gpus=execution.gpus,
         concurrency=execution.concurrency,
+        trial_timeout=_seconds(execution.trial_timeout, "--trial-timeout"),
     )
 
     limits = Limits(execution.order, execution.fail_fast, execution.max_hours, execution.max_trials)
@@ -237,6 +239,7 @@ def _run(
         if executor.local:
             check_data(missing, sweeps[0].execution)
     with (
+        like_ctrl_c(),
         StartedOnce(executor) as started,
         contextlib.closing(
             progress.observer(not executor.in_process, execution.quiet, execution.verbose)
@@ -265,6 +268,12 @@ def _asked(options: SweepOptions, artifact: Artifact | None) -> Sweep:
     preset = options.preset or presets.default(found)
     where = parse_where(options.where or ())
     return Sweep(found, preset, selection(options.selection), options.storage, where=where)
+
+
+def _seconds(text: str | None, flag: str) -> float | None:
+    from sweep.run.time_limit import seconds_of
+
+    return None if text is None else seconds_of(text, flag)
 
 
 def _trial_options(execution: ExecutionOptions) -> dict[str, Any]:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 RESULT_BYTES = 50_000
 """A result with its per-epoch history; measured on 200 epochs of twelve numbers."""
 
+PATIENCE = 4
+"""A trial that takes so many times as long as the longest one is expected to is taken to hang: the
+estimate counts training alone, and other programs may use the machine."""
+
 PARAMETER_BYTES = 4
 """Of kept weights, which are float32."""
 
@@ -59,6 +63,7 @@ class CostEstimate:
         unknown_trials: Trials that the hours leave out.
         said: Sentences: why networks could not be timed.
         price: Of these device hours, in the unit of a price per GPU hour; None: no price was given.
+        longest_hours: Of training, of the longest of these trials; 0 if none is known.
     """
 
     device_hours: float
@@ -69,6 +74,7 @@ class CostEstimate:
     unknown_trials: int
     said: tuple[str, ...] = ()
     price: float | None = None
+    longest_hours: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Its attributes by name, for JSON."""
@@ -80,13 +86,24 @@ class CostEstimate:
         if self.from_trials or self.timed:
             disk += f", {self.weight_megabytes:.0f} MB more with --keep-weights"
         price = [] if self.price is None else [self._price()]
-        return [disk, self._time(), *price, *self.said]
+        return [disk, self._time(), *price, *self._longest(), *self.said]
 
     def _price(self) -> str:
         if not (self.from_trials or self.timed):
             return "price: unknown as the time is"
         least = "at least" if self.unknown_trials else "about"
         return f"price: {least} {self.price:.2f}, where each trial has one GPU to itself"
+
+    def _longest(self) -> list[str]:
+        """How long one trial may take, and when one that takes longer may be taken to hang."""
+        if not self.longest_hours:
+            return []
+        ample = math.ceil(PATIENCE * self.longest_hours * 60)
+        limit = f"{ample}m" if ample < 60 * PATIENCE else f"{math.ceil(ample / 60)}h"
+        return [
+            f"longest trial: about {self.longest_hours:.2f} hours; --trial-timeout {limit} ends "
+            "one that hangs"
+        ]
 
     def _time(self) -> str:
         basis = [f"{self.from_trials} recorded trials"] if self.from_trials else []
@@ -148,12 +165,10 @@ def estimate_all(
                     said.append(str(error))
     known = [(trial, costs[key]) for trial, key in left if key in costs]
     shares = begun or {}
+    each = [t.settings.epochs * step_time(t.settings, times) * c.seconds for t, c in known]
     seconds = sum(
-        t.settings.epochs
-        * step_time(t.settings, times)
-        * c.seconds
-        * (1 - shares.get(t.trial_id, 0))
-        for t, c in known
+        whole * (1 - shares.get(trial.trial_id, 0))
+        for (trial, _), whole in zip(known, each, strict=True)
     )
     weights = sum(PARAMETER_BYTES * cost.parameters for _, cost in known)
     return CostEstimate(
@@ -165,6 +180,7 @@ def estimate_all(
         unknown_trials=len(left) - len(known),
         said=tuple(said),
         price=None if price is None else round(price * seconds / 3600, 2),
+        longest_hours=round(max(each, default=0.0) / 3600, 4),
     )
 
 

@@ -10,7 +10,7 @@ from trainables.job import Job
 from trainables.tune import JOB
 
 if TYPE_CHECKING:
-    from sweep.run.recorder import ResultRecorder
+    from sweep.ray_executor.driver import Events
 
 
 class CancellingScheduler(FIFOScheduler):
@@ -20,7 +20,7 @@ class CancellingScheduler(FIFOScheduler):
     this is pickled into a file that nobody reads, as a scheduler that knows of no recorder.
     """
 
-    def __init__(self, recorder: ResultRecorder) -> None:
+    def __init__(self, recorder: Events) -> None:
         super().__init__()
         self._recorder = recorder
 

@@ -9,16 +9,13 @@ import secrets
 import shlex
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sweep.ray_executor.cluster import joined_cluster
 from sweep.run.resources import Cluster, ResourceError
-from trainables import own_parts
 from trainables.masking import mask
-from trainables.own_parts import shipped
 from trainables.ports import CONNECT_TIMEOUT, LOOPBACK
 
 RAY_ENVIRONMENT = {
@@ -46,12 +43,19 @@ def address_of(given: str | None) -> str | None:
 
 
 @contextlib.contextmanager
-def session(given: str | None, notify: Callable[[str], None]) -> Iterator[Cluster]:
+def session(
+    given: str | None,
+    notify: Callable[[str], None],
+    folder: str | None = None,
+    parts: str | None = None,
+) -> Iterator[Cluster]:
     """Within it, this process has joined Ray; the value is what the cluster has.
 
     Args:
         given: The cluster's address (see `address_of`).
         notify: Told what a person waits for.
+        folder: Where the files of a Ray are that is started here; None: where Ray puts them.
+        parts: What `trainables.own_parts.shipped.pack` has written, to be sent to every node.
 
     Raises:
         ResourceError: it cannot be reached, or not be started.
@@ -62,12 +66,15 @@ def session(given: str | None, notify: Callable[[str], None]) -> Iterator[Cluste
             f"{mask(address)} is an address of Ray's jobs (RAY_ADDRESS of `ray job`), not "
             "of a cluster to join: give --address HOST:6379, or --address auto on one of its nodes"
         )
-    with _joined(address, notify) if address else local_ray(notify):
+    options = {"_temp_dir": folder} if folder else {}
+    with _joined(address, notify, parts) if address else local_ray(notify, parts, **options):
         yield joined_cluster()
 
 
 @contextlib.contextmanager
-def local_ray(notify: Callable[[str], None], **options: Any) -> Iterator[None]:
+def local_ray(
+    notify: Callable[[str], None], parts: str | None = None, **options: Any
+) -> Iterator[None]:
     """Within it, this process has a Ray of its own, on this machine.
 
     It listens on 127.0.0.1 alone and asks for a token, which is in the environment of its
@@ -75,6 +82,7 @@ def local_ray(notify: Callable[[str], None], **options: Any) -> Iterator[None]:
 
     Args:
         notify: Told what a person waits for.
+        parts: As `session`.
         options: Further ones of ``ray.init``.
 
     Raises:
@@ -84,7 +92,7 @@ def local_ray(notify: Callable[[str], None], **options: Any) -> Iterator[None]:
     notify("starting Ray on this machine")
     _set_ray_environment()
     with _own_token():
-        _start(notify, options)
+        _start(notify, parts, options)
         import ray
 
         try:
@@ -93,7 +101,7 @@ def local_ray(notify: Callable[[str], None], **options: Any) -> Iterator[None]:
             ray.shutdown()
 
 
-def _start(notify: Callable[[str], None], options: dict[str, Any]) -> None:
+def _start(notify: Callable[[str], None], parts: str | None, options: dict[str, Any]) -> None:
     """``ray.init``, again where a process of Ray did not survive it: a busy machine kills some."""
     import ray
 
@@ -103,10 +111,10 @@ def _start(notify: Callable[[str], None], options: dict[str, Any]) -> None:
         raise ResourceError("this process has joined a Ray already: leave it with ray.shutdown()")
     for left in reversed(range(TRIES)):
         try:
-            with loopback(), watched(), _runtime_environment() as runtime:
+            with loopback(), watched():
                 ray.init(
                     address="local", _node_ip_address=LOOPBACK, include_dashboard=False,
-                    runtime_env=runtime, **LOGGING, **options,
+                    runtime_env=_runtime_environment(parts), **LOGGING, **options,
                 )  # fmt: skip
             return
         except Exception as error:  # Ray raises plain Exceptions too
@@ -139,7 +147,7 @@ def _own_token() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _joined(address: str, notify: Callable[[str], None]) -> Iterator[None]:
+def _joined(address: str, notify: Callable[[str], None], parts: str | None) -> Iterator[None]:
     _check_listening(address)
     notify(mask(f"joining Ray at {address}"))
     _set_ray_environment()
@@ -148,8 +156,8 @@ def _joined(address: str, notify: Callable[[str], None]) -> Iterator[None]:
     import ray
 
     try:
-        with _through_loopback_if_needed(address), _runtime_environment() as runtime:
-            ray.init(address=address, runtime_env=runtime, **LOGGING)
+        with _through_loopback_if_needed(address):
+            ray.init(address=address, runtime_env=_runtime_environment(parts), **LOGGING)
     except Exception as error:  # Ray raises plain Exceptions too
         raise _unreachable(address, _reason(error)) from error
     try:
@@ -207,17 +215,13 @@ def _reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-@contextlib.contextmanager
-def _runtime_environment() -> Iterator[dict[str, Any] | None]:
-    """Within: what Ray does on each node before it starts a process of ours; None: nothing.
+def _runtime_environment(parts: str | None) -> dict[str, Any] | None:
+    """What Ray does on each node before it starts a process of ours; None: nothing.
 
     Parts of a person's own are sent (``py_modules``: through the head's memory, at most 512 MiB).
     They are Python files alone, so that no data and no results are among them.
     """
-    with tempfile.TemporaryDirectory(prefix="flatsweep-parts-") as folder:
-        sent = shipped.pack(own_parts.contents(), Path(folder))
-        found = {**_quoted_python(), **({"py_modules": [str(sent)]} if sent else {})}
-        yield found or None
+    return {**_quoted_python(), **({"py_modules": [parts]} if parts else {})} or None
 
 
 def _quoted_python() -> dict[str, str]:

@@ -158,8 +158,14 @@ class Tracker:
     # -- writing -----------------------------------------------------------------------------
 
     def open(self, paper: str) -> None:
-        """Make the experiment of ``paper``, or restore it, before the record is read."""
+        """Make the experiment of ``paper``, or restore it, before the record is read.
+
+        Runs that are complete but for their end are ended: their driver was killed just then.
+        """
         self._experiment(paper)
+        for run in self._search("attributes.status = 'RUNNING' AND tags.trial_id != ''"):
+            if (outcome := run.data.tags.get("outcome")) in RANK:
+                self._terminate(run.info.run_id, outcome)
 
     def start_sweep(
         self, artifact_id: str, preset: str, selection: str, title: str, variant: str = ""
@@ -381,6 +387,9 @@ class Tracker:
         # Of a batch MLflow writes the parameters first, then the metrics, then the tags in order.
         ended = [*tags, RunTag("outcome", outcome)]
         self._call(self._client.log_batch, run_id, points, params(trial), ended)
+        self._terminate(run_id, outcome)
+
+    def _terminate(self, run_id: str, outcome: str) -> None:
         status = "FAILED" if outcome == "failed" else "FINISHED"
         self._call(self._client.set_terminated, run_id, status)
 

@@ -84,6 +84,7 @@ def executor(
     cpus: float = 1,
     gpus: float | None = None,
     concurrency: int | None = None,
+    trial_timeout: float | None = None,
 ) -> Executor:
     """The executor ``ray`` or ``serial``.
 
@@ -92,6 +93,7 @@ def executor(
         cpus, gpus: Of each trial, or of each of its workers. No ``gpus`` said: one where there are
             any, else none.
         concurrency: Most trials at once; None: as many as fit.
+        trial_timeout: Seconds that a trial may run; one that runs longer has failed. None: any.
 
     Raises:
         UsageError: the executor has no use for one of these.
@@ -99,7 +101,7 @@ def executor(
     if name == "serial":
         from sweep.run.serial import SerialExecutor
 
-        return SerialExecutor(address, cpus, gpus, concurrency)
+        return SerialExecutor(address, cpus, gpus, concurrency, trial_timeout)
     from sweep.ray_executor import RayExecutor
 
-    return RayExecutor(address, cpus, gpus, concurrency)
+    return RayExecutor(address, cpus, gpus, concurrency, trial_timeout)

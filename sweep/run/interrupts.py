@@ -1,52 +1,89 @@
-"""Ctrl-C, noted by whoever runs trials: its exception alone may be lost."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first ends a sweep in good order, the second at once."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""A person at a terminal; a scheduler, service manager or `kill`; a terminal that is closed."""
+
+ONE_PRESS = 0.5
+"""Seconds in which a second signal is the first one: programs in between pass Ctrl-C on, too."""
+
+STOPPING = (
+    "stopping: what is being trained saves a checkpoint when its epoch is over; "
+    "once more (Ctrl-C or SIGTERM) ends all at once"
+)
+
 
 class Interrupts:
-    """Whether Ctrl-C was pressed."""
+    """Whether one of the signals came.
 
-    def __init__(self) -> None:
+    Args:
+        signals: Which are noted.
+    """
+
+    def __init__(self, signals: Sequence[signal.Signals] = SIGNALS) -> None:
         self.seen = False
+        self._signals, self._at = signals, 0.0
 
-    def listen(self) -> None:
-        """Note every Ctrl-C from now on, before what else is done on it."""
-        before = signal.getsignal(signal.SIGINT)
-        if threading.current_thread() is not threading.main_thread() or not callable(before):
+    def listen(self, first: Callable[[int, FrameType | None], Any]) -> None:
+        """From now on note the first signal and call ``first``, which may raise; the next one does
+        what it does by default: it ends this process."""
+        if threading.current_thread() is not threading.main_thread():
             return
 
         def note(number: int, frame: FrameType | None) -> None:
-            self.seen = True
-            before(number, frame)
+            if self.seen and time.monotonic() - self._at < ONE_PRESS:
+                return
+            if self.seen:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+            self.seen, self._at = True, time.monotonic()
+            first(number, frame)
 
-        signal.signal(signal.SIGINT, note)
+        for number in self._signals:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, note)
+
+    def listen_through(self) -> None:
+        """Ctrl-C has a handler that others have put in place: note it before that is called."""
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler):
+            self.listen(handler)
 
 
 @contextmanager
-def interrupts() -> Iterator[Interrupts]:
-    """Within: every Ctrl-C is noted. Afterwards it does what it did before.
-
-    Python drops what is raised while an object is being destroyed, and a trial that ends destroys
-    many. Ray Tune has a handler of its own, which it leaves behind when it is done: the next Ctrl-C
-    does nothing.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    noted = Interrupts()
-    noted.listen()
+def interrupts(
+    first: Callable[[int, FrameType | None], Any], signals: Sequence[signal.Signals] = SIGNALS
+) -> Iterator[Interrupts]:
+    """Within: signals are noted, and ``first`` is called on the first. Afterwards they do what they
+    did before, whatever handlers others have left."""
+    before = {number: signal.getsignal(number) for number in signals}
+    noted = Interrupts(signals)
+    noted.listen(first)
     try:
         yield noted
     finally:
-        if signal.getsignal(signal.SIGINT) is not before:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
 
 
-__all__ = ["Interrupts", "interrupts"]
+@contextmanager
+def like_ctrl_c() -> Iterator[None]:
+    """Within, SIGTERM and SIGHUP raise KeyboardInterrupt, so that what is open is closed."""
+    with interrupts(signal.default_int_handler, (signal.SIGTERM, signal.SIGHUP)):
+        yield
+
+
+__all__ = ["SIGNALS", "STOPPING", "Interrupts", "interrupts", "like_ctrl_c"]

@@ -28,9 +28,10 @@ from sweep.run.recorder import ResultRecorder
 from trainables.errors import FlatsweepError
 from trainables.job import Job
 from trainables.own_parts.used import to_send
+from trainables.scratch import collect
 from trainables.storage.files import Storage
 from trainables.storage.result import TrialResult
-from trainables.storage.trial_folder import RESULT, read_result, trial_folder, trials_with
+from trainables.storage.trial_folder import RESULT, read_result, tidy, trial_folder, trials_with
 
 if TYPE_CHECKING:
     from sweep.run.executor import Executor
@@ -173,6 +174,7 @@ def run(
     limits = limits or Limits()
     storage = Storage(sweep.storage)
     storage.check_writable()
+    collect()  # what killed commands have left on this machine
     tracker.notify = observer.message
     tracker.open(sweep.artifact.paper)
     attempted: set[tuple[str, frozenset[str]]] = set()
@@ -317,6 +319,7 @@ def _unrecorded_results(
             folder, asked = trial_folder(storage, trial.trial_id), planned.measures_of(trial)
             result = read_result(folder, trial.trial_id, asked, observer.message)
             if result is not None:
+                tidy(folder)
                 found.append((trial, result))
     return found
 

@@ -65,9 +65,9 @@ class ResultRecorder:
             raise self._raised
 
     @property
-    def any_running(self) -> bool:
-        """Whether a process is at work on a trial."""
-        return bool(self._running)
+    def running(self) -> tuple[str, ...]:
+        """Ids of the trials that a process is at work on."""
+        return tuple(self._running)
 
     @property
     def stop(self) -> bool:
@@ -122,13 +122,15 @@ class ResultRecorder:
             self._limits.note_failure()
             self._ended(trial, self._failed, trial, error, traceback)
 
-    def stopped(self, trial_id: str) -> None:
+    def stopped(self, trial_id: str, why: str = "") -> None:
         """Note that the trial's process died; it goes on when another one has started."""
         self._running.discard(trial_id)
         trial = self.unfinished.get(trial_id)
         if trial is not None:
             self._observer.on_retry(trial)
-            self._thread.submit(self._log, trial_id, "its process died; it is tried again")
+            self._thread.submit(self._log, trial_id, f"{why or 'Ray died'}; it is tried again")
+        if trial is not None and why:
+            self._observer.message(f"{trial.name}: {why}; it is tried again from its checkpoint")
 
     def _ended(self, trial: PlannedTrial, write: Callable[..., None], *arguments: Any) -> None:
         del self.unfinished[trial.trial_id]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from bdb import BdbQuit
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sweep.run.interrupts import interrupts
+from sweep.run.interrupts import STOPPING, interrupts
 from sweep.run.resources import Cluster, TrialResources
+from sweep.run.time_limit import limited
 from trainables.errors import UsageError
 from trainables.run_job import run_job
 
@@ -36,6 +37,7 @@ class SerialExecutor:
         cpus: float = 1,
         gpus: float | None = None,
         concurrency: int | None = None,
+        trial_timeout: float | None = None,
     ) -> None:
         if address:
             raise UsageError(
@@ -54,6 +56,7 @@ class SerialExecutor:
             )
         self._request = TrialResources(1, cpus, gpus or 0)
         self._on_cpus = gpus == 0
+        self._timeout = trial_timeout
 
     def refuse(self, config: TrialConfig) -> None:
         """Raise UsageError for a trial that several workers share."""
@@ -66,6 +69,7 @@ class SerialExecutor:
     @contextmanager
     def start(self, notify: Callable[[str], None]) -> Iterator[None]:
         """Nothing is to be started."""
+        self._notify = notify
         yield
 
     def max_concurrent(self, jobs: Sequence[Job]) -> int:
@@ -79,18 +83,22 @@ class SerialExecutor:
         return 1
 
     def run(self, jobs: Sequence[Job], recorder: ResultRecorder) -> None:
-        """Run the jobs one after the other, until all are done or Ctrl-C is pressed."""
-        with suppress(KeyboardInterrupt, BdbQuit), interrupts() as noted:
+        """Run the jobs one after the other, until all are done or a signal comes.
+
+        After an error of its device this process cannot train any more, and leaves the rest.
+        """
+        with suppress(BdbQuit), interrupts(lambda *_: self._notify(STOPPING)) as noted:
             for job in jobs:
                 if recorder.is_cancelled(job.trial_id):
                     continue
                 recorder.started(job.trial_id)
-                for report in run_job(self._placed(job)):
-                    recorder.reported(report)
-                    if noted.seen or recorder.stop:
-                        return
-                    if recorder.is_cancelled(job.trial_id):
-                        break
+                with closing(run_job(self._placed(job))) as reports:
+                    for report in limited(reports, self._timeout):
+                        recorder.reported(report)
+                        if noted.seen or recorder.stop or report.cause == "device":
+                            return
+                        if recorder.is_cancelled(job.trial_id):
+                            break
 
     def _placed(self, job: Job) -> Job:
         if not self._on_cpus:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from ray._private import parameter, services
+from ray._private import parameter, services, worker
 from ray._private.state import state
 from ray._raylet import AuthenticationTokenLoader, Config, GcsClient  # type: ignore[attr-defined]
 
@@ -19,6 +19,9 @@ AGENTS = (
     "dashboard_agent_listen_port", "metrics_agent_port", "metrics_export_port",
     "runtime_env_agent_port",
 )  # fmt: skip
+NEEDED = ("raylet", "gcs_server")
+"""Kinds of a node's processes that nobody starts again."""
+
 REGISTERED = 120.0
 """Seconds in which a node must be there, while all of its processes live."""
 
@@ -107,3 +110,11 @@ def largest() -> Mapping[str, float] | None:
     """The resources that an autoscaling cluster can grow to; None if it does not grow."""
     found: Mapping[str, float] | None = state.get_max_resources_from_cluster_config()
     return found
+
+
+def dead_processes() -> list[tuple[str, int]]:
+    """(kind, code) of the processes without which the node that this process has started is none,
+    and that have ended."""
+    node: Any = worker._global_node
+    dead = node.dead_processes() if node is not None else []
+    return [(kind, process.poll()) for kind, process in dead if kind in NEEDED]

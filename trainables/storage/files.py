@@ -12,6 +12,7 @@ import fnmatch
 import hashlib
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
@@ -152,6 +153,17 @@ class Storage:
             prefix, deep = len(self._base) + 1, pattern.count("/") - fixed.count("/") + 1
             found = self._fs.find(self.path(fixed).rstrip("/"), maxdepth=deep)
             return sorted(path[prefix:] for path in found if _matches(path[prefix:], pattern))
+
+    def size(self, name: str) -> int:
+        """Bytes of the file."""
+        with self._said("read", name):
+            return int(self._fs.size(self.path(name)) or 0)
+
+    def age(self, name: str) -> float:
+        """Seconds since the file was written."""
+        with self._said("read", name):
+            written = self._fs.modified(self.path(name))
+            return time.time() - float(written.timestamp())
 
     def check_writable(self) -> None:
         """Write and delete a small file, so that StorageError is raised before any work is done.

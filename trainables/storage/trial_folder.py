@@ -78,6 +78,15 @@ def write_result(
     return result
 
 
+def tidy(storage: Storage) -> None:
+    """Remove from the folder of a trial that has its result what only an unfinished one needs: its
+    checkpoint, and what killed processes have half written."""
+    storage.delete(CHECKPOINT)
+    if storage.local:  # elsewhere a file is whole or absent
+        for name in storage.names(".*.tmp"):
+            storage.delete(name)
+
+
 def write_weights(storage: Storage, model: nn.Module, epoch: int) -> None:
     """Write the weights that ``model`` has after ``epoch``."""
     from trainables.storage import checkpoint

@@ -62,8 +62,8 @@ def test_the_same_sweep_by_either_is_the_same_to_the_last_bit(
 
     Ray runs two waves of three trials, and one that fails does not end the first.
     """
-    monkeypatch.setattr("sweep.ray_executor.tune.WAVE", 4)
-    monkeypatch.setattr("sweep.ray_executor.tune.WAVE_PER_SLOT", 1)
+    monkeypatch.setattr("sweep.ray_executor.executor.WAVE", 4)
+    monkeypatch.setattr("sweep.ray_executor.executor.WAVE_PER_SLOT", 1)
     measured = TINY.with_experiment(
         cells=(*TINY.experiment.cells, Cell({"method": "broken"}, {"batch_size": 5000})),
         measures=(Measure("hessian_trace", {"num_samples": 2}, samples=50),),

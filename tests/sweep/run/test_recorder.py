@@ -48,7 +48,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> ResultRecorder:
 
 
 def test_it_knows_whether_a_trial_runs(recorder: ResultRecorder) -> None:
-    seen = [recorder.any_running]
+    seen = [bool(recorder.running)]
     with recorder:
         for tell in (
             lambda: recorder.started("t0"),
@@ -60,7 +60,7 @@ def test_it_knows_whether_a_trial_runs(recorder: ResultRecorder) -> None:
             lambda: recorder.failed("t1", "out of memory"),
         ):
             tell()
-            seen.append(recorder.any_running)
+            seen.append(bool(recorder.running))
     assert seen == [False, True, True, True, True, False, True, False]
     assert recorder.unfinished.keys() == {trial.trial_id for trial in TODO[2:]}
 
