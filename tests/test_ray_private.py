@@ -37,6 +37,7 @@ def test_the_names_are_there() -> None:
         pytest.fail(moved(str(error)))
     asked = {
         services.resolve_ip_for_localhost: {"host"},
+        services.canonicalize_bootstrap_address: {"addr"},
         services.start_ray_process: {"command", "process_type"},
         services.get_node: {"gcs_address", "node_id"},
         parameter.RayParams: {*start.AGENTS},

@@ -9,6 +9,9 @@ from collections.abc import Iterable
 
 from trainables.masking import mask
 
+REASON = 300
+"""Characters of what a library says that are shown."""
+
 PLEASE_REPORT = (
     "This is a fault of flatsweep, not of yours: please report it where you have flatsweep from, "
     "with the lines above and the command."
@@ -48,6 +51,12 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return f"unknown {what} {name!r}{hint}; known: {', '.join(known) or 'none'}"
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, in one line: all of it, as libraries put the cause in the last."""
+    said = str(error).partition("\n(Background on this error at")[0]  # SQLAlchemy's links
+    return " ".join(said.split())[:REASON] or type(error).__name__
 
 
 def print_error(error: Exception, who: str) -> int:

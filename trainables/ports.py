@@ -8,10 +8,9 @@ import socket
 
 import psutil
 
-LOOPBACK = "127.0.0.1"
+from trainables.deadline import ANSWER_SECONDS, in_time
 
-CONNECT_TIMEOUT = 10.0
-"""Seconds in which a server must take a connection: a cluster's head, a database."""
+LOOPBACK = "127.0.0.1"
 
 
 def free_ports(count: int) -> list[int]:
@@ -21,6 +20,19 @@ def free_ports(count: int) -> list[int]:
         for probe in probes:
             probe.bind((LOOPBACK, 0))
         return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def check_listening(host: str, port: int) -> None:
+    """Raise OSError or UnicodeError unless something takes a connection there.
+
+    Libraries go on asking for minutes; here it is known in `ANSWER_SECONDS`, the time in which the
+    host's name is looked up included.
+    """
+
+    def connect() -> None:
+        socket.create_connection((host, port), ANSWER_SECONDS).close()
+
+    in_time(connect, ANSWER_SECONDS)
 
 
 def use_loopback() -> None:

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from trainables.errors import reason
 from trainables.masking import mask
 
 FindingState = Literal["ok", "note", "broken"]
@@ -59,8 +60,7 @@ def examine(storage: str, tracking_uri: str, data_dir: Path | None) -> list[Find
         try:
             findings += check()
         except Exception as error:
-            first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            findings.append(Finding(what, "broken", first, "see the message"))
+            findings.append(Finding(what, "broken", reason(error), "see the message"))
     uris = storage, tracking_uri
     return [Finding(f.what, f.state, mask(f.found, *uris), mask(f.fix, *uris)) for f in findings]
 
@@ -88,11 +88,10 @@ def _torch() -> Iterator[Finding]:
 
         yield Finding("torch", "ok", f"{torch.__version__}, torchvision {torchvision.__version__}")
     except (ImportError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
         yield Finding(
             "torch",
             "broken",
-            f"{torch.__version__}, but torchvision does not load ({reason})",
+            f"{torch.__version__}, but torchvision does not load ({reason(error)})",
             "install both at the versions of requirements.lock",
         )
     if torch.cuda.is_available():

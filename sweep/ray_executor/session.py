@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import secrets
 import shlex
-import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sweep.ray_executor.cluster import joined_cluster
 from sweep.run.resources import Cluster, ResourceError
+from trainables.deadline import ANSWER_SECONDS, NoAnswerError, in_time
+from trainables.errors import reason
 from trainables.masking import mask
-from trainables.ports import CONNECT_TIMEOUT, LOOPBACK
+from trainables.ports import LOOPBACK, check_listening
 
 RAY_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -32,6 +35,10 @@ RAY_ENVIRONMENT = {
 AUTHENTICATION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 LOGGING: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+
+SPEAKING_SECONDS = 8.0
+"""In which what listens at a cluster's address must answer as Ray does; less than the time in which
+all that is asked must."""
 
 TRIES = 3
 """How often Ray is started on this machine before that is an error."""
@@ -121,10 +128,10 @@ def _start(notify: Callable[[str], None], parts: str | None, options: dict[str, 
             ray.shutdown()
             if not left:
                 raise ResourceError(
-                    f"Ray cannot be started on this machine ({_reason(error)}; tried {TRIES} "
+                    f"Ray cannot be started on this machine ({reason(error)}; tried {TRIES} "
                     "times); see whether it lacks memory or room in its temporary folder"
                 ) from error
-            notify(f"Ray did not start ({_reason(error)}): trying again")
+            notify(f"Ray did not start ({reason(error)}): trying again")
 
 
 @contextlib.contextmanager
@@ -159,7 +166,7 @@ def _joined(address: str, notify: Callable[[str], None], parts: str | None) -> I
         with _through_loopback_if_needed(address):
             ray.init(address=address, runtime_env=_runtime_environment(parts), **LOGGING)
     except Exception as error:  # Ray raises plain Exceptions too
-        raise _unreachable(address, _reason(error)) from error
+        raise _unreachable(address, reason(error)) from error
     try:
         yield
     finally:
@@ -182,7 +189,7 @@ def _through_loopback_if_needed(address: str) -> contextlib.AbstractContextManag
     from trainables.ray_private.start import loopback, outside
 
     with contextlib.suppress(OSError):
-        socket.create_connection((outside(host), port), CONNECT_TIMEOUT).close()
+        check_listening(outside(host), port)
         return contextlib.nullcontext()
     return loopback()
 
@@ -194,25 +201,58 @@ def _host_and_port(address: str) -> tuple[str, int]:
 
 
 def _check_listening(address: str) -> None:
-    """Ask once whether anything listens at ``address``: Ray would go on asking for minutes."""
+    """Ask once whether a Ray listens at ``address``: it would go on asking for minutes."""
     host, port = _host_and_port(address)
-    if not port:
-        return
     try:
-        socket.create_connection((host, port), CONNECT_TIMEOUT).close()
-    except (OSError, UnicodeError) as error:
-        raise _unreachable(address, str(error)) from error
+        if not port:
+            from trainables.ray_private.start import resolved
+
+            host, port = _host_and_port(resolved(address))
+        if port:
+            check_listening(host, port)
+            in_time(partial(_check_speaking, host, port), ANSWER_SECONDS)
+    except (OSError, UnicodeError, ValueError) as error:
+        raise _unreachable(address, reason(error)) from error
 
 
-def _unreachable(address: str, reason: str) -> ResourceError:
+def _check_speaking(host: str, port: int) -> None:
+    """Raise NoAnswerError unless what listens speaks Ray's language, which is gRPC's."""
+    import grpc
+
+    if os.environ.get("RAY_USE_TLS", "0") == "1":
+        return
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    with grpc.insecure_channel(where, (("grpc.enable_http_proxy", 0),)) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=SPEAKING_SECONDS)
+        except grpc.FutureTimeoutError:
+            raise NoAnswerError("what listens there is no Ray") from None
+
+
+REMEDIES = (
+    ("refused|no running|any running Ray|is no Ray", "no cluster is there now: start it"),
+    ("no answer|timed out|unreachable|No route", "see whether a firewall or VPN is between"),
+    (
+        "not known|getaddrinfo|nodename|resolve|label empty|label too long|idna|Invalid address",
+        "nobody knows that host and port: check them",
+    ),
+    ("version", "install the same Ray and Python there and here"),
+    ("token|auth", "check RAY_AUTH_MODE, and the token, on both sides"),
+)
+"""What Ray or the network says, as a pattern, and what a person can do about it."""
+
+
+def _unreachable(address: str, said: str) -> ResourceError:
+    fits = (fix for pattern, fix in REMEDIES if re.search(pattern, said, re.IGNORECASE))
+    fix = next(fits, "check RAY_AUTH_MODE on both sides")
+    if os.environ.get("RAY_ADDRESS") == address:
+        otherwise = "give another --address, or unset RAY_ADDRESS, which names it"
+    else:
+        otherwise = "check --address, or leave it away"
     return ResourceError(
-        mask(f"Ray at {address} cannot be reached ({reason})", address)
-        + "; check --address, and RAY_AUTH_MODE on both sides"
+        mask(f"Ray at {address} cannot be reached ({said}); {fix}; ", address)
+        + f"{otherwise} to run on this machine"
     )
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _runtime_environment(parts: str | None) -> dict[str, Any] | None:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from sweep.record.sqlite_sessions import set_once
-from trainables.errors import FlatsweepError
+from trainables.deadline import ANSWER_SECONDS, in_time
+from trainables.errors import FlatsweepError, reason
 from trainables.masking import has_secret, mask
-from trainables.ports import CONNECT_TIMEOUT
+from trainables.ports import check_listening
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 DATABASES = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
-"""Their usual ports."""
-
+PORTS = {**DATABASES, "http": 80, "https": 443}
+"""The usual ports of what is asked over the network."""
 
 SQLITE = "sqlite:///"
 
@@ -72,18 +73,39 @@ def connect(uri: str) -> MlflowClient:
     # A server that is down is said within seconds, not after minutes of retries.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    os.environ.setdefault("PGCONNECT_TIMEOUT", f"{ANSWER_SECONDS:.0f}")
     _check(uri)
     from mlflow import MlflowClient
 
+    def asked() -> MlflowClient:
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+        return client
+
     try:
-        with _alone(uri):
-            client = MlflowClient(tracking_uri=uri)
-            client.search_experiments(max_results=1)
-            if database(uri) is not None:
+        if database(uri):
+            with _alone(uri):
+                client = asked()
                 set_once(client)
+                return client
+        if _kind(uri) not in DATABASES:
+            return in_time(asked, ANSWER_SECONDS)
+        in_time(partial(_connect_once, uri), ANSWER_SECONDS)
+        return asked()  # where it is new it makes its tables, which takes as long as it takes
     except Exception as error:
         raise unusable(uri, error) from cause(uri, error)
-    return client
+
+
+def _kind(uri: str) -> str:
+    return urlsplit(uri).scheme.partition("+")[0]
+
+
+def _connect_once(uri: str) -> None:
+    """Connect to a database as MLflow will, which tries ten times, in silence, for minutes."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    create_engine(uri, poolclass=NullPool).connect().close()
 
 
 @contextlib.contextmanager
@@ -122,7 +144,7 @@ def _check(uri: str) -> None:
                 mirror_of(file).mkdir(exist_ok=True)
         except OSError as error:
             raise unusable(uri, error) from error
-    elif scheme.partition("+")[0] in DATABASES:
+    elif scheme.partition("+")[0] in PORTS:
         _check_answering(uri)
     elif scheme in ("", "file"):
         raise TrackingError(
@@ -132,30 +154,18 @@ def _check(uri: str) -> None:
 
 
 def _check_answering(uri: str) -> None:
-    """Ask once whether a database's server is there: MLflow would go on asking for minutes."""
+    """Ask once whether a server is there: MLflow would go on asking for minutes."""
     try:
         url = urlsplit(uri)
-        host, port = url.hostname, url.port or DATABASES[url.scheme.partition("+")[0]]
+        host, port = url.hostname, url.port or PORTS[_kind(uri)]
     except ValueError:
         return  # several hosts, or a password that is not percent-encoded: the driver's to read
     if not host:
         return  # a socket in a folder
     try:
-        with socket.create_connection((host, port), CONNECT_TIMEOUT) as reached:
-            _check_speaking(reached, url.scheme.partition("+")[0])
+        check_listening(host, port)
     except (OSError, UnicodeError) as error:
         raise unusable(uri, error) from cause(uri, error)
-
-
-def _check_speaking(reached: socket.socket, scheme: str) -> None:
-    """Raise OSError if what was reached says nothing, as a proxy may: drivers would wait for ever.
-
-    PostgreSQL answers one byte to the question whether it speaks TLS; MySQL speaks first.
-    """
-    if scheme == "postgresql":
-        reached.sendall((8).to_bytes(4, "big") + (80877103).to_bytes(4, "big"))
-    if scheme in ("postgresql", "mysql") and not reached.recv(1):
-        raise TrackingError(f"what is there is no {scheme} server")
 
 
 def cause(uri: str, error: BaseException) -> BaseException | None:
@@ -165,7 +175,6 @@ def cause(uri: str, error: BaseException) -> BaseException | None:
 
 def unusable(uri: str, error: BaseException) -> TrackingError:
     """One line from whatever MLflow, SQLAlchemy or the network raised."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if _newer_schema(str(error)):
         fix = "a newer MLflow wrote it: install that or a later one here (pip install -U mlflow)"
     elif "out-of-date database schema" in str(error):
@@ -173,9 +182,39 @@ def unusable(uri: str, error: BaseException) -> TrackingError:
     elif "file is not a database" in str(error) or "malformed" in str(error):
         fix = "restore a backup, or name another database with --tracking-uri"
     else:
-        fix = "check that it is there and reachable, or name another with --tracking-uri"
-    sentence = f"tracking store {uri!r} cannot be used ({reason[:300]}); {fix}"
+        fix = f"{_remedy(uri, error)}, or name another with --tracking-uri"
+    sentence = f"tracking store {uri!r} cannot be used ({reason(error)}); {fix}"
     return TrackingError(mask(sentence, uri))
+
+
+REMEDIES = (
+    ("is locked", "end the program that is writing to it"),
+    ("is full|No space left", "free some space"),
+    ("readonly|read-only|Permission denied|unable to open", "see that you may write there"),
+    ("refused", "nothing listens there: start the server, or check its port"),
+    (
+        "not known|getaddrinfo|nodename|resolve|label empty|label too long|idna",
+        "nobody knows that host: check its name",
+    ),
+    (
+        "no answer|timed out|timeout|unreachable|No route",
+        "see whether it is up, and whether a firewall or VPN is between",
+    ),
+    ("password|authenticat|Access denied|401|403", "check its user and password"),
+    ("does not exist|Unknown database", "make that database, or check its name"),
+    ("load plugin|Unsupported", "check the beginning of the URI, or install its driver"),
+    ("404|405|JSON|HTML|Expecting value", "it is no MLflow server: check its address"),
+)
+"""What a library says, as a pattern, and what a person can do about it."""
+
+
+def _remedy(uri: str, error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        postgres = _kind(uri) == "postgresql"
+        package = "'flatsweep[postgres]'" if postgres else error.name
+        return f"install its driver (pip install {package})"
+    said = (fix for pattern, fix in REMEDIES if re.search(pattern, str(error), re.IGNORECASE))
+    return next(said, "check that it is there and reachable")
 
 
 def _newer_schema(message: str) -> bool:

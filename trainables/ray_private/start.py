@@ -50,6 +50,14 @@ def outside(host: str) -> str:
     return str(services.resolve_ip_for_localhost(host))
 
 
+def resolved(address: str) -> str:
+    """HOST:PORT of the cluster that ``auto`` stands for now; empty: of none, one is to be started.
+
+    Raises ConnectionError if there is none, ValueError for what is no address.
+    """
+    return str(services.canonicalize_bootstrap_address(address) or "")
+
+
 def read_authentication() -> None:
     """Take RAY_AUTH_MODE and the token from the environment, as importing Ray did once."""
     # In this order: a thread of an earlier session that is still ending would look for its token.

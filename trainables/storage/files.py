@@ -11,22 +11,18 @@ import contextlib
 import fnmatch
 import hashlib
 import os
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from trainables.deadline import ANSWER_SECONDS, NoAnswerError, in_time
 from trainables.errors import FlatsweepError
 from trainables.masking import has_secret, mask
-
-ANSWER_SECONDS = 9.0
-"""In which a store must answer when it is opened, and take its first file."""
 
 T = TypeVar("T")
 
@@ -78,20 +74,10 @@ class Storage:
 
     def _in_time(self, call: Callable[[], T]) -> T:
         """What ``call`` returns or raises; StorageError if it takes `ANSWER_SECONDS`."""
-        ended: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                ended.set_result(call())
-            except Exception as error:
-                ended.set_exception(error)
-
-        # No pool: at exit Python would wait for its thread, which hangs.
-        threading.Thread(target=run, daemon=True).start()
-        wait([ended], ANSWER_SECONDS)
-        if not ended.done():
-            raise self._unusable(f"does not answer within {ANSWER_SECONDS:g} s", "")
-        return ended.result()
+        try:
+            return in_time(call, ANSWER_SECONDS)
+        except NoAnswerError:
+            raise self._unusable(f"does not answer within {ANSWER_SECONDS:g} s", "") from None
 
     def below(self, folder: str) -> Storage:
         """The storage whose root is ``folder`` in this one."""

@@ -6,14 +6,20 @@ import os
 import shlex
 import socket
 import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import ray
 
 from sweep.ray_executor import session
 from sweep.run.resources import Cluster, ResourceError
+from trainables import ports
+from trainables.ray_private import start
 
 TOKEN = {"RAY_AUTH_TOKEN": "t"}
 MODES = [
@@ -112,11 +118,11 @@ def test_a_cluster_that_is_not_there_is_one_sentence(
     init: Init, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**options: Any) -> None:
-        raise ConnectionError("nobody listens\nand a trace")
+        raise ConnectionError("no head\n  at all")
 
     monkeypatch.setattr(ray, "init", refuse)
     with (
-        pytest.raises(ResourceError, match=r"^Ray at head:1 cannot be reached \(nobody listens\);"),
+        pytest.raises(ResourceError, match=r"^Ray at head:1 cannot be reached \(no head at all\);"),
         session.session("head:1", lambda said: None),
     ):
         pass
@@ -149,7 +155,7 @@ def test_a_start_that_failed_is_tried_again_and_not_for_ever(
     def die(**options: Any) -> None:
         starts.append(options)
         if len(starts) <= deaths:
-            raise RuntimeError("its raylet ended\nand a trace")
+            raise RuntimeError("its raylet\n ended")
 
     starts: list[dict[str, Any]] = []
     said: list[str] = []
@@ -223,12 +229,62 @@ def test_where_nothing_listens_ray_is_not_asked(
         assert said == []
 
 
-def test_who_listens_is_asked() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as head:
-        session._check_listening(f"127.0.0.1:{head.getsockname()[1]}")
-    session._check_listening("auto")  # Ray finds it
-    with pytest.raises(ResourceError, match="cannot be reached"):
-        session._check_listening("no..name:6379")
+@pytest.fixture
+def head() -> Iterator[str]:
+    """What speaks as a cluster's head does."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None)
+
+
+def test_who_speaks_as_ray_does_is_asked(head: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    session._check_listening(head)
+    session._check_listening(f"ray://{head}")
+    monkeypatch.setattr(start, "resolved", {"auto": head}.__getitem__)
+    session._check_listening("auto")
+
+
+def test_who_takes_connections_and_is_no_ray_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stale address, at which another program listens now."""
+    monkeypatch.setattr(session, "SPEAKING_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(ResourceError, match=r"is no Ray\); no cluster is there now: start it"):
+            session._check_listening(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "fix"),
+    [
+        ("no..name:6379", "nobody knows that host and port: check them"),
+        ("no_port", "nobody knows that host and port: check them"),
+        ("auto", "no cluster is there now: start it"),
+    ],
+)
+@pytest.mark.parametrize("named", [False, True])
+def test_a_stale_address_is_said_with_a_fix_that_fits(
+    address: str, fix: str, named: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(start.services, "find_gcs_addresses", set)
+    monkeypatch.setattr(start.services, "find_bootstrap_address", lambda _: None)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if named:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    otherwise = "unset RAY_ADDRESS, which names it" if named else "or leave it away"
+    with pytest.raises(ResourceError, match=f"{fix}; .*{otherwise} to run on this machine"):
+        session._check_listening(address)
+
+
+def test_who_does_not_answer_at_all_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lookup of a name is waited for no longer than a connection."""
+    hangs = threading.Event()
+    monkeypatch.setattr(ports, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(ports.socket, "create_connection", lambda *_: hangs.wait())
+    with pytest.raises(ResourceError, match=r"no answer within .* a firewall or VPN is between"):
+        session._check_listening("head:6379")
+    hangs.set()
 
 
 def test_pythons_path_is_quoted_for_the_shell(init: Init, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from trainables.data.base import DataError, about, how_to_get, registry
 from trainables.data.prepare import store
+from trainables.errors import reason
 
 
 class Availability(StrEnum):
@@ -107,9 +108,8 @@ def download(name: str, directory: Path) -> None:
         with _archives_stay_inside():
             fetch(directory)
     except (OSError, RuntimeError, tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"cannot download {name!r} into {directory} ({reason}): {about[name].get}"
+            f"cannot download {name!r} into {directory} ({reason(error)}): {about[name].get}"
         ) from None
 
 

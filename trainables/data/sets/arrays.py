@@ -27,6 +27,7 @@ from trainables.data.prepare import decode, originals
 from trainables.data.prepare.labels import checked_labels
 from trainables.data.prepare.store import Raw, RawSplit, is_prepared, prepared, prepared_folder
 from trainables.data.sets.options import Normalization, SetName, TestSet, variant
+from trainables.errors import reason
 from trainables.registry import Count, Index
 
 INPUTS = ("images", "x", "data", "features", "inputs")
@@ -163,9 +164,8 @@ def _load(file: Path) -> dict[str, np.ndarray]:
         with np.load(originals.checked_file(file), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except _BROKEN as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"{file} cannot be read as arrays ({reason}): save it again with numpy.savez"
+            f"{file} cannot be read as arrays ({reason(error)}): save it again with numpy.savez"
         ) from None
 
 

@@ -12,6 +12,7 @@ import torch
 from trainables.data.base import About, DataError, Dataset, Images, about, registry
 from trainables.data.prepare import originals
 from trainables.data.prepare.labels import checked_labels
+from trainables.errors import reason
 
 about["random_rbf"] = About(
     "RandomRBF_50_1E-3 (OpenML 159): 1,000,000 rows, about 10 features, 5 classes (FA's code)",
@@ -119,5 +120,4 @@ def _read_arff(file: Path) -> Any:
                 read_options=pyarrow.csv.ReadOptions(column_names=names),
             )
         except pa.ArrowException as error:
-            reason = str(error).splitlines()[0]
-            raise DataError(f"{file} cannot be parsed ({reason}): fetch it again") from None
+            raise DataError(f"{file} cannot be parsed ({reason(error)}): fetch it again") from None
