@@ -21,6 +21,7 @@ from trainables.errors import FlatsweepError
 from trainables.masking import mask
 from trainables.own_parts import Source
 from trainables.storage.files import Storage
+from trainables.storage.lease import Leases
 from trainables.storage.trial_folder import trial_folder
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Job:
         cpus, gpus: Reserved for each of the trial's workers.
         sources: Code of a person's own that is to be imported first.
         retried: Causes for which it has been started again as often as it may be.
+        driver: Name under which the driver leases trials (`trainables.storage.lease`); empty: it
+            leases none.
     """
 
     trial_id: str
@@ -59,6 +62,7 @@ class Job:
     gpus: float = 0
     sources: tuple[Source, ...] = ()
     retried: tuple[Cause, ...] = ()
+    driver: str = ""
 
     @classmethod
     def of(cls, config: TrialConfig, **fields: Any) -> Self:
@@ -102,6 +106,10 @@ class Job:
             data_dir=Path(data_dir) if data_dir else None, measures=self.measures, **options
         )
 
+    def lease(self) -> bool:
+        """Whether the trial may be run: no other driver is at it, and from now on none will be."""
+        return not self.driver or Leases(Storage(self.storage), self.driver).claim(self.trial_id)
+
     def to_json(self) -> str:
         """The job as text; `from_json` reads it."""
         return json.dumps(asdict(self))
@@ -123,7 +131,7 @@ class Report:
     Attributes:
         epoch, epochs: Epochs done so far, and in all.
         numbers: Those of the last epoch, by name.
-        outcome: How the trial ended; None while it runs.
+        outcome: How the trial ended; None while it runs; ``waiting``: it is another driver's.
         error, traceback: Of a failed trial, without the passwords of its storage.
         lost: Whether it failed because another worker of its group is gone; then it can go on from
             its checkpoint with other workers.
@@ -138,7 +146,7 @@ class Report:
     epoch: int = 0
     epochs: int = 0
     numbers: Mapping[str, float] = field(default_factory=dict)
-    outcome: Literal["done", "diverged", "failed"] | None = None
+    outcome: Literal["done", "diverged", "failed", "waiting"] | None = None
     error: str = ""
     traceback: str = ""
     lost: bool = False

@@ -52,6 +52,9 @@ def _reports(
     job: Job, group: Callable[[torch.device], Group] | None, log: TrialLog
 ) -> Generator[Report, None, None]:
     try:
+        if group is None and not job.lease():
+            yield Report(job.trial_id, outcome="waiting")
+            return
         from trainables.parallel.group import SINGLE_PROCESS
         from trainables.train import training
 
@@ -70,10 +73,13 @@ def _reports(
 
 
 def cached_report(job: Job) -> Report | None:
-    """The last report of a job whose result is in storage already; None if it must be trained.
+    """The last report of a job that is not to be trained: its result is in storage already, or it
+    is another driver's; else None.
 
     Of a result that does not count the report says so, and is not the last one.
     """
+    if not job.lease():
+        return Report(job.trial_id, outcome="waiting")
     if not job.folder.exists(RESULT):  # the usual case, seen without importing torch
         return None
     from trainables.train import cached_result

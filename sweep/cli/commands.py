@@ -37,6 +37,7 @@ from sweep.cli.options import (
 )
 from sweep.cli.parts import Kind
 from sweep.cli.readings import or_list_readings
+from sweep.cli.sync import sync
 from sweep.cli.workflow import (
     conclude,
     conclude_all,
@@ -74,6 +75,7 @@ GARBAGE = 100_000
 
 app.add_typer(data_app)
 app.command("gc")(gc_command)
+app.command("sync")(option_groups(sync))
 
 
 def _print_version(asked: bool) -> None:

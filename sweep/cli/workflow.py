@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +37,16 @@ def tracking_of(options: RecordOptions) -> str:
 
 
 def tracker_of(options: RecordOptions) -> Tracker:
-    """The MLflow store that the options name.
+    """The MLflow store that the options name; what it has to tell goes to standard error.
 
     Raises:
         sweep.record.mlflow_store.TrackingError: it cannot be used.
     """
     from sweep.record.mlflow_store import Tracker
 
-    return Tracker(tracking_of(options))
+    tracker = Tracker(tracking_of(options))
+    tracker.notify = partial(print, file=sys.stderr, flush=True)
+    return tracker
 
 
 def refuse_without_record(options: RecordOptions) -> None:

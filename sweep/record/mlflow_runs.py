@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sweep.record import curves
 from sweep.record.membership import from_tags
@@ -11,25 +13,62 @@ from sweep.record.runs import Run
 from trainables.masking import mask
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Param
+    from mlflow.entities import DatasetInput, Metric, Param
     from mlflow.entities import Run as MlflowRun
 
-    from sweep.plan.expand import PlannedTrial
+    from trainables.config import TrialConfig
     from trainables.storage.result import TrialResult
 
 PARAMS_PER_CALL = 100
+DIGEST = "digest"
+"""Tag of a run: what it said when it was written (`digest`)."""
+CLIPPED = 500
 PROVENANCE = "provenance."
 """Begins the tags that say where a run's numbers come from."""
 LABELS = ("paper", "cell", "method", "seed")
 """Tags for people: what a run is in the sweep that trained it."""
 
 
-def params(trial: PlannedTrial) -> list[Param]:
+class Recordable(Protocol):
+    """What is recorded of a trial that its result does not say."""
+
+    @property
+    def trial_id(self) -> str:
+        """The hash of its configuration."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def config(self) -> TrialConfig:
+        """All that decides its numbers."""
+
+
+def params(trial: Recordable) -> list[Param]:
     """Its configuration, the protocol first."""
     from mlflow.entities import Param
 
     flat = trial.config.flat().items()
     return [Param(name, mask(str(value))) for name, value in flat][:PARAMS_PER_CALL]
+
+
+def dataset(trial: Recordable, origin: Mapping[str, str]) -> DatasetInput:
+    """The data set as MLflow shows it: its name, and the digest of what was trained on.
+
+    Args:
+        origin: The result's provenance.
+    """
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    component = trial.config.data.source
+    used = Dataset(
+        name=origin.get("data", component.name),
+        digest=origin.get("data_digest") or component.name,
+        source_type="flatsweep",
+        source=mask(component.model_dump_json()),
+    )
+    return DatasetInput(used, [InputTag("mlflow.data.context", "training")])
 
 
 def metric_entities(result: TrialResult, now: int) -> list[Metric]:
@@ -78,9 +117,65 @@ def _texts(found: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in found.items() if value is not None}
 
 
+def digest(
+    outcome: str, params: Mapping[str, str], metrics: Mapping[str, float], tags: Mapping[str, str]
+) -> str:
+    """SHA-256 of what a complete run says: of its tags, those that a trial alone decides.
+
+    Numbers count to 12 digits: a database may round the last of a float's 16. Texts count to
+    `CLIPPED` characters: MLflow cuts long ones.
+    """
+    ours = {
+        name: value[:CLIPPED]
+        for name, value in tags.items()
+        if name in (*LABELS, "trial_id", curves.TAG) or name.startswith(PROVENANCE)
+    }
+    numbers = {name: f"{value:.12g}" for name, value in metrics.items()}
+    values = {name: value[:CLIPPED] for name, value in params.items()}
+    text = json.dumps([outcome, values, numbers, ours], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_edited(run: MlflowRun) -> bool:
+    """Whether a run says something else than when it was written. One without a digest does not:
+    it is from before there was any."""
+    data = run.data
+    expected = data.tags.get(DIGEST)
+    return expected is not None and expected != digest(
+        data.tags.get("outcome", ""), data.params, data.metrics, data.tags
+    )
+
+
+def edited_words(trials: Sequence[str]) -> str:
+    """What a command says of ``trials`` whose runs are edited."""
+    named = ", ".join([*trials[:3], *(["..."] if len(trials) > 3 else [])])
+    return (
+        f"{len(trials)} runs were edited in MLflow (trials {named}); sweep sync writes them again"
+    )
+
+
+def latest(points: Sequence[Metric]) -> dict[str, float]:
+    """The value of each metric at the last of its epochs, which MLflow shows as the run's."""
+    return {point.key: point.value for point in sorted(points, key=lambda point: point.step)}
+
+
 def encoded(history: Mapping[str, Sequence[float]]) -> bytes:
     """A trial's curves as they are attached to its run."""
     return curves.encode(dict(sorted(history.items())))
 
 
-__all__ = ["LABELS", "PROVENANCE", "as_run", "encoded", "metric_entities", "params"]
+__all__ = [
+    "DIGEST",
+    "LABELS",
+    "PROVENANCE",
+    "Recordable",
+    "as_run",
+    "dataset",
+    "digest",
+    "edited_words",
+    "encoded",
+    "is_edited",
+    "latest",
+    "metric_entities",
+    "params",
+]

@@ -8,11 +8,9 @@ run for each sweep, with its rendered table attached. A run counts once its tag
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +25,22 @@ from sweep.record.connection import (
     unusable,
 )
 from sweep.record.experiments import Experiments
+from sweep.record.histories import Histories
 from sweep.record.membership import Membership, as_tags, sweep_name
 from sweep.record.mirror import Fingerprint, Mirror, fingerprint, folder_of
-from sweep.record.mlflow_runs import PROVENANCE, as_run, encoded, metric_entities, params
+from sweep.record.mlflow_runs import (
+    DIGEST,
+    PROVENANCE,
+    as_run,
+    dataset,
+    digest,
+    edited_words,
+    encoded,
+    is_edited,
+    latest,
+    metric_entities,
+    params,
+)
 from sweep.record.record import Record
 from sweep.record.runs import RANK, Run
 from trainables import config
@@ -42,7 +53,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric, RunInfo, RunTag
     from mlflow.entities import Run as MlflowRun
 
-    from sweep.plan.expand import PlannedTrial
+    from sweep.record.mlflow_runs import Recordable
     from trainables.storage.result import TrialResult
 
 PAGE = 5000
@@ -55,6 +66,7 @@ class Tracker:
 
     Attributes:
         notify: Told, in sentences, what a person should know.
+        edited: Run -> trial, of runs that `load` has read and found edited.
 
     It connects when there is something to ask: an unchanged SQLite file is read from its mirror.
     """
@@ -63,6 +75,7 @@ class Tracker:
         self.uri = uri
         self._opened: dict[str, str] = {}
         self.notify: Callable[[str], None] = ignore
+        self.edited: dict[str, str] = {}
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -89,9 +102,13 @@ class Tracker:
         Raises:
             TrackingError: the store is asked and does not answer.
         """
+        self.edited = {}
         if absent(self.uri):
             return Record.from_runs([])
-        return Mirror(folder_of(self.uri), self).record(refresh)
+        record = Mirror(folder_of(self.uri), self).record(refresh)
+        if self.edited:
+            self.notify(edited_words([*self.edited.values()]))
+        return record
 
     def fingerprint(self) -> Fingerprint | None:
         """What a SQLite file looks like; None: a server, which is asked."""
@@ -101,15 +118,17 @@ class Tracker:
         """The trials' runs that ended at ``since`` (Unix milliseconds) or later; 0: all that are
         complete."""
         when = f" AND attributes.end_time >= {since}" if since else ""
-        for run in self._search(f"tags.trial_id != ''{when}"):
+        for run in self.search(f"tags.trial_id != ''{when}"):
             if run.data.tags.get("outcome") in RANK:
+                if is_edited(run):
+                    self.edited[run.info.run_id] = run.data.tags["trial_id"]
                 yield as_run(run)
 
     def named(self, run_ids: Sequence[str]) -> Iterator[Run]:
         """These runs, as far as they are still there."""
         for start in range(0, len(run_ids), RUNS_PER_CALL):
             names = ", ".join(f"'{name}'" for name in run_ids[start : start + RUNS_PER_CALL])
-            for run in self._search(f"attributes.run_id IN ({names})"):
+            for run in self.search(f"attributes.run_id IN ({names})"):
                 if run.data.tags.get("outcome") in RANK:
                     yield as_run(run)
 
@@ -121,7 +140,8 @@ class Tracker:
         run = self._call(self._client.get_run, run_id)
         expected = run.data.tags.get(curves.TAG)
         if expected is None:
-            return _Histories(self, run)
+            history = partial(self._call, self._client.get_metric_history)
+            return Histories(history, run)
         content = attachments.read(self.uri, run.info.artifact_uri, curves.FILE)
         if content is None or curves.digest(content) != expected:
             return {}
@@ -131,7 +151,7 @@ class Tracker:
     def _database(self) -> Path | None:
         return database(self.uri)
 
-    def _search(
+    def search(
         self, condition: str, experiments: Sequence[str] | None = None, view: int = 1
     ) -> Iterator[MlflowRun]:
         """Runs, also those that are deleted if ``view`` (MLflow's ViewType) says so."""
@@ -196,7 +216,7 @@ class Tracker:
             found = self._parents(experiment, name)
         first, *others = found
         for other in others:
-            for child in self._search(f"tags.mlflow.parentRunId = '{other}'"):
+            for child in self.search(f"tags.mlflow.parentRunId = '{other}'"):
                 self._call(self._client.set_tag, child.info.run_id, "mlflow.parentRunId", first)
             self._call(self._client.delete_run, other)
         return first
@@ -204,7 +224,7 @@ class Tracker:
     def _parents(self, experiment: str, name: str, view: int = 1) -> list[str]:
         """Ids of a sweep's own runs, the oldest first."""
         # Not by their name: a filter of MLflow's cannot hold every text.
-        found = self._search("tags.sweep != ''", [experiment], view)
+        found = self.search("tags.sweep != ''", [experiment], view)
         same = [run.info for run in found if run.data.tags["sweep"] == name]
         return [i.run_id for i in sorted(same, key=lambda i: (i.start_time or 0, i.run_id))]
 
@@ -238,7 +258,13 @@ class Tracker:
             for run_id in run_ids:
                 self._call(self._client.delete_run, run_id)
 
-    def write(self, trial: PlannedTrial, result: TrialResult, tags: Mapping[str, str]) -> None:
+    def restore(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Make a run count again that was deleted, with these tags."""
+        with self._changing([run_id]):
+            self._call(self._client.restore_run, run_id)
+            self._set_tags(run_id, tags)
+
+    def write(self, trial: Recordable, result: TrialResult, tags: Mapping[str, str]) -> None:
         """Write a finished trial as one run. Of one that has a run, write what that lacks.
 
         Args:
@@ -246,6 +272,8 @@ class Tracker:
             result: What it came to.
             tags: What it was run for (`sweep.run.loop.Tags`).
         """
+        from mlflow.entities import RunTag
+
         now = int(time.time() * 1000)
         known = self._runs_of(trial.trial_id)
         same = [run for run in known if run.data.tags.get("outcome") == result.status]
@@ -257,14 +285,22 @@ class Tracker:
         began = now - int(1000 * seconds)
         run = self._open(trial, {**tags, **provenance}, known, began)
         run_id = run.run_id
-        attached = self._attach(run, result.history)
-        self._log_data(run_id, trial, result.provenance)
+        said = [*self._attach(run, result.history)]
+        self._call(self._client.log_inputs, run_id, [dataset(trial, result.provenance)])
         points = metric_entities(result, now)
+        written = {
+            **tags,
+            **provenance,
+            "trial_id": trial.trial_id,
+            **{t.key: t.value for t in said},
+        }
+        values = {param.key: param.value for param in params(trial)}
+        said.append(RunTag(DIGEST, digest(result.status, values, latest(points), written)))
         last, first = points[: METRICS_PER_CALL // 2], points[METRICS_PER_CALL // 2 :]
         self._log(run_id, first)
-        self._close(run_id, trial, result.status, last, attached)
+        self._close(run_id, trial, result.status, last, said)
 
-    def write_failure(self, trial: PlannedTrial, error: str, tags: Mapping[str, str]) -> None:
+    def write_failure(self, trial: Recordable, error: str, tags: Mapping[str, str]) -> None:
         """Write a trial that raised, or whose process died too often, as a failed run.
 
         Args:
@@ -278,11 +314,12 @@ class Tracker:
 
     def join(self, record: Record, joining: Mapping[str, Membership]) -> None:
         """Note that tracked trials (by id) also belong to the sweeps given, each at its stage."""
-        known = {trial_id: record.memberships(trial_id) for trial_id in joining}
-        new = {t: member for t, member in joining.items() if member not in known[t]}
-        with self._changing([record.run_id(trial_id) for trial_id in new]):
-            for trial_id, member in new.items():
-                self._set_tags(record.run_id(trial_id), as_tags([*known[trial_id], member]))
+        new = {t: m for t, m in joining.items() if m not in record.memberships(t)}
+        runs = [record.run_id(trial_id) for trial_id in new]
+        with self._changing(runs):
+            for run in self.named(runs):  # another driver may have noted its own since
+                members = dict.fromkeys([*run.memberships, new[run.trial_id]])
+                self._set_tags(run.run_id, as_tags([*members]))
 
     def _set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         from mlflow.entities import RunTag
@@ -291,6 +328,8 @@ class Tracker:
 
     def _add(self, run: MlflowRun, result: TrialResult, now: int) -> None:
         """Into a complete run, what ``result`` has more: measured later, on the same weights."""
+        from mlflow.entities import RunTag
+
         run_id, tags = run.info.run_id, run.data.tags
         new = [point for point in metric_entities(result, now) if point.key not in run.data.metrics]
         curve = curves.TAG in tags and tags[curves.TAG] != curves.digest(encoded(result.history))
@@ -298,11 +337,15 @@ class Tracker:
             return
         with self._changing([run_id]):
             self._log(run_id, new)
+            said = self._attach(run.info, result.history) if curve else []
             if ORIGIN in result.provenance:  # of what was measured it has an entry, too
-                self._set_tags(run_id, {f"{PROVENANCE}{ORIGIN}": result.provenance[ORIGIN]})
-            if curve:
-                attached = self._attach(run.info, result.history)
-                self._call(self._client.log_batch, run_id, tags=attached)
+                said.append(RunTag(f"{PROVENANCE}{ORIGIN}", result.provenance[ORIGIN]))
+            if DIGEST in tags and not is_edited(run):
+                metrics = run.data.metrics | latest(new)
+                written = tags | {tag.key: tag.value for tag in said}
+                now_says = digest(tags["outcome"], run.data.params, metrics, written)
+                said.append(RunTag(DIGEST, now_says))
+            self._call(self._client.log_batch, run_id, tags=said)
 
     def _attach(self, run: RunInfo, history: Mapping[str, Sequence[float]]) -> list[RunTag]:
         """Attach the curves, if there are any; the tag that vouches for them."""
@@ -334,7 +377,7 @@ class Tracker:
         mirror.forget(run_ids)
 
     def _runs_of(self, trial_id: str) -> list[MlflowRun]:
-        return list(self._search(f"tags.trial_id = '{trial_id}'", self._written_to))
+        return list(self.search(f"tags.trial_id = '{trial_id}'", self._written_to))
 
     @cached_property
     def _written_to(self) -> list[str]:
@@ -342,23 +385,12 @@ class Tracker:
         look them up for every trial would take as long as to find its run."""
         return self._experiments.ids()
 
-    def _log_data(self, run_id: str, trial: PlannedTrial, origin: Mapping[str, str]) -> None:
-        """The data set as MLflow shows it: its name, and the digest of what was trained on."""
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        source = mask(trial.config.data.source.model_dump_json())
-        name = origin.get("data", trial.config.data.source.name)
-        digest = origin.get("data_digest") or trial.config.data.source.name
-        used = Dataset(name=name, digest=digest, source_type="flatsweep", source=source)
-        tags = [InputTag("mlflow.data.context", "training")]
-        self._call(self._client.log_inputs, run_id, [DatasetInput(used, tags)])
-
     def _log(self, run_id: str, points: Sequence[Metric]) -> None:
         for start in range(0, len(points), METRICS_PER_CALL):
             self._call(self._client.log_batch, run_id, points[start : start + METRICS_PER_CALL])
 
     def _open(
-        self, trial: PlannedTrial, tags: Mapping[str, str], known: Iterable[MlflowRun], began: int
+        self, trial: Recordable, tags: Mapping[str, str], known: Iterable[MlflowRun], began: int
     ) -> RunInfo:
         """A fresh run for the trial; of its ``known`` ones those unfinished or failed are removed.
 
@@ -376,7 +408,7 @@ class Tracker:
     def _close(
         self,
         run_id: str,
-        trial: PlannedTrial,
+        trial: Recordable,
         outcome: str,
         points: Sequence[Metric] = (),
         tags: Sequence[RunTag] = (),
@@ -408,27 +440,6 @@ class Tracker:
             return function(*arguments, **options)
         except Exception as error:
             raise unusable(self.uri, error) from cause(self.uri, error)
-
-
-@dataclass(frozen=True)
-class _Histories(Mapping[str, Sequence[float]]):
-    """Curves of a run from before they were attached: a call per metric, when it is looked at."""
-
-    tracker: Tracker
-    run: MlflowRun
-
-    def __getitem__(self, name: str) -> list[float]:
-        _ = self.run.data.metrics[name]  # KeyError: it has no such metric
-        client = self.tracker._client
-        points = self.tracker._call(client.get_metric_history, self.run.info.run_id, name)
-        by_epoch = {point.step: point.value for point in points}
-        return [by_epoch.get(epoch, math.nan) for epoch in range(1, max(by_epoch, default=0) + 1)]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.run.data.metrics)
-
-    def __len__(self) -> int:
-        return len(self.run.data.metrics)
 
 
 def outdated_words(count: int, artifact_id: str) -> str:

@@ -246,6 +246,10 @@ class Announcer:
                 )
         self._observer.on_end(trial, outcome, result)
 
+    def on_unrecorded(self, count: int) -> None:
+        """So many results wait for MLflow."""
+        self._observer.on_unrecorded(count)
+
     def message(self, sentence: str) -> None:
         """Something that a person should know."""
         self._observer.message(sentence)

@@ -19,17 +19,29 @@ from sweep.aggregate import SelectionRule
 from sweep.plan.expand import OUTCOMES, Plan, PlannedTrial, plan
 from sweep.plan.where import only
 from sweep.record.membership import Membership, as_tags
-from sweep.record.mlflow_store import Tracker, outdated_words
+from sweep.record.mlflow_store import Tracker, TrackingError, outdated_words
 from sweep.record.record import Record
+from sweep.record.sync import STORAGE
 from sweep.run.announcer import Announcer
 from sweep.run.changed import Retraining
 from sweep.run.limits import Limits
+from sweep.run.noting import note
 from sweep.run.recorder import ResultRecorder
+from sweep.run.sharing import (
+    RECORD,
+    apart,
+    folded,
+    looked_through,
+    record_found,
+    wait_for_others,
+)
 from trainables.errors import FlatsweepError
 from trainables.job import Job
+from trainables.masking import mask
 from trainables.own_parts.used import to_send
 from trainables.scratch import collect
 from trainables.storage.files import Storage
+from trainables.storage.lease import driving
 from trainables.storage.result import TrialResult
 from trainables.storage.trial_folder import RESULT, read_result, tidy, trial_folder, trials_with
 
@@ -107,6 +119,9 @@ class SweepObserver(Protocol):
             result: None where it failed or was cancelled.
         """
 
+    def on_unrecorded(self, count: int) -> None:
+        """So many results are in storage and not in MLflow yet: it is slow, locked or away."""
+
     def message(self, sentence: str) -> None:
         """Something that a person should know."""
 
@@ -180,28 +195,33 @@ def run(
     attempted: set[tuple[str, frozenset[str]]] = set()
     retraining = Retraining(executor.local, observer)
     with contextlib.ExitStack() as stack:
+        leases = stack.enter_context(driving(storage))
         observer = announcer = stack.enter_context(Announcer(sweep, storage, observer))
-        parent, started, refresh = "", False, True
+        parent, started, first = "", False, True
         while True:
-            record = tracker.load(refresh)
-            if refresh and tracker.fold(record):
-                record = tracker.load()
-            refresh = False
+            record = looked_through(tracker, leases, observer.message) if first else tracker.load()
+            first = False
             planned, record = retraining.planned(sweep, record)
             missing = sweep.missing(planned, record)
             for trial in missing:
                 executor.refuse(trial.config)
-            found = _unrecorded_results(planned, missing, storage, observer)
+            free, others = apart(leases, missing)
+            found = _unrecorded_results(planned, free, storage, observer)
             found = retraining.usable(sweep, planned, found)
             if (found or missing) and not parent:
-                parent = _start(planned, record, tracker, observer)
-            tags = Tags(planned, parent, retraining.memberships)
+                with leases.alone(RECORD):
+                    parent = _start(planned, record, tracker, observer)
+            tags = Tags(planned, parent, retraining.memberships, storage.root)
             if found:
-                for trial, result in found:
-                    tracker.write(trial, result, tags.of(trial))
-                observer.message(f"{len(found)} finished trials found in storage and recorded")
+                if recorded := record_found(found, leases, tracker, tags):
+                    observer.message(f"{recorded} finished trials found in storage and recorded")
                 continue
-            todo = [trial for trial in missing if _asked(planned, trial) not in attempted]
+            todo = [trial for trial in free if _asked(planned, trial) not in attempted]
+            others = [trial for trial in others if _asked(planned, trial) not in attempted]
+            if others and not (todo or limits.reached):
+                if not wait_for_others(leases, others, observer.message):
+                    raise _stopped(len(others))
+                continue
             extended = extension(planned, record) if extension and not todo else None
             if extended is not None:
                 sweep = replace(sweep, artifact=extended)
@@ -210,37 +230,50 @@ def run(
                 observer.message(limits.reached)
             todo = limits.next(todo)
             if not todo:
-                tracker.join(record, _joining(planned, record))
+                with leases.alone(RECORD):
+                    tracker.join(record, _joining(planned, record))
+                files: Mapping[str, str] = {}
                 if parent:
                     whole = planned.whole or planned
                     files = attachments(whole, record) if attachments else {}
                     tracker.finish_sweep(parent, files)
-                return planned, tracker.load()  # what was just written is in the mirror, too
+                note(storage, planned, files)
+                return planned, folded(tracker.load(), tracker, leases)  # also in the mirror
             announcer.begin(planned, record, todo)
             if not started:
                 if executor.local:
                     check_data(todo, sweep.execution)
                 stack.enter_context(executor.start(observer.message))
                 started = True
-            jobs = [_job(sweep, planned, trial) for trial in todo]
+            jobs = [_job(sweep, planned, trial, leases.owner) for trial in todo]
             max_concurrent = executor.max_concurrent(jobs)
-            attempted |= {_asked(planned, trial) for trial in todo}
             retraining.begin(todo, storage, tracker)
+            note(storage, planned)
             observer.on_submit(planned, todo, max_concurrent, len(planned.trials) - len(missing))
             cancelled = announcer.cancelled
             with ResultRecorder(
-                todo, storage, tracker, tags, observer, limits, cancelled
+                todo, storage, tracker, tags, observer, limits, cancelled, leases.release
             ) as recorder:
                 executor.run(jobs, recorder)
             if recorder.error is not None:
-                raise recorder.error
-            attempted -= {_asked(planned, trial) for trial in recorder.unfinished.values()}
+                raise _unrecorded(recorder.error)
+            again = recorder.unfinished.keys() | recorder.elsewhere
+            attempted |= {_asked(planned, trial) for trial in todo if trial.trial_id not in again}
             if (left := recorder.left) and (cancelled.whole or not limits.stop):
-                word = "cancelled" if cancelled.whole else "stopped"
-                raise StoppedError(
-                    f"{word} with {left} trials unfinished; "
-                    "what is finished is recorded, the same command continues"
-                )
+                raise _stopped(left, "cancelled" if cancelled.whole else "stopped")
+
+
+def _unrecorded(error: Exception) -> TrackingError:
+    return TrackingError(
+        f"{error}; what is finished is in storage, and recorded by the same command or sweep sync"
+    )
+
+
+def _stopped(unfinished: int, word: str = "stopped") -> StoppedError:
+    return StoppedError(
+        f"{word} with {unfinished} trials unfinished; "
+        "what is finished is recorded, the same command continues"
+    )
 
 
 @dataclass(frozen=True)
@@ -254,6 +287,7 @@ class Tags:
     plan: Plan
     parent: str
     before: Mapping[str, Sequence[Membership]] = field(default_factory=dict)
+    storage: str = ""
 
     def of(self, trial: PlannedTrial) -> dict[str, str]:
         """The tags of one trial's run."""
@@ -264,7 +298,8 @@ class Tags:
             "seed": str(trial.seed),
             **as_tags(self._memberships(trial)),
         }
-        return {**tags, "mlflow.parentRunId": self.parent} if self.parent else tags
+        more = {"mlflow.parentRunId": self.parent, STORAGE: mask(self.storage)}
+        return tags | {name: value for name, value in more.items() if value}
 
     def _memberships(self, trial: PlannedTrial) -> list[Membership]:
         known = self.before.get(trial.trial_id, ())
@@ -339,7 +374,7 @@ def _membership(planned: Plan, trial: PlannedTrial) -> Membership:
     )
 
 
-def _job(sweep: Sweep, planned: Plan, trial: PlannedTrial) -> Job:
+def _job(sweep: Sweep, planned: Plan, trial: PlannedTrial, driver: str) -> Job:
     measures = tuple(planned.measures_of(trial))
     return Job.of(
         trial.config,
@@ -350,4 +385,5 @@ def _job(sweep: Sweep, planned: Plan, trial: PlannedTrial) -> Job:
             "train_samples": presets.of(planned.artifact, planned.preset).train_samples,
             **sweep.execution,
         },
+        driver=driver,
     )

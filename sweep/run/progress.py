@@ -34,7 +34,7 @@ class _Lines:
     """One line per finished trial."""
 
     def __init__(self) -> None:
-        self._done = self._total = 0
+        self._done = self._total = self._unrecorded = 0
 
     def on_submit(
         self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
@@ -44,13 +44,17 @@ class _Lines:
 
     def on_end(self, trial: PlannedTrial, outcome: str, result: TrialResult | None) -> None:
         self._done += 1
-        self.message(f"[{self._done}/{self._total}] {trial.name}: {_outcome(outcome, result)}")
+        said = f"{_outcome(outcome, result)}{_unrecorded(self._unrecorded)}"
+        self.message(f"[{self._done}/{self._total}] {trial.name}: {said}")
 
     def on_progress(self, trial: PlannedTrial, epoch: int, epochs: int, node: str = "") -> None:
         pass
 
     def on_retry(self, trial: PlannedTrial) -> None:
         self.message(f"{trial.name}: retrying, its process died")
+
+    def on_unrecorded(self, count: int) -> None:
+        self._unrecorded = count
 
     def message(self, sentence: str) -> None:
         _print(sentence)
@@ -88,7 +92,7 @@ class _Bar:
     def __init__(self) -> None:
         self._progress: Any = None
         self._task: Any = None
-        self._total = self._waiting = 0
+        self._total = self._waiting = self._unrecorded = 0
         self._ended: Counter[str] = Counter()
         self._running: dict[str, float] = {}
         """Id -> fraction of the epochs that are done. Those that have ended are only counted."""
@@ -143,6 +147,10 @@ class _Bar:
         if self._ended.total() == self._total:
             self.close()
 
+    def on_unrecorded(self, count: int) -> None:
+        self._unrecorded = count
+        self._show()
+
     def message(self, sentence: str) -> None:
         if self._progress is not None:
             self._progress.console.print(mask(sentence), markup=False, highlight=False)
@@ -163,13 +171,19 @@ class _Bar:
                 "queued": self._total - ended.total() - len(running),
                 "retrying": len(self._retrying),
                 "waiting": self._waiting,
-                **{end: n for end, n in ended.items() if end != "done"},
+                **{end: n for end, n in ended.items() if end not in ("done", "waiting")},
             }
             shown = [
                 f"{n} {s}" for s, n in states.items() if n or s in ("done", "running", "queued")
             ]
             completed = ended.total() + sum(running.values())
-            self._progress.update(self._task, completed=completed, counts="  ".join(shown))
+            counts = "  ".join(shown) + _unrecorded(self._unrecorded)
+            self._progress.update(self._task, completed=completed, counts=counts)
+
+
+def _unrecorded(count: int) -> str:
+    """What a progress line says of results that MLflow has not taken yet."""
+    return f", {count} wait for MLflow" if count else ""
 
 
 def _print(sentence: str) -> None:
@@ -195,6 +209,8 @@ def _opening(plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, reco
 
 
 def _outcome(outcome: str, result: TrialResult | None) -> str:
+    if outcome == "waiting":
+        return "another driver is at it"
     if result is None or result.status != "done":
         return outcome
     numbers = result.metrics

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from sweep.run.cancel import Cancellations
 from sweep.run.limits import Limits
 from trainables.storage.files import StorageError
-from trainables.storage.trial_folder import read_result, trial_folder
+from trainables.storage.trial_folder import ignore, read_result, trial_folder
 from trainables.storage.trial_log import append, opening
 
 if TYPE_CHECKING:
@@ -21,18 +24,33 @@ if TYPE_CHECKING:
     from trainables.storage.files import Storage
 
 
+RETRY = 5.0
+"""Seconds between two tries to reach a tracking store that is away."""
+
+SLOW = 10
+"""So many results that are to be written, and a store is called slow."""
+
+PATIENCE = 60.0
+"""Seconds that a sweep waits for it when all is trained; then the next one records what waits."""
+
+Write = Callable[[], None]
+
+
 class ResultRecorder:
     """Reads results from storage, tracks and shows them.
 
     It does so in one thread of its own: a slow tracking store keeps no free slot waiting for
-    its next trial. Leaving the ``with`` block waits until all is written.
+    its next trial, and one that is away is tried again. Leaving the ``with`` block waits until all
+    is written, or for `PATIENCE` seconds.
 
     Attributes:
         unfinished: Id -> trial, of those whose end was not reported.
-        error: The last thing the tracking store raised.
+        elsewhere: Ids of those that were not run: another driver is at them.
+        error: What the tracking store raised last, while results wait for it; None: none does.
 
     Args:
         cancelled: What a person has cancelled; an executor asks `is_cancelled`.
+        release: Called with the id of a trial whose run is written.
     """
 
     def __init__(
@@ -44,23 +62,29 @@ class ResultRecorder:
         observer: SweepObserver,
         limits: Limits | None = None,
         cancelled: Cancellations | None = None,
+        release: Callable[[str], None] = ignore,
     ) -> None:
         self.unfinished = {trial.trial_id: trial for trial in todo}
+        self.elsewhere: set[str] = set()
         self.error: Exception | None = None
         self._storage, self._tracker, self._tags = storage, tracker, tags
         self._observer, self._limits = observer, limits or Limits()
         self._cancelled = Cancellations() if cancelled is None else cancelled
         self._given_up = 0
+        self._release = release
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="record")
         self._running: set[str] = set()
         self._said: set[str] = set()
         self._raised: BaseException | None = None
+        self._waiting: deque[tuple[Write, PlannedTrial]] = deque()
+        self._queued, self._not_before = 0, 0.0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
+        self._track_rest()
         if self._raised is not None:
             raise self._raised
 
@@ -110,6 +134,11 @@ class ResultRecorder:
             return
         if not report.ended:
             self._observer.on_progress(trial, report.epoch, report.epochs, report.host)
+        elif report.outcome == "waiting":
+            self.elsewhere.add(trial.trial_id)
+            del self.unfinished[trial.trial_id]
+            self._running.discard(trial.trial_id)
+            self._observer.on_end(trial, "waiting", None)
         elif report.outcome == "failed":
             self.failed(trial.trial_id, report.error, report.traceback)
         else:
@@ -135,10 +164,15 @@ class ResultRecorder:
     def _ended(self, trial: PlannedTrial, write: Callable[..., None], *arguments: Any) -> None:
         del self.unfinished[trial.trial_id]
         self._running.discard(trial.trial_id)
+        self._queued += 1
         self._thread.submit(write, *arguments).add_done_callback(self._written)
 
     def _written(self, end: Future[None]) -> None:
-        """Keep the first error. The ends themselves would become as many as there are trials."""
+        """Note that one less is to be written, and keep the first error.
+
+        The ends themselves would become as many as there are trials.
+        """
+        self._queued -= 1
         self._raised = self._raised or end.exception()
 
     def _log(self, trial_id: str, text: str) -> None:
@@ -149,7 +183,8 @@ class ResultRecorder:
 
     def _failed(self, trial: PlannedTrial, error: str, traceback: str = "") -> None:
         self._log(trial.trial_id, traceback or error)
-        self._guarded(self._tracker.write_failure, trial, error, self._tags.of(trial))
+        tags = self._tags.of(trial)
+        self._track(partial(self._tracker.write_failure, trial, error, tags), trial)
         self._observer.on_end(trial, f"failed: {error}", None)
 
     def _finished(self, trial: PlannedTrial) -> None:
@@ -160,16 +195,55 @@ class ResultRecorder:
             return
         if result is None:
             raise FileNotFoundError(f"trial {trial.trial_id} reported an end but left no result")
-        self._guarded(self._tracker.write, trial, result, self._tags.of(trial))
+        self._track(partial(self._tracker.write, trial, result, self._tags.of(trial)), trial)
         self._observer.on_end(trial, result.status, result)
 
-    def _guarded(self, write: Callable[..., None], *arguments: Any) -> None:
-        """A tracking store that goes away mid-sweep must not cost a trial: storage has it."""
-        try:
-            write(*arguments)
-        except Exception as error:
-            if self.error is None:
-                self._observer.message(
-                    f"{error}; results stay in storage and are recorded next time"
-                )
-            self.error = error
+    def _track(self, write: Write, trial: PlannedTrial) -> None:
+        """Write to the tracking store, or keep it for later: training goes on, and storage has it.
+
+        While the store is away it is asked every `RETRY` seconds, not for every trial.
+        """
+        self._waiting.append((write, trial))
+        self._track_waiting()
+
+    def _track_waiting(self) -> None:
+        """Write what waits, one after the other; what fails comes last at the next try."""
+        if time.monotonic() < self._not_before:
+            self._show_waiting()
+            return
+        had = len(self._waiting)
+        while self._waiting:
+            write, trial = self._waiting[0]
+            try:
+                write()
+            except Exception as error:
+                self._waiting.rotate(-1)
+                self._not_before = time.monotonic() + RETRY
+                self._away(error)
+                break
+            self._waiting.popleft()
+            self._release(trial.trial_id)
+        self._show_waiting()
+        if not self._waiting and self.error is not None:
+            self.error = None
+            self._observer.message(f"MLflow is back: {had} results that waited are recorded")
+
+    def _show_waiting(self) -> None:
+        behind = self._queued if self._queued >= SLOW else 0
+        self._observer.on_unrecorded(len(self._waiting) + behind)
+
+    def _away(self, error: Exception) -> None:
+        if self.error is None:
+            self._observer.message(f"{error}; training goes on, and results wait in storage")
+        self.error = error
+
+    def _track_rest(self) -> None:
+        """At the end, wait for a store that is away, unless the sweep was interrupted."""
+        patience = 0.0 if self.unfinished else PATIENCE
+        until = time.monotonic() + patience
+        while self._waiting:
+            self._not_before = 0.0
+            self._track_waiting()
+            if not self._waiting or time.monotonic() >= until:
+                break
+            time.sleep(min(RETRY, patience))

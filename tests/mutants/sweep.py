@@ -15,13 +15,14 @@ from hypothesis import Phase, settings
 
 from tests.mutants.cases import Check, of_file
 from tests.mutants.engine import Mutant
-from tests.mutants.faults import sweep_files, sweep_planning, sweep_reading, sweep_seen
+from tests.mutants.faults import leases, sweep_files, sweep_planning, sweep_reading, sweep_seen
 
 MUTANTS = [
     *sweep_reading.MUTANTS,
     *sweep_planning.MUTANTS,
     *sweep_files.MUTANTS,
     *sweep_seen.MUTANTS,
+    *leases.MUTANTS,
 ]
 TESTS = Path(__file__).parents[1] / "sweep"
 
@@ -57,6 +58,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "run.live": ("cli/test_status", "run/test_live"),
     "plan.where": ("plan/test_where", "files/test_write"),
     "tables.winners": ("tables/test_winners",),
+    "trainables.storage.lease": ("../trainables/storage/test_lease",),
 }
 ABOUT |= dict.fromkeys(
     [f"files.{name}" for name in ("build", "fields", "shown", "spaces", "stages")],

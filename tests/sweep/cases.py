@@ -12,7 +12,7 @@ from sweep.plan.expand import Plan, PlannedTrial
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
 from sweep.run.executor import Executor
-from sweep.run.loop import Sweep, run
+from sweep.run.loop import Attachments, Sweep, run
 from sweep.run.serial import SerialExecutor
 
 
@@ -24,6 +24,7 @@ class Witness:
         self.outcomes: dict[str, str] = {}
         self.sentences: list[str] = []
         self.started: list[str] = []
+        self.waiting: list[int] = []
 
     def on_submit(
         self, plan: Plan, todo: Sequence[PlannedTrial], max_concurrent: int, recorded: int
@@ -39,6 +40,9 @@ class Witness:
 
     def on_end(self, trial: PlannedTrial, outcome: str, result: Any) -> None:
         self.outcomes[trial.trial_id] = outcome
+
+    def on_unrecorded(self, count: int) -> None:
+        self.waiting.append(count)
 
     def message(self, sentence: str) -> None:
         self.sentences.append(sentence)
@@ -75,12 +79,17 @@ EQUAL_ROWS = TINY.with_experiment(
 
 
 def sweep(
-    artifact: Artifact, folder: Path, executor: Executor | None = None, **execution: Any
+    artifact: Artifact,
+    folder: Path,
+    executor: Executor | None = None,
+    attachments: Attachments | None = None,
+    **execution: Any,
 ) -> tuple[Plan, Record, Witness]:
     """Run ``artifact``, with storage and record below ``folder``.
 
     Args:
         executor: None: one trial at a time, in this process.
+        attachments: Makes files that are attached to the sweep's run.
         execution: Options of `trainables.train.Execution`.
     """
     storage = str(folder / "results")
@@ -91,5 +100,6 @@ def sweep(
         tracker=Tracker(default_uri(storage)),
         observer=witness,
         executor=executor or SerialExecutor(),
+        attachments=attachments,
     )
     return plan, record, witness

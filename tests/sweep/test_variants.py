@@ -121,7 +121,7 @@ def test_a_trial_that_variants_share_is_trained_once(storage: str) -> None:
 
 
 def test_every_variant_is_a_run_of_its_own(storage: str) -> None:
-    runs = list(Tracker(default_uri(storage))._search("tags.sweep != ''"))
+    runs = list(Tracker(default_uri(storage)).search("tags.sweep != ''"))
     tags = sorted((run.data.tags["variant"], run.data.tags["mlflow.runName"]) for run in runs)
     assert tags == [
         ("", "test/read smoke (paper)"),

@@ -193,6 +193,7 @@ Tracker({uri!r}).open("amp")
 """
 
 
+@pytest.mark.slow
 def test_drivers_that_start_on_a_new_folder_do_not_meet_in_the_migration(tmp_path: Path) -> None:
     code = DRIVER.format(root=str(ROOT), uri=default_uri(str(tmp_path)))
     drivers = [

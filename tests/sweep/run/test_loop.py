@@ -74,7 +74,7 @@ def test_what_a_sweep_has_written_need_not_be_asked_for(
     """The command after it, which shows the table, does not wait for MLflow."""
     sweep(TINY, tmp_path)
     store = tracker(tmp_path)
-    monkeypatch.setattr(Tracker, "_search", lambda *_: pytest.fail("MLflow is asked"))
+    monkeypatch.setattr(Tracker, "search", lambda *_: pytest.fail("MLflow is asked"))
     assert len(store.load()) == 4
 
 

@@ -21,8 +21,14 @@ class Store:
 
     def __init__(self) -> None:
         self.written: list[str] = []
+        self.waiting: list[int] = []
+        self.said: list[str] = []
+        self.away = 0
 
     def write(self, trial: Any, *_: object) -> None:
+        self.away -= 1
+        if self.away >= 0:
+            raise OSError("MLflow is away")
         self.written.append(trial.trial_id)
 
     write_failure = write
@@ -35,6 +41,12 @@ class Store:
 
     on_end = on_retry = on_progress
 
+    def on_unrecorded(self, count: int) -> None:
+        self.waiting.append(count)
+
+    def message(self, sentence: str) -> None:
+        self.said.append(sentence)
+
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> ResultRecorder:
@@ -43,8 +55,12 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> ResultRecorder:
     lost = {"t3": None, "t7": None}
     done = SimpleNamespace(status="done")
     monkeypatch.setattr(module, "read_result", lambda folder, *_, **__: lost.get(folder, done))
+    monkeypatch.setattr(module, "RETRY", 0.0)
     store = Store()
-    return ResultRecorder(TODO, None, store, store, store)  # type: ignore[arg-type]
+    released: list[str] = []
+    made = ResultRecorder(TODO, None, store, store, store, release=released.append)  # type: ignore[arg-type]
+    made.store, made.released = store, released  # type: ignore[attr-defined]
+    return made
 
 
 def test_it_knows_whether_a_trial_runs(recorder: ResultRecorder) -> None:
@@ -91,3 +107,47 @@ def test_the_first_error_of_a_write_is_raised_and_ends_do_not_pile_up(
     assert left[0] <= 2  # those that raised, which their errors' tracebacks keep
     assert recorder.unfinished == {}
     assert len(recorder._tracker.written) == len(TODO) - 2  # type: ignore[attr-defined]
+
+
+def end(recorder: ResultRecorder, trials: list[Any]) -> None:
+    with recorder:
+        for trial in trials:
+            recorder.reported(Report(trial.trial_id, outcome="done"))
+
+
+def test_results_wait_while_the_store_is_away_and_are_written_when_it_is_back(
+    recorder: Any,
+) -> None:
+    """What fails comes last: one result that the store refuses keeps no other waiting."""
+    recorder.store.away = 3
+    ended = [TODO[i] for i in (0, 1, 2, 4, 5)]
+    end(recorder, ended)
+    ids = {trial.trial_id for trial in ended}
+    assert set(recorder.store.written) == set(recorder.released) == ids
+    assert len(recorder.store.written) == len(recorder.released) == 5
+    assert recorder.error is None
+    assert recorder.store.waiting[:3] == [1, 2, 3]
+    assert recorder.store.waiting[-1] == 0
+    assert recorder.store.said == [
+        "MLflow is away; training goes on, and results wait in storage",
+        "MLflow is back: 4 results that waited are recorded",
+    ]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_store_that_stays_away_is_waited_for_at_the_end_but_not_after_ctrl_c(
+    recorder: Any, interrupted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that waits is released: no other driver may take it for unrecorded meanwhile."""
+    slept: list[float] = []
+    clock = iter(range(10_000))
+    monkeypatch.setattr(
+        module, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=slept.append)
+    )
+    recorder.store.away = 10_000
+    if not interrupted:
+        recorder.unfinished = {t.trial_id: t for t in TODO[:1]}
+    end(recorder, TODO[:1])
+    assert str(recorder.error) == "MLflow is away"
+    assert recorder.store.written == recorder.released == []
+    assert bool(slept) != interrupted

@@ -1,0 +1,40 @@
+"""Notes in storage of what trials are for: `sweep.record.sync` makes a lost record from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sweep.record import notes
+from sweep.record.notes import Note, Place
+
+if TYPE_CHECKING:
+    from sweep.plan.expand import Plan
+    from trainables.storage.files import Storage
+
+
+def note(storage: Storage, planned: Plan, files: Mapping[str, str] | None = None) -> None:
+    """Write the note of a sweep: its trials as far as they are known, and the files given."""
+    artifact = planned.artifact
+    trials = {
+        trial.trial_id: Place(
+            trial.name, trial.stage, " / ".join(trial.cell.key.values()), trial.seed
+        )
+        for trial in planned.trials
+        if not trial.awaits
+    }
+    notes.write(
+        storage,
+        Note(
+            artifact.id,
+            planned.preset,
+            planned.selection.name,
+            artifact.notes.title,
+            planned.variant,
+            trials,
+            files or {},
+        ),
+    )
+
+
+__all__ = ["note"]
