@@ -183,7 +183,7 @@ class Tracker:
         Runs that are complete but for their end are ended: their driver was killed just then.
         """
         self._experiment(paper)
-        for run in self._search("attributes.status = 'RUNNING' AND tags.trial_id != ''"):
+        for run in self.search("attributes.status = 'RUNNING' AND tags.trial_id != ''"):
             if (outcome := run.data.tags.get("outcome")) in RANK:
                 self._terminate(run.info.run_id, outcome)
 
@@ -267,10 +267,7 @@ class Tracker:
     def write(self, trial: Recordable, result: TrialResult, tags: Mapping[str, str]) -> None:
         """Write a finished trial as one run. Of one that has a run, write what that lacks.
 
-        Args:
-            trial: The trial.
-            result: What it came to.
-            tags: What it was run for (`sweep.run.loop.Tags`).
+        ``tags`` say what it was run for (`sweep.run.loop.Tags`).
         """
         from mlflow.entities import RunTag
 
@@ -280,9 +277,8 @@ class Tracker:
         if same:
             self._add(same[0], result, now)
             return
-        seconds = result.metrics.get("training_seconds", 0.0)
         provenance = {f"{PROVENANCE}{k}": mask(v) for k, v in result.provenance.items()}
-        began = now - int(1000 * seconds)
+        began = now - int(1000 * result.metrics.get("training_seconds", 0.0))
         run = self._open(trial, {**tags, **provenance}, known, began)
         run_id = run.run_id
         said = [*self._attach(run, result.history)]
