@@ -94,7 +94,7 @@ def sweep_words(command: str) -> list[str]:
 
 def test_every_sweep_on_the_cluster_page_has_the_options_that_there_are() -> None:
     called = [words for command in COMMANDS if (words := sweep_words(command))]
-    assert len(called) == 11
+    assert len(called) == 14
     for words in called:
         code, _, error = call(*words, "--help")
         assert code == 0, (words, error)
