@@ -50,7 +50,7 @@ class ResultRecorder:
 
     Args:
         cancelled: What a person has cancelled; an executor asks `is_cancelled`.
-        release: Called with the id of a trial whose run is written.
+        release: Called with the id of a trial whose run is written, or that is cancelled.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class ResultRecorder:
         trial = self.unfinished.get(trial_id)
         if trial_id in self._cancelled and trial is not None:
             self._given_up += 1
-            self._ended(trial, self._observer.on_end, trial, "cancelled", None)
+            self._ended(trial, self._cancel, trial)
         return trial_id in self._cancelled
 
     def started(self, trial_id: str) -> None:
@@ -180,6 +180,10 @@ class ResultRecorder:
         with suppress(StorageError):
             folder = trial_folder(self._storage, trial_id)
             append(folder, f"{opening()}{text.rstrip()}\n")
+
+    def _cancel(self, trial: PlannedTrial) -> None:
+        self._release(trial.trial_id)  # another driver may run it
+        self._observer.on_end(trial, "cancelled", None)
 
     def _failed(self, trial: PlannedTrial, error: str, traceback: str = "") -> None:
         self._log(trial.trial_id, traceback or error)
