@@ -71,13 +71,13 @@ def case(
     make: Callable[[], nn.Module] = mlp, dtype: torch.dtype = torch.float64, seed: int = 0
 ) -> Case:
     """One of `NETWORKS` with weights drawn from ``seed``."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    draws = generator(seed)
+    with torch.random.fork_rng():  # what a network draws by itself is replaced
         model = make().to(dtype)
-        for parameter in model.parameters():
-            nn.init.normal_(parameter, std=0.6)
-        inputs = torch.randn(BATCH, 1, 3, 3, dtype=dtype)
-        return Case(model, inputs, torch.randint(CLASSES, (BATCH,)))
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.6, generator=draws)
+    inputs = torch.randn(BATCH, 1, 3, 3, generator=draws, dtype=dtype)
+    return Case(model, inputs, torch.randint(CLASSES, (BATCH,), generator=draws))
 
 
 def generator(seed: int) -> torch.Generator:

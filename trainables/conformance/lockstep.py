@@ -48,6 +48,7 @@ def gradients(case: Case, build: Callable[[], Method], workers: int = 2) -> list
         Exception: what a worker raised.
     """
     means, found, errors = _Means(workers), [torch.empty(0)] * workers, list[Exception]()
+    methods = [build() for _ in range(workers)]  # here: what is drawn globally is no thread's own
 
     def work(rank: int) -> None:
         try:
@@ -56,7 +57,7 @@ def gradients(case: Case, build: Callable[[], Method], workers: int = 2) -> list
                 case.inputs.chunk(workers)[rank],
                 case.targets.chunk(workers)[rank],
             )
-            method = build().compose(
+            method = methods[rank].compose(
                 group=_Worker(rank, workers, means), local_generator=generator(rank)
             )
             found[rank] = own.gradient(method, seed=3)
