@@ -26,7 +26,16 @@ from trainables.errors import UsageError
 RUNS_A_SWEEP = {"run", "reproduce", "search", "measure"}
 STARTS_TRIALS = RUNS_A_SWEEP | {"grid"}
 READS_A_SWEEP = RUNS_A_SWEEP | {"plan", "table", "plot", "show", "status"}
-READS_THE_RECORD = READS_A_SWEEP | {"grid", "ui", "export", "doctor", "logs", "cancel", "gc", "sync"}
+READS_THE_RECORD = READS_A_SWEEP | {
+    "grid",
+    "ui",
+    "export",
+    "doctor",
+    "logs",
+    "cancel",
+    "gc",
+    "sync",
+}
 TAKES_PARTS = READS_A_SWEEP | {"list", "new", "grid", "doctor", "export", "sync"}
 SOME = {"new": {"preset", "where"}, "grid": {"selection"}, "cancel": {"preset"}}
 """Commands with some of a group's options, by their names."""
@@ -67,12 +76,20 @@ def test_what_is_said_of_the_execution_reaches_the_executor(
 
     monkeypatch.setattr("sweep.run.executor.executor", executor)
     own = {"measure": ["--measure", "hessian_trace", "--retrain"]}.get(command, [])
-    words = "--executor serial --address there:1 --cpus 2 --gpus 0.5 --concurrency 3 --trial-timeout 2h"
+    words = (
+        "--executor serial --address there:1 --cpus 2 --gpus 0.5 --concurrency 3 --trial-timeout 2h"
+    )
     storage = ["--storage", str(tmp_path / "none")]
     what = "epochs=1" if command == "grid" else "test/tiny"
     code, _, error = call(command, what, *own, *words.split(), *storage)
     assert (code, error) == (2, "sweep: seen\n")
-    options = {"address": "there:1", "cpus": 2.0, "gpus": 0.5, "concurrency": 3, "trial_timeout": 7200.0}
+    options = {
+        "address": "there:1",
+        "cpus": 2.0,
+        "gpus": 0.5,
+        "concurrency": 3,
+        "trial_timeout": 7200.0,
+    }
     assert seen == [("serial", options)]
     assert not (tmp_path / "none").exists()
 
