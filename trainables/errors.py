@@ -38,6 +38,14 @@ class UsageError(FlatsweepError, ValueError):
     code = 2
 
 
+class CodeError(UsageError):
+    """A person's own code fails: below the sentence is its traceback, in lines of its own."""
+
+    def __str__(self) -> str:
+        """Lines, and nothing else that a terminal acts on."""
+        return "\n".join(map(escaped, Exception.__str__(self).split("\n")))
+
+
 def escaped(text: str) -> str:
     """``text`` with line ends and whatever else is not printed as Python writes them."""
     if text.isprintable():

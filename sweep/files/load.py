@@ -20,7 +20,7 @@ from sweep.files.keys import SweepFile
 from sweep.files.source import Path_, Source
 from trainables import declared
 from trainables.config import merge
-from trainables.errors import UsageError, unknown
+from trainables.errors import CodeError, UsageError, unknown
 from trainables.metric_name import MetricName
 
 SUFFIXES = (".yaml", ".yml")
@@ -139,6 +139,8 @@ def _import(keys: SweepFile, source: Source, folder: Path) -> None:
             )
         try:
             own_parts.load([name], folder)
+        except CodeError as error:  # with its traceback, in lines
+            raise CodeError(f"{source.error(at, '')}{error}") from None
         except UsageError as error:
             if str(error).startswith(f"{source.name}:"):  # parts that ask for the file itself
                 raise

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from trainables import registry
-from trainables.errors import FlatsweepError, UsageError
+from trainables.errors import CodeError, FlatsweepError, UsageError
 from trainables.own_parts import shipped
 from trainables.own_parts.sources import Source, find, of_module
 
@@ -136,7 +136,7 @@ def _load(source: Source, before: str = "") -> _Loaded:
             raise UsageError(f"{source.name}: {error}") from None
         if isinstance(error, UsageError) or not isinstance(error, Exception):
             raise
-        raise UsageError(f"{source.name} cannot be imported:\n{_told(error, source)}") from error
+        raise CodeError(f"{source.name} cannot be imported:\n{_told(error, source)}") from error
     _loading.pop()
     _loaded[key] = _Loaded(source, files, found, _registered_since(count))
     return _loaded[key]
