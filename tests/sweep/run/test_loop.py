@@ -172,7 +172,12 @@ def test_a_result_that_is_damaged_before_it_is_recorded_fails_its_trial_alone(
 def test_results_that_the_record_has_are_not_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Storage, "read", lambda *_: pytest.fail("a result is read"))
+    read = Storage.read
+    monkeypatch.setattr(
+        Storage,
+        "read",
+        lambda of, name: pytest.fail("a result is read") if name == RESULT else read(of, name),
+    )
     assert sweep(TINY, folder)[2].waves == []
 
 
