@@ -16,7 +16,9 @@ from trainables.errors import PLEASE_REPORT, FlatsweepError, UsageError
 ROOT = Path(__file__).parents[1]
 FAULTS = {
     ("trainables/__init__.py", "AttributeError"),
+    ("sweep/run/live.py", "ValueError"),
     ("sweep/run/recorder.py", "FileNotFoundError"),
+    ("trainables/conformance/data_sets.py", "TypeError"),
     ("trainables/data/prepare/store.py", "ValueError"),
     ("trainables/models/variants.py", "TypeError"),
 }
