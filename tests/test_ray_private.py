@@ -61,6 +61,9 @@ def test_the_names_are_there() -> None:
 
 def test_a_start_goes_through_what_is_watched() -> None:
     from ray._private import node, services, worker
+    from ray.tune.execution.tune_controller import TuneController
+
+    from trainables.ray_private import tune
 
     for function, call in (
         (services.start_raylet, r"\bstart_ray_process\("),
@@ -68,9 +71,11 @@ def test_a_start_goes_through_what_is_watched() -> None:
         (node.Node.__init__, r"services\.get_node\("),
         (worker.init, r"services\.resolve_ip_for_localhost\(_node_ip_address\)"),
         (worker.init, r"_private\.parameter\.RayParams\("),
+        (TuneController.__init__, rf"self\.{tune.NAME}\b.* = "),
+        (TuneController, rf"< self\.{tune.NAME}\b"),
     ):
         text = inspect.getsource(inspect.unwrap(function))
-        assert re.search(call, text), moved(f"{function.__qualname__} no longer calls {call}")
+        assert re.search(call, text), moved(f"{function.__qualname__} no longer has {call}")
 
 
 def test_private_names_are_used_in_one_folder() -> None:
