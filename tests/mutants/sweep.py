@@ -37,7 +37,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "tables.averages": ("tables/test_averages",),
     "tables.sentences": ("plan/test_held_out", "tables/test_sentences"),
     "tables.difference": ("tables/test_difference",),
-    "tables.welch": ("tables/test_golden", "tables/test_welch"),
+    "comparison": ("test_comparison",),
     "plan.expand": ("plan/test_expand", "plan/test_held_out", "plan/test_budget"),
     "plan.held_out": ("plan/test_held_out",),
     "plan.variant": ("plan/test_variant",),
