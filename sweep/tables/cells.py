@@ -112,7 +112,7 @@ def _in_units(metrics: Sequence[Metric], results: Sequence[CellResult]) -> list[
                 TableCell(
                     metric=metric,
                     mean=None if mean is None else unit.display(mean),
-                    std=None if std is None else std * unit_of(unit),
+                    std=None if std is None else std * unit.unit,
                     result=result,
                     summary=summary,
                     problems=problems,
@@ -125,11 +125,6 @@ def _in_units(metrics: Sequence[Metric], results: Sequence[CellResult]) -> list[
 def _printed(cell: Cell, metric: Metric) -> Reported | None:
     reported = cell.reported.get(metric.key)
     return None if reported is None or reported.mean is None else reported
-
-
-def unit_of(metric: Metric) -> float:
-    """What a difference of 1 between recorded numbers is in the column's unit."""
-    return abs(metric.display(1.0) - metric.display(0.0))
 
 
 def _reference(result: CellResult, metric: Metric, results: Sequence[CellResult]) -> Summary | None:
@@ -304,6 +299,5 @@ __all__ = [
     "competing_label",
     "directions",
     "make",
-    "unit_of",
     "with_difference",
 ]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from sweep.comparison import Sample
-from sweep.tables.cells import TableCell, unit_of, with_difference
+from sweep.tables.cells import TableCell, with_difference
 from sweep.tables.layout import Table
 from sweep.tables.sentences import Sentence
 
@@ -113,7 +113,7 @@ def _less(cell: TableCell, other: TableCell | None, to_run: tuple[ToRun, ToRun])
 
 
 def _same_unit(cell: TableCell, other: TableCell) -> bool:
-    return unit_of(cell.metric) == unit_of(other.metric) and cell.metric.display(
+    return cell.metric.unit == other.metric.unit and cell.metric.display(
         0.0
     ) == other.metric.display(0.0)
 

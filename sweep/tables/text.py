@@ -145,6 +145,7 @@ def footer(table: Table, bold: str = "bold") -> list[tuple[str, str]]:
     lines = [("numbers", reading)]
     lines += [(f"[{mark}]", text) for mark, text in table.footnotes]
     lines += [("paper says", claim) for claim in table.claims]
+    lines += list(table.verdicts)
     lines += [("reading", choice_read(choice, table)) for choice in table.choices]
     if table.provenance:
         lines.append(("from", ", ".join(f"{k} {v}" for k, v in table.provenance.items())))

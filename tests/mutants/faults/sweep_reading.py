@@ -224,7 +224,7 @@ MUTANTS = [
         ("k != compared", "k == compared"),
     ),
     *of("sweep.tables.cells:_in_units", "",
-        ("std * unit_of(unit)", "std"),
+        ("std * unit.unit", "std"),
         ("unit.display(mean)", "mean"),
         ("not result.cell.hidden", "True"),
         ("result.provisional", "False"),
