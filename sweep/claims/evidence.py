@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.claim import Place
-from search_spaces.spec import Artifact, Key, Metric
+from search_spaces.spec import Artifact, Key, Metric, Reported
 from sweep.comparison import Sample
 
 if TYPE_CHECKING:
@@ -25,12 +25,14 @@ class Entry:
         sample: Mean, std and n; None: there is none.
         lacking: Why it is not complete (``1 diverged``); empty: it is.
         trials: Those that gave a number.
+        rounding: The last digits of a printed mean and std.
     """
 
     identity: Any
     sample: Sample | None
     lacking: str = ""
     trials: tuple[str, ...] = ()
+    rounding: tuple[float, float] = (0.0, 0.0)
 
 
 class Evidence:
@@ -129,15 +131,30 @@ def printed(artifacts: Iterable[Artifact]) -> Evidence:
     entries: dict[tuple[str, str], list[tuple[Key, Entry]]] = {}
     for artifact in artifacts:
         for metric in artifact.view.metrics:
-            for cell in artifact.experiment.cells:
-                reported = cell.reported.get(metric.key)
-                if reported is None or reported.mean is None:
-                    continue
-                std = _spread(reported.std, 10.0**-metric.digits)
-                sample = Sample(reported.mean, std, reported.n)
-                entry = Entry(_identity(artifact.id, metric.key, cell.key), sample)
-                entries.setdefault((artifact.id, metric.key), []).append((cell.key, entry))
+            there = [
+                (cell.key, number)
+                for cell in artifact.experiment.cells
+                if (number := cell.reported.get(metric.key)) and number.mean is not None
+            ]
+            digits = _last_digit(n.mean for _, n in there), _last_digit(n.std for _, n in there)
+            entries[artifact.id, metric.key] = [
+                (key, _of_print(artifact.id, metric, key, number, digits)) for key, number in there
+            ]
     return Evidence(entries, comparable=True)
+
+
+def _of_print(
+    artifact: str, metric: Metric, key: Key, number: Reported, digits: tuple[float, float]
+) -> Entry:
+    assert number.mean is not None
+    sample = Sample(number.mean, _spread(number.std, digits[1]), number.n)
+    return Entry(_identity(artifact, metric.key, key), sample, rounding=digits)
+
+
+def _last_digit(numbers: Iterable[float | None]) -> float:
+    """1, 0.1, ...: the last digit that a column is printed to."""
+    fractions = (repr(number).partition(".")[2] for number in numbers if number is not None)
+    return 10.0 ** -max((len(f) for f in fractions if f != "0"), default=0)
 
 
 def _spread(std: float | None, resolution: float) -> float | None:

@@ -12,6 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from search_spaces.claim import AllBetter, ArgBest, BetterIn, Contrast, Equal, Place, higher, lower
@@ -32,7 +33,7 @@ class Comparison:
     terms: Mapping[Any, tuple[float, Sample]]
     test: str = "Welch"
 
-    @property
+    @cached_property
     def estimate(self) -> Estimate:
         """The contrast's value and its standard error."""
         return contrast(self.terms.values())

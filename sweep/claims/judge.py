@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from random import Random
 
 from search_spaces.claim import (
     AllBetter,
@@ -37,7 +38,8 @@ class Judged:
 
     Attributes:
         finding: On the record.
-        printed: On what the paper prints; None: it prints none of the numbers, or not all.
+        printed: On what the paper prints; None: it does not print all of the numbers, or nobody
+            asked.
         runs: How many trials the numbers are of.
     """
 
@@ -47,8 +49,8 @@ class Judged:
     runs: int
 
 
-def judge(claim: Claim, evidence: Evidence, printed: Evidence, with_power: bool = False) -> Judged:
-    """The verdict on what is recorded, beside that on what is printed.
+def judge(claim: Claim, evidence: Evidence, printed: Evidence, in_full: bool = False) -> Judged:
+    """The verdict on what is recorded.
 
     A number that is missing, diverged or still searched makes the claim ``not yet``.
 
@@ -56,15 +58,61 @@ def judge(claim: Claim, evidence: Evidence, printed: Evidence, with_power: bool 
         claim: What is said.
         evidence: What is recorded.
         printed: What the papers print.
-        with_power: Say also how likely it was to hold, and how many seeds would do.
+        in_full: Say also what is to be said of the printed numbers, how likely the claim was to
+            hold, and how many seeds would do.
     """
-    on_print = _decide(claim, printed, printed, False)
-    said = None if on_print.verdict in ("not yet", "never judged") else on_print
-    finding = _decide(claim, evidence, printed, with_power)
+    finding = _decide(claim, evidence, printed, in_full)
     read = _reader(claim, evidence)
     used = places(claim.predicate) if claim.predicate is not None else ()
     runs = {trial for place in used for trial in read(place).trials}
-    return Judged(claim, finding, said, len(runs))
+    said = on_print(claim, printed) if in_full else None
+    known = said is not None and said.verdict not in ("not yet", "never judged")
+    return Judged(claim, finding, said if known else None, len(runs))
+
+
+ROUNDINGS, SURVIVE = 100, 0.95
+
+
+def on_print(claim: Claim, printed: Evidence) -> Finding:
+    """The verdict on what is printed; ``undecided`` where the printed digits decide it.
+
+    Means and stds are drawn within half a last digit: a verdict stands that 95 % of the draws give.
+    """
+    found = _decide(claim, printed, printed, False)
+    if found.verdict not in ("holds", "fails") or not _rounds(claim.predicate):
+        return found
+    assert claim.predicate is not None
+    draw, read = Random(0), _reader(claim, printed)
+    other = 0
+    for _ in range(ROUNDINGS):
+        unrounded = _unrounded(claim.predicate, read, draw)
+        again = _finding(claim.predicate, unrounded, unrounded, printed, False)
+        other += again.verdict != found.verdict
+        if other > (1 - SURVIVE) * ROUNDINGS:
+            note = f"it {found.verdict} as printed, and rounding decides that"
+            return replace(found, verdict="undecided", note=note)
+    return found
+
+
+def _rounds(predicate: Predicate | None) -> bool:
+    """Whether it compares means with their spreads: resamples are wide enough for roundings."""
+    parts = predicate.parts if isinstance(predicate, Every) else (predicate,)
+    families = AllBetter | Equal | ArgBest | BetterIn | MeanDifference | UpTo
+    return all(isinstance(part, families) for part in parts)
+
+
+def _unrounded(predicate: Predicate, read: Read, draw: Random) -> Read:
+    drawn: dict[object, Entry] = {}
+    for place in places(predicate):
+        entry = read(place)
+        if entry.identity in drawn or entry.sample is None:
+            continue
+        mean, std, *_ = entry.sample
+        of_mean, of_std = (draw.uniform(-0.5, 0.5) * digit for digit in entry.rounding)
+        wide = None if std is None else max(std + of_std, std / 10)
+        sample = entry.sample._replace(mean=mean + of_mean, std=wide)
+        drawn[entry.identity] = replace(entry, sample=sample)
+    return lambda place: drawn[read(place).identity]
 
 
 def _reader(claim: Claim, evidence: Evidence) -> Read:
@@ -228,4 +276,4 @@ def _every(parts: Iterable[Finding]) -> Finding:
     )
 
 
-__all__ = ["Judged", "judge"]
+__all__ = ["UNWRITTEN", "Judged", "judge", "on_print"]

@@ -49,11 +49,11 @@ def alone(plan: Plan, results: Sequence[CellResult]) -> list[Judged]:
 def judge_all(
     claims: Sequence[Claim],
     results: Sequence[tuple[Plan, Sequence[CellResult]]],
-    with_power: bool = False,
+    in_full: bool = False,
 ) -> list[Judged]:
     """Every claim on the cells of some plans, which are of one preset.
 
-    Numbers may be compared with printed ones where the presets of all of them may. ``with_power``
+    Numbers may be compared with printed ones where the presets of all of them may. ``in_full``
     as in `sweep.claims.judge.judge`.
     """
     comparable = all(presets.of(p.artifact, p.preset).comparable for p, _ in results)
@@ -61,7 +61,7 @@ def judge_all(
     seeds = {t.trial_id: t.seed for plan, _ in results for t in plan.trials} if pairing else None
     found = evidence.measured([(p.artifact, cells) for p, cells in results], comparable, seeds)
     on_print = evidence.printed(_as_printed(claims))
-    return [judge(claim, found, on_print, with_power) for claim in claims]
+    return [judge(claim, found, on_print, in_full) for claim in claims]
 
 
 def _as_printed(claims: Iterable[Claim]) -> list[Artifact]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces.spec import Preset
-from sweep.claims.judge import Judged
+from sweep.claims.judge import UNWRITTEN, Judged
 
 NOTHING = "–"
 
@@ -38,6 +38,7 @@ class Report:
         evaluated = sum(
             each.finding.verdict not in ("not yet", "never judged") for each in self.judged
         )
+        unwritten = [e.claim.id for e in self.judged if e.finding.note == UNWRITTEN]
         return (
             of,
             ", ".join(f"{count} {verdict}" for verdict, count in counts.items()),
@@ -46,6 +47,7 @@ class Report:
             " the usual good outcome of many comparisons with few seeds",
             "power: how likely a run with these seeds was to let the claim hold, were the printed"
             " (or else the measured) effects the true ones",
+            *([f"no predicate is written yet of {', '.join(unwritten)}"] if unwritten else []),
         )
 
 

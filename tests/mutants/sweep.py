@@ -51,7 +51,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "claims.criteria": ("claims/test_criteria",),
     "claims.numbers": ("claims/test_numbers",),
     "claims.power": ("claims/test_power",),
-    "claims.judge": ("claims/test_families",),
+    "claims.judge": ("claims/test_families", "claims/test_printed"),
     "plan.expand": ("plan/test_expand", "plan/test_held_out", "plan/test_budget"),
     "plan.held_out": ("plan/test_held_out",),
     "plan.variant": ("plan/test_variant",),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 import search_spaces
 from search_spaces import presets
 from search_spaces.claim import Claim, Property, Text, gain_over, higher, lower, places
+from search_spaces.spec import Artifact
 from tests.facts import claims
 from tests.sweep.claims.cases import at
 
@@ -31,20 +34,34 @@ def test_how_many_have_a_predicate() -> None:
         for paper in search_spaces.papers()
         if paper.claims
     }
-    assert counts == {"nrs": (15, 19)}
-    unwritten = [c.id for c in CLAIMS if c.predicate is None and not c.needs]
-    assert unwritten == []
+    assert counts == COUNTS
+    unwritten = {c.id for c in CLAIMS if c.predicate is None and not c.needs}
+    assert unwritten == {f"{paper}-{n:02}" for paper, ns in UNWRITTEN.items() for n in ns}
+
+
+COUNTS = {"amp": (20, 27), "fa": (4, 10), "infomcr": (16, 27), "nrs": (15, 19), "nso": (29, 52)}
+"""Paper -> how many sentences have a predicate, and how many there are."""
+UNWRITTEN: dict[str, tuple[int, ...]] = {
+    "amp": (19, 22, 23),
+    "fa": (2, 3, 6, 7, 10),
+    "infomcr": (4, 8, 9, 12, 19, 22, 23),
+    "nso": (1, 7, 8, 9, 12, 14, 15, 16, 18, 23, 25, 28, *range(34, 39), 43, 50, 51),
+}
+"""Those that have an artifact and no predicate."""
+
+
+@cache
+def shrunk(artifact: str, preset: str) -> Artifact:
+    return search_spaces.apply(search_spaces.find(artifact), preset)
 
 
 @pytest.mark.parametrize("claim", WRITTEN, ids=lambda claim: claim.id)
 @pytest.mark.parametrize("preset", presets.PRESETS)
 def test_every_place_is_one_cell_and_one_column_at_every_preset(claim: Claim, preset: str) -> None:
     for place in places(claim.predicate):
-        artifact = search_spaces.apply(
-            search_spaces.find(place.artifact or claim.artifacts[0]), preset
-        )
+        artifact = shrunk(place.artifact or claim.artifacts[0], preset)
         cells = [c for c in artifact.experiment.cells if place.key.items() <= c.key.items()]
-        assert len(cells) == 1, place
+        assert len(cells) == 1, (artifact.id, place)
         assert place.column in [metric.key for metric in artifact.view.metrics], place
 
 

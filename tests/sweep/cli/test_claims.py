@@ -40,6 +40,11 @@ def test_claims_of_a_table_with_what_they_are_of(kind: str) -> None:
     assert ("| nrs-13 |" in flat) == (kind == "md")
 
 
+def test_sentences_without_a_predicate_are_named() -> None:
+    _, out, _ = call("claims", "fa")
+    assert "no predicate is written yet of fa-02, fa-03, fa-06, fa-07, fa-10" in out
+
+
 def test_claims_narrowed_to_some_cells() -> None:
     _, out, _ = call("claims", "nrs", "--where", "model=VGG16", "--format", "json")
     assert "nrs-05" not in out  # of the ViT
