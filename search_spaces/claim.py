@@ -21,7 +21,7 @@ class Place:
     """A number of a table.
 
     Attributes:
-        column: `Metric.key`.
+        column: ``key`` of a `view.Metric`.
         key: Entries by which the cell is found; it may have further labels.
         artifact: Where it is; empty: the first that the claim names.
     """
