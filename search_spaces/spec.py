@@ -16,6 +16,7 @@ from math import prod
 from typing import Any, Literal
 
 from search_spaces.choice import Choice, Override, Reading
+from search_spaces.claim import Claim
 from search_spaces.preset import Fields, Preset
 from search_spaces.variant import Variant
 from search_spaces.view import (
@@ -357,12 +358,13 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Paper:
-    """A publication and its artifacts."""
+    """A publication, its artifacts, and what it says of their numbers."""
 
     key: str
     title: str
     venue: str
     artifacts: tuple[Artifact, ...]
+    claims: tuple[Claim, ...] = ()
 
 
 __all__ = [
@@ -371,6 +373,7 @@ __all__ = [
     "Budget",
     "Cell",
     "Choice",
+    "Claim",
     "CurveView",
     "Epoch",
     "Epochs",

@@ -52,6 +52,16 @@ class Metric:
         epoch = f"@{self.epoch}" if self.epoch else ""
         return f"{self.name}{minus}{epoch}" + ("/ratio" if self.relative_to else "")
 
+    @property
+    def unit(self) -> float:
+        """What a difference of 1 between recorded numbers is in the unit of the column."""
+        return abs(self.display(1.0) - self.display(0.0))
+
+    @property
+    def in_proportion(self) -> bool:
+        """Whether its spread grows with its size, so that ratios are compared: times."""
+        return self.name.endswith("_seconds")
+
     def display(self, value: float) -> float:
         """The recorded number in the unit of the column."""
         value *= self.scale

@@ -19,6 +19,7 @@ from search_spaces.amp.choices import (
     VGG16,
     only,
 )
+from search_spaces.amp.claims import CLAIMS
 from search_spaces.amp.figures import FIGURES
 from search_spaces.amp.further import FURTHER
 from search_spaces.amp.protocol import (
@@ -340,4 +341,5 @@ PAPER = Paper(
     title="Regularizing Neural Networks via Adversarial Model Perturbation",
     venue="CVPR 2021",
     artifacts=(TABLE1, TABLE2, *FIGURES, *FURTHER),
+    claims=CLAIMS,
 )

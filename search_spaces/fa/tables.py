@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from search_spaces.fa import choices
+from search_spaces.fa.claims import CLAIMS
 from search_spaces.fa.protocol import (
     BASE,
     BATCH,
@@ -146,4 +147,5 @@ PAPER = Paper(
     title="Flatness-Aware Regularization for Robust Generalization in Deep Neural Networks",
     venue="unpublished, 2025",
     artifacts=(FIGURE1, CURVES),
+    claims=CLAIMS,
 )

@@ -1,174 +1,321 @@
-"""InfoMCR's sentences that can be measured and are in no table: sections 6, 7.2 and 7.2.1."""
+"""What InfoMCR's paper says of its numbers: sentences and the predicates that judge them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
-from search_spaces.infomcr import choices
-from search_spaces.infomcr.protocol import (
-    ALPHA,
-    BASE,
-    CODE_BETA,
-    ERROR,
-    FIXED,
-    IMAGENET,
-    METHODS,
-    NETWORKS,
-    NO,
-    NUM_SPLITS,
-    PHASES,
-    REG,
-    RUNS,
-    TUNED,
-    cell,
-    stages,
-)
-from search_spaces.presets import SMALL, SMOKE, adjusted
-from search_spaces.printed import rows
-from search_spaces.spec import (
-    Artifact,
-    Cell,
-    Experiment,
-    Measure,
-    Metric,
-    Notes,
-    Stage,
-    TableView,
+from search_spaces.claim import (
+    AllBetter,
+    ArgBest,
+    Claim,
+    Equal,
+    Every,
+    Increasing,
+    Place,
+    Predicate,
+    Ratio,
+    Tau,
+    Text,
+    higher,
+    lower,
 )
 
-# -- sentences of section 7.2.1 ------------------------------------------------------------------
-
-PRINTED_TIMES = """
-no | 185.7 -
-yes | 285.6 1.5
-"""
-TIMES = (
-    Metric("step_seconds", "ms a step", shown="milliseconds", digits=1),
-    Metric("step_seconds", "ratio", relative_to={"reg": NO}),
+ERROR, GAMMA = "test_error", "fisher_log_det"
+TABLE1, TABLE3 = "infomcr/table1", "infomcr/table3"
+PAIRS = (
+    *(("CIFAR-10", model) for model in ("CNN", "WRN-28-2", "DenseNet-k12", "ResNet-20")),
+    *(("CIFAR-100", model) for model in ("CNN", "WRN-28-2", "DenseNet-k12")),
 )
+NETWORKS = ("ResNet-20", "WRN-28-2", "DenseNet-k12")
 
-ELSEWHERE: dict[str, Any] = {"comparable": False, "note": "on two RTX 2080 Ti"}
 
-TIME = Artifact(
-    id="infomcr/claim_time",
-    experiment=Experiment(
-        base={**IMAGENET, "epochs": 1},
-        cells=tuple(
-            Cell(
-                {"reg": reg},
-                {"method": {**METHODS[reg], **({"phases": "111"} if reg == REG else {})}},
-                {
-                    metric.key: value if metric.relative_to else replace(value, **ELSEWHERE)
-                    for metric, value in zip(TIMES, numbers, strict=True)
-                },
-            )
-            for (reg,), numbers in rows(PRINTED_TIMES, n=1)
-        ),
-        stages=(Stage("time", seeds=1),),
-        selection=FIXED,
-    ),
-    view=TableView(rows=("reg",), metrics=TIMES),
-    notes=Notes(
-        title="Training time a step with and without the regulariser",
-        choices=choices.TIME,
-    ),
-    presets={p.name: adjusted(p, {"epochs": 1}) for p in (SMALL, SMOKE)},
+def _of(column: str, reg: str, artifact: str = "", **entries: str) -> Place:
+    return Place(column, {**entries, "reg": reg}, artifact)
+
+
+ERRORS = tuple(
+    lower(_of(ERROR, "yes", dataset=d, model=m), _of(ERROR, "no", dataset=d, model=m))
+    for d, m in PAIRS
 )
-
-STAGE_ABLATION = Artifact(
-    id="infomcr/claim_stage_ablation",
-    experiment=Experiment(
-        base={**BASE, **NETWORKS["WRN-28-2"], "data.source": "cifar10"},
-        cells=(
-            Cell({"phases": "000"}, {"method": METHODS[NO]}),
-            *(
-                Cell(
-                    {"phases": phases},
-                    {"method": {**METHODS[REG], "beta": CODE_BETA, "phases": phases}},
-                )
-                for phases in PHASES
-            ),
-        ),
-        stages=(Stage("train", seeds=RUNS),),
-        selection=FIXED,
-    ),
-    view=TableView(rows=("phases",), metrics=(ERROR,)),
-    notes=Notes(
-        title="When to regularise: learning-rate phases (early, middle, late), WRN-28-2 on"
-        " CIFAR-10",
-        choices=choices.STAGES,
-        claims=("the regulariser works best in the middle and late stages (section 7.2.1)",),
-    ),
+IMAGENET = tuple(lower(_of(c, "yes"), _of(c, "no"), c) for c in (ERROR, "test_error_top5"))
+GAPS = tuple(
+    lower(_of(c, "yes"), _of(c, "no"), c)
+    for c in ("test_error-train_set/error", "test_error_top5-train_set/error_top5")
 )
-
-# -- section 7.2: alpha and M are quite robust ---------------------------------------------------
-
-ALPHAS = (1e-5, ALPHA, 1e-3)
-SPLITS = (2, 4, NUM_SPLITS, 16)
-
-
-def _at(alpha: float, splits: int) -> Cell:
-    options = {"alpha": alpha, "num_splits": splits, "beta": CODE_BETA}
-    return Cell(
-        {"reg": REG, "alpha": str(alpha), "M": str(splits), "model": "WRN-28-2"},
-        {"method": {**METHODS[REG], **options}},
+GAMMAS = tuple(
+    lower(_of(GAMMA, "yes", TABLE3, model=m), _of(GAMMA, "no", TABLE3, model=m)) for m in NETWORKS
+)
+WITH_ERRORS = tuple(
+    lower(
+        _of(ERROR, "yes", TABLE1, dataset="CIFAR-10", model=m),
+        _of(ERROR, "no", TABLE1, dataset="CIFAR-10", model=m),
     )
-
-
-ALPHA_M = Artifact(
-    id="infomcr/claim_alpha_m",
-    experiment=Experiment(
-        base={**BASE, **NETWORKS["WRN-28-2"], "data.source": "cifar10"},
-        cells=(
-            Cell(
-                {"reg": NO, "alpha": "none", "M": "none", "model": "WRN-28-2"},
-                {"method": METHODS[NO]},
-            ),
-            *(_at(alpha, splits) for alpha in ALPHAS for splits in SPLITS),
-        ),
-        stages=(Stage("train", seeds=RUNS),),
-        selection=FIXED,
-    ),
-    view=TableView(rows=("reg", "alpha", "M"), metrics=(ERROR,)),
-    notes=Notes(
-        title="Test error against the finite-difference step and the number of sub-batches,"
-        " WRN-28-2 on CIFAR-10",
-        choices=choices.ALPHA_M,
-        claims=("alpha and M are quite robust (section 7.2)",),
-    ),
+    for m in NETWORKS
 )
 
-# -- section 6, Figure 1: sub-batch gradients become alike ---------------------------------------
+# -- Figures 2 to 4: do metrics follow the test error? -------------------------------------------
 
+LOG_DET, FROBENIUS, RADIUS = (
+    f"fisher_spectrum/{part}" for part in ("log_det", "frobenius_squared", "spectral_radius")
+)
+ROBUSTNESS = "robustness"
+
+
+def _row(column: str, label: str, entries: tuple[str, ...]) -> tuple[Place, ...]:
+    return tuple(Place(column, {label: entry}) for entry in entries)
+
+
+def _confusion(column: str) -> tuple[Place, ...]:
+    return _row(column, "confusion", ("0", "1000", "2000", "3000", "4000", "5000"))
+
+
+def _scheme(column: str) -> tuple[Place, ...]:
+    return _row(column, "augmentation", ("no-aug", "flip-only", "1-crop-f", "4-crop-f"))
+
+
+def _batch(column: str) -> tuple[Place, ...]:
+    return _row(column, "batch size", ("128", "256", "512", "1024"))
+
+
+FOLLOWED = (LOG_DET, FROBENIUS, RADIUS)
+CONFUSED = _confusion(ERROR)
+FOLLOW_CONFUSION: tuple[Predicate, ...] = (
+    *(Tau(_confusion(metric), CONFUSED, at_least=0.86) for metric in FOLLOWED),
+    AllBetter(tuple(higher(_confusion(m)[-1], _confusion(m)[0], m) for m in FOLLOWED)),
+)
+FAIL_ON_SCHEMES = tuple(
+    Tau(_scheme(metric), _scheme(ERROR), at_most=0.0, fails_at_least=1.0)
+    for metric in (FROBENIUS, RADIUS, ROBUSTNESS)
+)
+FOLLOW_BATCHES = (
+    *(Tau(_batch(m), _batch(ERROR), at_least=1.0, fails_at_most=0.34) for m in FOLLOWED),
+    Tau(_batch(ROBUSTNESS), _batch(ERROR), at_most=0.34, fails_at_least=1.0),
+)
+
+# -- sections 6, 7.2 and 7.2.1 -------------------------------------------------------------------
+
+STEP = "step_seconds"
+MASKS = tuple(Place(ERROR, {"phases": p}) for p in ("011", "000", "111", "001", "100", "010"))
+
+
+def _at(alpha: str, splits: str) -> Place:
+    return Place(ERROR, {"reg": "yes", "alpha": alpha, "M": splits})
+
+
+CHOSEN = _at("0.0001", "8")
+OTHERS = (*(_at(a, "8") for a in ("1e-05", "0.001")), *(_at("0.0001", m) for m in "24"))
+ROBUST = Equal(
+    tuple(lower(other, CHOSEN) for other in (*OTHERS, _at("0.0001", "16"))),
+    (lower(CHOSEN, Place(ERROR, {"reg": "no"})),),
+    pooled=False,
+)
 ALIKE = "sub_batch_gradients"
+GRADIENTS = tuple(
+    direction(_of(f"{ALIKE}/{part}", "yes", model=m), _of(f"{ALIKE}/{part}", "no", model=m))
+    for m in ("CNN", *NETWORKS)
+    for part, direction in (("cosine", higher), ("norm_variation", lower))
+)
 
-GRADIENTS = Artifact(
-    id="infomcr/claim_gradients",
-    experiment=Experiment(
-        base=BASE,
-        cells=tuple(cell("CIFAR-10", model, reg) for model in NETWORKS for reg in METHODS),
-        stages=stages(RUNS),
-        selection=TUNED,
-        measures=(Measure(ALIKE, {"num_splits": NUM_SPLITS}, samples=10000),),
+CLAIMS = (
+    Claim(
+        "infomcr-01",
+        "trend",
+        "A larger confusion set gives a higher test error",
+        ("infomcr/figure2",),
+        Every((Increasing(CONFUSED, 4), AllBetter((lower(CONFUSED[0], CONFUSED[-1]),)))),
     ),
-    view=TableView(
-        rows=("reg",),
-        columns=("model",),
-        metrics_down=True,
-        competing="reg",
-        metrics=(
-            Metric(f"{ALIKE}/cosine", "cosine", better="higher", digits=3),
-            Metric(f"{ALIKE}/norm_variation", "variation of the norms", digits=3),
-            Metric(f"{ALIKE}/mean_square", "mean ||g_i||^2", digits=4),
+    Claim(
+        "infomcr-02",
+        "trend",
+        "gamma-hat, the Frobenius norm and the spectral radius follow the test error in scenario I",
+        ("infomcr/figure2",),
+        Every(FOLLOW_CONFUSION),
+    ),
+    Claim(
+        "infomcr-03",
+        "trend",
+        "The robustness metric fails in scenario I",
+        ("infomcr/figure2",),
+        Tau(_confusion(ROBUSTNESS), CONFUSED, at_most=0.34, fails_at_least=0.86),
+    ),
+    Claim(
+        "infomcr-04",
+        "trend",
+        "In scenario II (augmentation) gamma-hat follows the test error",
+        ("infomcr/figure3",),
+    ),
+    Claim(
+        "infomcr-05",
+        "trend",
+        "All other metrics completely fail in scenario II",
+        ("infomcr/figure3",),
+        Every(FAIL_ON_SCHEMES),
+    ),
+    Claim(
+        "infomcr-06",
+        "trend",
+        "Larger batches give a higher test error",
+        ("infomcr/figure4",),
+        Every(
+            (AllBetter((lower(_batch(ERROR)[0], _batch(ERROR)[-1]),)), Increasing(_batch(ERROR), 3))
         ),
     ),
-    notes=Notes(
-        title="How alike the gradients of sub-batches are at the minima of Table 1, CIFAR-10",
-        choices=choices.GRADIENTS,
-        claims=(
-            "the regulariser makes gradients of sub-batches alike in size and in direction"
-            " (section 6)",
+    Claim(
+        "infomcr-07",
+        "trend",
+        "Every metric but robustness captures the batch-size trend",
+        ("infomcr/figure4",),
+        Every(FOLLOW_BATCHES),
+    ),
+    Claim(
+        "infomcr-08",
+        "trend",
+        "gamma-hat consistently outperforms the other metrics",
+        (
+            "infomcr/figure2",
+            "infomcr/figure3",
+            "infomcr/figure4",
         ),
+    ),
+    Claim(
+        "infomcr-09",
+        "count",
+        "Precondition: within a scenario all models have training accuracy about 1 and a very "
+        "small, similar training loss",
+        (
+            "infomcr/figure2",
+            "infomcr/figure3",
+            "infomcr/figure4",
+        ),
+    ),
+    Claim(
+        "infomcr-10",
+        "other",
+        "Metric and regularizer work similarly with label smoothing",
+        needs="doubles figures 2-4 and Table 1",
+    ),
+    Claim(
+        "infomcr-11",
+        "better",
+        "The regularizer lowers the test error of every network on every data set it is run on",
+        ("infomcr/table1",),
+        AllBetter(ERRORS),
+    ),
+    Claim(
+        "infomcr-12",
+        "trend",
+        "A model with more parameters admits more space for regularization",
+        ("infomcr/table1",),
+        source="caption",
+    ),
+    Claim(
+        "infomcr-13",
+        "better",
+        "ResNet-20 is too limited for CIFAR-100 and converges poorly",
+        needs="5 trials",
+        source="caption",
+    ),
+    Claim(
+        "infomcr-14",
+        "better",
+        "On 128x128 ImageNet the regularizer lowers top-1 and top-5 validation error",
+        ("infomcr/table2",),
+        AllBetter(IMAGENET),
+    ),
+    Claim(
+        "infomcr-15",
+        "better",
+        "It lowers the generalization gap",
+        ("infomcr/table2",),
+        AllBetter(GAPS),
+    ),
+    Claim(
+        "infomcr-16",
+        "text",
+        "The training error with the regularizer is printed as the better one although it is "
+        "higher",
+        ("infomcr/table2",),
+        Text(),
+        source="caption",
+    ),
+    Claim(
+        "infomcr-17",
+        "better",
+        "Minima found with the regularizer have a lower gamma-hat (ResNet-20, WRN-28-2, "
+        "DenseNet-k12)",
+        ("infomcr/table3",),
+        AllBetter(GAMMAS),
+    ),
+    Claim(
+        "infomcr-18",
+        "trend",
+        "The generalization gain goes with a lower gamma-hat (ResNet-20, WRN-28-2, DenseNet-k12"
+        " on CIFAR-10)",
+        (
+            "infomcr/table1",
+            "infomcr/table3",
+        ),
+        AllBetter(GAMMAS + WITH_ERRORS),
+    ),
+    Claim(
+        "infomcr-19",
+        "property",
+        "The scaling of the softmax outputs makes gamma-hat comparable between models without "
+        "changing what they do",
+        (
+            "infomcr/table1",
+            "infomcr/table3",
+        ),
+    ),
+    Claim(
+        "infomcr-20",
+        "cost",
+        "A regularized step takes about 1.5 times a plain step",
+        ("infomcr/claim_time",),
+        Ratio(_of(STEP, "yes"), _of(STEP, "no"), printed=1.5, within=0.25),
+    ),
+    Claim(
+        "infomcr-21",
+        "argbest",
+        "The regularizer works best in the middle and late stages",
+        ("infomcr/claim_stage_ablation",),
+        ArgBest(MASKS, 0, lower=True),
+    ),
+    Claim(
+        "infomcr-22",
+        "count",
+        "At the beginning the regularizer can cause great numerical errors",
+        ("infomcr/claim_stage_ablation",),
+    ),
+    Claim(
+        "infomcr-23",
+        "cost",
+        "Applying it late only speeds training up by a large margin",
+        ("infomcr/claim_stage_ablation",),
+    ),
+    Claim(
+        "infomcr-24",
+        "equal",
+        "alpha and M are quite robust",
+        ("infomcr/claim_alpha_m",),
+        ROBUST,
+    ),
+    Claim(
+        "infomcr-25",
+        "better",
+        "Penalty reduces the variance of the magnitude and raises the cosine similarity of sub-"
+        "batch gradients",
+        ("infomcr/claim_gradients",),
+        AllBetter(GRADIENTS),
+    ),
+    Claim(
+        "infomcr-26",
+        "better",
+        "A dynamic schedule of beta gives even more",
+        needs="2 arms x 5",
+    ),
+    Claim(
+        "infomcr-27",
+        "trend",
+        "gamma-hat captures generalizability even with a small N', if T is large",
+        needs="the trials of figure2 and figure3 with kept weights",
     ),
 )

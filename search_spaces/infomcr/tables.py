@@ -8,7 +8,7 @@ measured in `claims`, what all of them share in `protocol`, and what can be read
 from __future__ import annotations
 
 from search_spaces.infomcr import choices
-from search_spaces.infomcr.claims import ALPHA_M, GRADIENTS, STAGE_ABLATION, TIME
+from search_spaces.infomcr.claims import CLAIMS
 from search_spaces.infomcr.figures import FIGURE2, FIGURE3, FIGURE4
 from search_spaces.infomcr.protocol import (
     BASE,
@@ -23,6 +23,7 @@ from search_spaces.infomcr.protocol import (
     cell,
     stages,
 )
+from search_spaces.infomcr.unprinted import ALPHA_M, GRADIENTS, STAGE_ABLATION, TIME
 from search_spaces.printed import rows, table
 from search_spaces.spec import (
     Artifact,
@@ -155,4 +156,5 @@ PAPER = Paper(
         ALPHA_M,
         GRADIENTS,
     ),
+    claims=CLAIMS,
 )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from search_spaces.nrs import choices
+from search_spaces.nrs.claims import CLAIMS
 from search_spaces.nrs.controls import CONTROLS, READINGS
 from search_spaces.nrs.protocol import (
     ALPHA,
@@ -257,4 +258,5 @@ PAPER = Paper(
     " Networks",
     venue="arXiv 2201.06064, 2022",
     artifacts=(TABLE1, TABLE2, TABLE3, FIGURE1, FIGURE1_EXTENDED, CONTROLS, READINGS),
+    claims=CLAIMS,
 )

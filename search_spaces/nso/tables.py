@@ -18,6 +18,7 @@ from search_spaces.nso.choices.measured import (
     TRACE_REFERENCE,
     traces,
 )
+from search_spaces.nso.claims import CLAIMS
 from search_spaces.nso.combined import FIGURE5_COMBINED, FIGURE5_WITHOUT
 from search_spaces.nso.figure2 import FIGURE2, FIGURE2_BERT, FIGURE2_GCN
 from search_spaces.nso.figures import FIGURES
@@ -381,4 +382,5 @@ PAPER = Paper(
         FIGURE5_WITHOUT,
         BOUND_TABLE,
     ),
+    claims=CLAIMS,
 )

@@ -19,6 +19,7 @@ from sweep.cli.export import export
 from sweep.cli.garbage import gc as gc_command
 from sweep.cli.options import (
     AllPoints,
+    ClaimsFormat,
     DataDir,
     ExecutionOptions,
     FigureKind,
@@ -310,6 +311,24 @@ def table(
     found = plan_sweeps(sweep, refresh)
     mention_without_record(sweep)
     show_tables(found, format, all_points)
+
+
+@app.command("claims")
+@option_groups
+def claims(
+    sweep: SweepOptions,
+    refresh: Refresh = False,
+    format: Annotated[ClaimsFormat, typer.Option("--format")] = ClaimsFormat.terminal,  # noqa: A002
+) -> None:
+    """What a paper says (PAPER), or says of a table or figure, judged on the record.
+
+    Example: sweep claims nrs --preset small
+    """
+    from sweep.cli.claims import judged
+    from sweep.tables.claims import FORMATS
+
+    report = judged(sweep, refresh)
+    show(FORMATS[format](report).rstrip("\n"))
 
 
 @app.command("reproduce")

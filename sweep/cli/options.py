@@ -36,6 +36,15 @@ class OutputFormat(StrEnum):
     json = "json"
 
 
+class ClaimsFormat(StrEnum):
+    """How judged claims are written."""
+
+    terminal = "terminal"
+    md = "md"
+    html = "html"
+    json = "json"
+
+
 class ExecutorName(StrEnum):
     """What runs trials."""
 
@@ -404,6 +413,7 @@ __all__ = [
     "TABLE_FORMATS",
     "AllPoints",
     "ChangedName",
+    "ClaimsFormat",
     "DataDir",
     "ExecutionOptions",
     "ExecutorName",

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from search_spaces.spec import Cell, CurveView, Epochs, InName, Label, MapView, Metric, Reported
 from sweep.aggregate import CellResult, cells
-from sweep.tables.cells import TableCell, make, unit_of
+from sweep.tables.cells import TableCell, make
 from trainables.errors import UsageError
 from trainables.metric_name import NUMBER, CurveName, MapName, MetricName, is_number
 
@@ -346,7 +346,7 @@ def _averaged(
         values = [metric.display(value) for value in at]
         if values:
             std = statistics.stdev(values) if len(values) > 1 else None
-            error = of_one.get(x, math.nan) * unit_of(metric)
+            error = of_one.get(x, math.nan) * metric.unit
             known = error if math.isfinite(error) else None
             points.append(DataPoint(x, statistics.mean(values), std, len(values), known))
     used = sum(any(map(math.isfinite, curve.values())) for curve in curves)

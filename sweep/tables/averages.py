@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from search_spaces.spec import Average, Metric
 from search_spaces.view import Key
-from sweep.tables.cells import unit_of
 
 if TYPE_CHECKING:
     from sweep.aggregate import CellResult
@@ -62,7 +61,7 @@ def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
 
 
 def _number(result: CellResult, metric: Metric) -> Number:
-    summary, unit = result.metrics[metric.key], unit_of(metric)
+    summary, unit = result.metrics[metric.key], metric.unit
     if summary.mean is None or result.cell.hidden:
         return Number({} if result.cell.hidden else result.cell.key, None)
     variance = None if summary.std is None else (summary.std * unit) ** 2 / summary.n

@@ -16,7 +16,10 @@ from typing import Any
 
 from search_spaces.spec import Cell, Experiment, Metric, Reported, View
 from sweep.aggregate import CellResult, Summary
-from sweep.tables.welch import Sample, distinguishable, half_width
+from sweep.comparison import Sample, compare, not_told_from_best
+
+LEAST_SEEDS = 3
+"""Of a number that may be bold: two have a spread of their own, and next to no power."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class TableCell:
         reported: What was printed; ``mark`` refers to its footnote.
         difference: Measured less printed; None where they may not be compared.
         half_width, inside: Welch's 95 % interval for the difference, and whether it includes 0.
-        bold: Best of those it competes with, or not distinguishable from the best.
+        bold: Best of those it competes with, or not distinguishable from the best (Holm).
         against: The same number of another variant (`sweep.tables.difference`), and ``difference``
             is then to it; None: ``difference`` is to what was printed.
     """
@@ -109,7 +112,7 @@ def _in_units(metrics: Sequence[Metric], results: Sequence[CellResult]) -> list[
                 TableCell(
                     metric=metric,
                     mean=None if mean is None else unit.display(mean),
-                    std=None if std is None else std * unit_of(unit),
+                    std=None if std is None else std * unit.unit,
                     result=result,
                     summary=summary,
                     problems=problems,
@@ -122,11 +125,6 @@ def _in_units(metrics: Sequence[Metric], results: Sequence[CellResult]) -> list[
 def _printed(cell: Cell, metric: Metric) -> Reported | None:
     reported = cell.reported.get(metric.key)
     return None if reported is None or reported.mean is None else reported
-
-
-def unit_of(metric: Metric) -> float:
-    """What a difference of 1 between recorded numbers is in the column's unit."""
-    return abs(metric.display(1.0) - metric.display(0.0))
 
 
 def _reference(result: CellResult, metric: Metric, results: Sequence[CellResult]) -> Summary | None:
@@ -165,12 +163,16 @@ def _compared(cell: TableCell) -> TableCell:
     reported = cell.reported
     if reported is None or reported.mean is None or cell.mean is None or not reported.comparable:
         return cell
-    difference = cell.mean - reported.mean
-    width = half_width(
-        Sample(cell.mean, cell.std, cell.n), Sample(reported.mean, reported.std, reported.n)
-    )
-    inside = None if width is None else abs(difference) <= width
-    return replace(cell, difference=difference, half_width=width, inside=inside)
+    return with_difference(cell, Sample(reported.mean, reported.std, reported.n))
+
+
+def with_difference(cell: TableCell, other: Sample) -> TableCell:
+    """``cell``, which has a mean, compared with ``other`` in its unit."""
+    assert cell.mean is not None
+    found = compare(Sample(cell.mean, cell.std, cell.n), other)
+    width, apart = found.half_width(), found.distinguishable
+    inside = None if apart is None else not apart
+    return replace(cell, difference=found.value, half_width=width, inside=inside)
 
 
 def _footnoted(cells: list[TableCell]) -> list[TableCell]:
@@ -216,18 +218,28 @@ def _rival(cell: TableCell) -> Sample | None:
 
 
 def _bold(cells: list[TableCell], compared: str) -> list[TableCell]:
+    """Family-wise over each group, in which places that show the same trials are one number."""
     cells = list(cells)
     for members in _groups(cells, compared).values():
-        rivals = {i: rival for i in members if (rival := _rival(cells[i])) is not None}
-        better = cells[members[0]].metric.better
-        if len(rivals) < 2 or better == "neither":
+        metric = cells[members[0]].metric
+        places: dict[Any, list[int]] = defaultdict(list)
+        for i in members:
+            rival = _rival(cells[i])
+            if rival is not None and cells[i].n >= LEAST_SEEDS:
+                places[cells[i].result.trial_ids or i].append(i)
+        if len(places) < 2 or metric.better == "neither":
             continue
-        sign = 1 if better == "lower" else -1
-        best = min(rivals.values(), key=lambda rival: sign * rival.mean)
-        for i, rival in rivals.items():
-            if rival.mean == best.mean or distinguishable(rival, best) is False:
-                cells[i] = replace(cells[i], bold=True)
+        rivals = [rival for same in places.values() if (rival := _rival(cells[same[0]]))]
+        lower, log = metric.better == "lower", metric.in_proportion and _positive(rivals)
+        chosen = not_told_from_best(rivals, lower=lower, log=log)
+        for same, bold in zip(places.values(), chosen, strict=True):
+            for i in same:
+                cells[i] = replace(cells[i], bold=bold)
     return cells
+
+
+def _positive(samples: Sequence[Sample]) -> bool:
+    return all(sample.mean > 0 for sample in samples)
 
 
 def directions(cells: Sequence[TableCell], compared: str) -> str:
@@ -264,7 +276,7 @@ def directions(cells: Sequence[TableCell], compared: str) -> str:
         if any(another * expected < 0 for another, *_ in places):
             continue
         agrees = expected * (a.mean - b.mean) > 0
-        clear = distinguishable(a, b) is True
+        clear = compare(a, b).distinguishable is True
         same, clearly_same = same + agrees, clearly_same + (agrees and clear)
         other, clearly_other = other + (not agrees), clearly_other + (not agrees and clear)
     if same + other == 0:
@@ -281,4 +293,11 @@ def _ranks(reported: Reported | None) -> bool:
     return reported is not None and reported.mean is not None and reported.comparable
 
 
-__all__ = ["TableCell", "competing_label", "directions", "make", "unit_of"]
+__all__ = [
+    "LEAST_SEEDS",
+    "TableCell",
+    "competing_label",
+    "directions",
+    "make",
+    "with_difference",
+]

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import NamedTuple
 
-from sweep.tables.cells import TableCell, unit_of
+from sweep.comparison import Sample
+from sweep.tables.cells import TableCell, with_difference
 from sweep.tables.layout import Table
 from sweep.tables.sentences import Sentence
-from sweep.tables.welch import Sample, half_width
 
 MARKS = ("a", "b")
 """Of the footnotes that say how trials are run: of the table's own variant, and of the other."""
@@ -106,16 +106,14 @@ def _less(cell: TableCell, other: TableCell | None, to_run: tuple[ToRun, ToRun])
     )
     if other is None or cell.mean is None or other.mean is None or not _same_unit(cell, other):
         return cell
-    difference = cell.mean - other.mean
-    width = half_width(Sample(cell.mean, cell.std, cell.n), Sample(other.mean, other.std, other.n))
-    inside = None if width is None else abs(difference) <= width
+    compared = with_difference(cell, Sample(other.mean, other.std, other.n))
     if cell.same_trials:  # no two samples: there is nothing to tell apart
-        width = inside = None
-    return replace(cell, difference=difference, half_width=width, inside=inside)
+        return replace(compared, half_width=None, inside=None)
+    return compared
 
 
 def _same_unit(cell: TableCell, other: TableCell) -> bool:
-    return unit_of(cell.metric) == unit_of(other.metric) and cell.metric.display(
+    return cell.metric.unit == other.metric.unit and cell.metric.display(
         0.0
     ) == other.metric.display(0.0)
 

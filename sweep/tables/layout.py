@@ -10,13 +10,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import presets
 from search_spaces.spec import Artifact, Cell, Choice, Preset, View
 from sweep import aggregate, own_parts
 from sweep.aggregate import CellResult, SelectionRule
+from sweep.claims.record import alone
+from sweep.claims.show import short
 from sweep.plan import changed
 from sweep.plan.points import every_point
 from sweep.record.columns import expand_curves
@@ -47,6 +49,7 @@ class Table:
             -> the value that is taken; ``settings``: the fields that are set.
         choices: How the paper's ambiguities were read; ``notes``: what the preset shrank.
         claims: What the paper's prose concludes.
+        verdicts: id and verdict of each sentence that is judged on these numbers, in words.
         directions: How many pairs come out in the printed order, in words.
         footnotes: (mark, text) of the printed numbers.
         provenance: Where the numbers come from: commit, versions, hardware.
@@ -82,6 +85,7 @@ class Table:
     grid: tuple[tuple[TableCell | None, ...], ...]
     against: str | None = None
     difference: str = ""
+    verdicts: tuple[tuple[str, str], ...] = ()
 
     @property
     def cells(self) -> list[tuple[tuple[str, ...], tuple[str, ...], TableCell]]:
@@ -138,7 +142,7 @@ def table_of(plan: Plan, record: Record, all_points: bool = False) -> Table:
 
     results = cells(plan)
     shown = every_point(plan) if all_points else plan
-    return build(
+    table = build(
         shown.artifact,
         cells(shown) if all_points else results,
         preset=presets.of(plan.artifact, plan.preset),
@@ -146,6 +150,8 @@ def table_of(plan: Plan, record: Record, all_points: bool = False) -> Table:
         provenance=record.provenance(trial.trial_id for trial in plan.trials),
         sentences=said.sentences(plan, results),
     )
+    verdicts = ((each.claim.id, short(each)) for each in alone(plan, results))
+    return replace(table, verdicts=tuple(verdicts))
 
 
 def attachments(plan: Plan, record: Record) -> dict[str, str]:

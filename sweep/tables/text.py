@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from search_spaces.spec import Choice
-from sweep.tables.cells import TableCell
+from sweep.tables.cells import LEAST_SEEDS, TableCell
 from sweep.tables.layout import Table
 
 NOTHING = "–"
@@ -127,18 +127,25 @@ def not_compared(table: Table) -> str:
     return f"{apart.total()} of the {len(shown)} printed numbers, shown only: {marks}"
 
 
-def footer(table: Table) -> list[tuple[str, str]]:
+def footer(table: Table, bold: str = "bold") -> list[tuple[str, str]]:
     """What stands below the numbers: (what it is about, text).
 
     How to read the numbers, footnotes, what the paper concludes, how it was interpreted, and where
     the numbers come from.
+
+    Args:
+        bold: How numbers that are bold are marked.
     """
     reading = "mean ± sample standard deviation (n seeds; n/asked where some gave no number)"
     if any(cell.bold for _, _, cell in table.cells):
-        reading += "; bold: best, or not distinguishable from the best (Welch, 95 %)"
+        reading += (
+            f"; {bold}: best, or not distinguishable from the best (Welch, 5 % family-wise by Holm;"
+            f" fewer than {LEAST_SEEDS} seeds are not compared)"
+        )
     lines = [("numbers", reading)]
     lines += [(f"[{mark}]", text) for mark, text in table.footnotes]
     lines += [("paper says", claim) for claim in table.claims]
+    lines += list(table.verdicts)
     lines += [("reading", choice_read(choice, table)) for choice in table.choices]
     if table.provenance:
         lines.append(("from", ", ".join(f"{k} {v}" for k, v in table.provenance.items())))

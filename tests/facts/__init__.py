@@ -28,3 +28,10 @@ def fact(artifact: str) -> Fact:
     """What is known of one table, figure or claim, named as in `search_spaces`."""
     paper, _, name = artifact.partition("/")
     return next(entry for entry in facts(paper)["artifacts"] if entry["id"] == name)
+
+
+@cache
+def claims() -> dict[str, Fact]:
+    """id -> what is known of a sentence, and of what the printed numbers say of it."""
+    loaded = yaml.safe_load((Path(__file__).parent / "claims.yaml").read_text("utf-8"))
+    return {entry["id"]: entry for entry in loaded["claims"]}

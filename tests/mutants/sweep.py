@@ -15,7 +15,14 @@ from hypothesis import Phase, settings
 
 from tests.mutants.cases import Check, of_file
 from tests.mutants.engine import Mutant
-from tests.mutants.faults import leases, sweep_files, sweep_planning, sweep_reading, sweep_seen
+from tests.mutants.faults import (
+    leases,
+    sweep_claims,
+    sweep_files,
+    sweep_planning,
+    sweep_reading,
+    sweep_seen,
+)
 
 MUTANTS = [
     *sweep_reading.MUTANTS,
@@ -23,6 +30,7 @@ MUTANTS = [
     *sweep_files.MUTANTS,
     *sweep_seen.MUTANTS,
     *leases.MUTANTS,
+    *sweep_claims.MUTANTS,
 ]
 TESTS = Path(__file__).parents[1] / "sweep"
 
@@ -37,7 +45,13 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "tables.averages": ("tables/test_averages",),
     "tables.sentences": ("plan/test_held_out", "tables/test_sentences"),
     "tables.difference": ("tables/test_difference",),
-    "tables.welch": ("tables/test_golden", "tables/test_welch"),
+    "comparison": ("test_comparison",),
+    "claims.families": ("claims/test_families",),
+    "claims.evidence": ("claims/test_families",),
+    "claims.criteria": ("claims/test_criteria",),
+    "claims.numbers": ("claims/test_numbers",),
+    "claims.power": ("claims/test_power",),
+    "claims.judge": ("claims/test_families", "claims/test_printed"),
     "plan.expand": ("plan/test_expand", "plan/test_held_out", "plan/test_budget"),
     "plan.held_out": ("plan/test_held_out",),
     "plan.variant": ("plan/test_variant",),

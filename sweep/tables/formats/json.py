@@ -33,6 +33,7 @@ def render(table: Table) -> str:
         **{sentence.field: sentence.text for sentence in table.sentences},
         "notes": table.notes,
         "claims": table.claims,
+        "verdicts": dict(table.verdicts),
         "choices": [_choice(choice, table) for choice in table.choices],
         "directions": table.directions,
         "provenance": table.provenance,

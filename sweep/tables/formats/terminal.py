@@ -41,7 +41,7 @@ def render(table: Table, width: int | None = None, color: bool | None = None) ->
     _say(console, [(table.artifact, table.title), *text.header(table)], width)
     for block in _column_blocks(table, console, width):
         console.print(block, no_wrap=True, crop=False)
-    _say(console, text.footer(table), width)
+    _say(console, text.footer(table, "*" if console.color_system is None else "bold"), width)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 

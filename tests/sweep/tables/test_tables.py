@@ -165,14 +165,14 @@ def test_bold_is_the_best_and_all_not_distinguishable_from_it():
 
 def test_bold_goes_by_what_is_shown():
     """``better`` is about the column: the lowest error is the highest accuracy."""
-    numbers = {("a",): summary([0.010, 0.011]), ("b",): summary([0.5, 0.501])}
+    numbers = {("a",): summary([0.010, 0.011, 0.012]), ("b",): summary([0.5, 0.501, 0.502])}
     accuracy = (Metric("test_error", "acc", better="higher", shown="accuracy_percent"),)
     assert bold(table_of(numbers, metrics=accuracy)) == {"a"}
 
 
 def test_no_lucky_seed_is_bold():
     numbers = {
-        ("lucky",): summary([0.001, 0.0011], diverged=1),
+        ("lucky",): summary([0.001, 0.0011, 0.0012], diverged=1),
         ("good",): summary([0.010, 0.011, 0.012]),
         ("bad",): summary([0.5, 0.51, 0.52]),
     }
@@ -180,14 +180,57 @@ def test_no_lucky_seed_is_bold():
     assert bold(table_of(numbers, searched=(1, 2))) == set()  # every search is unfinished
 
 
-def test_a_single_seed_is_bold_only_if_it_is_the_best():
-    assert bold(table_of({("a",): summary([0.1]), ("b",): summary([0.2])})) == {"a"}
-    assert bold(table_of({("a",): summary([0.1])})) == set()  # nothing to compete with
+@pytest.mark.parametrize("n", [1, 2])
+def test_nothing_is_bold_below_three_seeds(n):
+    """Neither the best nor what it would be compared with."""
+    few, worse = summary([0.1, 0.11][:n]), summary([0.5, 0.51, 0.52])
+    assert bold(table_of({("a",): few, ("b",): summary([0.2, 0.21][:n])})) == set()
+    assert bold(table_of({("a",): few, ("b",): worse, ("c",): worse})) == {"b", "c"}
+    assert bold(table_of({("a",): worse})) == set()  # nothing to compete with
+
+
+def test_bold_is_family_wise():
+    """p = 2.1 % alone is told from the best; among four rivals Holm asks the first for 1.25 %."""
+    best = summary([0.010, 0.020, 0.030])
+    near, like = summary([0.040, 0.050, 0.060]), summary([0.012, 0.022, 0.032])
+    near_alone = table_of({("best",): best, ("near",): near})
+    assert bold(near_alone) == {"best"}
+    among = {("best",): best, ("near",): near, **{(name,): like for name in "xyz"}}
+    assert bold(table_of(among)) == {"best", "near", "x", "y", "z"}
+
+
+def test_rivals_of_the_same_trials_are_one_of_the_family():
+    best = summary([0.010, 0.020, 0.030])
+    near, like = summary([0.040, 0.050, 0.060]), summary([0.036, 0.046, 0.056])
+    numbers = {("best",): best, ("near",): near, **{(name,): like for name in "xyz"}}
+    once = table_of(numbers, trials={(name,): "the same" for name in "xyz"})
+    assert bold(table_of(numbers)) == {"best", "near", "x", "y", "z"}
+    assert bold(once) == {"best"}
+
+
+def test_times_are_compared_by_their_ratio():
+    """7.01 ± 3.60 s is not as fast as 0.26 s, though three seeds cannot tell the means apart."""
+    slow, fast = summary([3.0, 8.0, 10.03]), summary([0.25, 0.26, 0.27])
+    seconds = (Metric("training_seconds", "seconds"),)
+    numbers = {("a",): {"training_seconds": slow}, ("b",): {"training_seconds": fast}}
+    assert bold(table_of(numbers, metrics=seconds)) == {"b"}
+    plain = {key: {"test_error": of["training_seconds"]} for key, of in numbers.items()}
+    assert bold(table_of(plain)) == {"a", "b"}
+
+
+def test_a_star_is_explained_where_it_stands_for_bold():
+    numbers = {("a",): THREE, ("b",): FOUR}
+    flat = " ".join(render(table_of(numbers), "terminal", color=False).split())
+    assert "; *: best, or not distinguishable" in flat
+    assert "bold:" not in flat
+    colored = render(table_of(numbers), "terminal", color=True)
+    assert "bold: best" in " ".join(colored.split())
+    assert "bold: best" in render(table_of(numbers), "md")
 
 
 def test_methods_compete_within_a_network_and_a_column():
     numbers = {
-        (network, method, data): summary([x, x + 0.0001])
+        (network, method, data): summary([x, x + 0.0001, x + 0.0002])
         for (network, data), (erm, sam) in {
             ("vgg", "c10"): (0.1, 0.2),
             ("resnet", "c10"): (0.02, 0.01),

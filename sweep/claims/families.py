@@ -1,0 +1,285 @@
+"""Claims about families of comparisons: BETTER, ALL-BETTER, POOLED, EQUAL, ARGBEST, COUNT.
+
+BETTER: two-sided p < 0.05 and the mean in the claimed direction. POOLED: the mean of the family as
+one contrast of independent cells; a cell that occurs in several enters once, with the sum of its
+weights. Comparisons whose cells a preset runs by the same trials count once, and none between a
+cell and itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from search_spaces.claim import AllBetter, ArgBest, BetterIn, Contrast, Equal, Place, higher, lower
+from sweep.claims.evidence import Entry
+from sweep.claims.finding import Finding, Verdict
+from sweep.comparison import LEVEL, Estimate, Sample, compare, contrast, holm
+
+Read = Callable[[Place], Entry]
+ZERO = 1e-12
+"""Weights below it are what is left of a sum that is 0."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A contrast with its numbers: identity of a cell -> (weight, sample)."""
+
+    name: str
+    terms: Mapping[Any, tuple[float, Sample]]
+    test: str = "Welch"
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """The contrast's value and its standard error."""
+        return contrast(self.terms.values())
+
+    @property
+    def better(self) -> bool:
+        """Whether it is above 0, significantly."""
+        p, value = self.estimate.p, self.estimate.value
+        return p is not None and p < LEVEL and value > 0
+
+
+def comparisons(
+    family: Iterable[Contrast], read: Read, log: bool = False, paired: bool = False
+) -> list[Comparison]:
+    """The family on its numbers, which are all there: each once, and none that cancels.
+
+    Raises:
+        ValueError: the logarithm of a mean that is not positive.
+    """
+    found: dict[Any, Comparison] = {}
+    for each in family:
+        weights: dict[Any, float] = defaultdict(float)
+        samples: dict[Any, Sample] = {}
+        for weight, place in each.terms:
+            entry = read(place)
+            assert entry.sample is not None
+            weights[entry.identity] += weight
+            samples[entry.identity] = entry.sample
+        left = {i: w for i, w in weights.items() if abs(w) > ZERO}
+        if not left:
+            continue
+        made = (
+            _by_seed(left, samples, log)
+            if paired
+            else {i: (w, samples[i].log() if log else samples[i]) for i, w in left.items()}
+        )
+        test = "paired" if paired else "Welch"
+        found.setdefault(frozenset(left.items()), Comparison(each.name, made, test))
+    return list(found.values())
+
+
+def _by_seed(
+    weights: Mapping[Any, float], samples: Mapping[Any, Sample], log: bool
+) -> dict[Any, tuple[float, Sample]]:
+    """The difference of two as one sample, of the seeds that both have."""
+    (first, weight), (second, _) = weights.items()
+    found = compare(samples[first], samples[second], paired=True, log=log)
+    n = None if found.std_error is None else round(found.df) + 1
+    std = None if n is None or found.std_error is None else found.std_error * math.sqrt(n)
+    return {(first, second): (weight, Sample(found.value, std, n))}
+
+
+def pooled(family: list[Comparison]) -> Estimate:
+    """POOLED: the mean of the family."""
+    weights: dict[Any, float] = defaultdict(float)
+    samples: dict[Any, Sample] = {}
+    for each in family:
+        for identity, (weight, sample) in each.terms.items():
+            weights[identity] += weight / len(family)
+            samples[identity] = sample
+    return contrast((w, samples[i]) for i, w in weights.items() if abs(w) > ZERO)
+
+
+def all_better(predicate: AllBetter, read: Read) -> Finding:
+    """HOLDS if each is BETTER. FAILS if one is the other way with p x K < 0.05. WEAK if all have
+    the claimed direction, and POOLED is BETTER (of one alone, POOLED is itself: it is never weak).
+    """
+    family = comparisons(predicate.family, read, predicate.log, predicate.paired)
+    if not family:
+        return _same_trials()
+    estimates = [each.estimate for each in family]
+    k, held = len(family), sum(each.better for each in family)
+    verdict: Verdict = "undecided"
+    note = ""
+    whole = pooled(family)
+    if any(e.p is None for e in estimates):
+        ahead = sum(e.value > 0 for e in estimates)
+        held = ahead
+        note = f"direction only: {'for' if ahead == k else 'against'}"
+    elif held == k:
+        verdict = "holds"
+    elif any(e.value < 0 and (e.p or 0.0) * k < LEVEL for e in estimates):
+        verdict = "fails"
+    elif all(e.value > 0 for e in estimates) and _better(whole):
+        verdict = "weak"
+    return _about(family, verdict, held, whole, predicate.log, note)
+
+
+def _better(estimate: Estimate) -> bool:
+    return estimate.p is not None and estimate.p < LEVEL and estimate.value > 0
+
+
+def _same_trials() -> Finding:
+    return Finding("undecided", 0, 0, note="the same trials stand on both sides at this preset")
+
+
+def _about(
+    family: list[Comparison],
+    verdict: Verdict,
+    held: int,
+    whole: Estimate,
+    log: bool,
+    note: str = "",
+    confidence: float = 0.95,
+) -> Finding:
+    worst = min(family, key=lambda each: each.estimate.value)
+    low, high = whole.interval(confidence) or (None, None)
+    return Finding(
+        verdict,
+        held,
+        len(family),
+        margin=worst.estimate.value,
+        margin_at=worst.name,
+        margin_p=worst.estimate.p,
+        effect=whole.value,
+        low=low,
+        high=high,
+        p=whole.p,
+        log=log,
+        test=family[0].test,
+        note=note,
+    )
+
+
+def margin_of(predicate: Equal, read: Read) -> float:
+    """``share`` of the mean of the gains."""
+    gains = comparisons(predicate.gains, read, predicate.log)
+    return predicate.share * pooled(gains).value if gains else 0.0
+
+
+def equal(predicate: Equal, read: Read, margin: float) -> Finding:
+    """HOLDS if the 90 % interval lies within the margin, FAILS if it lies outside.
+
+    One-sided: HOLDS if its upper end is below the margin, FAILS if its lower end is above.
+    """
+    family = comparisons(predicate.family, read, predicate.log)
+    if not family:
+        return _same_trials()
+    whole = pooled(family)
+    judged = [whole] if predicate.pooled else [each.estimate for each in family]
+    known = [i for each in judged if (i := each.interval(0.9)) is not None]
+    verdict: Verdict = "undecided"
+    note = f"margin {margin:.3g}"
+    held = sum(_inside(e.estimate.interval(0.9), margin, predicate.one_sided) for e in family)
+    if margin <= 0:
+        note = "no margin: the method gains nothing over its baseline"
+    elif len(known) < len(judged):
+        side = "for" if all(_within(e.value, margin, predicate.one_sided) for e in judged) else ""
+        note = f"direction only: {side or 'against'}; {note}"
+    else:
+        apart = predicate.none_apart and _apart(family)
+        if apart or any(_outside(i, margin, predicate.one_sided) for i in known):
+            verdict = "fails"
+        elif all(_inside(i, margin, predicate.one_sided) for i in known):
+            verdict = "holds"
+    about = _about(family, verdict, held, whole, predicate.log, note, confidence=0.9)
+    widest = max(family, key=lambda e: e.estimate.value if predicate.one_sided else _size(e))
+    return Finding(
+        **{
+            **vars(about),
+            "margin": margin,
+            "margin_at": f"largest: {widest.name} {widest.estimate.value:+.3g}",
+            "margin_p": widest.estimate.p,
+        }
+    )
+
+
+def _size(each: Comparison) -> float:
+    return abs(each.estimate.value)
+
+
+def _within(value: float, margin: float, one_sided: bool) -> bool:
+    return value < margin and (one_sided or value > -margin)
+
+
+def _inside(interval: tuple[float, float] | None, margin: float, one_sided: bool) -> bool:
+    if interval is None:
+        return False
+    return interval[1] < margin and (one_sided or interval[0] > -margin)
+
+
+def _outside(interval: tuple[float, float], margin: float, one_sided: bool) -> bool:
+    return interval[0] > margin or (not one_sided and interval[1] < -margin)
+
+
+def _apart(family: list[Comparison]) -> bool:
+    """Whether a single difference is told from 0, by Holm."""
+    ps = [p for each in family if (p := each.estimate.p) is not None]
+    return min(holm(ps), default=1.0) < LEVEL
+
+
+def arg_best(predicate: ArgBest, read: Read) -> Finding:
+    """HOLDS if it is BETTER than each other candidate, FAILS if one is BETTER after Holm."""
+    claimed = predicate.candidates[predicate.claimed]
+    others = [p for i, p in enumerate(predicate.candidates) if i != predicate.claimed]
+    ahead = lower if predicate.lower else higher
+    family = comparisons((ahead(claimed, other) for other in others), read)
+    if not family:
+        return _same_trials()
+    estimates = [each.estimate for each in family]
+    held = sum(each.better for each in family)
+    verdict: Verdict = "undecided"
+    if any(e.p is None for e in estimates):
+        best = all(e.value > 0 for e in estimates)
+        note = f"direction only: {'for' if best else 'against'}"
+    else:
+        note = "not distinguishable from the best is no support"
+        corrected = holm([1.0 if e.p is None else e.p for e in estimates])
+        if held == len(family):
+            verdict, note = "holds", ""
+        elif any(p < LEVEL and e.value < 0 for p, e in zip(corrected, estimates, strict=True)):
+            verdict, note = "fails", ""
+    return _about(family, verdict, held, pooled(family), False, note)
+
+
+def better_in(predicate: BetterIn, read: Read) -> Finding:
+    """HOLDS if at least so many are BETTER and none is significantly worse; FAILS if one is worse
+    with p x K < 0.05. Of a family that a preset shrinks, the same share is asked for.
+    """
+    family = comparisons(predicate.family, read, predicate.log)
+    if not family:
+        return _same_trials()
+    estimates = [each.estimate for each in family]
+    k, held = len(family), sum(each.better for each in family)
+    asked = math.ceil(predicate.at_least * k / len(predicate.family))
+    verdict: Verdict = "undecided"
+    note = f"asked for {asked} of {k}"
+    worse = [e.p for e in estimates if e.value < 0 and e.p is not None]
+    if any(e.p is None for e in estimates):
+        held = sum(e.value > 0 for e in estimates)
+        note += f"; direction only: {'for' if held >= asked else 'against'}"
+    elif held >= asked and min(worse, default=1.0) >= LEVEL:
+        verdict = "holds"
+    elif min(worse, default=1.0) * k < LEVEL:
+        verdict = "fails"
+    return _about(family, verdict, held, pooled(family), predicate.log, note)
+
+
+__all__ = [
+    "Comparison",
+    "Read",
+    "all_better",
+    "arg_best",
+    "better_in",
+    "comparisons",
+    "equal",
+    "margin_of",
+    "pooled",
+]
