@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 from sweep.record.membership import sweep_name
+from trainables.parse_json import parse_json
 from trainables.storage.files import Storage
 
 State = Literal["queued", "waiting", "running", "retrying", "done", "diverged", "pruned", "failed"]
@@ -150,7 +151,7 @@ class LiveSweep:
             ValueError: it is of another version, or damaged.
         """
         try:
-            fields: dict[str, Any] = json.loads(text)
+            fields: dict[str, Any] = parse_json(text)
             trials = {name: LiveTrial(**trial) for name, trial in fields.pop("trials").items()}
             answered = {name: Answer(**said) for name, said in fields.pop("answered").items()}
             return cls(**fields, trials=trials, answered=answered)
