@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 from sweep.record.membership import sweep_name
+from trainables.errors import UsageError
 from trainables.parse_json import parse_json
 from trainables.storage.files import Storage
 
@@ -148,7 +149,7 @@ class LiveSweep:
         """What `to_json` wrote.
 
         Raises:
-            ValueError: it is of another version, or damaged.
+            UsageError: it is of another version, or damaged.
         """
         try:
             fields: dict[str, Any] = parse_json(text)
@@ -156,7 +157,7 @@ class LiveSweep:
             answered = {name: Answer(**said) for name, said in fields.pop("answered").items()}
             return cls(**fields, trials=trials, answered=answered)
         except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"no file of a driver ({error})") from error
+            raise UsageError(f"no file of a driver ({error})") from error
 
 
 def in_one_line(error: str) -> str:
