@@ -272,7 +272,7 @@ def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
     (``"data.augmentation.cutout.size": 8``).
 
     Raises:
-        UsageError: there is no part of that name, or several.
+        UsageError: there is no part of that name, or several, or it is a value that has no fields.
     """
     merged: dict[str, Any] = {key: _copy(value) for key, value in base.items()}
     for path, value in overrides.items():
@@ -281,15 +281,20 @@ def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
         for parent in parents:
             place: Any = _named(at, parent, path) if isinstance(at, list) else parent
             child = at[place] if isinstance(at, list) else at.get(place, {})
-            at[place] = child = {"name": child} if isinstance(child, str) else child
+            child = {"name": child} if isinstance(child, str) else child
+            if not isinstance(child, dict | list):
+                raise UsageError(f"{path}: {parent} is {child!r}, which has no fields")
+            at[place] = child
             at = child
+        if isinstance(at, list):
+            raise UsageError(f"{path}: write the whole list, or name an option of a part in it")
         at[leaf] = _copy(value)
     return merged
 
 
 def _named(parts: Sequence[Any], name: str, path: str) -> int:
     """Where the part called ``name`` is among ``parts``."""
-    names = [part if isinstance(part, str) else part["name"] for part in parts]
+    names = [part.get("name") if isinstance(part, dict) else part for part in parts]
     if names.count(name) != 1:
         raise UsageError(f"{path}: there must be one {name!r}, and there are: {names}")
     return names.index(name)

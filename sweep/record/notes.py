@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import NamedTuple
 
 from sweep.record.membership import Membership, sweep_name
+from trainables.parse_json import parse_json
 from trainables.storage.files import Storage
 
 FOLDER = "sweeps"
@@ -87,7 +88,7 @@ def read_all(storage: Storage) -> Iterator[Note]:
 
 def _read(storage: Storage, file: str) -> Note | None:
     try:
-        fields = json.loads(storage.read(file))
+        fields = parse_json(storage.read(file))
         fields["trials"] = {trial: Place(*place) for trial, place in fields["trials"].items()}
         return Note(**fields)
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):

@@ -12,6 +12,7 @@ import uuid
 from dataclasses import dataclass
 
 from sweep.run.live import Answer, LiveSweep, latest
+from trainables.parse_json import parse_json
 from trainables.storage.files import Storage
 
 ANSWER_SECONDS = 40.0
@@ -84,7 +85,7 @@ def take(storage: Storage, driver: LiveSweep) -> list[Request]:
         of, _, request_id = name.rpartition("/")[2].removesuffix(_SUFFIX).partition(".")
         if of == driver.driver:
             try:
-                trial_id = str(json.loads(storage.read(name))["trial_id"])
+                trial_id = str(parse_json(storage.read(name))["trial_id"])
             except (FileNotFoundError, KeyError, TypeError, ValueError):
                 continue  # half of it, or none: it is there the next time
             storage.delete(name)

@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
 from sweep.record.membership import sweep_name
+from trainables.errors import UsageError
+from trainables.parse_json import parse_json
 from trainables.storage.files import Storage
 
 State = Literal["queued", "waiting", "running", "retrying", "done", "diverged", "pruned", "failed"]
@@ -147,15 +149,15 @@ class LiveSweep:
         """What `to_json` wrote.
 
         Raises:
-            ValueError: it is of another version, or damaged.
+            UsageError: it is of another version, or damaged.
         """
         try:
-            fields: dict[str, Any] = json.loads(text)
+            fields: dict[str, Any] = parse_json(text)
             trials = {name: LiveTrial(**trial) for name, trial in fields.pop("trials").items()}
             answered = {name: Answer(**said) for name, said in fields.pop("answered").items()}
             return cls(**fields, trials=trials, answered=answered)
         except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"no file of a driver ({error})") from error
+            raise UsageError(f"no file of a driver ({error})") from error
 
 
 def in_one_line(error: str) -> str:

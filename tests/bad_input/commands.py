@@ -19,9 +19,9 @@ grid: {method: [erm, sam]}
 seeds: 1
 """
 ARTIFACTS = ("nrs/table1", "amp/table1", "compare/methods", "infomcr/claim_time", "sweep.yaml")
-STARTS = {"ui", "doctor"}
-"""Commands that start servers or Ray."""
-NETWORK = {"--download", "--help", "--schema"}
+STARTS = {"ui", "doctor", "completion"}
+"""Commands that start servers, Ray or a shell."""
+NETWORK = {"--follow", "--download", "--help", "--schema"}
 RUNS = {"run", "reproduce", "search", "measure", "grid"}
 
 

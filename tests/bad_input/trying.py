@@ -38,6 +38,7 @@ class Tried:
 def tried(kind: Kind, cases: int, number: int) -> Tried:
     """Try ``cases`` of a kind, those that belong to seed ``number``."""
     came = Tried()
+    commands.template()  # trains, and is no part of a case's time
 
     @seed(number)
     @settings(

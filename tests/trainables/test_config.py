@@ -186,3 +186,17 @@ def test_a_later_option_is_in_no_older_trials_name(kind: str, part: str, option:
     config = TrialConfig(**{kind: part})
     assert option in getattr(config, kind).options
     assert option not in json.loads(config.canonical)[kind]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"data": 3, "data.subset": 1}, "data.subset: data is 3, which has no fields"),
+        ({"data": {"augmentation": []}, "data.augmentation.cutout": 1}, "write the whole list"),
+        ({"regularizers": [3], "regularizers.mixup.alpha": 1}, "there must be one 'mixup'"),
+        ({"regularizers": [{}], "regularizers.mixup.alpha": 1}, "there must be one 'mixup'"),
+    ],
+)
+def test_merge_refuses_a_path_through_a_value(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        merge({}, given)

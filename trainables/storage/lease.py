@@ -30,6 +30,7 @@ from pathlib import Path
 
 import psutil
 
+from trainables.parse_json import parse_json
 from trainables.storage.files import Storage
 
 BEAT = 20.0
@@ -194,7 +195,7 @@ class Leases:
 
     def _driver(self, owner: str) -> Driver | None:
         try:
-            return Driver(**json.loads((self._folder / f"{owner}{DRIVER}").read_text("utf-8")))
+            return Driver(**parse_json((self._folder / f"{owner}{DRIVER}").read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
