@@ -31,6 +31,6 @@ def test_every_page_is_linked() -> None:
     assert [name for name in pages if not any(f"{name})" in text for text in texts)] == []
 
 
-def test_the_questions_are_twelve() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text().partition("## Twelve questions")[2]
-    assert len(re.findall(r"^\| .*\? \| `", text, re.M)) == 12
+def test_the_questions_are_fourteen() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text().partition("## Fourteen questions")[2]
+    assert len(re.findall(r"^\| .*\? \| `", text, re.M)) == 14

@@ -11,6 +11,7 @@ import re
 import tomllib
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_the_names_are_there() -> None:
         from trainables.ray_private import start, train
     except (ImportError, AttributeError) as error:
         pytest.fail(moved(str(error)))
-    asked = {
+    asked: dict[Any, set[str]] = {
         services.resolve_ip_for_localhost: {"host"},
         services.canonicalize_bootstrap_address: {"addr"},
         services.start_ray_process: {"command", "process_type"},
@@ -65,7 +66,7 @@ def test_a_start_goes_through_what_is_watched() -> None:
 
     from trainables.ray_private import tune
 
-    for function, call in (
+    watched: tuple[tuple[Any, str], ...] = (
         (services.start_raylet, r"\bstart_ray_process\("),
         (services.start_gcs_server, r"\bstart_ray_process\("),
         (node.Node.__init__, r"services\.get_node\("),
@@ -73,7 +74,8 @@ def test_a_start_goes_through_what_is_watched() -> None:
         (worker.init, r"_private\.parameter\.RayParams\("),
         (TuneController.__init__, rf"self\.{tune.NAME}\b.* = "),
         (TuneController, rf"< self\.{tune.NAME}\b"),
-    ):
+    )
+    for function, call in watched:
         text = inspect.getsource(inspect.unwrap(function))
         assert re.search(call, text), moved(f"{function.__qualname__} no longer has {call}")
 

@@ -23,6 +23,8 @@ def sync(
     """Make MLflow say what storage says: what was edited, deleted or lost there is written again.
 
     A difference that storage has nothing for is named, and ends it with 1.
+
+    Example: sweep sync --check --storage /shared/results
     """
     from sweep.record.sync import Sync
     from trainables.storage.files import Storage
