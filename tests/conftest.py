@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # Before torch is imported: tests run side by side, and sums are ordered by thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# As a command sets it before it imports MLflow: here another test may have imported it already.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+
 # One for all processes of a run, the commands that they start among them; not the user's own.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     _cache = tempfile.TemporaryDirectory(prefix="flatsweep-cache-")

@@ -16,7 +16,7 @@ from trainables.errors import PLEASE_REPORT, FlatsweepError, UsageError
 ROOT = Path(__file__).parents[1]
 FAULTS = {
     ("trainables/__init__.py", "AttributeError"),
-    ("sweep/run/live.py", "ValueError"),
+    ("sweep/claims/evidence.py", "LookupError"),
     ("sweep/run/recorder.py", "FileNotFoundError"),
     ("trainables/conformance/data_sets.py", "TypeError"),
     ("trainables/data/prepare/store.py", "ValueError"),
