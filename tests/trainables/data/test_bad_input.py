@@ -3,6 +3,8 @@
 import gzip
 import re
 import socket
+import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +14,7 @@ import pytest
 import trainables.data as data
 from tests.trainables.data.originals import encoded, random_images, write_parquet
 from trainables.data.base import about
+from trainables.data.prepare import catalog
 from trainables.data.prepare.labels import checked_labels
 from trainables.data.sets import parquet
 
@@ -354,3 +357,28 @@ def test_labels_as_bytes_or_wide_integers_are_checked_alike():
         assert checked_labels(labels, 3, "x") is labels
         with pytest.raises(data.DataError, match="row 2 of x has label 2, allowed are 0 to 1"):
             checked_labels(labels, 2, "x")
+
+
+@pytest.mark.parametrize("kind", ["above", "link", "absolute"])
+def test_an_archive_writes_nothing_outside_of_its_folder(tmp_path, monkeypatch, kind):
+    """As it is downloaded: torchvision unpacks what the publisher's server sends."""
+    archive, inside = tmp_path / "sent.tar", tmp_path / "data"
+    stray = tmp_path / "stray"
+    entry = tarfile.TarInfo({"above": "../stray", "link": "in", "absolute": str(stray)}[kind])
+    if kind == "link":
+        entry.type, entry.linkname = tarfile.SYMTYPE, "../.."
+    with tarfile.open(archive, "w") as made:
+        made.addfile(entry)
+
+    def unpack(directory):
+        with tarfile.open(archive) as sent:
+            sent.extractall(directory)
+
+    monkeypatch.setitem(about, "cifar10", replace(about["cifar10"], download=unpack))
+    if kind == "absolute":  # Python takes the slash away, and unpacks it inside
+        catalog.download("cifar10", inside)
+    else:
+        with pytest.raises(data.DataError, match=r"cannot download 'cifar10' into .*outside"):
+            catalog.download("cifar10", inside)
+    assert not stray.exists()
+    assert not (inside / "in").is_symlink()
