@@ -75,8 +75,6 @@ GARBAGE = 100_000
 """Objects that are made before Python looks for garbage (which else are 700)."""
 
 app.add_typer(data_app)
-app.command("gc")(gc_command)
-app.command("sync")(option_groups(sync))
 
 
 def _print_version(asked: bool) -> None:
@@ -421,6 +419,8 @@ def doctor(
 
 app.command("search")(search)
 app.command("measure")(measure)
+app.command("sync")(option_groups(sync))
+app.command("gc")(gc_command)
 app.command("export")(export)
 app.command("completion")(completion)
 
