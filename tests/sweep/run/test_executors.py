@@ -25,7 +25,7 @@ from sweep.run.serial import SerialExecutor
 from tests.sweep.called import call
 from tests.sweep.cases import TINY, sweep
 from trainables.config import TrialConfig
-from trainables.job import Job
+from trainables.job import Job, Report
 from trainables.storage.files import Storage
 from trainables.storage.trial_folder import RESULT, WEIGHTS, read_weights, trial_folder, trials_with
 
@@ -220,7 +220,8 @@ def test_an_interrupt_whose_exception_is_lost_stops_the_serial_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Python drops what is raised in a destructor, such as those of a trial that has ended."""
-    told: list[int] = []
+    told: list[Report] = []
+    said: list[str] = []
 
     class ResultRecorder:
         stop = False
@@ -228,16 +229,19 @@ def test_an_interrupt_whose_exception_is_lost_stops_the_serial_one(
         is_cancelled = staticmethod(lambda trial_id: False)
         reported = staticmethod(told.append)
 
-    def losing(job: object) -> Iterator[int]:
+    def losing(job: Job) -> Iterator[Report]:
         for epoch in range(3):
             if epoch == 1:
                 with contextlib.suppress(KeyboardInterrupt):
                     signal.raise_signal(signal.SIGINT)
-            yield epoch
+            yield Report(job.trial_id, epoch, 3)
 
     monkeypatch.setattr("sweep.run.serial.run_job", losing)
     before = signal.getsignal(signal.SIGINT)
     jobs = [Job.of(TrialConfig())] * 2
-    SerialExecutor().run(jobs, ResultRecorder())  # type: ignore[arg-type]
-    assert told == [0, 1]
+    executor = SerialExecutor()
+    with executor.start(said.append):
+        executor.run(jobs, ResultRecorder())  # type: ignore[arg-type]
+    assert [report.epoch for report in told] == [0, 1]
+    assert len(said) == 1
     assert signal.getsignal(signal.SIGINT) is before
