@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweep.record.membership import variants
 from sweep.record.record import Record
 from sweep.record.runs import Run, write_runs
 from trainables.errors import UsageError
@@ -195,6 +196,7 @@ def _memberships(run: Run) -> dict[str, str]:
         name: "; ".join(dict.fromkeys(getattr(member, name) for member in run.memberships))
         for name in MEMBERSHIP
     }
+    found["variant"] = variants(run.memberships)
     sweeps = "; ".join(dict.fromkeys(member.sweep for member in run.memberships))
     return {"sweeps": sweeps, **found, "cell": run.labels.get("cell", "")}
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sweep.record import notes
 from sweep.record.notes import Note, Place
+from trainables.storage.files import StorageError
 
 if TYPE_CHECKING:
     from sweep.plan.expand import Plan
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def note(storage: Storage, planned: Plan, files: Mapping[str, str] | None = None) -> None:
-    """Write the note of a sweep: its trials as far as they are known, and the files given."""
+    """Write the note of a sweep: its trials as far as they are known, and the files given.
+
+    A storage that does not take it costs no trial: without it `sweep sync` knows less of a lost
+    record.
+    """
     artifact = planned.artifact
     trials = {
         trial.trial_id: Place(
@@ -23,18 +29,17 @@ def note(storage: Storage, planned: Plan, files: Mapping[str, str] | None = None
         for trial in planned.trials
         if not trial.awaits
     }
-    notes.write(
-        storage,
-        Note(
-            artifact.id,
-            planned.preset,
-            planned.selection.name,
-            artifact.notes.title,
-            planned.variant,
-            trials,
-            files or {},
-        ),
+    said = Note(
+        artifact.id,
+        planned.preset,
+        planned.selection.name,
+        artifact.notes.title,
+        planned.variant,
+        trials,
+        files or {},
     )
+    with suppress(StorageError):
+        notes.write(storage, said)
 
 
 __all__ = ["note"]

@@ -130,6 +130,11 @@ def workers(started: psutil.Process) -> list[psutil.Process]:
     return found if len(found) == 2 and all(len(listening(p)) >= 2 for p in found) else []
 
 
+def of_ray(started: psutil.Process) -> psutil.Process:
+    """The process that has joined Ray for the sweep."""
+    return next(p for p in tree(started) if "sweep.ray_executor.driver" in command(p))
+
+
 @pytest.fixture(scope="module")
 def local_sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[psutil.Process]:
     """A sweep in the middle of a trial of two workers, on a Ray of its own.
@@ -174,7 +179,7 @@ def test_who_has_no_token_is_refused(local_sweep: psutil.Process, tmp_path: Path
         assert refused.returncode == 1
         assert "InvalidAuthToken" in refused.stderr
 
-    code = [raylet, local_sweep, *workers(local_sweep)]
+    code = [raylet, of_ray(local_sweep), *workers(local_sweep)]
     for process, service in zip(code, ["NodeManager", *["CoreWorker"] * 3], strict=True):
         answers = set()
         for _, port in listening(process):
@@ -191,7 +196,7 @@ def test_the_token_is_in_no_command_line_and_no_file(local_sweep: psutil.Process
     processes = tree(local_sweep)
     token = next(p for p in processes if p.name() == "raylet").environ()["RAY_AUTH_TOKEN"]
     assert not any(token in command(process) for process in processes)
-    session = f"_{local_sweep.pid}/"
+    session = f"_{of_ray(local_sweep).pid}/"
     words = command(next(p for p in processes if p.name() == "gcs_server")).split("=")
     folder = Path(next(word for word in words if session in word).split(session)[0] + session)
     files = [path for path in folder.rglob("*") if path.is_file()]

@@ -93,6 +93,7 @@ def test_the_doctor_tells_no_password(monkeypatch: pytest.MonkeyPatch, tmp_path:
         assert SECRET not in doctor.text(found) + str(found)
         assert doctor.text(found).count("***") >= 3
     well = f"sqlite:///{tmp_path}/mlflow.db?password={SECRET}"
+    Tracker(default_uri(str(tmp_path))).connect()
     monkeypatch.setattr(mlflow_store, "Tracker", lambda uri: Tracker(default_uri(str(tmp_path))))
     monkeypatch.delenv("RAY_ADDRESS")
     found = doctor.examine(str(tmp_path), well, tmp_path)

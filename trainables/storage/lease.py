@@ -46,6 +46,9 @@ from its clock, which may be set meanwhile."""
 PATIENCE = 60.0
 """Seconds to wait for what others do in a moment."""
 
+TRIES, WAIT = 50, 0.01
+"""How often, and after how many seconds, a driver looks again at what another is removing."""
+
 FOLDER = "leases"
 DRIVER = ".driver"
 """Ends the name of a driver's file."""
@@ -107,8 +110,8 @@ class Leases:
         if not self.storage.local:
             return True
         file = self._folder / name
-        for _ in range(3):
-            try:
+        try:
+            for _ in range(TRIES):
                 if _created(file, self.owner):
                     return True
                 found = _text(file)
@@ -116,15 +119,19 @@ class Leases:
                     return True
                 if found is not None and not self._free(file, found, _now(self._folder)):
                     return False
-                _remove(file, found)
-            except OSError:
-                return True
-        return False  # others were quicker each time
+                if not _remove(file, found):
+                    time.sleep(WAIT)  # another one is about to
+            return _created(file, self.owner)
+        except OSError:
+            return True
 
     def release(self, name: str) -> None:
         """Let others have it, if it is this driver's."""
         if self.storage.local:
-            _remove(self._folder / name, self.owner)
+            for _ in range(TRIES):
+                if _remove(self._folder / name, self.owner):
+                    return
+                time.sleep(WAIT)
 
     @contextlib.contextmanager
     def alone(self, name: str) -> Iterator[None]:
@@ -271,21 +278,28 @@ def _text(file: Path) -> str | None:
         return None
 
 
-def _remove(file: Path, owner: str | None) -> None:
+def _remove(file: Path, owner: str | None) -> bool:
     """Remove a lease of ``owner``, and none that another driver has made in its place since.
 
-    It is renamed first, which one alone of several can do; what turns out to be another's is put
-    back.
+    One alone of several looks and removes, who has made a file beside it.
+
+    Returns:
+        False if another one was at it; it may be there still.
     """
-    aside = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    if owner is None:
+        return True
+    beside = file.with_name(f".{file.name}.removed")
     with contextlib.suppress(OSError):
-        if owner is None or _text(file) != owner:
-            return
-        file.rename(aside)
-        found = _text(aside)
-        if found is not None and found != owner:
-            _created(file, found)
-        aside.unlink()
+        if not _create(beside, ""):
+            if _now(file.parent) - beside.stat().st_mtime > STALE:  # that one was killed
+                beside.unlink(missing_ok=True)
+            return False
+        try:
+            if _text(file) == owner:
+                file.unlink()
+        finally:
+            beside.unlink()
+    return True
 
 
 def _now(folder: Path) -> float:

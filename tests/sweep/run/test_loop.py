@@ -281,6 +281,7 @@ by_ray.WAVE, by_ray.WAVE_PER_SLOT = 2, 1  # the signal comes in the first of two
 run_epoch = Trial.run_epoch
 def until_stopped(trial):  # in this process, the second trial waits for the signal
     if list(Path({folder!r}).glob("results/trials/*/result.json")):
+        Path({folder!r}, "second").touch()
         time.sleep(5)
     return run_epoch(trial)
 Trial.run_epoch = until_stopped
@@ -304,7 +305,10 @@ def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
         [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, text=True
     )
     storage = Storage(tmp_path / "results")
-    while driver.poll() is None and not storage.names(f"trials/*/{RESULT}"):
+    second = tmp_path / "second"
+    while driver.poll() is None and not (
+        second.exists() if name == "serial" else storage.names(f"trials/*/{RESULT}")
+    ):
         time.sleep(0.05)
     os.kill(driver.pid, how)
     _, said = driver.communicate(timeout=120)
