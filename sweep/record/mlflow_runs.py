@@ -130,7 +130,10 @@ def digest(
         for name, value in tags.items()
         if name in (*LABELS, "trial_id", curves.TAG) or name.startswith(PROVENANCE)
     }
-    numbers = {name: f"{value:.12g}" for name, value in metrics.items()}
+    numbers = {
+        name: f"{value:.12g}" if isinstance(value, int | float) else repr(value)
+        for name, value in metrics.items()  # SQLite holds what somebody wrote there
+    }
     values = {name: value[:CLIPPED] for name, value in params.items()}
     text = json.dumps([outcome, values, numbers, ours], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -140,9 +143,10 @@ def is_edited(run: MlflowRun) -> bool:
     """Whether a run says something else than when it was written. One without a digest does not:
     it is from before there was any."""
     data = run.data
-    expected = data.tags.get(DIGEST)
+    tags = _texts(data.tags)
+    expected = tags.get(DIGEST)
     return expected is not None and expected != digest(
-        data.tags.get("outcome", ""), data.params, data.metrics, data.tags
+        tags.get("outcome", ""), _texts(data.params), data.metrics, tags
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweep.record.mlflow_runs import as_run
+from sweep.record.mlflow_runs import DIGEST, as_run, is_edited
 from sweep.record.record import Record
 
 
@@ -32,3 +32,11 @@ def test_values_of_another_type_than_the_columns_are_read_as_texts(odd: Any) -> 
     assert record.metric_names() == ["a"]
     (run,) = record.runs()
     assert run.settings == ({} if odd is None else {"lr": str(odd)})
+
+
+@pytest.mark.parametrize("odd", [b"A\xf1\x15", "A", 3, None])
+def test_a_run_with_values_of_another_type_is_edited(odd: Any) -> None:
+    for where in ("params", "tags", "metrics"):
+        data = {"tags": {DIGEST: "0" * 64, "outcome": "done"}, "params": {}, "metrics": {}}
+        data[where] = {**data[where], "method": odd}
+        assert is_edited(SimpleNamespace(data=SimpleNamespace(**data)))

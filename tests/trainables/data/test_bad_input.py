@@ -382,3 +382,24 @@ def test_an_archive_writes_nothing_outside_of_its_folder(tmp_path, monkeypatch, 
             catalog.download("cifar10", inside)
     assert not stray.exists()
     assert not (inside / "in").is_symlink()
+
+
+def test_a_column_that_is_there_twice_is_named(tmp_path, originals):
+    originals.make("random_rbf", tmp_path)
+    file = tmp_path / "openml_159" / "dataset.arff"
+    text = file.read_text()
+    first, second = re.findall(r"@attribute\s+'?(\w+)'?", text, re.I)[:2]
+    file.write_text(re.sub(rf"(@attribute\s+'?){second}\b", rf"\g<1>{first}", text, flags=re.I))
+    refused("random_rbf", tmp_path, f"{file.name} has several columns called '{first}'")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rank": 101}, "rank = 101 is more than size = 100"),
+        ({"size": 10**6}, "2500 measurements of size = 1000000 have 2e.15 entries"),
+    ],
+)
+def test_measurements_that_no_memory_holds_are_refused(tmp_path, options, said):
+    with pytest.raises(ValueError, match=said):
+        data.load("matrix_sensing", tmp_path, **options)

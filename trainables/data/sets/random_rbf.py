@@ -42,6 +42,9 @@ def random_rbf(*, directory: Path, test_set: Literal["split", "uniform"] = "spli
     table = _read_parquet(file) if file.suffix == ".parquet" else _read_arff(file)
     if table.num_rows == 0 or table.num_columns < 2:
         raise DataError(f"{file} has no rows, or no column beside the class: fetch it again")
+    twice = [name for name in table.column_names if table.column_names.count(name) > 1]
+    if twice:
+        raise DataError(f"{file} has several columns called {twice[0]!r}: fetch it again")
     *features, target = table.column_names
     try:
         inputs = np.stack([table[name].to_numpy().astype(np.float32) for name in features], 1)

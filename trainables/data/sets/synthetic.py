@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from trainables.data.base import About, Dataset, Images, about, registry
+from trainables.errors import UsageError
 from trainables.registry import Count, Index, NonNegative
 from trainables.seeding import generator
 
@@ -54,6 +55,10 @@ def spirals(*, points: Count = 200, noise: NonNegative = 1.0, draw: Index = 0) -
     )
 
 
+MOST_ENTRIES = 10**9
+"""Of all measured matrices together, 8 bytes each: forty times the paper's."""
+
+
 @registry.register("matrix_sensing")
 def matrix_sensing(
     *, size: Count = 100, rank: Count = 5, measurements: Count = 2500, draw: Index = 0
@@ -69,7 +74,17 @@ def matrix_sensing(
         rank: r (the code: 5).
         measurements: In each set (the code: 5 d r = 2,500).
         draw: Seed of U and the measurements.
+
+    Raises:
+        UsageError: the rank is more than the size, or the measurements are `MOST_ENTRIES` or more.
     """
+    if rank > size:
+        raise UsageError(f"matrix_sensing: rank = {rank} is more than size = {size}")
+    if measurements * size * size >= MOST_ENTRIES:
+        raise UsageError(
+            f"matrix_sensing: {measurements} measurements of size = {size} have "
+            f"{measurements * size * size:.0e} entries, {MOST_ENTRIES:.0e} are too many"
+        )
     from_draw = generator(draw, "matrix_sensing")
     factor = torch.randn(size, rank, generator=from_draw, dtype=torch.float64)
     solution = factor @ factor.T
