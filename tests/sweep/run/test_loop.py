@@ -291,7 +291,11 @@ sweep(slow, Path({folder!r}), executor(*{by!r}))
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how",
+    # Both are noted by the same handler (tests/sweep/run/test_interrupts.py sends it each).
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL],
+)
 @pytest.mark.parametrize("name", ["serial", pytest.param("ray", marks=pytest.mark.ray)])
 def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
     tmp_path: Path, how: signal.Signals, name: str, request: pytest.FixtureRequest
