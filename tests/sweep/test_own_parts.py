@@ -154,7 +154,7 @@ def test_a_name_of_ours_is_refused_before_anything_is_there(
     file: str, text: str, said: str, folder: Path
 ) -> None:
     (folder / file).write_text(text)
-    for words in (("run", "nrs/table3"), ("list",), ("doctor",)):
+    for words in (("list",), ("doctor",), ("run", "nrs/table3")):
         code, out, error = call(*words, "--import", file)
         assert (code, out, error.count("\n")) == (2, "", 1)
         assert said in error

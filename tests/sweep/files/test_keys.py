@@ -94,8 +94,8 @@ DOES: dict[str, tuple[str, Seen, Any]] = {
     ),
     "presets": (
         f"{PLAIN}presets: {{tiny: {{epochs: 1, seeds: 1}}}}\n",
-        lambda made: planned(made, "tiny").size,
-        1,
+        lambda made: [(t.config.epochs, t.seed) for t in planned(made, "tiny").trials],
+        [(1, 0)],
     ),
     "measures": (
         f"{PLAIN}measures: [{{name: hessian_trace, split: test, samples: 10, every: 2}}]\n",

@@ -55,7 +55,7 @@ def test_wide_is_a_row_per_trial_with_all_that_is_known_of_it() -> None:
         "preset": "small",
         "selection": "paper; validation",
         "stage": "train; grid",
-        "variant": "--set epochs=2; ",
+        "variant": "--set epochs=2",
         "cell": "SAM",
         "trial_id": "b",
         "status": "done",
@@ -200,6 +200,10 @@ def test_the_command_writes_all_or_what_a_sweep_has(tmp_path: Path) -> None:
             "name the artifact whose trials are meant: sweep export ARTIFACT runs.csv",
         ),
         (
+            ["runs.csv", "--seeds", "1"],
+            "name the artifact whose trials are meant: sweep export ARTIFACT runs.csv",
+        ),
+        (
             ["nrs/table1", "nrs/table2", "runs.csv"],
             "nrs/table1 nrs/table2 runs.csv: name one artifact and the file to write",
         ),
@@ -207,3 +211,33 @@ def test_the_command_writes_all_or_what_a_sweep_has(tmp_path: Path) -> None:
 )
 def test_a_command_that_names_no_export_is_refused(words: list[str], said: str) -> None:
     assert call("export", *words) == (2, "", f"sweep: {said}\n")
+
+
+def test_trials_are_counted_however_many_rows_they_have(tmp_path: Path) -> None:
+    places = [("b", {"artifact": "x/y"}), ("b", {"artifact": "x/z"}), ("a", {"artifact": "x/y"})]
+    assert export.write(RECORD, tmp_path / "runs.json", layout="wide", places=places) == 2
+    rows = json.loads((tmp_path / "runs.json").read_text())
+    assert [(row["trial_id"], row["artifact"]) for row in rows] == [
+        ("b", "x/y"), ("b", "x/z"), ("a", "x/y"),
+    ]  # fmt: skip
+
+
+def test_ids_of_digits_alone_stay_texts() -> None:
+    """Hexadecimal digits, of which some are numbers, too: leading zeros would be lost."""
+    record = Record.from_runs([Run("0012", "done", {"test_error": 0.5}, run_id="007")])
+    (row,) = export.table(record, layout="wide").to_pylist()
+    assert (row["trial_id"], row["run_id"]) == ("0012", "007")
+
+
+def test_a_file_that_cannot_be_finished_leaves_the_one_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(pages: export.Pages, path: Path) -> None:
+        path.write_text("[")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(export, "_json", half)
+    (tmp_path / "runs.json").write_text("[]")
+    with pytest.raises(UsageError, match=r"runs\.json' \(No space left on device\); name another"):
+        export.write(RECORD, tmp_path / "runs.json")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"runs.json": "[]"}

@@ -166,3 +166,25 @@ def test_the_first_failure_ends_it_if_that_is_asked_for(tmp_path: Path, executor
     assert ends == ["failed"]
     assert witness.sentences[-1] == "stopped at the first trial that failed (--fail-fast)"
     assert len(plan.missing(record)) == 2
+
+
+def test_the_longest_is_that_of_most_gradients() -> None:
+    """Not of most epochs: a step of SAM takes two."""
+    made = artifact(
+        "name: x\nbase: {model: mlp_tiny}\nseeds: 1\n"
+        "compare: {A: {method: erm, epochs: 3}, B: {method: sam, epochs: 2}}\n"
+    )
+    found = ordered(planned(made).trials, Order.longest)
+    assert [trial.config.method.name for trial in found] == ["sam", "erm"]
+
+
+@pytest.mark.parametrize("fail_fast", [True, False])
+def test_a_failure_is_the_end_if_that_is_asked_for_alone(fail_fast: bool) -> None:
+    one, *others = planned(artifact(UNEVEN)).trials
+    limits = Limits(fail_fast=fail_fast)
+    assert limits.next([one]) == [one]
+    assert limits.stop == limits.reached == ""
+    limits.note_failure()
+    said = "stopped at the first trial that failed (--fail-fast)" if fail_fast else ""
+    assert limits.stop == limits.reached == said
+    assert len(limits.next(others)) == (0 if fail_fast else len(others))

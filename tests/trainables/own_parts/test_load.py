@@ -99,7 +99,18 @@ def test_the_traceback_is_the_persons_own(tmp_path: Path) -> None:
     assert said[1] == f'  File "{tmp_path / "mine.py"}", line 3, in <module>'
     assert said[-1] == "ZeroDivisionError: division by zero"
     assert not [line for line in said if "trainables" in line or "importlib" in line]
-    assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_nothing_is_written_beside_a_persons_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though Python writes what it has compiled, as it does where nobody has told it not to."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (tmp_path / "helps.py").write_text("")
+    (tmp_path / "mine.py").write_text("import helps\n")
+    load_parts(["mine.py"], tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["helps.py", "mine.py"]
+    assert not sys.dont_write_bytecode
 
 
 @pytest.mark.parametrize("code", ["def f(:\n", "import a_module_that_is_nowhere\n"])
@@ -165,8 +176,15 @@ def test_what_is_beside_a_file_is_its_content_too(tmp_path: Path) -> None:
     assert find("mine.py", tmp_path)[0].digest != source.digest
 
 
-def test_another_module_of_the_name_of_a_neighbour_is_noticed(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("import colorsys\n")
+@pytest.mark.parametrize("code", ["", "raise SystemExit(3)\n"])
+def test_another_module_of_the_name_of_a_neighbour_is_noticed(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After their code has imported it, and before any is run where Python has it already."""
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    if code:
+        import colorsys  # noqa: F401
+    (tmp_path / "mine.py").write_text(f"import colorsys\n{code}")
     (tmp_path / "colorsys.py").write_text("")  # Python has one
     with pytest.raises(UsageError, match=r"same name; give yours another$"):
         load_parts(["mine.py"], tmp_path)
