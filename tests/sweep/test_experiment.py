@@ -12,7 +12,10 @@ from sweep.experiment import Study
 from sweep.run.limits import Limits
 from sweep.tables import render
 from tests.sweep.files.cases import SMALL
+from tests.sweep.test_own_parts import METHOD
 from trainables.errors import UsageError
+from trainables.own_parts.load import forget_all
+from trainables.storage.trial_folder import WEIGHTS
 
 TINY = SMALL.replace("epochs: 2", "epochs: 1, data.subset: 100, batch_size: 32")
 
@@ -70,9 +73,13 @@ def test_a_study_that_is_read_makes_nothing(tmp_path: Path) -> None:
 def test_a_study_goes_only_so_far(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(TINY)
     study = experiment.load(tmp_path / "s.yaml", storage=str(tmp_path / "results"))
-    study.run(executor="serial", limits=Limits(max_trials=1), execution={"device": "cpu"})
+    execution = {"device": "cpu", "keep_weights": "last"}
+    study.run(executor="serial", limits=Limits(max_trials=1), execution=execution)
     assert len(study.record()) == 1
     assert len(study.plan().missing(study.record())) == 11
+    assert len(list((tmp_path / "results" / "trials").glob(f"*/{WEIGHTS}"))) == 1
+    with pytest.raises(UsageError, match=r"unknown value of changed 'retran' \(did you mean 're"):
+        study.run(executor="serial", changed="retran")
 
 
 def test_a_table_is_a_frame_and_a_page(study: Study) -> None:
@@ -80,6 +87,11 @@ def test_a_table_is_a_frame_and_a_page(study: Study) -> None:
     frame = table.pandas()
     assert list(frame["method"]) == ["ERM", "SAM"]
     assert list(frame["n"]) == [2, 2]
+    trials = study.trials().to_pandas().set_index("trial_id")
+    for _, row in frame.iterrows():
+        numbers = trials.loc[list(row["trial_ids"])]
+        assert list(numbers["test_error"]) == list(row["values"])
+        assert set(numbers["cell.method"]) == {row["method"]}
     assert set(json.loads(frame["point"][1])) == {"optimizer.lr", "method.rho"}
     for _, row in frame.iterrows():
         assert row["mean"] == pytest.approx(100 * sum(row["values"]) / 2)
@@ -107,3 +119,20 @@ def test_papers_are_loaded_by_name_at_their_own_presets(tmp_path: Path) -> None:
         experiment.load("nrs/table9")
     with pytest.raises(UsageError, match="unknown selection rule 'test'"):
         experiment.load("nrs/table3", selection="test")
+
+
+def test_parts_of_ones_own_and_a_store_of_ones_own_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(METHOD.format(name="mine_in_a_study"))
+    (tmp_path / "s.yaml").write_text(TINY.replace("method: sam, grid: {method.rho: [0.01, 0.1]}",
+                                                  "method: mine_in_a_study"))  # fmt: skip
+    uri = f"sqlite:///{tmp_path}/elsewhere.db"
+    try:
+        study = experiment.load(
+            tmp_path / "s.yaml", storage=str(tmp_path / "results"), tracking_uri=uri,
+            imports=[str(tmp_path / "mine.py")],
+        )  # fmt: skip
+        study.run(executor="serial", limits=Limits("random", max_trials=1))
+    finally:
+        forget_all()
+    assert (tmp_path / "elsewhere.db").exists()
+    assert not list((tmp_path / "results").glob("*.db"))

@@ -45,6 +45,11 @@ def test_sentences_without_a_predicate_are_named() -> None:
     assert "no predicate is written yet of fa-02, fa-03, fa-06, fa-07, fa-10" in out
 
 
+def test_what_the_printed_numbers_say_is_told_of_a_claim() -> None:
+    found = json.loads(call("claims", "nrs/table3", "--format", "json")[1])["claims"]
+    assert {each["id"]: each["printed"] for each in found}["nrs-13"] is not None
+
+
 def test_claims_narrowed_to_some_cells() -> None:
     _, out, _ = call("claims", "nrs", "--where", "model=VGG16", "--format", "json")
     assert "nrs-05" not in out  # of the ViT

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import search_spaces
+from search_spaces.choice import Choice, Reading, everywhere
 from search_spaces.spec import Cell, Paper
 from tests.sweep.called import call
 from tests.sweep.cases import TINY
@@ -78,6 +79,39 @@ def test_of_a_paper_some_cells(storage: list[str]) -> None:
     )
     assert [each["artifact"] for each in tree["artifacts"]] == ["pair/first"]
     assert tree["trials"] == 2
+
+
+def test_a_reading_is_that_of_the_tables_that_know_it(
+    storage: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Reading("twice as long", everywhere(epochs=2))
+    choice = Choice("how long", "1", "short", name="length", default="one", others={"two": slow})
+    paper = replace(PAIR, artifacts=(FIRST, SECOND.with_notes(choices=(choice,))))
+    monkeypatch.setattr(search_spaces, "papers", lambda: (paper,))
+    monkeypatch.setattr(search_spaces, "artifacts", lambda: paper.artifacts)
+    words = ["plan", "pair", "--read", "length=two", *storage, "--format", "json"]
+    code, out, error = call(*words)
+    assert code == 0, error
+    found = json.loads(out)["artifacts"]
+    epochs = [{t["config"]["epochs"] for s in a["stages"] for t in s["trials"]} for a in found]
+    assert epochs == [{1}, {2}]
+
+
+def test_a_cell_that_is_not_shown_is_none_that_can_be_chosen(
+    storage: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erm, usam = SECOND.experiment.cells
+    paper = replace(
+        PAIR,
+        artifacts=(FIRST, SECOND.with_experiment(cells=(erm, replace(usam, hidden=True)))),
+    )
+    monkeypatch.setattr(search_spaces, "papers", lambda: (paper,))
+    monkeypatch.setattr(search_spaces, "artifacts", lambda: paper.artifacts)
+    code, _, error = call("plan", "pair", "--where", "method=usam", *storage)
+    assert code == 2
+    assert error.startswith(
+        "sweep: unknown method of pair 'usam' (did you mean 'sam'?); known: erm"
+    )
 
 
 @pytest.mark.parametrize(

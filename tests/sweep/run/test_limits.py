@@ -188,3 +188,10 @@ def test_a_failure_is_the_end_if_that_is_asked_for_alone(fail_fast: bool) -> Non
     said = "stopped at the first trial that failed (--fail-fast)" if fail_fast else ""
     assert limits.stop == limits.reached == said
     assert len(limits.next(others)) == (0 if fail_fast else len(others))
+
+
+def test_what_was_started_before_counts() -> None:
+    trials = planned(artifact(UNEVEN)).trials
+    limits = Limits(max_trials=3)
+    assert [len(limits.next(some)) for some in (trials[:2], trials[2:], trials[3:])] == [2, 1, 0]
+    assert limits.reached == "stopped after 3 trials (--max-trials)"
