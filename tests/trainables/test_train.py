@@ -453,7 +453,7 @@ def test_a_measure_asked_for_later_is_added_to_the_stored_result(
     assert fit(NOISY, MEASURED, storage).metrics == second.metrics
 
 
-@pytest.mark.parametrize("what", ["bytes", "epoch", "shapes"])
+@pytest.mark.parametrize("what", ["bytes", "no epoch", "epoch", "shapes", "precision", "number"])
 def test_weights_that_are_damaged_or_do_not_fit_cost_time_but_not_the_trial(
     what: str, tmp_path: Path
 ) -> None:
@@ -462,10 +462,18 @@ def test_weights_that_are_damaged_or_do_not_fit_cost_time_but_not_the_trial(
     whole = fit(NOISY, kept, storage)
     if what == "bytes":
         storage.write(WEIGHTS, storage.read(WEIGHTS)[:-1])
-    elif what == "epoch":
-        checkpoint.save(storage, WEIGHTS, {"model": {}})
-    else:
+    elif what == "shapes":
         checkpoint.save(storage, WEIGHTS, {"epoch": 3, "model": {"other": torch.zeros(2)}})
+    else:
+        state = checkpoint.load(storage, WEIGHTS)
+        if what == "no epoch":
+            del state["epoch"]
+        elif what == "epoch":
+            state["epoch"] = "3"
+        else:  # torch would take the first over, rounded
+            name, value = next(iter(state["model"].items()))
+            state["model"][name] = value.double() if what == "precision" else 3
+        checkpoint.save(storage, WEIGHTS, state)
     asked = Execution(device="cpu", measures=(Request("classification", label="seen"),))
     reports = list(training(NOISY, asked, storage, SINGLE_PROCESS))
     (note,) = [note for report in reports for note in report.notes]

@@ -15,10 +15,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainables.data_folder import data_directory
-from trainables.errors import UsageError
+from trainables.errors import UsageError, reason
 
 _DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.[^.]+$")
 
@@ -48,23 +48,33 @@ def load_weights(
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise UsageError(f"weights = {name!r}: {path} is no file of tensors: {error}") from None
+        raise UsageError(
+            f"weights = {name!r}: {path} is no file of tensors: {reason(error)}"
+        ) from None
     if not isinstance(state, dict):
         raise UsageError(
             f"weights = {name!r}: {path} holds a {type(state).__name__}, no state dict"
         )
     wanted = {key: value for key, value in model.state_dict().items() if key not in new}
     found = {key: value for key, value in state.items() if key not in new}
-    if differ := sorted(wanted.keys() ^ found.keys()):
+    if differ := sorted(wanted.keys() ^ found.keys(), key=str):  # a file's may be numbers
         where = "only the network" if differ[0] in wanted else "only the file"
         raise UsageError(f"weights = {name!r}: {path} does not fit: {where} has {differ[0]!r}")
     for key, value in wanted.items():
+        if not isinstance(found[key], Tensor):
+            raise UsageError(
+                f"weights = {name!r}: {path} does not fit: {key!r} is no tensor there but of type "
+                f"{type(found[key]).__name__}"
+            )
         if value.shape != found[key].shape:
             raise UsageError(
                 f"weights = {name!r}: {path} does not fit: {key!r} has shape "
                 f"{tuple(found[key].shape)} there and {tuple(value.shape)} here"
             )
-    model.load_state_dict(found, strict=False)
+    try:
+        model.load_state_dict(found, strict=False)
+    except RuntimeError as error:  # sparse or quantized ones
+        raise UsageError(f"weights = {name!r}: {path} does not fit: {reason(error)}") from None
 
 
 def _checked_file(name: str, sha256: str | None) -> Path:

@@ -11,6 +11,7 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from trainables import models
+from trainables.errors import UsageError
 from trainables.models.torchvision_resnet import torchvision_resnet
 from trainables.models.weights import load_weights, weights_directory
 
@@ -118,12 +119,40 @@ def test_weights_of_another_network(folder: Path, model: nn.Module, message: str
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
+KEY = "0.weight"
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ([torch.zeros(1)], "holds a list, no state dict"),
+        (torch.zeros(1), "holds a Tensor, no state dict"),
+        ({"model": net().state_dict()}, "only the network has '0.bias'"),
+        ({3: torch.zeros(1)}, "only the network has '0.bias'"),
+        ({**net().state_dict(), 3: torch.zeros(1)}, "only the file has 3"),
+        ({**net().state_dict(), KEY: 0.5}, f"'{KEY}' is no tensor there but of type float"),
+        ({**net().state_dict(), KEY: None}, f"'{KEY}' is no tensor there but of type NoneType"),
+        ({**net().state_dict(), KEY: torch.Size([5, 4])}, f"'{KEY}' is no tensor there"),
+        ({**net().state_dict(), KEY: torch.zeros(5, 4).to_sparse()}, f'"?{KEY}'),
+    ],
+    ids=["list", "tensor", "below", "numbered", "more", "number", "nothing", "shape", "sparse"],
+)
+def test_a_file_of_another_form(folder: Path, state: object, message: str) -> None:
+    """Whatever torch has saved in it, it is one sentence."""
+    torch.save(state, folder / "net.pth")
+    digest = hashlib.sha256((folder / "net.pth").read_bytes()).hexdigest()
+    with pytest.raises(UsageError, match=message) as refused:
+        load_weights(net(), "net.pth", digest)
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize("content", [b"not a checkpoint", b""])
 def test_a_file_that_is_no_checkpoint(folder: Path, content: bytes) -> None:
     (folder / "net.pth").write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
-    with pytest.raises(ValueError, match=r"net\.pth is no file of tensors"):
+    with pytest.raises(ValueError, match=r"net\.pth is no file of tensors") as refused:
         load_weights(net(), "net.pth", digest)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_digest_without_a_file_is_refused() -> None:
