@@ -72,6 +72,53 @@ def test_a_folder_of_this_process_is_removed_at_its_end_and_is_private(place: Pa
     assert list(place.iterdir()) == []
 
 
+def test_a_folder_is_found_by_others_only_when_it_is_locked(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever collects leftovers in between would take it for one."""
+    lock, seen = scratch._try_lock, list[list[Path]]()
+
+    def looked(descriptor: int) -> bool:
+        seen.append(list(place.glob(f"{scratch.PREFIX}*")))
+        return lock(descriptor)
+
+    monkeypatch.setattr(scratch, "_try_lock", looked)
+    with scratch.scratch():
+        assert seen == [[]]
+
+
+def test_what_is_made_again_meanwhile_is_removed_too(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is being killed may still write."""
+    folder, remove, again = place / "left", scratch.shutil.rmtree, [True, True, False]
+
+    def made_again(path: Path, **options: object) -> None:
+        remove(path)
+        if again.pop(0):
+            path.mkdir()
+
+    folder.mkdir()
+    monkeypatch.setattr(scratch.shutil, "rmtree", made_again)
+    monkeypatch.setattr(scratch.time, "sleep", lambda _: None)
+    scratch.remove(folder)
+    assert not folder.exists()
+    assert again == []
+
+
+def test_who_removes_the_folder_that_it_belongs_to_lives_on(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    code = "import sys; from pathlib import Path; from trainables import scratch\n"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}scratch.remove(Path(sys.argv[1])); print('on')", folder],
+        env={**os.environ, scratch.VARIABLE: str(folder)}, cwd=Path(__file__).parents[2],
+        text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "on\n")
+    assert not folder.exists()
+
+
 def test_other_peoples_folders_are_not_taken_for_leftovers(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

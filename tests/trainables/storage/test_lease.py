@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pytest
 
@@ -163,6 +164,80 @@ def test_what_was_taken_over_is_not_removed_by_who_had_it() -> None:
         assert two.claim("a")
         one.release("a")
         assert not three.claim("a")
+
+
+def test_one_alone_of_two_that_found_a_stale_one_removes_it() -> None:
+    """The second asks when the first has looked, and is about to remove what it has seen."""
+    with drivers(3) as (at, (gone, one, two)), pytest.MonkeyPatch.context() as patch:
+        gone.claim("a")
+        elsewhere(at, gone)
+        aged(heart(at, gone), STALE + 1)
+        text, looks, second = lease._text, list[Path](), list[bool]()
+
+        def look(file: Path) -> str | None:
+            found = text(file)
+            looks.append(file)
+            if len(looks) == 2:  # to claim it, and to remove it
+                second.append(two.claim("a"))
+            return found
+
+        patch.setattr(lease, "WAIT", 0.0)
+        patch.setattr(lease, "_text", look)
+        assert [one.claim("a"), *second] == [True, False]
+        assert text(at / "a") == one.owner
+
+
+REMOVING = ".a.removed"
+"""Who removes lease a has made this file."""
+
+
+@pytest.mark.parametrize(("age", "free"), [(STALE - 1, False), (STALE + 1, True)])
+def test_who_was_killed_while_it_removed_a_lease_is_waited_for_two_minutes(
+    age: float, free: bool
+) -> None:
+    with drivers(2) as (at, (one, two)), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lease, "WAIT", 0.0)
+        one.claim("a")
+        elsewhere(at, one)
+        aged(heart(at, one), STALE + 1)
+        (at / REMOVING).touch()
+        aged(at / REMOVING, age)
+        assert two.claim("a") == free
+        assert (at / REMOVING).exists() != free
+
+
+def test_what_killed_drivers_were_removing_goes_when_the_next_begins() -> None:
+    with drivers(1) as (at, _):
+        for name, age in ((REMOVING, STALE - 1), (".b.removed", STALE + 1), (".now.0", STALE + 1)):
+            (at / name).touch()
+            aged(at / name, age)
+        with driving(Storage(at.parent)):
+            assert [file.name for file in at.glob(".*")] == [REMOVING]
+
+
+def test_a_release_waits_until_another_one_has_looked() -> None:
+    with drivers(2) as (at, (one, two)), pytest.MonkeyPatch.context() as patch:
+        one.claim("a")
+        (at / REMOVING).touch()
+        looked = SimpleNamespace(sleep=lambda _: (at / REMOVING).unlink())
+        patch.setattr(lease, "time", looked)
+        one.release("a")
+        assert two.claim("a")
+
+
+@pytest.mark.parametrize(("seconds", "ended"), [(lease.CLOCK - 1, False), (lease.CLOCK + 1, True)])
+def test_a_process_id_that_is_used_again_is_another_driver(seconds: float, ended: bool) -> None:
+    here = Driver.here()
+    for started in (here.started - seconds, here.started + seconds):
+        assert replace(here, started=started).ended == ended
+
+
+def test_who_stays_in_a_block_for_long_is_waited_for_no_more() -> None:
+    with drivers(2) as (_, (one, two)), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lease, "PATIENCE", 0.0)
+        with one.alone("a"), two.alone("a"):
+            assert not two.claim("a")
+        assert two.claim("a")
 
 
 def test_others_wait_until_a_block_of_one_name_is_left() -> None:

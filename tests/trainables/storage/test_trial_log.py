@@ -80,8 +80,11 @@ def test_what_another_thread_prints_is_not_the_trials(tmp_path: Path, in_every_e
 
 
 def test_a_handler_that_the_first_trial_made_serves_the_second(
-    tmp_path: Path, in_every_epoch: Also
+    tmp_path: Path, in_every_epoch: Also, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Between trials, and afterwards, it serves none."""
+    monkeypatch.setattr(trial_log, "FLUSH_SECONDS", 0)  # what a trial's log gets it has at once
+    monkeypatch.setattr(trial_log, "SHARE", 0)
     logger = logging.getLogger("of a user")
 
     def once() -> None:
@@ -158,6 +161,19 @@ def test_a_trial_that_prints_without_end_holds_no_more_than_it_keeps(tmp_path: P
     left_out, text = read(folder)
     assert (left_out, len(text)) == (len("before") + 4 * LIMIT, LIMIT)
     assert text.endswith(f"{5 * LIMIT // 8 - 1:7}\n")
+    log.add("end\n")
+    log.flush()
+    assert read(folder)[0] == left_out + len("end\n")
+
+
+def test_what_is_no_text_costs_a_character_and_not_the_log(tmp_path: Path) -> None:
+    """Names of files in other encodings, as Python holds them, and bytes that others wrote."""
+    folder = Storage(tmp_path)
+    append(folder, "one \udce9\n")
+    assert read(folder) == (0, "one ?\n")
+    folder.write(LOG, b"two \xe9\n")
+    append(folder, "three\n")
+    assert read(folder) == (0, "two \ufffd\nthree\n")
 
 
 def test_a_long_trial_writes_now_and_then_and_whole_lines_only(
