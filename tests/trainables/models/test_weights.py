@@ -125,6 +125,7 @@ KEY = "0.weight"
 @pytest.mark.parametrize(
     ("state", "message"),
     [
+        (Path("x"), r"net\.pth is no file of tensors: Weights only load failed"),
         ([torch.zeros(1)], "holds a list, no state dict"),
         (torch.zeros(1), "holds a Tensor, no state dict"),
         ({"model": net().state_dict()}, "only the network has '0.bias'"),
@@ -135,7 +136,7 @@ KEY = "0.weight"
         ({**net().state_dict(), KEY: torch.Size([5, 4])}, f"'{KEY}' is no tensor there"),
         ({**net().state_dict(), KEY: torch.zeros(5, 4).to_sparse()}, f'"?{KEY}'),
     ],
-    ids=["list", "tensor", "below", "numbered", "more", "number", "nothing", "shape", "sparse"],
+    ids="object list tensor below numbered more number nothing shape sparse".split(),
 )
 def test_a_file_of_another_form(folder: Path, state: object, message: str) -> None:
     """Whatever torch has saved in it, it is one sentence."""

@@ -147,6 +147,8 @@ def test_the_last_of_it_is_kept_and_what_is_left_out_is_counted(tmp_path: Path) 
     append(folder, "c" * 5)
     assert read(folder) == (15, "a" * (LIMIT - 15) + "b" * 10 + "c" * 5)
     assert len(folder.read(LOG)) < LIMIT + 100
+    append(folder, "d" * 7, left_out=20)  # what the file had is before those
+    assert read(folder) == (15 + LIMIT + 20, "d" * 7)
 
 
 def test_a_trial_that_prints_without_end_holds_no_more_than_it_keeps(tmp_path: Path) -> None:
