@@ -13,6 +13,8 @@ ERRORS: list[tuple[BaseException, Cause]] = [
     (MemoryError(), "memory"),
     (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "memory"),
     (RuntimeError("CUDA error: out of memory"), "memory"),
+    (OSError(12, "Cannot allocate memory"), "memory"),
+    (FileNotFoundError(2, "No such file or directory"), "code"),
     (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
      "memory"),
     (RuntimeError("CUDA error: device-side assert triggered\nCUDA kernel errors might be"),

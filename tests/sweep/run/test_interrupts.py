@@ -19,14 +19,21 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_first_signal_is_told_and_raises_nothing(number: signal.Signals) -> None:
-    before, told = signal.getsignal(number), list[int]()
-    with interrupts(lambda n, _: told.append(n)) as noted:
-        assert not noted.seen
-        os.kill(os.getpid(), number)
-        assert noted.seen
-        os.kill(os.getpid(), number)  # the same press of a key, passed on by a program in between
-    assert told == [number]
-    assert signal.getsignal(number) is before
+    told = list[int]()
+
+    def handled(*_: object) -> None: ...
+
+    before = signal.signal(number, handled)  # the tests may run under nohup
+    try:
+        with interrupts(lambda n, _: told.append(n)) as noted:
+            assert not noted.seen
+            os.kill(os.getpid(), number)
+            assert noted.seen
+            os.kill(os.getpid(), number)  # the same press of a key, passed on by a program between
+        assert told == [number]
+        assert signal.getsignal(number) is handled
+    finally:
+        signal.signal(number, before)
 
 
 def test_what_is_ignored_stays_ignored() -> None:

@@ -122,22 +122,20 @@ def test_weights_of_another_network(folder: Path, model: nn.Module, message: str
 KEY = "0.weight"
 
 
-@pytest.mark.parametrize(
-    ("state", "message"),
-    [
-        (Path("x"), r"net\.pth is no file of tensors: Weights only load failed"),
-        ([torch.zeros(1)], "holds a list, no state dict"),
-        (torch.zeros(1), "holds a Tensor, no state dict"),
-        ({"model": net().state_dict()}, "only the network has '0.bias'"),
-        ({3: torch.zeros(1)}, "only the network has '0.bias'"),
-        ({**net().state_dict(), 3: torch.zeros(1)}, "only the file has 3"),
-        ({**net().state_dict(), KEY: 0.5}, f"'{KEY}' is no tensor there but of type float"),
-        ({**net().state_dict(), KEY: None}, f"'{KEY}' is no tensor there but of type NoneType"),
-        ({**net().state_dict(), KEY: torch.Size([5, 4])}, f"'{KEY}' is no tensor there"),
-        ({**net().state_dict(), KEY: torch.zeros(5, 4).to_sparse()}, f'"?{KEY}'),
-    ],
-    ids="object list tensor below numbered more number nothing shape sparse".split(),
-)
+FORMS = {
+    "object": (Path("x"), r"net\.pth is no file of tensors: Weights only load failed"),
+    "list": ([torch.zeros(1)], "holds a list, no state dict"),
+    "tensor": (torch.zeros(1), "holds a Tensor, no state dict"),
+    "below": ({"model": net().state_dict()}, "only the network has '0.bias'"),
+    "numbered": ({3: torch.zeros(1)}, "only the network has '0.bias'"),
+    "more": ({**net().state_dict(), 3: torch.zeros(1)}, "only the file has 3"),
+    "number": ({**net().state_dict(), KEY: 0.5}, f"'{KEY}' is no tensor there but of type float"),
+    "shape": ({**net().state_dict(), KEY: torch.Size([5, 4])}, f"'{KEY}' is no tensor there"),
+    "sparse": ({**net().state_dict(), KEY: torch.zeros(5, 4).to_sparse()}, f'"{KEY}"'),
+}
+
+
+@pytest.mark.parametrize(("state", "message"), FORMS.values(), ids=FORMS)
 def test_a_file_of_another_form(folder: Path, state: object, message: str) -> None:
     """Whatever torch has saved in it, it is one sentence."""
     torch.save(state, folder / "net.pth")
