@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from sweep.run import interrupts as module
-from sweep.run.interrupts import SIGNALS, interrupts, like_ctrl_c
+from sweep.run.interrupts import SIGNALS, Interrupts, interrupts, like_ctrl_c
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,6 +46,30 @@ def test_what_is_ignored_stays_ignored() -> None:
         assert not noted.seen
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_outside_the_main_thread_nothing_is_noted_and_nothing_is_raised() -> None:
+    """Python lets no other thread have handlers."""
+
+    def within() -> bool:
+        with interrupts(lambda *_: None) as noted:
+            return noted.seen
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(within).result() is False
+
+
+def test_a_handler_that_others_have_put_in_place_is_called_and_the_signal_is_noted() -> None:
+    """Ray Tune's own."""
+    called, noted = list[int](), Interrupts((signal.SIGINT,))
+    before = signal.signal(signal.SIGINT, lambda number, _: called.append(number))
+    try:
+        noted.listen_through()
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert noted.seen
+    assert called == [signal.SIGINT]
 
 
 def test_sigterm_is_like_ctrl_c_where_nothing_trains() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from types import SimpleNamespace
 from typing import Any
@@ -24,10 +25,14 @@ class Store:
         self.waiting: list[int] = []
         self.said: list[str] = []
         self.away = 0
+        self.refused = ""
+        self.answers = threading.Event()
+        self.answers.set()
 
     def write(self, trial: Any, *_: object) -> None:
+        self.answers.wait(60)
         self.away -= 1
-        if self.away >= 0:
+        if self.away >= 0 or trial.trial_id == self.refused:
             raise OSError("MLflow is away")
         self.written.append(trial.trial_id)
 
@@ -132,6 +137,23 @@ def test_results_wait_while_the_store_is_away_and_are_written_when_it_is_back(
         "MLflow is away; training goes on, and results wait in storage",
         "MLflow is back: 4 results that waited are recorded",
     ]
+
+
+def test_a_result_that_the_store_refuses_keeps_no_other_waiting(recorder: Any) -> None:
+    recorder.store.refused = "t0"
+    end(recorder, [TODO[i] for i in (0, 1, 2, 4)])
+    assert recorder.store.written == recorder.released == ["t1", "t2", "t4"]
+    assert str(recorder.error) == "MLflow is away"
+
+
+def test_a_store_that_is_slow_is_said_to_have_results_waiting(recorder: Any) -> None:
+    recorder.store.answers.clear()
+    with recorder:
+        for trial in TODO[10 : 10 + module.SLOW + 2]:
+            recorder.reported(Report(trial.trial_id, outcome="done"))
+        recorder.store.answers.set()
+    assert recorder.store.waiting[:3] == [module.SLOW + 2, module.SLOW + 1, module.SLOW]
+    assert set(recorder.store.waiting[3:]) == {0}
 
 
 @pytest.mark.parametrize("interrupted", [False, True])
