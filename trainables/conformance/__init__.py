@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from trainables.errors import UsageError
 from trainables.fields import registry_of
-from trainables.own_parts.load import OURS
+from trainables.own_parts.load import is_ours
 
 Check = Callable[[str], str]
 
@@ -44,7 +44,7 @@ def own() -> Iterator[tuple[str, str]]:
     for package in KINDS:
         registry = registry_of(package)
         for name in registry.names():
-            if registry.get(name).__module__.partition(".")[0] not in OURS:
+            if not is_ours(registry.get(name).__module__):
                 yield package, name
 
 

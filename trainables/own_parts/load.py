@@ -21,6 +21,7 @@ from trainables.own_parts import shipped
 from trainables.own_parts.sources import Source, find, of_module
 
 OURS = ("trainables", "search_spaces", "sweep")
+"""Packages of flatsweep itself."""
 
 
 class MissingPartsError(FlatsweepError):
@@ -63,6 +64,11 @@ def load_modules(names: Iterable[str]) -> None:
     """`load_parts` of modules, whatever files and folders are called so, too."""
     for name in names:
         _load(of_module(name))
+
+
+def is_ours(module: str) -> bool:
+    """Whether a module of this name is flatsweep's, and so no person's own."""
+    return module.partition(".")[0] in OURS
 
 
 def loaded() -> list[Source]:
@@ -174,11 +180,7 @@ def _undo(source: Source, parts: Iterable[registry.Registration]) -> None:
 
 def _registered_since(count: int) -> tuple[registry.Registration, ...]:
     """Parts of one's own: the first that is imported brings all of this package's."""
-    return tuple(
-        part
-        for part in registry.registrations()[count:]
-        if part.module.partition(".")[0] not in OURS
-    )
+    return tuple(part for part in registry.registrations()[count:] if not is_ours(part.module))
 
 
 @contextlib.contextmanager
@@ -258,6 +260,7 @@ __all__ = [
     "contents",
     "forget",
     "forget_all",
+    "is_ours",
     "load_modules",
     "load_parts",
     "loaded",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainables import registry
 from trainables.errors import UsageError
-from trainables.own_parts.load import OURS, loaded
+from trainables.own_parts.load import is_ours, loaded
 from trainables.own_parts.sources import Source, of_file
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def used(config: TrialConfig, requests: Iterable[Request] = ()) -> dict[str, Sou
     Returns:
         ``method my_method`` -> the source, for each of them that is in a file.
     """
-    if all(_is_ours(part.module) for part in registry.registrations()):
+    if all(is_ours(part.module) for part in registry.registrations()):
         return {}
     found = {}
     for package, name in _parts(config, requests):
@@ -62,17 +62,13 @@ def _registry(package: str) -> registry.Registry[Any]:
     return registry_of(package)
 
 
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] in OURS
-
-
 def source_of(part: Any) -> Source | None:
     """The source that a part comes from: one that was imported, or the file that it is in.
 
     None: it is this package's, or in no file.
     """
     file = getattr(sys.modules.get(part.__module__), "__file__", None)
-    if file is None or _is_ours(part.__module__):
+    if file is None or is_ours(part.__module__):
         return None
     having = [source for source in loaded() if file in map(str, source.paths)]
     own = [source for source in having if Path(source.root, source.entry) == Path(file)]
