@@ -23,6 +23,7 @@ from sweep.run.live import (
     LiveTrial,
     State,
     in_one_line,
+    read,
 )
 from trainables.errors import FlatsweepError
 from trainables.masking import mask
@@ -117,10 +118,9 @@ class Announcer:
         """Of earlier drivers of this sweep there is nothing more to say."""
         gone = set()
         for name in self._storage.names(f"{self._file.folder}/*.json"):
-            with contextlib.suppress(ValueError, FileNotFoundError):
-                if LiveSweep.from_json(self._storage.read(name).decode()).alive:
-                    continue
-            gone.add(name.partition(".")[0])
+            found = read(self._storage, name)
+            if found is None or not found.alive:
+                gone.add(name.partition(".")[0])
         for name in self._storage.names(f"{self._file.folder}/*"):
             if name.partition(".")[0] in gone:
                 self._storage.delete(name)

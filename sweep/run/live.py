@@ -34,8 +34,8 @@ EVERY_SECONDS = 10.0
 SILENT_SECONDS = 120.0
 """A driver that wrote nothing for so long is taken to be dead."""
 
-
 ERROR_LENGTH = 200
+"""Characters of an error that are shown."""
 
 
 @dataclass(frozen=True)
@@ -165,23 +165,23 @@ def in_one_line(error: str) -> str:
     return " ".join(error.split())[:ERROR_LENGTH]
 
 
+def read(storage: Storage, file: str) -> LiveSweep | None:
+    """What a driver wrote last; None: the file is damaged, or was removed meanwhile."""
+    try:
+        return LiveSweep.from_json(storage.read(file).decode())
+    except (ValueError, FileNotFoundError):
+        return None
+
+
 def drivers(storage: Storage) -> list[LiveSweep]:
     """What the drivers of all sweeps wrote last, the latest start last; what is damaged is none."""
-    found = []
-    for name in storage.names(f"{FOLDER}/*/*.json"):
-        try:
-            found.append(LiveSweep.from_json(storage.read(name).decode()))
-        except (ValueError, FileNotFoundError):  # replaced or removed meanwhile
-            continue
-    return sorted(found, key=lambda one: one.started)
+    found = (read(storage, name) for name in storage.names(f"{FOLDER}/*/*.json"))
+    return sorted(filter(None, found), key=lambda one: one.started)
 
 
 def latest(found: LiveSweep, storage: Storage) -> LiveSweep:
     """``found`` as its driver wrote it last."""
-    try:
-        return LiveSweep.from_json(storage.read(found.file).decode())
-    except (ValueError, FileNotFoundError):
-        return replace(found, ended=found.ended or "removed")
+    return read(storage, found.file) or replace(found, ended=found.ended or "removed")
 
 
 __all__ = [
@@ -196,4 +196,5 @@ __all__ = [
     "drivers",
     "in_one_line",
     "latest",
+    "read",
 ]
