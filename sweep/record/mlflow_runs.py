@@ -27,6 +27,10 @@ PROVENANCE = "provenance."
 """Begins the tags that say where a run's numbers come from."""
 LABELS = ("paper", "cell", "method", "seed")
 """Tags for people: what a run is in the sweep that trained it."""
+PARENT = "mlflow.parentRunId"
+"""Tag of a trial's run: its sweep's own run, below which MLflow shows it."""
+STORAGE = "storage"
+"""Tag of a run: where its result was written, without passwords."""
 
 
 class Recordable(Protocol):
@@ -171,7 +175,9 @@ def encoded(history: Mapping[str, Sequence[float]]) -> bytes:
 __all__ = [
     "DIGEST",
     "LABELS",
+    "PARENT",
     "PROVENANCE",
+    "STORAGE",
     "Recordable",
     "as_run",
     "dataset",

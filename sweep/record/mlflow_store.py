@@ -30,6 +30,7 @@ from sweep.record.membership import Membership, as_tags, sweep_name
 from sweep.record.mirror import Fingerprint, Mirror, fingerprint, folder_of
 from sweep.record.mlflow_runs import (
     DIGEST,
+    PARENT,
     PROVENANCE,
     as_run,
     dataset,
@@ -216,8 +217,8 @@ class Tracker:
             found = self._parents(experiment, name)
         first, *others = found
         for other in others:
-            for child in self.search(f"tags.mlflow.parentRunId = '{other}'"):
-                self._call(self._client.set_tag, child.info.run_id, "mlflow.parentRunId", first)
+            for child in self.search(f"tags.{PARENT} = '{other}'"):
+                self._call(self._client.set_tag, child.info.run_id, PARENT, first)
             self._call(self._client.delete_run, other)
         return first
 

@@ -18,7 +18,9 @@ from sweep.record.membership import as_tags, from_tags
 from sweep.record.mlflow_runs import (
     CLIPPED,
     LABELS,
+    PARENT,
     PROVENANCE,
+    STORAGE,
     is_edited,
     latest,
     metric_entities,
@@ -43,10 +45,6 @@ EVEN_DELETED = 3
 
 SHOWN = 3
 """Values of a run that are named, of all that differ."""
-
-PARENT = "mlflow.parentRunId"
-STORAGE = "storage"
-"""Tag of a run: where its result was written, without passwords."""
 
 Kind = Literal["missing", "deleted", "changed", "doubled", "gone", "result", "sweep"]
 

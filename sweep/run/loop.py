@@ -19,9 +19,9 @@ from sweep.aggregate import SelectionRule
 from sweep.plan.expand import OUTCOMES, Plan, PlannedTrial, plan
 from sweep.plan.where import only
 from sweep.record.membership import Membership, as_tags
+from sweep.record.mlflow_runs import PARENT, STORAGE
 from sweep.record.mlflow_store import Tracker, TrackingError, outdated_words
 from sweep.record.record import Record
-from sweep.record.sync import STORAGE
 from sweep.run.announcer import Announcer
 from sweep.run.changed import Retraining
 from sweep.run.limits import Limits
@@ -298,7 +298,7 @@ class Tags:
             "seed": str(trial.seed),
             **as_tags(self._memberships(trial)),
         }
-        more = {"mlflow.parentRunId": self.parent, STORAGE: mask(self.storage)}
+        more = {PARENT: self.parent, STORAGE: mask(self.storage)}
         return tags | {name: value for name, value in more.items() if value}
 
     def _memberships(self, trial: PlannedTrial) -> list[Membership]:

@@ -97,4 +97,4 @@ def record_found(
     return count
 
 
-__all__ = ["RECORD", "apart", "record_found", "wait_for_others"]
+__all__ = ["RECORD", "apart", "folded", "looked_through", "record_found", "wait_for_others"]
