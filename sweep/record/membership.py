@@ -7,6 +7,7 @@ artifact goes with which preset.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -15,6 +16,8 @@ from typing import NamedTuple
 from trainables.parse_json import parse_json
 
 TAG = "sweeps"
+FOLDER = "sweeps"
+"""Of what a storage has of sweeps (`stored_at`)."""
 SEPARATOR = " "
 BETWEEN_VARIANTS = " | "
 
@@ -42,6 +45,15 @@ class Membership(NamedTuple):
 def sweep_name(artifact: str, preset: str, selection: str, variant: str) -> str:
     """``nrs/table1 small (paper)``, followed by the variant if there is one."""
     return f"{artifact} {preset} ({selection}) {variant}".rstrip()
+
+
+def stored_at(sweep: str) -> str:
+    """Where a storage has what it knows of a sweep, by its name: ``sweeps/0123456789abcdef``.
+
+    With ``.json`` it is the note of what its trials are for (`sweep.record.notes`); as a folder it
+    has the files of its drivers (`sweep.run.live`).
+    """
+    return f"{FOLDER}/{hashlib.sha256(sweep.encode()).hexdigest()[:16]}"
 
 
 def variants(memberships: Sequence[Membership]) -> str:
@@ -74,4 +86,13 @@ def from_tags(tags: Mapping[str, str]) -> list[Membership]:
     return [Membership(artifact, preset, "", "") for artifact, preset in product(*lists)]
 
 
-__all__ = ["TAG", "Membership", "as_tags", "from_tags", "sweep_name", "variants"]
+__all__ = [
+    "FOLDER",
+    "TAG",
+    "Membership",
+    "as_tags",
+    "from_tags",
+    "stored_at",
+    "sweep_name",
+    "variants",
+]

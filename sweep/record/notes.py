@@ -6,17 +6,14 @@ note that the driver writes before the trials of a stage start and when all are 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import NamedTuple
 
-from sweep.record.membership import Membership, sweep_name
+from sweep.record.membership import FOLDER, Membership, stored_at, sweep_name
 from trainables.parse_json import parse_json
 from trainables.storage.files import Storage
-
-FOLDER = "sweeps"
 
 
 class Place(NamedTuple):
@@ -72,7 +69,7 @@ class Note:
 
 def write(storage: Storage, note: Note) -> None:
     """Keep ``note``, with the trials and files that an earlier one of the sweep has more."""
-    file = f"{FOLDER}/{hashlib.sha256(note.name.encode()).hexdigest()[:16]}.json"
+    file = f"{stored_at(note.name)}.json"
     if (earlier := _read(storage, file)) is not None:
         trials, files = {**earlier.trials, **note.trials}, {**earlier.files, **note.files}
         note = replace(note, trials=trials, files=files)

@@ -7,14 +7,13 @@ one sweep are seen side by side.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self
 
-from sweep.record.membership import sweep_name
+from sweep.record.membership import FOLDER, stored_at, sweep_name
 from trainables.errors import UsageError
 from trainables.parse_json import parse_json
 from trainables.storage.files import Storage
@@ -27,7 +26,6 @@ STATES: tuple[State, ...] = (
 """What a trial is. ``queued``: it can run, and does not yet; ``waiting``: for the winner of an
 earlier stage; ``retrying``: its process died, and it goes on when another has started."""
 
-FOLDER = "sweeps"
 EVERY_SECONDS = 10.0
 """Between two writes of a driver's file."""
 
@@ -117,7 +115,7 @@ class LiveSweep:
     @property
     def folder(self) -> str:
         """Where the files of all drivers of this sweep are."""
-        return f"{FOLDER}/{hashlib.sha256(self.sweep.encode()).hexdigest()[:16]}"
+        return stored_at(self.sweep)
 
     @property
     def file(self) -> str:
@@ -186,7 +184,6 @@ def latest(found: LiveSweep, storage: Storage) -> LiveSweep:
 
 __all__ = [
     "EVERY_SECONDS",
-    "FOLDER",
     "SILENT_SECONDS",
     "STATES",
     "Answer",
