@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +13,7 @@ from sweep.record.membership import variants
 from sweep.record.record import Record
 from sweep.record.runs import Run, write_runs
 from trainables.errors import UsageError
+from trainables.storage.files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,15 +71,12 @@ def write(
         ".jsonl": lambda path: write_runs(path, _of(record.runs(curves), set(ids))),
     }
     check(out)
-    temporary = out.with_name(f".{out.name}.{uuid.uuid4().hex}.tmp")
     try:
-        writers[out.suffix](temporary)
-        temporary.replace(out)
+        with replacing(out) as temporary:
+            writers[out.suffix](temporary)
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"cannot write {str(out)!r} ({reason}); name another file") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return len(ids)
 
 

@@ -28,6 +28,7 @@ from sweep.record.runs import Run, as_table, schema
 from trainables.cache import cache_folder
 from trainables.masking import mask
 from trainables.parse_json import parse_json
+from trainables.storage.files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -181,9 +182,8 @@ class Mirror:
         return index if index.version == VERSION else Index()
 
     def _write_index(self, index: Index) -> None:
-        temporary = self.folder / f".{uuid.uuid4().hex}.tmp"
-        temporary.write_text(json.dumps(vars(index)), encoding="utf-8")
-        temporary.replace(self.folder / "index.json")
+        with replacing(self.folder / "index.json") as temporary:
+            temporary.write_text(json.dumps(vars(index)), encoding="utf-8")
 
     def _remove_all_but(self, kept: Sequence[str]) -> None:
         """Remove files that no longer count; one that is being read stays open to its reader."""
