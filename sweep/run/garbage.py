@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
@@ -11,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from trainables import scratch
-from trainables.storage.files import Storage
+from trainables.storage.files import HALF_WRITTEN, SET_ASIDE, Storage
 from trainables.storage.trial_folder import CHECKPOINT, RESULT
 
 BUSY = 3600.0
@@ -19,9 +18,6 @@ BUSY = 3600.0
 
 UNFINISHED = 86400.0
 """The same of a trial's folder, whose trial may be written to once an epoch."""
-
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp|\.probe-[0-9a-f]{32}")
-_ASIDE = re.compile(r".+\.bad-[0-9a-f]{8}\..+")
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ def find(storage: Storage, known: Set[str] | None) -> Iterator[Garbage]:
     for folder in scratch.leftovers():
         yield Garbage("process", (str(folder),), _bytes_below(folder))
     for name in storage.names("*"):
-        if _TEMPORARY.fullmatch(name):
+        if HALF_WRITTEN.fullmatch(name):
             yield from _files("temporary", [name], storage, BUSY)
     names = [name for name in storage.names("trials/*/*") if name.count("/") == 2]
     for trial_id, group in groupby(names, lambda name: name.split("/")[1]):
@@ -72,9 +68,9 @@ def find(storage: Storage, known: Set[str] | None) -> Iterator[Garbage]:
 def _in_folder(files: list[str], storage: Storage) -> Iterator[Garbage]:
     for name in files:
         folder, _, last = name.rpartition("/")
-        if _TEMPORARY.fullmatch(last):
+        if HALF_WRITTEN.fullmatch(last):
             yield from _files("temporary", [name], storage, BUSY)
-        elif _ASIDE.fullmatch(last):
+        elif SET_ASIDE.fullmatch(last):
             yield from _files("set aside", [name], storage, 0)
         elif last == CHECKPOINT and f"{folder}/{RESULT}" in files:
             yield from _files("checkpoint", [name], storage, BUSY)

@@ -11,6 +11,7 @@ import contextlib
 import fnmatch
 import hashlib
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -25,6 +26,13 @@ from trainables.errors import FlatsweepError
 from trainables.masking import has_secret, mask
 
 T = TypeVar("T")
+
+HALF_WRITTEN = re.compile(r"\..+\.[0-9a-f]{32}\.tmp|\.probe-[0-9a-f]{32}")
+"""Name of a file that is being written (`replacing`, `Storage.check_writable`), or whose writer was
+killed."""
+
+SET_ASIDE = re.compile(r".+\.bad-[0-9a-f]{8}\..+")
+"""Name of a file that `Storage.set_aside` has kept."""
 
 
 class StorageError(FlatsweepError):
