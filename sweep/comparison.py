@@ -38,6 +38,11 @@ class Sample(NamedTuple):
     n: int | None
     by_seed: Mapping[int, float] | None = None
 
+    @property
+    def has_spread(self) -> bool:
+        """Whether a comparison with it can be tested."""
+        return _variance(1.0, self) is not None
+
     def log(self) -> Sample:
         """Of the logarithms, to first order: log mean and std / mean.
 
@@ -95,6 +100,11 @@ class Estimate:
         """Whether the interval excludes 0; None if a spread is not known."""
         width = self.half_width()
         return None if width is None else abs(self.value) > width
+
+    @property
+    def better(self) -> bool:
+        """Whether it is above 0, significantly."""
+        return self.p is not None and self.p < LEVEL and self.value > 0
 
 
 def contrast(terms: Iterable[tuple[float, Sample]]) -> Estimate:

@@ -24,7 +24,7 @@ from search_spaces.claim import (
     places,
 )
 from sweep.claims.families import Read
-from sweep.claims.finding import Finding, Verdict
+from sweep.claims.finding import Finding, Verdict, direction_only
 from sweep.comparison import Sample
 
 if TYPE_CHECKING:
@@ -142,12 +142,10 @@ CRITERIA: Mapping[type, Criterion] = {
 def resampled(predicate: Predicate, read: Read) -> Finding:
     """The verdict of a criterion, with the share of resamples that meet it."""
     criterion = CRITERIA[type(predicate)]
-    samples = _samples(predicate, read)
+    samples = samples_of(predicate, read)
     met = bool(criterion(predicate, lambda place: _means(samples, read(place).identity))[0])
-    spreads = [s for s in samples.values() if s.std is None or s.n is None or s.n < 2]
-    if spreads:
-        note = f"direction only: {'for' if met else 'against'}"
-        return Finding("undecided", int(met), 1, note=note)
+    if not all(sample.has_spread for sample in samples.values()):
+        return Finding("undecided", int(met), 1, note=direction_only(met))
     drawn = draws(samples, RESAMPLES)
 
     def of(place: Place) -> np.ndarray:
@@ -172,7 +170,8 @@ def _fails(predicate: Predicate, of: Of, share: float) -> bool:
     return share <= TOO_FEW
 
 
-def _samples(predicate: Predicate, read: Read) -> dict[Any, Sample]:
+def samples_of(predicate: Predicate, read: Read) -> dict[Any, Sample]:
+    """Identity -> numbers of every place of a predicate, which are all there."""
     found = {}
     for place in places(predicate):
         entry = read(place)
@@ -211,4 +210,4 @@ def _by_chance(predicate: Predicate, samples: Mapping[Any, Sample], read: Read) 
     return float(criterion(predicate, lambda place: drawn[read(place).identity]).mean())
 
 
-__all__ = ["CRITERIA", "RESAMPLES", "draws", "resampled", "tau"]
+__all__ = ["CRITERIA", "RESAMPLES", "draws", "resampled", "samples_of", "tau"]

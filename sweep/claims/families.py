@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from search_spaces.claim import AllBetter, ArgBest, BetterIn, Contrast, Equal, Place, higher, lower
 from sweep.claims.evidence import Entry
-from sweep.claims.finding import Finding, Verdict
+from sweep.claims.finding import Finding, Verdict, direction_only
 from sweep.comparison import LEVEL, Estimate, Sample, compare, contrast, holm
 
 Read = Callable[[Place], Entry]
@@ -37,12 +37,6 @@ class Comparison:
     def estimate(self) -> Estimate:
         """The contrast's value and its standard error."""
         return contrast(self.terms.values())
-
-    @property
-    def better(self) -> bool:
-        """Whether it is above 0, significantly."""
-        p, value = self.estimate.p, self.estimate.value
-        return p is not None and p < LEVEL and value > 0
 
 
 def comparisons(
@@ -86,15 +80,15 @@ def _by_seed(
     return {(first, second): (weight, Sample(found.value, std, n))}
 
 
-def pooled(family: list[Comparison]) -> Estimate:
-    """POOLED: the mean of the family."""
+def pooled(family: list[Comparison]) -> Comparison:
+    """POOLED: the mean of the family, as one comparison."""
     weights: dict[Any, float] = defaultdict(float)
     samples: dict[Any, Sample] = {}
     for each in family:
         for identity, (weight, sample) in each.terms.items():
             weights[identity] += weight / len(family)
             samples[identity] = sample
-    return contrast((w, samples[i]) for i, w in weights.items() if abs(w) > ZERO)
+    return Comparison("pooled", {i: (w, samples[i]) for i, w in weights.items() if abs(w) > ZERO})
 
 
 def all_better(predicate: AllBetter, read: Read) -> Finding:
@@ -103,30 +97,26 @@ def all_better(predicate: AllBetter, read: Read) -> Finding:
     """
     family = comparisons(predicate.family, read, predicate.log, predicate.paired)
     if not family:
-        return _same_trials()
+        return same_trials()
     estimates = [each.estimate for each in family]
-    k, held = len(family), sum(each.better for each in family)
+    k, held = len(family), sum(each.better for each in estimates)
     verdict: Verdict = "undecided"
     note = ""
-    whole = pooled(family)
+    whole = pooled(family).estimate
     if any(e.p is None for e in estimates):
-        ahead = sum(e.value > 0 for e in estimates)
-        held = ahead
-        note = f"direction only: {'for' if ahead == k else 'against'}"
+        held = sum(e.value > 0 for e in estimates)
+        note = direction_only(held == k)
     elif held == k:
         verdict = "holds"
     elif any(e.value < 0 and (e.p or 0.0) * k < LEVEL for e in estimates):
         verdict = "fails"
-    elif all(e.value > 0 for e in estimates) and _better(whole):
+    elif all(e.value > 0 for e in estimates) and whole.better:
         verdict = "weak"
     return _about(family, verdict, held, whole, predicate.log, note)
 
 
-def _better(estimate: Estimate) -> bool:
-    return estimate.p is not None and estimate.p < LEVEL and estimate.value > 0
-
-
-def _same_trials() -> Finding:
+def same_trials() -> Finding:
+    """Of a family of which the preset leaves no comparison."""
     return Finding("undecided", 0, 0, note="the same trials stand on both sides at this preset")
 
 
@@ -161,7 +151,7 @@ def _about(
 def margin_of(predicate: Equal, read: Read) -> float:
     """``share`` of the mean of the gains."""
     gains = comparisons(predicate.gains, read, predicate.log)
-    return predicate.share * pooled(gains).value if gains else 0.0
+    return predicate.share * pooled(gains).estimate.value if gains else 0.0
 
 
 def equal(predicate: Equal, read: Read, margin: float) -> Finding:
@@ -171,8 +161,8 @@ def equal(predicate: Equal, read: Read, margin: float) -> Finding:
     """
     family = comparisons(predicate.family, read, predicate.log)
     if not family:
-        return _same_trials()
-    whole = pooled(family)
+        return same_trials()
+    whole = pooled(family).estimate
     judged = [whole] if predicate.pooled else [each.estimate for each in family]
     known = [i for each in judged if (i := each.interval(0.9)) is not None]
     verdict: Verdict = "undecided"
@@ -181,8 +171,8 @@ def equal(predicate: Equal, read: Read, margin: float) -> Finding:
     if margin <= 0:
         note = "no margin: the method gains nothing over its baseline"
     elif len(known) < len(judged):
-        side = "for" if all(_within(e.value, margin, predicate.one_sided) for e in judged) else ""
-        note = f"direction only: {side or 'against'}; {note}"
+        within = all(_within(e.value, margin, predicate.one_sided) for e in judged)
+        note = f"{direction_only(within)}; {note}"
     else:
         apart = predicate.none_apart and _apart(family)
         if apart or any(_outside(i, margin, predicate.one_sided) for i in known):
@@ -191,13 +181,11 @@ def equal(predicate: Equal, read: Read, margin: float) -> Finding:
             verdict = "holds"
     about = _about(family, verdict, held, whole, predicate.log, note, confidence=0.9)
     widest = max(family, key=lambda e: e.estimate.value if predicate.one_sided else _size(e))
-    return Finding(
-        **{
-            **vars(about),
-            "margin": margin,
-            "margin_at": f"largest: {widest.name} {widest.estimate.value:+.3g}",
-            "margin_p": widest.estimate.p,
-        }
+    return replace(
+        about,
+        margin=margin,
+        margin_at=f"largest: {widest.name} {widest.estimate.value:+.3g}",
+        margin_p=widest.estimate.p,
     )
 
 
@@ -232,13 +220,12 @@ def arg_best(predicate: ArgBest, read: Read) -> Finding:
     ahead = lower if predicate.lower else higher
     family = comparisons((ahead(claimed, other) for other in others), read)
     if not family:
-        return _same_trials()
+        return same_trials()
     estimates = [each.estimate for each in family]
-    held = sum(each.better for each in family)
+    held = sum(each.better for each in estimates)
     verdict: Verdict = "undecided"
     if any(e.p is None for e in estimates):
-        best = all(e.value > 0 for e in estimates)
-        note = f"direction only: {'for' if best else 'against'}"
+        note = direction_only(all(e.value > 0 for e in estimates))
     else:
         note = "not distinguishable from the best is no support"
         corrected = holm([1.0 if e.p is None else e.p for e in estimates])
@@ -246,7 +233,7 @@ def arg_best(predicate: ArgBest, read: Read) -> Finding:
             verdict, note = "holds", ""
         elif any(p < LEVEL and e.value < 0 for p, e in zip(corrected, estimates, strict=True)):
             verdict, note = "fails", ""
-    return _about(family, verdict, held, pooled(family), False, note)
+    return _about(family, verdict, held, pooled(family).estimate, False, note)
 
 
 def better_in(predicate: BetterIn, read: Read) -> Finding:
@@ -255,21 +242,21 @@ def better_in(predicate: BetterIn, read: Read) -> Finding:
     """
     family = comparisons(predicate.family, read, predicate.log)
     if not family:
-        return _same_trials()
+        return same_trials()
     estimates = [each.estimate for each in family]
-    k, held = len(family), sum(each.better for each in family)
+    k, held = len(family), sum(each.better for each in estimates)
     asked = math.ceil(predicate.at_least * k / len(predicate.family))
     verdict: Verdict = "undecided"
     note = f"asked for {asked} of {k}"
     worse = [e.p for e in estimates if e.value < 0 and e.p is not None]
     if any(e.p is None for e in estimates):
         held = sum(e.value > 0 for e in estimates)
-        note += f"; direction only: {'for' if held >= asked else 'against'}"
+        note += f"; {direction_only(held >= asked)}"
     elif held >= asked and min(worse, default=1.0) >= LEVEL:
         verdict = "holds"
     elif min(worse, default=1.0) * k < LEVEL:
         verdict = "fails"
-    return _about(family, verdict, held, pooled(family), predicate.log, note)
+    return _about(family, verdict, held, pooled(family).estimate, predicate.log, note)
 
 
 __all__ = [
@@ -282,4 +269,5 @@ __all__ = [
     "equal",
     "margin_of",
     "pooled",
+    "same_trials",
 ]

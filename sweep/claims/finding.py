@@ -44,4 +44,9 @@ class Finding:
     note: str = ""
 
 
-__all__ = ["Finding", "Verdict"]
+def direction_only(claimed: bool) -> str:
+    """What is said where a spread is not known: whether the means lie in the claimed direction."""
+    return f"direction only: {'for' if claimed else 'against'}"
+
+
+__all__ = ["Finding", "Verdict", "direction_only"]

@@ -228,10 +228,10 @@ def _with_power(
             return power.of_all_better(family, extra)
     else:
         margin = _margin(predicate, read, truth, evidence)
-        pooled = [_as_one(family)] if predicate.pooled else family
+        judged = [families.pooled(family)] if predicate.pooled else family
 
         def probability(extra: int) -> float:
-            return power.of_equal(pooled, margin, predicate.one_sided, extra)
+            return power.of_equal(judged, margin, predicate.one_sided, extra)
 
     decided = finding.verdict in ("holds", "fails")
     return replace(
@@ -240,17 +240,6 @@ def _with_power(
         power_of=of,
         more_seeds=None if decided else power.more_seeds(probability),
     )
-
-
-def _as_one(family: list[families.Comparison]) -> families.Comparison:
-    """POOLED as a comparison."""
-    weights: dict[object, float] = {}
-    samples = {}
-    for each in family:
-        for identity, (weight, sample) in each.terms.items():
-            weights[identity] = weights.get(identity, 0.0) + weight / len(family)
-            samples[identity] = sample
-    return families.Comparison("pooled", {i: (w, samples[i]) for i, w in weights.items()})
 
 
 def _every(parts: Iterable[Finding]) -> Finding:

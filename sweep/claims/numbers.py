@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search_spaces.claim import MeanDifference, Place, Ratio, Reduction, UpTo
-from sweep.claims.criteria import RESAMPLES, draws
-from sweep.claims.families import Read, comparisons, pooled
-from sweep.claims.finding import Finding, Verdict
+from sweep.claims.criteria import RESAMPLES, draws, samples_of
+from sweep.claims.families import Read, comparisons, pooled, same_trials
+from sweep.claims.finding import Finding, Verdict, direction_only
 from sweep.comparison import LEVEL, holm
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ def mean_difference(predicate: MeanDifference, read: Read, comparable: bool) -> 
     """POOLED over the family."""
     family = comparisons(predicate.family, read, predicate.log)
     if not family:
-        return Finding("undecided", 0, 0, note="the same trials stand on both sides at this preset")
-    whole = pooled(family)
+        return same_trials()
+    whole = pooled(family).estimate
     ahead = sum(each.estimate.value > 0 for each in family)
     found = whole.interval()
     low, high = found or (None, None)
@@ -52,7 +52,7 @@ def _said(
     printed: float, value: float, interval: tuple[float, float] | None, comparable: bool
 ) -> str:
     if interval is None:
-        return f"direction only: {'for' if value > 0 else 'against'}"
+        return direction_only(value > 0)
     if not comparable:
         return f"the paper says {printed:g}, of other data and networks"
     inside = interval[0] <= printed <= interval[1]
@@ -63,11 +63,7 @@ def reduction(predicate: Reduction, read: Read, comparable: bool) -> Finding:
     """100 (1 - x / r), on average over the settings, with the interval of resamples."""
     import numpy as np
 
-    samples = {}
-    for place in (place for setting in predicate.settings for place in setting):
-        entry = read(place)
-        assert entry.sample is not None
-        samples[entry.identity] = entry.sample
+    samples = samples_of(predicate, read)
 
     def mean(of: dict[object, np.ndarray]) -> np.ndarray:
         def reduced(setting: tuple[Place, ...]) -> np.ndarray:
@@ -83,7 +79,7 @@ def reduction(predicate: Reduction, read: Read, comparable: bool) -> Finding:
 
     value = float(mean({i: np.array([s.mean]) for i, s in samples.items()})[0])
     k = len(predicate.settings)
-    if any(s.std is None or s.n is None or s.n < 2 for s in samples.values()):
+    if not all(sample.has_spread for sample in samples.values()):
         note = _said(predicate.printed, value, None, comparable)
         return Finding("undecided", int(value > 0), k, effect=value, note=note)
     low, high = np.quantile(mean(draws(samples, RESAMPLES)), [0.025, 0.975]).tolist()
@@ -102,7 +98,7 @@ def up_to(predicate: UpTo, read: Read, comparable: bool) -> Finding:
     """HOLDS if one is BETTER after Holm, FAILS if each is worse after Holm; it has no interval."""
     family = comparisons(predicate.family, read)
     if not family:
-        return Finding("undecided", 0, 0, note="the same trials stand on both sides at this preset")
+        return same_trials()
     estimates = [each.estimate for each in family]
     largest = max(family, key=lambda each: each.estimate.value)
     note = f"largest: {largest.name} {largest.estimate.value:+.3g}"
@@ -110,8 +106,8 @@ def up_to(predicate: UpTo, read: Read, comparable: bool) -> Finding:
         note += f", the paper says up to {predicate.printed:g}"
     if any(e.p is None for e in estimates):
         ahead = sum(e.value > 0 for e in estimates)
-        side = "for" if ahead else "against"
-        return Finding("undecided", ahead, len(family), note=f"direction only: {side}; {note}")
+        note = f"{direction_only(ahead > 0)}; {note}"
+        return Finding("undecided", ahead, len(family), note=note)
     told = [p < LEVEL for p in holm([e.p if e.p is not None else 1.0 for e in estimates])]
     held = sum(apart and e.value > 0 for apart, e in zip(told, estimates, strict=True))
     worse = sum(apart and e.value < 0 for apart, e in zip(told, estimates, strict=True))

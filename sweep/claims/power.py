@@ -7,7 +7,7 @@ s² chi²(n - 1) / (n - 1), and the rule is applied to each draw.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sweep.claims.families import Comparison
 from sweep.comparison import LEVEL
@@ -79,11 +79,7 @@ def more_seeds(probability: Callable[[int], float]) -> int | None:
 
 def known(family: Sequence[Comparison]) -> bool:
     """Whether every cell has a spread."""
-    return all(_has_spread(term[1]) for each in family for term in each.terms.values())
-
-
-def _has_spread(sample: Any) -> bool:
-    return sample.std is not None and sample.n is not None and sample.n >= 2
+    return all(sample.has_spread for each in family for _, sample in each.terms.values())
 
 
 __all__ = ["MOST_SEEDS", "WANTED", "known", "more_seeds", "of_all_better", "of_equal"]

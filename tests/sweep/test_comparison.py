@@ -56,8 +56,17 @@ def test_welch_by_hand():
 @pytest.mark.parametrize("unknown", [Sample(1, None, 3), Sample(1, 0.1, None), Sample(1, 0.1, 1)])
 def test_without_a_spread_there_is_no_verdict(unknown):
     known = Sample(0, 0.1, 3)
+    assert (known.has_spread, unknown.has_spread) == (True, False)
     assert half_width(known, unknown) is half_width(unknown, known) is None
     assert distinguishable(known, unknown) is None
+    assert not compare(unknown, known).better
+
+
+def test_better_is_above_and_told_apart():
+    low, near, high = Sample(1, 0.1, 3), Sample(1.05, 0.1, 3), Sample(2, 0.1, 3)
+    assert compare(high, low).better
+    assert not compare(low, high).better
+    assert not compare(near, low).better
 
 
 def test_samples_without_spread_agree_only_where_equal():
