@@ -11,8 +11,8 @@ Numbers are in the unit of their column: of an accuracy more is better, of an er
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, is_dataclass
 from typing import Literal
 
 
@@ -335,32 +335,15 @@ class Claim:
     source: str = "sentence"
 
 
-def places(predicate: Predicate) -> Iterator[Place]:
-    """Every place that a predicate is about, as often as it is."""
-    match predicate:
-        case Every(parts):
-            for part in parts:
-                yield from places(part)
-        case ArgBest() | BestAmong() | AllWithin() | Increasing():
-            yield from predicate.candidates if isinstance(predicate, ArgBest) else predicate.places
-        case Ranked() | MeanRank() | Reduction():
-            yield from (place for setting in predicate.settings for place in setting)
-        case Tau():
-            yield from (p for p in (*predicate.x, *predicate.y) if isinstance(p, Place))
-        case NarrowerRange():
-            yield from (*predicate.narrow, *predicate.wide)
-        case Ratio():
-            yield from (predicate.of, predicate.over)
-        case Property() | Text():
-            return
-        case _:
-            gains = predicate.gains if isinstance(predicate, Equal) else ()
-            yield from _of(predicate.family)
-            yield from _of(gains)
-
-
-def _of(family: Iterable[Contrast]) -> Iterator[Place]:
-    return (place for contrast in family for _, place in contrast.terms)
+def places(within: object) -> Iterator[Place]:
+    """Every place that a predicate, or a part of one, is about, as often as it is."""
+    if isinstance(within, Place):
+        yield within
+    elif isinstance(within, tuple):
+        for part in within:
+            yield from places(part)
+    elif is_dataclass(within):
+        yield from places(tuple(vars(within).values()))
 
 
 __all__ = [
