@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from search_spaces.amp.figures import RADII
 from search_spaces.amp.protocol import DATASETS, ERROR, METHODS, NLL, PREACT, PYRAMID, VGG, WRN
 from search_spaces.claim import (
     AllBetter,
@@ -114,8 +115,6 @@ SMOOTHING = tuple(lower(_ece(dataset, "ERM"), _ece(dataset, SMOOTHED)) for datas
 EXCELLENT = tuple(tuple(_ece(dataset, method) for method in ALL) for dataset in DATASETS)
 
 # -- Figure 8: radii -----------------------------------------------------------------------------
-
-RADII = (0.001, 0.005, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14)
 
 
 def _radius(column: str, radius: float, method: str = "AMP") -> Place:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from search_spaces.claim import AllBetter, ArgBest, Claim, Place, Text, lower
-from search_spaces.fa.protocol import CLAIMED
+from search_spaces.fa.protocol import CLAIMED, LAMBDAS
 
-LAMBDAS = ("0.01", "0.0", "0.001", "0.1", "1.0")
 FINAL, CURVATURE = "test_error@last", "hessian_trace_of_square@mean"
 
 
@@ -26,7 +25,7 @@ CLAIMS = (
         "argbest",
         "lambda = 0.01 gives the best final accuracy",
         ("fa/figure1",),
-        ArgBest(FINALS, 0, lower=False),
+        ArgBest(FINALS, LAMBDAS.index("0.01"), lower=False),
     ),
     Claim(
         "fa-02",

@@ -9,56 +9,56 @@ from search_spaces.claim import (
     higher,
     lower,
 )
+from search_spaces.nso.ablations import RIVALS
+from search_spaces.nso.figures import FIGURE3_DATASETS, TEST_LOSS
+from search_spaces.nso.protocol import ACCURACY, DATASETS, TRACE
+from search_spaces.nso.table2 import DATASETS2, DISTRIBUTIONS
 
-ACCURACY, TRACE, LOSS = "test_error", "nso_code_trace", "test_nll"
 TABLE3, TABLE6 = "nso/table3", "nso/table6"
-THREE = ("Aircraft", "Indoor", "Retina")
-SIX = ("CIFAR-10", "CIFAR-100", "Aircraft", "Caltech-256", "Indoor", "Retina")
 
 
-def _of(method: str, column: str = ACCURACY, **entries: str) -> Place:
+def _of(method: str, column: str = ACCURACY.key, **entries: str) -> Place:
     return Place(column, {"method": method, **entries})
 
 
 # -- Table 2: noise ------------------------------------------------------------------------------
-
-LAWS = ("Gaussian", "Laplace", "Uniform", "Binomial")
 
 
 def _noisy(method: str, dataset: str, noise: str) -> Place:
     return _of(method, noise=noise, dataset=dataset)
 
 
-WP_GAIN = tuple(higher(_noisy("WP-SGD", d, "Gaussian"), _of("SGD", dataset=d)) for d in THREE)
+WP_GAIN = tuple(higher(_noisy("WP-SGD", d, "Gaussian"), _of("SGD", dataset=d)) for d in DATASETS2)
 AS_GAUSSIAN = tuple(
-    higher(_noisy("WP-SGD", d, law), _noisy("WP-SGD", d, "Gaussian"))
-    for law in ("Laplace", "Uniform")
-    for d in THREE
+    higher(_noisy("WP-SGD", d, noise), _noisy("WP-SGD", d, "Gaussian"))
+    for noise in ("Laplace", "Uniform")
+    for d in DATASETS2
 )
 BINOMIAL = tuple(
-    lower(_noisy("WP-SGD", d, "Binomial"), _noisy("WP-SGD", d, "Gaussian")) for d in THREE
+    lower(_noisy("WP-SGD", d, "Binomial"), _noisy("WP-SGD", d, "Gaussian")) for d in DATASETS2
 )
 OVER_WP = tuple(
-    higher(_noisy("NSO", d, law), _noisy("WP-SGD", d, law)) for law in LAWS for d in THREE
+    higher(_noisy("NSO", d, noise), _noisy("WP-SGD", d, noise))
+    for noise in DISTRIBUTIONS
+    for d in DATASETS2
 )
-OVER_SGD = tuple(higher(_noisy("NSO", d, "Gaussian"), _of("SGD", dataset=d)) for d in THREE)
+OVER_SGD = tuple(higher(_noisy("NSO", d, "Gaussian"), _of("SGD", dataset=d)) for d in DATASETS2)
 
 # -- Tables 3, 4 and 6 ---------------------------------------------------------------------------
 
 IN_TABLE3 = ("SGD", "SAM", "USAM", "ASAM", "NSO")
-SHARPNESS = ("SAM", "USAM", "ASAM", "RSAM", "BSAM")
 
 
 def _accuracy(method: str, dataset: str) -> Place:
     table = TABLE3 if method in IN_TABLE3 else TABLE6
-    return Place(ACCURACY, {"method": method, "dataset": dataset}, table)
+    return Place(ACCURACY.key, {"method": method, "dataset": dataset}, table)
 
 
 OVER_SHARPNESS = tuple(
-    higher(_accuracy("NSO", d), _accuracy(rival, d)) for d in SIX for rival in SHARPNESS
+    higher(_accuracy("NSO", d), _accuracy(rival, d)) for d in DATASETS for rival in RIVALS
 )
 OVER_ALL = OVER_SHARPNESS + tuple(
-    higher(_accuracy("NSO", d), _accuracy(rival, d)) for d in SIX for rival in ("SGD", "LS")
+    higher(_accuracy("NSO", d), _accuracy(rival, d)) for d in DATASETS for rival in ("SGD", "LS")
 )
 
 
@@ -76,23 +76,29 @@ LARGER = tuple(lower(_radius(m, "0.05"), _radius(m, "0.02")) for m in ("SAM", "U
 # -- Figures 3, 4 and 5 --------------------------------------------------------------------------
 
 TRACES = tuple(
-    lower(_of(one, TRACE, dataset=d), _of(other, TRACE, dataset=d))
-    for d in THREE
+    lower(_of(one, TRACE.key, dataset=d), _of(other, TRACE.key, dataset=d))
+    for d in FIGURE3_DATASETS
     for one, other in (("NSO", "WP-SGD"), ("WP-SGD", "SGD"))
 )
-BELOW_WP = tuple((_of("NSO", TRACE, dataset=d), _of("WP-SGD", TRACE, dataset=d)) for d in THREE)
+BELOW_WP = tuple(
+    (_of("NSO", TRACE.key, dataset=d), _of("WP-SGD", TRACE.key, dataset=d))
+    for d in FIGURE3_DATASETS
+)
 POINTS = (
     *(("learning rate", rate) for rate in ("0.001", "0.002", "0.005")),
     *(("epochs", count) for count in ("20", "40", "60")),
 )
 LOSSES = tuple(
-    lower(_of("NSO", LOSS, varied=v, value=x), _of("WP-SGD", LOSS, varied=v, value=x))
+    lower(
+        _of("NSO", TEST_LOSS.key, varied=v, value=x),
+        _of("WP-SGD", TEST_LOSS.key, varied=v, value=x),
+    )
     for v, x in POINTS
 )
 BATCHES = ("32", "8", "16", "64")
 
 
-def _batch(method: str, dataset: str, size: str, column: str = ACCURACY) -> Place:
+def _batch(method: str, dataset: str, size: str, column: str = ACCURACY.key) -> Place:
     return Place(column, {"method": method, "dataset": dataset, "batch size": size})
 
 
@@ -102,7 +108,7 @@ def sizes(method: str, dataset: str) -> tuple[Place, ...]:
 
 
 FLATTER = tuple(
-    lower(_batch("NSO", d, size, TRACE), _batch("SAM", d, size, TRACE))
+    lower(_batch("NSO", d, size, TRACE.key), _batch("SAM", d, size, TRACE.key))
     for d in ("Indoor", "Aircraft")
     for size in BATCHES
 )
@@ -114,7 +120,7 @@ def added(column: str) -> tuple[tuple[Place, ...], ...]:
     return tuple(
         (_of("NSO", column, dataset=d, added=what), _of("NSO", column, dataset=d, added="none"))
         for what in ("augmentation", "distance")
-        for d in SIX
+        for d in DATASETS
     )
 
 
@@ -125,11 +131,13 @@ def _plain(method: str, dataset: str, column: str) -> Place:
     return _of(method, column, training="plain", dataset=dataset)
 
 
-PLAIN_TRACES = tuple(tuple(_plain(m, d, TRACE) for m in ("NSO", *SHARPNESS)) for d in SIX)
+PLAIN_TRACES = tuple(tuple(_plain(m, d, TRACE.key) for m in ("NSO", *RIVALS)) for d in DATASETS)
 PLAIN_GAINS = tuple(
-    higher(_plain("NSO", d, ACCURACY), _plain(m, d, ACCURACY)) for d in SIX for m in SHARPNESS
+    higher(_plain("NSO", d, ACCURACY.key), _plain(m, d, ACCURACY.key))
+    for d in DATASETS
+    for m in RIVALS
 )
-NEGATIVE = tuple(higher(_of("NSO", dataset=d), _of("WP-SGD", dataset=d)) for d in SIX)
+NEGATIVE = tuple(higher(_of("NSO", dataset=d), _of("WP-SGD", dataset=d)) for d in DATASETS)
 RATES = ("0.0025", "0.001")
 
 
