@@ -67,16 +67,43 @@ def own_artifacts() -> list[Artifact]:
     return [artifact for paper in _own for artifact in paper.artifacts]
 
 
+def paper_of(name: str) -> Paper | None:
+    """The paper of this name; None: it names something else."""
+    return next((paper for paper in papers() if paper.key == name), None)
+
+
+def names() -> list[str]:
+    """Of every paper, then of every table and figure."""
+    return [*(paper.key for paper in papers()), *(artifact.id for artifact in artifacts())]
+
+
 def find(artifact_id: str) -> Artifact:
     """The artifact called ``paper/name``.
 
     Raises:
-        UsageError: there is none; the message lists all, and the one with the nearest name.
+        UsageError: there is none; the message lists all names, and the nearest, or those of the
+            paper that is called so.
     """
     known = {artifact.id: artifact for artifact in artifacts()}
     if artifact_id in known:
         return known[artifact_id]
-    raise UsageError(unknown("artifact", artifact_id, known))
+    if paper := paper_of(artifact_id):
+        listed = ", ".join(artifact.id for artifact in paper.artifacts)
+        raise UsageError(
+            f"{artifact_id} is a whole paper; name one of its tables and figures: {listed}"
+        )
+    what = "artifact" if "/" in artifact_id else "paper or artifact"
+    raise UsageError(unknown(what, artifact_id, names()))
 
 
-__all__ = ["PRESETS", "add", "apply", "artifacts", "find", "own_artifacts", "papers"]
+__all__ = [
+    "PRESETS",
+    "add",
+    "apply",
+    "artifacts",
+    "find",
+    "names",
+    "own_artifacts",
+    "paper_of",
+    "papers",
+]

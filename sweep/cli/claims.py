@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sweep.cli.options import parse_where
-from sweep.cli.papers import paper_of
 from sweep.cli.workflow import artifact_of, plan_sweep, plan_sweeps
-from trainables.errors import UsageError, unknown
+from trainables.errors import UsageError
 
 if TYPE_CHECKING:
     from sweep.claims.show import Report
@@ -27,9 +26,9 @@ def judged(options: SweepOptions, refresh: bool = False) -> Report:
     from sweep.claims.record import claims_of, judge_all, narrowed, needed
     from sweep.claims.show import Report
 
-    known = [p.key for p in search_spaces.papers()] + [a.id for a in search_spaces.artifacts()]
-    if options.artifact not in known:
-        raise UsageError(unknown("paper or artifact", options.artifact, known))
+    paper = search_spaces.paper_of(options.artifact)
+    if paper is None:
+        search_spaces.find(options.artifact)
     everything = claims_of(options.artifact)
     if not everything:
         raise UsageError(f"{options.artifact}: no claim of a paper is about it")
@@ -40,7 +39,7 @@ def judged(options: SweepOptions, refresh: bool = False) -> Report:
         raise UsageError(f"--where {said}: no comparison of these claims is between such cells")
     ids = needed(claims)
     whole = replace(options, where=None)  # what a comparison is with may be another cell
-    if paper_of(options.artifact):
+    if paper is not None:
         planned = [each for each in plan_sweeps(whole, refresh) if each[0].artifact.id in ids]
     else:
         sweeps = (replace(whole, artifact=name) for name in ids)

@@ -240,6 +240,7 @@ def plan(
     """
     from functools import partial
 
+    import search_spaces
     from sweep.cli import listing, papers
     from sweep.plan.cost import estimate_all, timed_here
 
@@ -248,7 +249,7 @@ def plan(
     notify = partial(print, file=sys.stderr, flush=True)
     timing = partial(timed_here, data=data, notify=notify) if time else None
     cost = estimate_all([each for each, _ in found], record, timing, price)
-    if papers.paper_of(sweep.artifact):
+    if search_spaces.paper_of(sweep.artifact):
         as_json = format is OutputFormat.json
         show((papers.plan_as_dict if as_json else papers.plan_as_text)(sweep.artifact, found, cost))
         return

@@ -53,8 +53,7 @@ def artifacts(incomplete: str) -> list[str]:
     """Papers, tables and figures that begin so. Of files the shell itself knows the names."""
     import search_spaces
 
-    names = [artifact.id for artifact in search_spaces.artifacts()]
-    return _beginning(incomplete, [*(paper.key for paper in search_spaces.papers()), *names])
+    return _beginning(incomplete, search_spaces.names())
 
 
 def presets(incomplete: str) -> list[str]:

@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Any
 from trainables.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from search_spaces.spec import Artifact, Paper
+    from search_spaces.spec import Artifact
     from sweep.cli.options import SweepOptions
     from sweep.plan.cost import CostEstimate
     from sweep.plan.expand import Plan
     from sweep.record.record import Record
 
 Planned = Sequence[tuple["Plan", "Record"]]
-
-
-def paper_of(name: str) -> Paper | None:
-    """The paper of this name; None: it names something else."""
-    import search_spaces
-
-    return next((paper for paper in search_spaces.papers() if paper.key == name), None)
 
 
 def unknown_paper(name: str) -> str:
@@ -46,7 +39,9 @@ def sweeps_of(options: SweepOptions) -> list[SweepOptions]:
     Raises:
         UsageError: a reading or a label that no artifact of the paper has.
     """
-    paper = paper_of(options.artifact)
+    import search_spaces
+
+    paper = search_spaces.paper_of(options.artifact)
     if paper is None:
         return [options]
     found = [artifact for artifact in paper.artifacts if not artifact.experiment.blocked]
@@ -125,4 +120,4 @@ def _counts(planned: Planned) -> Mapping[str, int]:
     }
 
 
-__all__ = ["paper_of", "plan_as_dict", "plan_as_text", "rows_of", "sweeps_of", "unknown_paper"]
+__all__ = ["plan_as_dict", "plan_as_text", "rows_of", "sweeps_of", "unknown_paper"]

@@ -75,6 +75,7 @@ def status(
 
     Example: sweep status nrs/table1 --preset small
     """
+    import search_spaces
     from sweep.cli import papers
     from sweep.cli import status as statuses
     from sweep.files import SUFFIXES
@@ -82,10 +83,10 @@ def status(
     from trainables.storage.files import Storage
 
     named = "/" in sweep.artifact or sweep.artifact.endswith(SUFFIXES)
-    if sweep.artifact and not named and papers.paper_of(sweep.artifact) is None:
+    if sweep.artifact and not named and search_spaces.paper_of(sweep.artifact) is None:
         raise UsageError(papers.unknown_paper(sweep.artifact))
     mention_without_record(sweep)
-    if not sweep.artifact or papers.paper_of(sweep.artifact):
+    if not sweep.artifact or search_spaces.paper_of(sweep.artifact):
         record = tracker_of(sweep).load(refresh)
         found = drivers(Storage(sweep.storage))
         rows = statuses.rows(record, found)
@@ -203,14 +204,14 @@ def cancel(
 
     Example: sweep cancel nrs/table1
     """
-    from sweep.cli import papers
+    import search_spaces
     from sweep.files import SUFFIXES
     from sweep.run.live import drivers
     from trainables.storage.files import Storage
 
     storage = Storage(record.storage)
     working = [one for one in drivers(storage) if not one.ended]
-    paper = papers.paper_of(target)
+    paper = search_spaces.paper_of(target)
     whole = not target or paper is not None or "/" in target or target.endswith(SUFFIXES)
     if paper is not None:
         working = [one for one in working if one.paper == target]

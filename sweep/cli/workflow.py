@@ -71,15 +71,13 @@ def find_whole(name: str) -> Artifact:
     Raises:
         UsageError: there is none.
     """
-    from sweep.cli.papers import paper_of
+    import search_spaces
+    from sweep import files
 
     found, _, searched = name.partition(":search:")
     if searched:
         raise UsageError(f"{name} is a search; `sweep search {found} --where ...` prints it")
-    if paper := paper_of(name):
-        listed = ", ".join(artifact.id for artifact in paper.artifacts)
-        raise UsageError(f"{name} is a whole paper; name one of its tables and figures: {listed}")
-    return _known_or_in_a_file(name)
+    return files.load(name) if name.endswith(files.SUFFIXES) else search_spaces.find(name)
 
 
 def find_artifact(name: str, preset: str, workers: str = "1") -> Artifact:
@@ -133,13 +131,6 @@ def _on_workers(artifact: Artifact, preset: str, workers: str) -> Artifact:
     from sweep.plan.variant import with_workers
 
     return with_workers(artifact, preset, int(count), batchnorm or "local")
-
-
-def _known_or_in_a_file(name: str) -> Artifact:
-    import search_spaces
-    from sweep import files
-
-    return files.load(name) if name.endswith(files.SUFFIXES) else search_spaces.find(name)
 
 
 def plan_sweep(

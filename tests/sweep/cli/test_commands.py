@@ -165,6 +165,7 @@ def test_doctor_finds_a_healthy_machine(tmp_path: Path) -> None:
     ("arguments", "code", "sentence"),
     [
         (["table", "nrs/tabel1"], 2, "unknown artifact 'nrs/tabel1' (did you mean 'nrs/table1'?)"),
+        (["plan", "nrz"], 2, "unknown paper or artifact 'nrz' (did you mean 'nrs'?); known: amp, "),
         (["plan", "nrs/table1", "--preset", "smal"], 2, "did you mean 'small'?"),
         (["plan", "nrs/table1", "--selection", "test"], 2, "unknown selection rule 'test'"),
         (["plan", "nso/table5"], 2, "nso/table5 cannot run yet"),
