@@ -84,17 +84,21 @@ def test_of_a_paper_some_cells(storage: list[str]) -> None:
 def test_a_reading_is_that_of_the_tables_that_know_it(
     storage: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = Reading("twice as long", everywhere(epochs=2))
-    choice = Choice("how long", "1", "short", name="length", default="one", others={"two": slow})
+    more = Reading("more of it", everywhere(optimizer__weight_decay=0.5))
+    choice = Choice(
+        "weight decay", "5e-4", "0.0005", name="decay", default="little", others={"half": more}
+    )
     paper = replace(PAIR, artifacts=(FIRST, SECOND.with_notes(choices=(choice,))))
     monkeypatch.setattr(search_spaces, "papers", lambda: (paper,))
     monkeypatch.setattr(search_spaces, "artifacts", lambda: paper.artifacts)
-    words = ["plan", "pair", "--read", "length=two", *storage, "--format", "json"]
+    words = ["plan", "pair", "--read", "decay=half", *storage, "--format", "json"]
     code, out, error = call(*words)
     assert code == 0, error
     found = json.loads(out)["artifacts"]
-    epochs = [{t["config"]["epochs"] for s in a["stages"] for t in s["trials"]} for a in found]
-    assert epochs == [{1}, {2}]
+    assert [
+        {t["config"]["optimizer"]["weight_decay"] for s in a["stages"] for t in s["trials"]}
+        for a in found
+    ] == [{0.0005}, {0.5}]
 
 
 def test_a_cell_that_is_not_shown_is_none_that_can_be_chosen(
