@@ -76,6 +76,9 @@ class Clock:
         if result is not None:
             self.training += result.metrics["training_seconds"]
 
+    def on_unrecorded(self, count: int) -> None:
+        pass
+
     def message(self, sentence: str) -> None:
         print(sentence)
 

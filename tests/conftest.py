@@ -9,9 +9,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.mlflow_tables import copy_from_now_on
 
 if TYPE_CHECKING:
     from tests.trainables.data.originals import Originals
@@ -56,6 +59,12 @@ def originals(monkeypatch: pytest.MonkeyPatch) -> Iterator[Originals]:
     data.forget()
     yield Originals(monkeypatch)
     data.forget()
+
+
+@pytest.fixture(autouse=True)
+def empty_databases() -> None:
+    """Those of MLflow are copies of one, which the first test that needs one makes."""
+    copy_from_now_on(Path(os.environ["FLATSWEEP_CACHE"]))
 
 
 @pytest.fixture(autouse=True)

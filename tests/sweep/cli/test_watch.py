@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,14 +16,13 @@ from typing import Any
 
 import pytest
 
-from sweep.cli import watch
+from sweep.cli import main, watch
 from sweep.run.live import LiveSweep, LiveTrial, drivers
+from tests.forked import Forked, forked
 from tests.sweep.called import call
 from trainables.storage.files import Storage
 from trainables.storage.trial_folder import RESULT, trial_folder
 from trainables.storage.trial_log import LIMIT, append, name_of
-
-ROOT = Path(__file__).parents[3]
 
 METHOD = '''
 """A method that takes its time, and says so."""
@@ -64,23 +62,21 @@ def file(tmp_path: Path) -> str:
 
 
 @contextmanager
-def driver(file: str, storage: Storage) -> Iterator[subprocess.Popen[str]]:
+def driver(file: str, storage: Storage) -> Iterator[Forked]:
     """``sweep run`` in a process of its own, whose first trial has begun."""
-    words = ("run", file, "--executor", "serial", "--storage", storage.root)
-    with subprocess.Popen(
-        [sys.executable, "-m", "sweep", *words], cwd=ROOT, text=True, stderr=subprocess.PIPE
-    ) as process:
-        try:
-            wait(lambda: any(t.epoch for one in alive(storage, process) for t in
-                             one.trials.values()))  # fmt: skip
-            yield process
-        finally:
-            process.kill()
+
+    def run() -> None:
+        sys.argv = ["sweep", "run", file, "--executor", "serial", "--storage", storage.root]
+        main()
+
+    with forked(run, Path(file).with_name("said")) as started:
+        wait(lambda: any(t.epoch for one in alive(storage, started) for t in one.trials.values()))
+        yield started
 
 
-def alive(storage: Storage, process: subprocess.Popen[str]) -> list[LiveSweep]:
-    assert process.poll() is None
-    return [one for one in drivers(storage) if one.pid == process.pid]
+def alive(storage: Storage, driver: Forked) -> list[LiveSweep]:
+    assert driver.process.is_alive()
+    return [one for one in drivers(storage) if one.pid == driver.pid]
 
 
 def wait(until: Callable[[], Any], seconds: float = 240) -> None:
@@ -95,7 +91,7 @@ def test_a_driver_is_seen_and_stopped_from_another_process_and_seen_to_be_dead(
 ) -> None:
     storage = Storage(tmp_path / "results")
     options = ("--storage", storage.root)
-    with driver(file, storage) as process:
+    with driver(file, storage) as started:
         found = json.loads(call("status", file, *options, "--format", "json")[1])
         trials = {trial["trial_id"]: trial for trial in found["cells"][0]["trials"]}
         (running,) = (t for t, trial in trials.items() if trial["state"] == "running")
@@ -103,7 +99,7 @@ def test_a_driver_is_seen_and_stopped_from_another_process_and_seen_to_be_dead(
         assert trials[running]["epochs"] == 1000
         assert trials[running]["node"] == os.uname().nodename
         assert found["counts"]["queued"] == 2
-        assert [(one["pid"], one["alive"]) for one in found["drivers"]] == [(process.pid, True)]
+        assert [(one["pid"], one["alive"]) for one in found["drivers"]] == [(started.pid, True)]
         (row,) = json.loads(call("status", *options, "--format", "json")[1])
         assert (row["artifact"], row["running"], row["queued"]) == ("mine/slow", 1, 2)
         assert (
@@ -117,25 +113,24 @@ def test_a_driver_is_seen_and_stopped_from_another_process_and_seen_to_be_dead(
             f"trial {running}, which ends with its epoch, is cancelled; "
             "the next `sweep run` runs it\n",
         )
-        wait(lambda: alive(storage, process)[0].trials[running].state == "queued")
+        wait(lambda: alive(storage, started)[0].trials[running].state == "queued")
         code, out, _ = call("cancel", file, *options)
         assert code == 0
         assert out.startswith("mine/slow full (paper) is cancelled with ")
-        assert process.wait(60) == 1
-        assert process.stderr is not None
-        said = process.stderr.read()
+        said = started.wait(60)
+        assert started.process.exitcode == 1
         assert f"from another terminal: trial {running}" in said
         assert "sweep: cancelled with " in said
         assert "a step" in call("logs", running[:10], *options)[1]
     assert call("cancel", *options) == (1, "", f"sweep: no sweep runs in {storage.root}\n")
 
-    with driver(file, storage) as process:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    with driver(file, storage) as started:
+        os.kill(started.pid, signal.SIGKILL)
+        started.process.join(60)
         (one,) = drivers(storage)
-        assert one.pid == process.pid
+        assert one.pid == started.pid
     storage.write(one.file, replace(one, written=one.written - 600).to_json().encode())
-    said = f"(process {process.pid}) has not been heard of for 10 minutes"
+    said = f"(process {started.pid}) has not been heard of for 10 minutes"
     assert said in call("status", file, *options)[1]
     assert said in call("status", *options)[1]
     code, out, error = call("cancel", file, *options)

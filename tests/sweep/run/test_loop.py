@@ -7,9 +7,8 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,18 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from search_spaces.spec import Cell, CurveView, Epochs, Measure, Metric, Stage
+from search_spaces.spec import Artifact, Cell, CurveView, Epochs, Measure, Metric, Stage
+from sweep.ray_executor import executor as by_ray
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
 from sweep.run import recorder
 from sweep.run.executor import executor
+from tests.forked import forked
 from tests.sweep.cases import TINY, sweep
 from trainables.data import DataError
 from trainables.storage.files import Storage
 from trainables.storage.trial_folder import RESULT
+from trainables.train import Trial
 
 
 @pytest.fixture(scope="module")
@@ -267,28 +269,24 @@ def test_a_later_stage_measures_a_trial_that_an_earlier_one_trained(tmp_path: Pa
     assert epochs == [[1, 2], [1, 2]]
 
 
-ROOT = Path(__file__).parents[3]
-SLOWER = """
-import sys, time; sys.path.insert(0, {root!r})
-from pathlib import Path
-from sweep.run.executor import executor
-from sweep.ray_executor import executor as by_ray
-from tests.sweep.cases import TINY, sweep
-from trainables.train import Trial
+def of_epochs(epochs: int) -> Artifact:
+    return TINY.with_experiment(base={**TINY.experiment.base, "epochs": epochs})
 
-by_ray.WAVE, by_ray.WAVE_PER_SLOT = 2, 1  # the signal comes in the first of two waves
 
-run_epoch = Trial.run_epoch
-def until_stopped(trial):  # in this process, the second trial waits for the signal
-    if list(Path({folder!r}).glob("results/trials/*/result.json")):
-        Path({folder!r}, "second").touch()
-        time.sleep(5)
-    return run_epoch(trial)
-Trial.run_epoch = until_stopped
+def slowly(epochs: int, folder: Path, by: Sequence[Any], second: Path) -> None:
+    """The sweep, in which there is time for a signal."""
+    by_ray.WAVE, by_ray.WAVE_PER_SLOT = 2, 1  # it comes in the first of two waves
+    run_epoch = Trial.run_epoch
 
-slow = TINY.with_experiment(base={{**TINY.experiment.base, "epochs": {epochs}}})
-sweep(slow, Path({folder!r}), executor(*{by!r}))
-"""
+    def until_stopped(trial: Trial) -> Any:
+        """In this process, the second trial waits for the signal."""
+        if list(folder.glob(f"results/trials/*/{RESULT}")):
+            second.touch()
+            time.sleep(2)
+        return run_epoch(trial)
+
+    Trial.run_epoch = until_stopped  # type: ignore[method-assign]
+    sweep(of_epochs(epochs), folder, executor(*by))
 
 
 @pytest.mark.parametrize(
@@ -304,25 +302,22 @@ def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
     if name == "ray":  # one at a time, so that three are to come when the first has ended
         by = ("ray", request.getfixturevalue("ray_address"), 1, None, 1)
     epochs = 100 if name == "ray" else 5
-    code = SLOWER.format(root=str(ROOT), folder=str(tmp_path), by=by, epochs=epochs)
-    driver = subprocess.Popen(
-        [sys.executable, "-c", code], start_new_session=True, stderr=subprocess.PIPE, text=True
-    )
     storage = Storage(tmp_path / "results")
     second = tmp_path / "second"
-    while driver.poll() is None and not (
-        second.exists() if name == "serial" else storage.names(f"trials/*/{RESULT}")
-    ):
-        time.sleep(0.05)
-    os.kill(driver.pid, how)
-    _, said = driver.communicate(timeout=120)
+    with forked(lambda: slowly(epochs, tmp_path, by, second), tmp_path / "said") as driver:
+        while driver.process.is_alive() and not (
+            second.exists() if name == "serial" else storage.names(f"trials/*/{RESULT}")
+        ):
+            time.sleep(0.05)
+        os.kill(driver.pid, how)
+        said = driver.wait(120)
     before = {name: storage.read(name) for name in storage.names(f"trials/*/{RESULT}")}
     assert 0 < len(before) < 4
     if how != signal.SIGKILL:
         assert re.search(r"StoppedError: stopped with \d trials unfinished; what is finished", said)
         if name == "serial":  # in whose second trial the signal came; Ray's may have begun none
             assert len(storage.names("trials/*/checkpoint.pt")) == 1
-    slow = TINY.with_experiment(base={**TINY.experiment.base, "epochs": epochs})
+    slow = of_epochs(epochs)
     plan, record, witness = sweep(slow, tmp_path, executor(*by))
     assert sum(witness.waves) <= 4 - len(before)
     assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
