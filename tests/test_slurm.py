@@ -138,6 +138,7 @@ def ray_processes(job: str) -> list[int]:
 @needs_program("slurmd")
 @needs_program("sbatch")
 @pytest.mark.ray
+@pytest.mark.slow  # below, the script itself is run with stand-ins for Slurm's programs
 def test_a_sweep_fills_the_nodes_of_an_allocation(slurm: Slurm) -> None:
     done = slurm.submit("--wait")
     out = (slurm.home / "out").read_text()

@@ -205,6 +205,7 @@ def test_the_token_is_in_no_command_line_and_no_file(local_sweep: psutil.Process
     assert not (Path(local_sweep.environ()["HOME"]) / ".ray").exists()
 
 
+@pytest.mark.slow
 def test_nodes_of_tests_and_benchmarks_listen_on_loopback() -> None:
     with Nodes(cpus=0, dashboard=True) as nodes:
         nodes.join()

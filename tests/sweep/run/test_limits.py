@@ -106,7 +106,7 @@ def test_trials_count_across_stages(tmp_path: Path) -> None:
     assert (witness.waves, witness.sentences, plan.missing(record)) == ([2], [], [])
 
 
-@pytest.fixture(params=["serial", "ray"])
+@pytest.fixture(params=["serial", pytest.param("ray", marks=pytest.mark.ray)])
 def executor(request: pytest.FixtureRequest) -> Executor:
     if request.param == "serial":
         return SerialExecutor()
@@ -125,7 +125,6 @@ def clock() -> Callable[[], float]:
     return now
 
 
-@pytest.mark.ray
 def test_after_its_hours_nothing_runs_and_the_next_command_goes_on(
     tmp_path: Path, executor: Executor, clock: Any
 ) -> None:
@@ -152,7 +151,11 @@ def test_after_its_hours_nothing_runs_and_the_next_command_goes_on(
     assert witness.outcomes == {}
 
 
-@pytest.mark.ray
+@pytest.mark.parametrize(
+    "executor",
+    ["serial", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])],
+    indirect=True,  # Ray stops what runs as it does after some hours, above
+)
 def test_the_first_failure_ends_it_if_that_is_asked_for(tmp_path: Path, executor: Executor) -> None:
     """The other one would train for hours."""
     broken = Cell({"method": "broken"}, {"batch_size": 5000, "epochs": 300_000})
