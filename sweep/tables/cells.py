@@ -29,6 +29,9 @@ class TableCell:
     Attributes:
         mean, std: Over the seeds that gave a number; None where there is none.
         result, summary: Where they come from: selected point, trials, what became of each.
+        values: Of the seeds that gave a number, in the unit of the column, as ``summary.trial_ids``
+            are ordered; a ratio is to the same mean for all.
+        selected: Which point of a search won, in words; empty: nothing was searched.
         problems: What is short of the number asked for, e.g. ``("1 diverged", "search 5/9")``.
         reported: What was printed; ``mark`` refers to its footnote.
         difference: Measured less printed; None where they may not be compared.
@@ -51,6 +54,8 @@ class TableCell:
     inside: bool | None = None
     bold: bool = False
     against: TableCell | None = None
+    values: tuple[float, ...] = ()
+    selected: str = ""
 
     @property
     def same_trials(self) -> bool:
@@ -102,10 +107,10 @@ def _in_units(metrics: Sequence[Metric], results: Sequence[CellResult]) -> list[
                 problems += (result.waits,)
             if result.provisional:
                 problems += (f"search {result.searched}/{result.points}",)
-            mean, std = summary.mean, summary.std
+            mean, std, values = summary.mean, summary.std, summary.values
             unit = metric
             if metric.relative_to is not None and mean is not None:
-                mean, std = _ratio(result, metric, results)
+                mean, std, values = _ratio(result, metric, results)
                 unit = replace(metric, scale=1.0)  # it cancels
                 problems += () if mean is not None else ("nothing to relate it to",)
             cells.append(
@@ -117,6 +122,7 @@ def _in_units(metrics: Sequence[Metric], results: Sequence[CellResult]) -> list[
                     summary=summary,
                     problems=problems,
                     reported=_printed(result.cell, metric),
+                    values=tuple(map(unit.display, values)),
                 )
             )
     return cells
@@ -143,20 +149,22 @@ def _reference(result: CellResult, metric: Metric, results: Sequence[CellResult]
 
 def _ratio(
     result: CellResult, metric: Metric, results: Sequence[CellResult]
-) -> tuple[float | None, float | None]:
+) -> tuple[float | None, float | None, tuple[float, ...]]:
     """a / b of the means, with std |a / b| sqrt((sa / a)² + (sb / b)²), to first order.
 
-    None where the reference has no mean, or 0. The reference itself is 1, without a spread.
+    The third are the seeds' ratios, each to the mean b. None where the reference has no mean, or
+    0. The reference itself is 1, without a spread.
     """
     own, reference = result.metrics[metric.key], _reference(result, metric, results)
     if own.mean is None or reference is None or not reference.mean:
-        return None, None
-    ratio = own.mean / reference.mean
+        return None, None, ()
+    ratio, values = own.mean / reference.mean, tuple(v / reference.mean for v in own.values)
     if own is reference:
-        return ratio, None
+        return ratio, None, values
     if own.std is None or reference.std is None or own.mean == 0:
-        return ratio, None
-    return ratio, abs(ratio) * math.hypot(own.std / own.mean, reference.std / reference.mean)
+        return ratio, None, values
+    std = abs(ratio) * math.hypot(own.std / own.mean, reference.std / reference.mean)
+    return ratio, std, values
 
 
 def _compared(cell: TableCell) -> TableCell:

@@ -22,7 +22,7 @@ from sweep.claims.show import short
 from sweep.plan import changed
 from sweep.plan.points import every_point
 from sweep.record.columns import expand_curves
-from sweep.tables import formats
+from sweep.tables import formats, winners
 from sweep.tables import sentences as said
 from sweep.tables.cells import TableCell, competing_label, directions, make
 from sweep.tables.sentences import Sentence
@@ -149,6 +149,7 @@ def table_of(plan: Plan, record: Record, all_points: bool = False) -> Table:
         selection=plan.selection,
         provenance=record.provenance(trial.trial_id for trial in plan.trials),
         sentences=said.sentences(plan, results),
+        selected=() if all_points else winners.points(plan, results),
     )
     verdicts = ((each.claim.id, short(each)) for each in alone(plan, results))
     return replace(table, verdicts=tuple(verdicts))
@@ -167,6 +168,7 @@ def build(
     selection: SelectionRule,
     provenance: Mapping[str, str] | None = None,
     sentences: Iterable[Sentence] | None = None,
+    selected: Iterable[str] = (),
 ) -> Table:
     """Arrange and compare ``results`` (`sweep.aggregate.cells`) as the artifact lays them out.
 
@@ -175,6 +177,7 @@ def build(
         preset, selection: At which scale it was run, and how hyper-parameters were chosen.
         provenance: What the numbers come from -> which: commit, versions, hardware.
         sentences: What is said of the sweep (`sweep.tables.sentences.sentences`); None: nothing.
+        selected: Which point won each result, in words (`sweep.tables.winners.points`).
 
     Raises:
         UsageError: the artifact puts two numbers in one place.
@@ -182,6 +185,8 @@ def build(
     results = list(results)
     view = expand_curves(artifact.view, results[0].metrics if results else ())
     cells = make(view, artifact.experiment, results, preset.comparable)
+    won = dict(zip(map(id, results), selected, strict=False))
+    cells = [replace(cell, selected=won.get(id(cell.result), "")) for cell in cells]
     shown = [result.cell for result in results if not result.cell.hidden]
     down, across = _labels(view, shown)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from search_spaces.spec import Choice
 from sweep.tables.cells import LEAST_SEEDS, TableCell
@@ -78,6 +79,12 @@ def difference(cell: TableCell) -> str:
         verdict = "inside" if cell.inside else "outside"
         text += f", {verdict} ±{format_number(cell.half_width, cell.metric.digits)}"
     return text + lacking
+
+
+def selected(cells: Sequence[TableCell | None]) -> list[tuple[str, int]]:
+    """Which point of its search won in each part of a row: (point, how many columns it is of)."""
+    points = groupby("" if cell is None else cell.selected for cell in cells)
+    return [(point, len(list(same))) for point, same in points]
 
 
 def header(table: Table) -> list[tuple[str, str]]:
@@ -215,6 +222,7 @@ __all__ = [
     "not_compared",
     "printed",
     "row_names",
+    "selected",
     "spans",
     "value",
 ]

@@ -14,7 +14,10 @@ from sweep.tables.layout import Table
 
 
 def render(table: Table) -> str:
-    """The table; hovering over a number names the selected point, the values and the trials."""
+    """The table; hovering over a number names the selected point and the trials.
+
+    Their numbers are in the unit of the column.
+    """
     return (
         _environment()
         .get_template("table.html.jinja")
@@ -48,9 +51,11 @@ def _escaped(value: Any) -> Markup:
 
 def _details(cell: TableCell) -> str:
     point = ", ".join(f"{name} = {value}" for name, value in (cell.result.point or {}).items())
-    values = zip(cell.summary.trial_ids, cell.summary.values, strict=True)
     lines = [f"selected: {point}"] if point else []
-    return "\n".join(lines + [f"{trial_id}: {value:.6g}" for trial_id, value in values])
+    if cell.values:  # a ratio to nothing has none
+        values = zip(cell.summary.trial_ids, cell.values, strict=True)
+        lines += [cell.metric.label, *(f"{trial_id}: {value:.6g}" for trial_id, value in values)]
+    return "\n".join(lines)
 
 
 __all__ = ["render"]

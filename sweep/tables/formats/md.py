@@ -25,6 +25,9 @@ def render(table: Table) -> str:
     ]
     for row, cells in zip(table.rows, table.grid, strict=True):
         lines.append(_row([*map(escape, row), *(_cell(cell) for cell in cells)]))
+        won = [point for point, width in text.selected(cells) for _ in range(width)]
+        if any(won):
+            lines.append(_row([*[""] * (len(row) - 1), "selected", *map(escape, won)]))
     lines += ["", *(f"- {escape(what)}: {escape(said)}" for what, said in text.footer(table))]
     return "\n".join(lines) + "\n"
 

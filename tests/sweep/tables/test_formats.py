@@ -7,6 +7,7 @@ import io
 import json
 import re
 import tomllib
+from dataclasses import replace
 from fnmatch import fnmatch
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,10 +20,11 @@ from search_spaces.spec import Choice, Metric, Notes, Reported, Selection
 from sweep.aggregate import SELECTIONS, cells
 from sweep.plan.expand import Plan, PlannedStage, every_cell
 from sweep.record.record import Record
-from sweep.tables import formats
+from sweep.tables import formats, layout, text
 from sweep.tables.formats.latex import escape
 from sweep.tables.layout import FORMATS, build, render
 from tests.sweep.tables.cases import NASTY, SMALL, THREE, grid_of, nasty, summary, table_of
+from tests.sweep.tables.test_winners import far_from, recorded
 
 
 def squeezed(text: str) -> str:
@@ -84,7 +86,7 @@ def test_html_parses_back():
     assert page.entries[4].startswith("2.00 ± 1.00 (3)printed 7.25 [a]")
     assert not {"i", "script", "link", "img"} & set(page.tags)  # nothing injected, nothing loaded
     assert "selected: optimizer.lr = 0.1" in page.titles[0]
-    assert "trial-2: 0.03" in page.titles[0]
+    assert page.titles[0].splitlines()[1:] == [NASTY, "trial-0: 1", "trial-1: 2", "trial-2: 3"]
 
 
 def test_templates_are_installed_with_the_code():
@@ -240,3 +242,71 @@ def test_every_artifact_has_a_table_before_anything_has_run(artifact):
     assert len(table.cells) == len(shown) * len(artifact.view.metrics)
     for kind in ("terminal", "latex", "html"):
         assert render(table, kind).count("not run)") == len(table.cells)
+
+
+def test_tooltips_are_in_the_unit_of_the_column():
+    """Per cent, accuracies, milliseconds; ratios to what the column is relative to."""
+    seconds = {"test_error": THREE, "training_seconds": summary([2.0, 4.0])}
+    half = {"test_error": THREE, "training_seconds": summary([1.0, 2.0])}
+    metrics = (
+        Metric("test_error", "accuracy %", better="higher", shown="accuracy_percent"),
+        Metric("training_seconds", "ms", shown="milliseconds"),
+        Metric("training_seconds", "time / ERM", relative_to={"method": "ERM"}),
+    )
+    numbers = {
+        key: {**given, metrics[2].key: given["training_seconds"]}
+        for key, given in ((("ERM",), seconds), (("SAM",), half))
+    }
+    table = table_of(numbers, metrics=metrics)
+    titles = [title.splitlines() for title in Page(render(table, "html")).titles]
+    assert titles[0][1:] == ["accuracy %", "trial-0: 99", "trial-1: 98", "trial-2: 97"]
+    assert titles[1][1:] == ["ms", "trial-0: 2000", "trial-1: 4000"]
+    assert titles[5][1:] == ["time / ERM", "trial-0: 0.333333", "trial-1: 0.666667"]
+    for _, _, found in table.cells:
+        assert found.mean == pytest.approx(sum(found.values) / len(found.values))
+    alone = table_of({("SAM",): numbers["SAM",]}, metrics=metrics[2:])
+    assert Page(render(alone, "html")).titles == ["selected: optimizer.lr = 0.1"]
+
+
+def test_a_caption_is_one_line_and_all_else_is_a_note_below():
+    table = table_of({("erm",): THREE}, preset=SMALL, notes=Notes("A title", changes=("a → b",)))
+    lines = render(table, "latex").splitlines()
+    (caption,) = [line for line in lines if "caption" in line and not line.startswith("%")]
+    assert caption == r"\caption{A title.}"
+    note = lines[lines.index(r"\end{tabular}}") :]
+    for said in ("preset: small: tiny networks.", r"shrunk: a $\to$ b.", "from: commit abc."):
+        assert said in note
+
+
+SELECTED = """\
+name: x
+base: {model: mlp_tiny, epochs: 2}
+compare:
+  A: {method: erm, grid: {optimizer.lr: [0.1, 0.2]}}
+  B: {method: sam, optimizer.lr: 0.1}
+  C: {method: sam, grid: {optimizer.lr: [0.1, 0.2], method.rho: [0.05, 0.1]}}
+metrics: [test_error, test_nll]
+"""
+
+
+def test_the_point_that_won_stands_under_each_row_that_was_searched():
+    found, record = recorded(SELECTED, far_from(0.2))
+    table = layout.table_of(found, record)
+    for row, won in (("A", "lr = 0.2"), ("B", ""), ("C", "lr = 0.2, rho = 0.05")):
+        assert {c.selected for names, _, c in table.cells if names == (row,)} == {won}
+    latex = render(table, "latex")
+    assert latex.count(r"\quad {\scriptsize selected} & \multicolumn{2}{r}") == 2
+    assert r"\multicolumn{2}{r}{\scriptsize lr = 0.2, rho = 0.05} \\" in latex
+    entries = [entry.strip() for entry in Page(render(table, "html")).entries]
+    at = [i for i, entry in enumerate(entries) if entry == "selected"]
+    assert [entries[i + 1].splitlines()[0] for i in at] == ["lr = 0.2", "lr = 0.2, rho = 0.05"]
+    rows = [line for line in render(table, "md").splitlines() if line.startswith("| selected")]
+    assert rows == [f"| selected | {won} | {won} |" for won in ("lr = 0.2", "lr = 0.2, rho = 0.05")]
+    every = layout.table_of(found, record, all_points=True)
+    assert not any(cell.selected for _, _, cell in every.cells)
+
+
+def test_rows_whose_cells_have_other_winners_name_each_over_its_columns():
+    points = ["lr = 1", "lr = 1", "", "lr = 2"]
+    cells_ = [replace(table_of({("a",): THREE}).grid[0][0], selected=won) for won in points]
+    assert text.selected([*cells_, None]) == [("lr = 1", 2), ("", 1), ("lr = 2", 1), ("", 1)]
