@@ -167,7 +167,11 @@ class Study:
         return ShownTable(table_of(self.sweep.plan(record), record, all_points))
 
     def figures(self, kind: str | None = None) -> list[Figure]:
-        """The figures of what is recorded; ``kind="grid"``: what was searched."""
+        """The figures of what is recorded.
+
+        Args:
+            kind: ``printed``, ``cost``, ``curves`` or ``grid``; None: its own.
+        """
         from sweep.figures import figures_of
 
         record = self.record()

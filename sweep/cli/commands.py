@@ -354,14 +354,18 @@ def plot(
     sweep: SweepOptions,
     kind: Annotated[
         FigureKind | None,
-        typer.Option("--kind", help="grid: what was searched [default: the figure's own]."),
+        typer.Option(
+            "--kind",
+            help="printed: measured against printed; cost: error against cost; "
+            "curves: every epoch; grid: what was searched [default: the figure's own].",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write: .png, .svg or .pdf.")
     ] = None,
     refresh: Refresh = False,
 ) -> None:
-    """Draw a figure from the record; of a file with several, each.
+    """Draw a figure from the record, or a --kind of any table; several are numbered.
 
     Example: sweep plot nrs/figure1 --preset small --out figure1.pdf
     """
@@ -369,7 +373,7 @@ def plot(
 
     planned, record = plan_sweep(sweep, refresh=refresh)
     refuse_without_record(sweep)
-    path = out or figure_file(planned)
+    path = out or figure_file(planned, kind)
     drawn = figures.figures_of(planned, record, kind)
     for i, figure in enumerate(drawn, 1):
         file = path if len(drawn) == 1 else path.with_stem(f"{path.stem}-{i}")

@@ -77,6 +77,9 @@ class Only(StrEnum):
 class FigureKind(StrEnum):
     """What `sweep plot` draws beside the figures that an artifact has."""
 
+    printed = "printed"
+    cost = "cost"
+    curves = "curves"
     grid = "grid"
 
 

@@ -355,9 +355,9 @@ def command_of(options: SweepOptions, planned: Plan) -> str:
     return mask(" ".join([shlex.join(words), *variant.options()]))
 
 
-def figure_file(planned: Plan) -> Path:
-    """Where a figure is written by default: each variant of it to a file of its own."""
-    words = [planned.artifact.id, planned.preset, planned.variant]
+def figure_file(planned: Plan, kind: str | None) -> Path:
+    """Where a figure is written by default: each variant and kind of it to a file of its own."""
+    words = [planned.artifact.id, planned.preset, planned.variant, kind or ""]
     return Path(re.sub(r"[^\w.=]+", "-", " ".join(words)).strip("-") + ".png")
 
 

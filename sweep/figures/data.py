@@ -183,7 +183,7 @@ def _arranged(view: CurveView, results: Sequence[CellResult], read: Reader) -> l
     rows = [
         [
             Panel(
-                title="" if by_panel else ", ".join(map(_with_label, view.panels, place)),
+                title="" if by_panel else ", ".join(map(with_label, view.panels, place)),
                 xlabel=", ".join(place) if by_panel else xlabel,
                 ylabel=metric.label,
                 lines=tuple(_lines(metric, members, apart, read, levels=isinstance(x, Epochs))),
@@ -196,7 +196,8 @@ def _arranged(view: CurveView, results: Sequence[CellResult], read: Reader) -> l
         lines = [
             replace(panel.lines[0], name=panel.ylabel, style=(panel.ylabel,)) for (panel,) in rows
         ]
-        return [[Panel(_title(results[0].cell), xlabel, "", tuple(lines))]]
+        named = " and ".join(dict.fromkeys(metric.label for metric in view.metrics))
+        return [[Panel(_title(results[0].cell), xlabel, named, tuple(lines))]]
     return rows
 
 
@@ -237,7 +238,7 @@ def _lines(
         line = read(metric, group)
         line = replace(
             line,
-            name=", ".join(_with_label(labels[i], entries[i]) for i in kept),
+            name=", ".join(with_label(labels[i], entries[i]) for i in kept),
             style=() if reference else tuple(entries[i] for i in telling),
             reference=reference,
         )
@@ -245,7 +246,7 @@ def _lines(
     return lines
 
 
-def _with_label(label: str, entry: str) -> str:
+def with_label(label: str, entry: str) -> str:
     """A number is called by its label, a word by itself."""
     return f"{label} {entry}" if re.fullmatch(rf"{NUMBER}(, for .+)?", entry) else entry
 
@@ -407,4 +408,4 @@ def _samples(
     return tuple((x, y, int(label)) for x, y, label in classes if label is not None)
 
 
-__all__ = ["DataPoint", "Line", "Map", "Panel", "maps", "panels"]
+__all__ = ["DataPoint", "Line", "Map", "Panel", "maps", "panels", "with_label"]

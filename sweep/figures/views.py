@@ -1,4 +1,4 @@
-"""Which figures there are of a sweep: the artifact's own, those of a file, and its search."""
+"""Which figures there are of a sweep: the artifact's own, those of a file, and further kinds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from search_spaces.spec import CurveView, Label, MapView, TableView
 from sweep.figures.drawing import figure_of
-from sweep.figures.grid import grid_of
+from sweep.figures.kinds import of_kind, possible
 from sweep.plan.points import every_point
+from trainables.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,14 +22,18 @@ def figures_of(plan: Plan, record: Record, kind: str | None = None) -> list[Figu
     """The figures of ``plan``, as far as ``record`` has them.
 
     Args:
-        kind: ``grid``: what was searched; None: those that the artifact has.
+        kind: One of `sweep.figures.kinds.KINDS`; None: those that the artifact has.
 
     Raises:
-        UsageError: there is none of that kind, or the record has nothing to draw.
+        UsageError: there is none of that kind (the message says which kinds there are), or the
+            record has nothing to draw.
     """
-    if kind == "grid":
-        return [grid_of(plan, record)]
+    if kind is not None:
+        return of_kind(plan, record, kind)
     views = plan.artifact.figures or (plan.artifact.view,)
+    if any(isinstance(view, TableView) for view in views):
+        table = f"{plan.artifact.id} is a table: `sweep table` shows it"
+        raise UsageError(f"{table}, and {possible(plan)}")
     return [figure_of(_with_view(plan, view), record) for view in views]
 
 

@@ -18,6 +18,7 @@ from tests.mutants.engine import Mutant
 from tests.mutants.faults import (
     leases,
     sweep_claims,
+    sweep_figures,
     sweep_files,
     sweep_planning,
     sweep_reading,
@@ -31,6 +32,7 @@ MUTANTS = [
     *sweep_seen.MUTANTS,
     *leases.MUTANTS,
     *sweep_claims.MUTANTS,
+    *sweep_figures.MUTANTS,
 ]
 TESTS = Path(__file__).parents[1] / "sweep"
 
@@ -61,6 +63,12 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "run.search": ("run/test_search",),
     "figures.data": ("figures/test_figures",),
     "figures.grid": ("figures/test_grid",),
+    "figures.drawing": ("figures/test_figures",),
+    "figures.curves": ("figures/test_curves",),
+    "figures.scatter": ("figures/test_scatter",),
+    "figures.places": ("figures/test_scatter",),
+    "figures.kinds": ("figures/test_scatter",),
+    "figures.page": ("figures/test_scatter", "figures/test_figures"),
     "trainables.settings_file": ("../trainables/test_settings_file",),
     "record.export": ("record/test_export",),
     "run.limits": ("run/test_limits",),

@@ -119,9 +119,17 @@ def test_a_file_is_planned_run_shown_and_drawn(folder: Path) -> None:
     assert (folder / "g.png").stat().st_size > 10_000
     code, _, error = call("plot", "s.yaml")
     assert code == 2
-    assert error.startswith(
-        "sweep: mine/x is a table: `sweep table` shows it, and `sweep plot --kind "
+    assert error == (
+        "sweep: mine/x is a table: `sweep table` shows it, and `sweep plot --kind` can be cost, "
+        "curves or grid\n"
     )
+    code, _, error = call("plot", "s.yaml", "--kind", "printed")
+    assert (code, error) == (
+        2,
+        "sweep: mine/x has no printed numbers; `sweep plot --kind` can be cost, curves or grid\n",
+    )
+    for kind in ("cost", "curves"):
+        assert call("plot", "s.yaml", "--kind", kind)[:2] == (0, f"mine-x-full-{kind}.png\n")
     search = ("search", "s.yaml", "--executor", "serial", "--points", "1", "--format", "json")
     code, out, _ = call(*search, "--where", "method=ERM")
     found = json.loads(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from search_spaces.spec import (
     InName,
     Label,
     MapView,
+    Measure,
     Metric,
     Notes,
     Reported,
@@ -467,3 +469,93 @@ def test_lines_are_told_apart():
     lines = tuple(Line(str(i), Counts(((1, 1),), {}), (), style=(str(i),)) for i in range(20))
     looks = drawing._looks(Panel("", "", "", lines).lines)
     assert len({(look["color"], str(look["linestyle"]), look["marker"]) for look in looks}) == 20
+
+
+def test_lines_that_lie_on_each_other_are_all_seen():
+    """Each is thinner than those below it, with other dashes and markers, and those elsewhere."""
+    artifact = figure_of([{"method": m} for m in ("GD", "WP-GD", "NSO")], Epochs(), seeds=1)
+    curve = {"test_error": [1 / x for x in range(1, 61)]}
+    runs = [Run(t.trial_id, "done", {}, curve) for t in planned(artifact).trials]
+    figure = drawing.figure_of(planned(artifact), Record.from_runs(runs))
+    (axes,) = figure.axes
+    lines = axes.get_lines()
+    widths = [line.get_linewidth() for line in lines]
+    assert widths == sorted(set(widths), reverse=True)
+    looks = [
+        (line.get_linestyle(), line.get_marker(), line.get_markevery()[0] % line.get_markevery()[1])
+        for line in lines
+    ]
+    assert all(len(set(column)) == 3 for column in zip(*looks, strict=True))
+    names = {text.get_text(): text.get_position() for text in axes.texts}
+    assert list(names) == ["GD", "WP-GD", "NSO"]
+    heights = sorted(y for _, y in names.values())
+    assert all(b - a >= 0.09 - CLOSE for a, b in itertools.pairwise(heights))
+    assert 0 <= heights[0] < heights[-1] <= 1
+    assert "Where n = 1: no spread." in figure.get_supxlabel().replace("\n", " ")
+    assert not axes.collections
+
+
+def test_names_at_ends_stay_apart_and_in_order():
+    for heights in ([0.5, 0.5, 0.5], [0.0, 0.01, 1.0], [1.2, 0.99, 0.3], [0.2, 0.8]):
+        moved = drawing._apart(heights)
+        order = sorted(range(len(heights)), key=heights.__getitem__)
+        found = [moved[i] for i in order]
+        assert all(b - a >= 0.09 - CLOSE for a, b in itertools.pairwise(found))
+        assert found[0] >= 0
+        assert found[-1] <= 1
+    assert drawing._apart([0.2, 0.8]) == [0.2, 0.8]
+
+
+def test_bars_are_told_apart_without_color_and_of_one_seed_have_no_whiskers():
+    keys = [{"data": d, "method": m} for d in ("A", "B") for m in ("ERM", "SAM", "AMP")]
+    for seeds in (1, 3):
+        artifact = figure_of(keys, Label("data"), seeds=seeds)
+        figure = drawing.figure_of(planned(artifact), last(artifact))
+        bars = [c for c in figure.axes[0].containers if hasattr(c, "patches")]
+        assert len({bar.patches[0].get_hatch() for bar in bars}) == 3
+        assert [bar.errorbar is None for bar in bars] == [seeds == 1] * 3
+        assert ("Where n = 1: no spread." in figure.get_supxlabel().replace("\n", " ")) == (
+            seeds == 1
+        )
+
+
+def test_the_axes_of_a_single_network_are_named_by_all_its_metrics():
+    metrics = (Metric("gap", "measured"), Metric("gap@/hessian", "Hessian"))
+    artifact = figure_of([{"model": "MLP"}], InName("sigma"), metrics=metrics, seeds=1)
+    run = Run("0/0", "done", {f"gap/{x}{tail}": x for tail in ("", "/hessian") for x in (1, 2)})
+    (axes,) = drawing.figure_of(planned(artifact), Record.from_runs([run])).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("sigma", "measured and Hessian")
+
+
+def test_a_name_has_one_look_and_one_entry_of_the_legend_in_all_panels():
+    """Panels of other lines, too."""
+    keys = [{"data": "A", "method": "ERM"}, {"data": "A", "method": "SAM"}]
+    keys += [{"data": "B", "method": "SAM"}, {"data": "B", "method": "AMP"}]
+    artifact = figure_of(keys, Epochs(), panels=("data",))
+    figure = drawing.figure_of(planned(artifact), histories(artifact, **{"3/0": "failed"}))
+    left, right = figure.axes
+    assert left.get_lines()[1].get_color() == right.get_lines()[0].get_color()
+    (legend,) = figure.legends
+    said = [text.get_text() for text in legend.get_texts()]
+    assert said == ["ERM (n = 3)", "SAM (n = 3)", "AMP (n = 2/3, 1 failed)"]
+
+
+def test_maps_say_what_they_are_of():
+    """Of a measure's own plane: its column, on a scale that all maps share, and no boundary."""
+    artifact = shown_as(PLANE, METHODS, seeds=1)
+    runs = [
+        Run(f"{c}/0", "done", {f"p/{x}/{y}": 5.0 * c + x * y for x in (0, 1) for y in (0, 1)})
+        for c in (0, 1)
+    ]
+    for plan, label in [
+        (planned(artifact), "error"),
+        (
+            planned(artifact.with_experiment(measures=(Measure("decision_boundary", label="p"),))),
+            "probability of the second class",
+        ),
+    ]:
+        *shown, bar = drawing.figure_of(plan, Record.from_runs(runs)).axes
+        assert bar.get_ylabel() == label
+        assert all(axes.get_xlabel().startswith("first ") for axes in shown)
+        scales = [axes.collections[0].get_clim() for axes in shown]
+        assert scales[0] == scales[1]

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from sweep.figures import figures_of
+from sweep.plan.expand import PlannedTrial
 from sweep.record.record import Record
 from tests.sweep.files.cases import artifact, planned
 from tests.sweep.tables.test_winners import HEAD, far_from, recorded
@@ -88,7 +90,11 @@ def test_a_setting_that_a_point_has_not_has_a_place_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (f"{HEAD}", "mine/x searches nothing: it has no grid and no points"),
+        (
+            f"{HEAD}",
+            "mine/x searches nothing: it has no grid and no points; "
+            "`sweep plot --kind` can be curves",
+        ),
         (f"{HEAD}{LR}", "mine/x: nothing to draw yet; `sweep run` it first"),
     ],
 )
@@ -107,9 +113,38 @@ def test_along_a_field_every_point_that_has_it_is_drawn() -> None:
     assert list(axis.lines[0].get_xdata()) == [0.1, 0.2, 0.4]
 
 
+def test_points_without_a_number_and_without_a_spread_are_said() -> None:
+    def level(trial: PlannedTrial) -> float | None:
+        return None if trial.config.optimizer.lr == 0.4 else far_from(0.2)(trial)
+
+    two = f"{HEAD}grid: {{optimizer.lr: [0.1, 0.2, 0.4], batch_size: [32, 64]}}\nseeds: 1\n"
+    found, record = recorded(two, level)
+    (figure,) = figures_of(found, record, "grid")
+    (axis,) = panels(figure).values()
+    assert texts(axis)[2, 0] == texts(axis)[2, 1] == "–"
+    (box,) = axis.patches
+    assert box.get_bbox().bounds == (0.5, -0.5, 1, 1)
+    caption: Any = figure._supxlabel  # type: ignore[attr-defined]
+    assert " ".join(caption.get_text().split()).endswith(
+        "Marked: the winner so far. 2 of 6 points have no number. Where n = 1: no spread."
+    )
+    assert [axis.get_ylabel() for axis in figure.axes] == ["batch_size", "validation error %"]
+
+
 def test_captions_say_how_a_winner_is_chosen() -> None:
     (figure,) = drawn(f"{HEAD}{LR}")
     caption: Any = figure._supxlabel  # type: ignore[attr-defined]
     assert " ".join(caption.get_text().split()) == (
         "Preset full, selection as written. Mean ± sample std over n seeds. Marked: the winner."
     )
+
+
+def test_colors_are_logarithmic_where_numbers_span_decades() -> None:
+    def level(trial: PlannedTrial) -> float:
+        return 0.001 if trial.config.optimizer.lr == 0.1 else 0.2
+
+    text = f"{HEAD}grid: {{optimizer.lr: [0.1, 0.2], batch_size: [32, 64]}}\n"
+    (axis,) = panels(figures_of(*recorded(text, level), "grid")[0]).values()
+    assert isinstance(axis.images[0].norm, LogNorm)
+    (axis,) = panels(figures_of(*recorded(f"{HEAD}{LR}", level), "grid")[0]).values()
+    assert axis.get_yscale() == "log"
