@@ -10,12 +10,12 @@ from sweep.aggregate import cells
 from sweep.figures.data import with_label
 from sweep.figures.page import (
     COLORS,
-    NO_SPREAD,
     STYLE,
     canvas,
     caption,
     entitle,
     hide_empty,
+    of_seeds,
     spans_decades,
     whiskers,
 )
@@ -114,9 +114,7 @@ def _said(panels: Sequence[GridPanel]) -> str:
         said = " Marked: the winner." if ended else " Marked: the winner so far."
     if lacking := sum(m.mean is None for m in members):
         said += f" {lacking} of {len(members)} points have no number."
-    if any(m.n == 1 for m in members):
-        said += NO_SPREAD
-    return said
+    return said + of_seeds(m.n for m in members)
 
 
 def _panels(plan: Plan, record: Record) -> list[GridPanel]:

@@ -123,6 +123,13 @@ def whiskers(stds: Iterable[float | None]) -> list[float] | None:
     return [math.nan if std is None else std for std in known]
 
 
+def of_seeds(counts: Iterable[int]) -> str:
+    """What a caption says of how many seeds the means that are drawn are of."""
+    known = sorted(set(counts) - {0})
+    said = f" n = {known[0]}" + (f"–{known[-1]}" if len(known) > 1 else "") + "."
+    return said + (NO_SPREAD if 1 in known else "")
+
+
 def legend_below(figure: Figure, handles: Sequence[Artist], texts: Sequence[str]) -> None:
     """One legend for all panels, in as many columns as fit; `caption` puts it under them."""
     width = int(figure.get_figwidth() * 13)
@@ -225,6 +232,7 @@ __all__ = [
     "entitle",
     "hide_empty",
     "legend_below",
+    "of_seeds",
     "save",
     "spans_decades",
     "whiskers",

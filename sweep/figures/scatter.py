@@ -20,7 +20,6 @@ from sweep.figures.page import (
     ACROSS,
     COLORS,
     MARKERS,
-    NO_SPREAD,
     STYLE,
     canvas,
     caption,
@@ -28,6 +27,7 @@ from sweep.figures.page import (
     entitle,
     hide_empty,
     legend_below,
+    of_seeds,
     spans_decades,
     whiskers,
 )
@@ -291,8 +291,7 @@ def _figures(
     total = lacking + sum(len(cloud.dots) for cloud in clouds)
     if lacking:
         said += f" {lacking} of {total} have no number and are not drawn."
-    if any(dot.n == 1 for cloud in drawn for dot in cloud.dots):
-        said += NO_SPREAD
+    said += of_seeds(dot.n for cloud in drawn for dot in cloud.dots)
     names = list(dict.fromkeys(dot.name for cloud in drawn for dot in cloud.dots))
     figures = []
     with mpl.rc_context(STYLE):

@@ -126,7 +126,7 @@ def test_points_without_a_number_and_without_a_spread_are_said() -> None:
     assert box.get_bbox().bounds == (0.5, -0.5, 1, 1)
     caption: Any = figure._supxlabel  # type: ignore[attr-defined]
     assert " ".join(caption.get_text().split()).endswith(
-        "Marked: the winner so far. 2 of 6 points have no number. Where n = 1: no spread."
+        "Marked: the winner so far. 2 of 6 points have no number. n = 1. Where n = 1: no spread."
     )
     assert [axis.get_ylabel() for axis in figure.axes] == ["batch_size", "validation error %"]
 
@@ -135,7 +135,8 @@ def test_captions_say_how_a_winner_is_chosen() -> None:
     (figure,) = drawn(f"{HEAD}{LR}")
     caption: Any = figure._supxlabel  # type: ignore[attr-defined]
     assert " ".join(caption.get_text().split()) == (
-        "Preset full, selection as written. Mean ± sample std over n seeds. Marked: the winner."
+        "Preset full, selection as written. Mean ± sample std over n seeds. "
+        "Marked: the winner. n = 3."
     )
 
 

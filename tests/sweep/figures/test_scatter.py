@@ -57,7 +57,7 @@ def test_measured_is_drawn_against_printed_with_spread_and_diagonal() -> None:
     assert axis.get_xlim() == axis.get_ylim()
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("printed error %", "measured error %")
     assert named(figure) == ["ERM", "SAM", DIAGONAL]
-    assert "1 of 3 have no number and are not drawn." in said(figure)
+    assert "1 of 3 have no number and are not drawn. n = 3." in said(figure)
     assert "compare directions only" not in said(figure)
 
 
@@ -89,7 +89,7 @@ def test_a_single_seed_has_no_whiskers_and_it_is_said() -> None:
     (axis,) = panels(figure)
     (only,) = whiskers(axis)
     assert len(only) == 1  # the printed spread
-    assert "Where n = 1: no spread." in said(figure)
+    assert "n = 1. Where n = 1: no spread." in said(figure)
 
 
 def test_each_column_with_printed_numbers_has_a_panel() -> None:
