@@ -548,7 +548,7 @@ def test_maps_say_what_they_are_of():
         for c in (0, 1)
     ]
     for plan, label in [
-        (planned(artifact), "error"),
+        (planned(artifact.with_experiment(measures=(Measure("norm", label="p"),))), "error"),
         (
             planned(artifact.with_experiment(measures=(Measure("decision_boundary", label="p"),))),
             "probability of the second class",

@@ -9,6 +9,7 @@ import pytest
 
 from search_spaces.spec import Metric, Reported
 from sweep.figures import figures_of
+from sweep.figures.page import spans_decades
 from sweep.figures.scatter import DIAGONAL, FRONT, Dot, pareto
 from tests.sweep.figures.cases import ERROR, dots, named, panels, said, swept, whiskers
 from trainables.errors import UsageError
@@ -82,6 +83,9 @@ def test_numbers_that_span_decades_are_on_logarithmic_axes() -> None:
     numbers = {("ERM",): errors(0.1, 0.1), ("SAM",): errors(0.5, 0.5)}
     (axis,) = panels(figures_of(*swept(numbers, printed=printed), "printed")[0])
     assert (axis.get_xscale(), axis.get_yscale()) == ("linear", "linear")
+    assert not spans_decades([0.0, 5.0])
+    assert not spans_decades([-1.0, 500.0])
+    assert not spans_decades([])
 
 
 def test_a_single_seed_has_no_whiskers_and_it_is_said() -> None:
@@ -159,7 +163,7 @@ def test_what_competes_shares_a_panel() -> None:
     (figure,) = figures_of(plan, record, "cost")
     assert [axis.get_title() for axis in panels(figure)] == ["A", "B"]
     assert [len(dots(axis)) for axis in panels(figure)] == [2, 2]
-    numbers = {("erm", str(i)): COSTS["ERM",] for i in range(3)}
+    numbers = {(f"net{i}", str(i)): COSTS["ERM",] for i in range(3)}  # each alone in its place
     (figure,) = figures_of(*swept(numbers, ("network", "size"), competing="size"), "cost")
     assert len(panels(figure)) == 1
     assert named(figure)[:3] == ["0", "1", "2"]
