@@ -22,7 +22,6 @@ from sweep.cli.options import (
     ClaimsFormat,
     DataDir,
     ExecutionOptions,
-    FigureKind,
     Format,
     Only,
     OutputFormat,
@@ -37,12 +36,12 @@ from sweep.cli.options import (
     parse_where,
 )
 from sweep.cli.parts import Kind
+from sweep.cli.plot import plot
 from sweep.cli.readings import or_list_readings
 from sweep.cli.sync import sync
 from sweep.cli.workflow import (
     conclude,
     conclude_all,
-    figure_file,
     find_artifact,
     mention_without_record,
     plan_sweep,
@@ -347,40 +346,7 @@ def reproduce(
     conclude_all(ended)
 
 
-@app.command("plot")
-@option_groups
-@or_list_readings
-def plot(
-    sweep: SweepOptions,
-    kind: Annotated[
-        FigureKind | None,
-        typer.Option(
-            "--kind",
-            help="printed: measured against printed; cost: error against cost; "
-            "curves: every epoch; grid: what was searched [default: the figure's own].",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="File to write: .png, .svg or .pdf.")
-    ] = None,
-    refresh: Refresh = False,
-) -> None:
-    """Draw a figure from the record, or a --kind of any table; several are numbered.
-
-    Example: sweep plot nrs/figure1 --preset small --out figure1.pdf
-    """
-    from sweep import figures
-
-    planned, record = plan_sweep(sweep, refresh=refresh)
-    refuse_without_record(sweep)
-    path = out or figure_file(planned, kind)
-    drawn = figures.figures_of(planned, record, kind)
-    for i, figure in enumerate(drawn, 1):
-        file = path if len(drawn) == 1 else path.with_stem(f"{path.stem}-{i}")
-        figures.save(figure, file)
-        print(file)
-
-
+app.command("plot")(plot)
 app.command("status")(watch.status)
 app.command("logs")(watch.logs)
 app.command("cancel")(watch.cancel)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import shlex
 import sys
 from dataclasses import replace
@@ -353,12 +352,6 @@ def command_of(options: SweepOptions, planned: Plan) -> str:
         words += [flag, str(value)] if value != default else []
     words += [word for pair in options.where or () for word in ("--where", pair)]
     return mask(" ".join([shlex.join(words), *variant.options()]))
-
-
-def figure_file(planned: Plan, kind: str | None) -> Path:
-    """Where a figure is written by default: each variant and kind of it to a file of its own."""
-    words = [planned.artifact.id, planned.preset, planned.variant, kind or ""]
-    return Path(re.sub(r"[^\w.=]+", "-", " ".join(words)).strip("-") + ".png")
 
 
 def conclude(planned: Plan, record: Record) -> None:

@@ -29,7 +29,7 @@ from search_spaces.spec import (
     TableView,
 )
 from sweep.cli import readings
-from sweep.cli.workflow import figure_file
+from sweep.cli.plot import figure_file
 from sweep.plan.expand import plan
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
@@ -277,6 +277,7 @@ def test_what_leaves_nothing_open_says_so() -> None:
 def test_a_figure_of_each_variant_has_a_file_of_its_own() -> None:
     made = plan(READ, "smoke", SELECTIONS["paper"], Record.from_runs([]))
     assert str(figure_file(made)) == "test-read-smoke.png"
+    assert str(figure_file(made, "cost")) == "test-read-smoke-cost.png"
     far = replace(made, artifact=read(READ, "radius", "far"))
     assert str(figure_file(far)) == "test-read-smoke-read-radius=far.png"
     odd = replace(made, artifact=with_settings(READ, {"data.source": {"name": "a/../b c"}}))
