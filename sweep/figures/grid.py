@@ -214,7 +214,9 @@ def _map(axis: Axes, panel: GridPanel, norm: Normalize) -> AxesImage:
             values[i, j] = m.mean
         if m is best:
             text += "*"
-            axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, linewidth=2))
+            axis.add_patch(
+                Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor="white", linewidth=2)
+            )
         axis.text(j, i, text, ha="center", va="center", fontsize=6.5, backgroundcolor=PALE)
     image = axis.imshow(values, origin="lower", aspect="auto", cmap="viridis", norm=norm)
     axis.set_xticks(range(len(columns)), columns)
