@@ -103,14 +103,14 @@ def words(judged: Judged) -> dict[str, str]:
         seeds = "over 200"
     margin = NOTHING if found.margin is None else f"{_number(found.margin)} ({found.margin_at}"
     if found.margin is not None:
-        margin += f", p {_p(found.margin_p)})" if found.margin_p is not None else ")"
+        margin += f", p {_p(found.margin_p, found.test)})" if found.margin_p is not None else ")"
     return {
         "id": judged.claim.id,
         "verdict": found.verdict,
         "held": NOTHING if found.held is None else f"{found.held} of {found.of}",
         "margin": margin,
         "effect": _effect(judged),
-        "p": NOTHING if found.p is None else _p(found.p),
+        "p": NOTHING if found.p is None else _p(found.p, found.test),
         "printed": NOTHING if judged.printed is None else judged.printed.verdict,
         "power": NOTHING if found.power is None else f"{100 * found.power:.0f} %",
         "more seeds": seeds,
@@ -135,8 +135,9 @@ def _number(value: float) -> str:
     return f"{value:+.3g}".replace("-", "−")
 
 
-def _p(p: float) -> str:
-    return f"{p:.1e}" if p < 0.001 else f"{p:.3f}"
+def _p(p: float, test: str) -> str:
+    """With the test that it is of: Welch's, or paired by seed."""
+    return (f"{p:.1e}" if p < 0.001 else f"{p:.3f}") + (f", {test}" if test else "")
 
 
 __all__ = ["COLUMNS", "NOTHING", "Report", "fields", "short", "words"]

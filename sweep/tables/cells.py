@@ -1,8 +1,8 @@
 """The numbers of a table in their columns' units, compared with the printed ones and each other.
 
-Bold, and the count of directions, compare the cells of a *group*: those that differ in nothing
-but the method, or, in an artifact without methods, in nothing but the innermost row label or the
-one that it names (`competing_label`).
+Bold, and whether the order of printed numbers is kept (`sweep.tables.reproduction`), compare the
+cells of a *group*: those that differ in nothing but the method, or, in an artifact without methods,
+in nothing but the innermost row label or the one that it names (`competing_label`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Any
 
 from search_spaces.spec import Cell, Experiment, Metric, Reported, View
@@ -36,6 +35,7 @@ class TableCell:
         reported: What was printed; ``mark`` refers to its footnote.
         difference: Measured less printed; None where they may not be compared.
         half_width, inside: Welch's 95 % interval for the difference, and whether it includes 0.
+        incomparable: Of a printed number that has no such verdict, why, in a few words.
         bold: Best of those it competes with, or not distinguishable from the best (Holm).
         against: The same number of another variant (`sweep.tables.difference`), and ``difference``
             is then to it; None: ``difference`` is to what was printed.
@@ -52,10 +52,18 @@ class TableCell:
     difference: float | None = None
     half_width: float | None = None
     inside: bool | None = None
+    incomparable: str = ""
     bold: bool = False
     against: TableCell | None = None
     values: tuple[float, ...] = ()
     selected: str = ""
+
+    @property
+    def reproduced(self) -> str:
+        """``inside``, ``outside`` or ``not comparable`` of a printed number; empty: none is."""
+        if self.reported is None:
+            return ""
+        return {True: "inside", False: "outside", None: "not comparable"}[self.inside]
 
     @property
     def same_trials(self) -> bool:
@@ -194,7 +202,8 @@ def _letters(i: int) -> str:
     return (_letters(i // 26 - 1) if i >= 26 else "") + chr(ord("a") + i % 26)
 
 
-def _groups(cells: Sequence[TableCell], compared: str) -> dict[Any, list[int]]:
+def groups_of(cells: Sequence[TableCell], compared: str) -> dict[Any, list[int]]:
+    """Places in ``cells`` of those that compete: they differ in the label ``compared`` alone."""
     groups: dict[Any, list[int]] = defaultdict(list)
     for i, cell in enumerate(cells):
         rest = {k: v for k, v in cell.result.cell.key.items() if k != compared}
@@ -210,7 +219,7 @@ def competing_label(view: View, experiment: Experiment) -> str:
     return "method" if "method" in labels or not view.rows else view.rows[-1]
 
 
-def _rival(cell: TableCell) -> Sample | None:
+def as_rival(cell: TableCell) -> Sample | None:
     """A cell's number as it is compared with others; None: it is not.
 
     Only complete cells are compared, so that no lucky seed wins. Ratios are compared without the
@@ -228,17 +237,17 @@ def _rival(cell: TableCell) -> Sample | None:
 def _bold(cells: list[TableCell], compared: str) -> list[TableCell]:
     """Family-wise over each group, in which places that show the same trials are one number."""
     cells = list(cells)
-    for members in _groups(cells, compared).values():
+    for members in groups_of(cells, compared).values():
         metric = cells[members[0]].metric
         places: dict[Any, list[int]] = defaultdict(list)
         for i in members:
-            rival = _rival(cells[i])
+            rival = as_rival(cells[i])
             if rival is not None and cells[i].n >= LEAST_SEEDS:
                 places[cells[i].result.trial_ids or i].append(i)
         if len(places) < 2 or metric.better == "neither":
             continue
-        rivals = [rival for same in places.values() if (rival := _rival(cells[same[0]]))]
-        lower, log = metric.better == "lower", metric.in_proportion and _positive(rivals)
+        rivals = [rival for same in places.values() if (rival := as_rival(cells[same[0]]))]
+        lower, log = metric.better == "lower", by_ratio(metric, rivals)
         chosen = not_told_from_best(rivals, lower=lower, log=log)
         for same, bold in zip(places.values(), chosen, strict=True):
             for i in same:
@@ -246,66 +255,18 @@ def _bold(cells: list[TableCell], compared: str) -> list[TableCell]:
     return cells
 
 
-def _positive(samples: Sequence[Sample]) -> bool:
-    return all(sample.mean > 0 for sample in samples)
-
-
-def directions(cells: Sequence[TableCell], compared: str) -> str:
-    """How many pairs of competing cells come out in the order in which the paper prints them.
-
-    A preset may run the same trials for several cells of the paper. Pairs of cells that show the
-    same two sets of trials count as one pair; as none, where the paper prints some of them in one
-    order and some in the other, or where the two sets are the same.
-
-    Args:
-        cells: Of the table.
-        compared: The label whose entries compete (`competing_label`).
-
-    Returns:
-        A sentence; empty where there is no pair.
-    """
-    pairs: dict[Any, list[tuple[float, Sample, Sample]]] = defaultdict(list)
-    for members in _groups(cells, compared).values():
-        known = [
-            (cells[i].reported, rival, (cells[i].metric.key, cells[i].result.trial_ids))
-            for i in members
-            if (rival := _rival(cells[i])) is not None and _ranks(cells[i].reported)
-        ]
-        for (printed_a, a, of_a), (printed_b, b, of_b) in combinations(known, 2):
-            expected = printed_a.mean - printed_b.mean  # type: ignore[union-attr, operator]
-            if expected == 0 or of_a == of_b:
-                continue
-            if of_b < of_a:
-                expected, a, b, of_a, of_b = -expected, b, a, of_b, of_a
-            pairs[of_a, of_b].append((expected, a, b))
-    same = clearly_same = other = clearly_other = 0
-    for places in pairs.values():
-        expected, a, b = places[0]
-        if any(another * expected < 0 for another, *_ in places):
-            continue
-        agrees = expected * (a.mean - b.mean) > 0
-        clear = compare(a, b).distinguishable is True
-        same, clearly_same = same + agrees, clearly_same + (agrees and clear)
-        other, clearly_other = other + (not agrees), clearly_other + (not agrees and clear)
-    if same + other == 0:
-        return ""
-    shared = any(len(places) > 1 for places in pairs.values())
-    return (
-        f"{same} of {same + other} pairs come out in the printed order ({clearly_same} "
-        f"distinguishably), {other} do not ({clearly_other} distinguishably)"
-        + ("; places that show the same trials count once" if shared else "")
-    )
-
-
-def _ranks(reported: Reported | None) -> bool:
-    return reported is not None and reported.mean is not None and reported.comparable
+def by_ratio(metric: Metric, samples: Sequence[Sample]) -> bool:
+    """Whether numbers of a column are compared by their ratio, not by their difference."""
+    return metric.in_proportion and all(sample.mean > 0 for sample in samples)
 
 
 __all__ = [
     "LEAST_SEEDS",
     "TableCell",
+    "as_rival",
+    "by_ratio",
     "competing_label",
-    "directions",
+    "groups_of",
     "make",
     "with_difference",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import textwrap
+from collections.abc import Mapping
 
 from sweep.claims.show import COLUMNS, NOTHING, Report, fields, words
 from sweep.tables.formats.md import escape
@@ -41,26 +42,32 @@ def md(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
+def grid(report: Report) -> str:
+    """The claims as a table of HTML."""
+    heads = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
+    rows = "".join(f"<tr>{_row(words(each))}</tr>\n" for each in report.judged)
+    caption = f'<caption class="unseen">{html.escape(report.about)}: claims</caption>'
+    return f"<table>\n{caption}<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
+
+
+def _row(told: Mapping[str, str]) -> str:
+    first, *others = (html.escape(told[name]) for name in COLUMNS)
+    return f'<th scope="row">{first}</th>' + "".join(f"<td>{other}</td>" for other in others)
+
+
 def page(report: Report) -> str:
     """One HTML page that needs nothing else."""
-    heads = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
-    rows = "".join(
-        "<tr>"
-        + "".join(f"<td>{html.escape(words(each)[name])}</td>" for name in COLUMNS)
-        + "</tr>\n"
-        for each in report.judged
-    )
     title = html.escape(f"{report.about}: claims")
     head = "".join(f"<p>{html.escape(line)}</p>\n" for line in report.head)
     style = (
         "body{font-family:sans-serif}table{border-collapse:collapse}"
+        "caption{position:absolute;clip-path:inset(50%)}"
         "th,td{border-bottom:1px solid #999;padding:.3em;text-align:left;vertical-align:top}"
     )
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{style}</style></head>\n<body>\n<h1>{title}</h1>\n{head}"
-        f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
-        "</body>\n</html>\n"
+        f"{grid(report)}</body>\n</html>\n"
     )
 
 
@@ -77,4 +84,4 @@ def as_json(report: Report) -> str:
 
 FORMATS = {"terminal": terminal, "md": md, "html": page, "json": as_json}
 
-__all__ = ["FORMATS"]
+__all__ = ["FORMATS", "grid", "md"]

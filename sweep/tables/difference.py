@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sweep.comparison import Sample
 from sweep.tables.cells import TableCell, with_difference
 from sweep.tables.layout import Table
+from sweep.tables.reproduction import NOTHING_PRINTED
 from sweep.tables.sentences import Sentence
 
 MARKS = ("a", "b")
@@ -62,6 +63,7 @@ def less(table: Table, against: Table, to_run: tuple[ToRun, ToRun]) -> Table:
             for own, other in zip(table.sentences, against.sentences, strict=True)
         ),
         directions="",
+        reproduction=NOTHING_PRINTED,
         footnotes=tuple(footnotes),
         grid=grid,
     )
@@ -101,6 +103,7 @@ def _less(cell: TableCell, other: TableCell | None, to_run: tuple[ToRun, ToRun])
         difference=None,
         half_width=None,
         inside=None,
+        incomparable="",
         bold=False,
         mark=", ".join(lacking),
     )

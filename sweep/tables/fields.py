@@ -28,6 +28,8 @@ def fields(cell: TableCell) -> dict[str, Any]:
         "half_width": cell.half_width,
         "inside": cell.inside,
         "bold": cell.bold,
+        "reproduced": cell.reproduced,
+        "incomparable": cell.incomparable,
     }
 
 

@@ -24,7 +24,14 @@ from sweep.plan.points import every_point
 from sweep.record.columns import expand_curves
 from sweep.tables import formats, winners
 from sweep.tables import sentences as said
-from sweep.tables.cells import TableCell, competing_label, directions, make
+from sweep.tables.cells import TableCell, competing_label, make
+from sweep.tables.reproduction import (
+    NOTHING_PRINTED,
+    Reproduction,
+    directions,
+    reproduction,
+    with_reasons,
+)
 from sweep.tables.sentences import Sentence
 from trainables.errors import UsageError, unknown
 from trainables.masking import mask
@@ -57,6 +64,7 @@ class Table:
         rows, columns: Of each row and column its entries, the outermost first.
         against: Another variant, whose numbers stand beside these in place of printed ones; None:
             there is none. ``difference`` says how the two are compared.
+        reproduction: How far the numbers, their order and directions come out as printed.
         grid: ``grid[i][j]`` is the number at ``rows[i]`` and ``columns[j]``; None: there is none.
     """
 
@@ -86,6 +94,7 @@ class Table:
     against: str | None = None
     difference: str = ""
     verdicts: tuple[tuple[str, str], ...] = ()
+    reproduction: Reproduction = NOTHING_PRINTED
 
     @property
     def cells(self) -> list[tuple[tuple[str, ...], tuple[str, ...], TableCell]]:
@@ -187,6 +196,8 @@ def build(
     cells = make(view, artifact.experiment, results, preset.comparable)
     won = dict(zip(map(id, results), selected, strict=False))
     cells = [replace(cell, selected=won.get(id(cell.result), "")) for cell in cells]
+    cells = with_reasons(cells, "" if preset.comparable else _other(artifact, preset))
+    found = reproduction(cells, competing_label(view, artifact.experiment), artifact.experiment)
     shown = [result.cell for result in results if not result.cell.hidden]
     down, across = _labels(view, shown)
 
@@ -220,7 +231,8 @@ def build(
         choices=artifact.notes.choices,
         claims=artifact.notes.claims,
         notes=tuple(map(mask, artifact.notes.changes)),
-        directions=directions(cells, competing_label(view, artifact.experiment)),
+        directions=directions(found),
+        reproduction=found,
         footnotes=tuple({cell.mark: cell.note for cell in cells if cell.mark}.items()),
         provenance=dict(provenance or {}),
         row_labels=("metric", *down) if view.metrics_down else down,
@@ -229,6 +241,11 @@ def build(
         columns=columns,
         grid=tuple(tuple(places.get((row, column)) for column in columns) for row in rows),
     )
+
+
+def _other(artifact: Artifact, preset: Preset) -> str:
+    """Why no number of a preset is compared with a printed one."""
+    return "fields set by hand" if artifact.variant.settings else f"preset {preset.name}"
 
 
 def _exceptions(view: View, results: Sequence[CellResult]) -> str:

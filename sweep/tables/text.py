@@ -9,6 +9,7 @@ from itertools import groupby
 from search_spaces.spec import Choice
 from sweep.tables.cells import LEAST_SEEDS, TableCell
 from sweep.tables.layout import Table
+from sweep.tables.reproduction import Direction
 
 NOTHING = "–"
 
@@ -66,10 +67,14 @@ def against(cell: TableCell) -> str:
 def difference(cell: TableCell) -> str:
     """``−0.07, inside ±0.12``: the difference, and Welch's interval where it is known.
 
+    Where it is not, ``−0.07, not comparable: no spread is printed``; of a number whose footnote
+    says why, ``not comparable [a]``. What holds of a whole table stands above it alone.
     Between variants it may be ``missing``, and the footnote says how to run what is; or there is
     none, because both show the same trials.
     """
     lacking = f" [{cell.mark}]" if cell.against is not None and cell.mark else ""
+    if cell.difference is None and cell.incomparable and cell.incomparable == cell.note:
+        return f"not comparable [{cell.mark}]" if cell.mean is not None else ""
     if cell.difference is None:
         return f"missing{lacking}" if lacking else ""
     if cell.same_trials:
@@ -78,6 +83,8 @@ def difference(cell: TableCell) -> str:
     if cell.half_width is not None:
         verdict = "inside" if cell.inside else "outside"
         text += f", {verdict} ±{format_number(cell.half_width, cell.metric.digits)}"
+    elif cell.incomparable:
+        text += f", not comparable: {cell.incomparable}"
     return text + lacking
 
 
@@ -99,7 +106,10 @@ def header(table: Table) -> list[tuple[str, str]]:
         ("shrunk", "; ".join(table.notes)),
         ("comparison", comparison(table)),
         ("not compared", not_compared(table)),
+        ("reproduced", reproduced(table)),
         ("directions", table.directions),
+        ("order", order(table)),
+        ("baseline", beside_baseline(table)),
     ]
     return [(what, text) for what, text in lines if text]
 
@@ -111,7 +121,7 @@ def comparison(table: Table) -> str:
     if table.comparable:
         return (
             "Δ is measured less printed; inside: the Welch 95 % interval of the difference, from "
-            "both spreads, includes 0 (no verdict where a spread or its n is not known)"
+            "both spreads, includes 0 (not comparable where a spread or its n is not known)"
         )
     if table.settings:
         return (
@@ -134,6 +144,39 @@ def not_compared(table: Table) -> str:
     return f"{apart.total()} of the {len(shown)} printed numbers, shown only: {marks}"
 
 
+def reproduced(table: Table) -> str:
+    """``4 of 5 printed numbers are inside; not comparable: no spread is printed (1), [a] (2)``."""
+    found = table.reproduction
+    apart = ", ".join(f"{why} ({count})" for why, count in found.not_comparable.items())
+    if not found.compared:
+        return f"no printed number can be compared: {apart}" if apart else ""
+    said = f"{found.inside} of {found.compared} printed numbers are inside"
+    return said + (f"; not comparable: {apart}" if apart else "")
+
+
+def order(table: Table) -> str:
+    """Kendall's tau of the cells that compete; empty: there is no pair of them."""
+    found = table.reproduction
+    if found.tau is None:
+        return ""
+    tau = format_number(found.tau, 2, sign=True)
+    return f"Kendall's tau {tau} of measured and printed numbers, over these pairs"
+
+
+def beside_baseline(table: Table) -> str:
+    """``on the printed side of ERM: SAM at 3 of 4 places (2 distinguishably)``."""
+    found = table.reproduction
+    methods = [_direction(each) for each in found.directions]
+    return f"on the printed side of {found.baseline}: {', '.join(methods)}" if methods else ""
+
+
+def _direction(found: Direction) -> str:
+    clear = [f"{found.clearly} distinguishably"] if found.clearly else []
+    clear += [f"{found.clearly_not} distinguishably not"] if found.clearly_not else []
+    said = f"{found.method} at {found.as_printed} of {found.pairs}"
+    return said + (f" ({', '.join(clear)})" if clear else "")
+
+
 def footer(table: Table, bold: str = "bold") -> list[tuple[str, str]]:
     """What stands below the numbers: (what it is about, text).
 
@@ -143,20 +186,31 @@ def footer(table: Table, bold: str = "bold") -> list[tuple[str, str]]:
     Args:
         bold: How numbers that are bold are marked.
     """
+    lines = [*below(table, bold), *readings(table)]
+    if table.provenance:
+        lines.append(("from", ", ".join(f"{k} {v}" for k, v in table.provenance.items())))
+    return lines
+
+
+def below(table: Table, bold: str = "bold") -> list[tuple[str, str]]:
+    """How to read the numbers, footnotes, and what the paper concludes: a part of `footer`."""
     reading = "mean ± sample standard deviation (n seeds; n/asked where some gave no number)"
-    if any(cell.bold for _, _, cell in table.cells):
+    chosen = [cell for _, _, cell in table.cells if cell.bold]
+    if chosen:
+        ratio = ", of times their ratios" if any(c.metric.in_proportion for c in chosen) else ""
         reading += (
-            f"; {bold}: best, or not distinguishable from the best (Welch, 5 % family-wise by Holm;"
-            f" fewer than {LEAST_SEEDS} seeds are not compared)"
+            f"; {bold}: best, or not distinguishable from the best (Welch{ratio}, 5 % family-wise "
+            f"by Holm; fewer than {LEAST_SEEDS} seeds are not compared)"
         )
     lines = [("numbers", reading)]
     lines += [(f"[{mark}]", text) for mark, text in table.footnotes]
     lines += [("paper says", claim) for claim in table.claims]
-    lines += list(table.verdicts)
-    lines += [("reading", choice_read(choice, table)) for choice in table.choices]
-    if table.provenance:
-        lines.append(("from", ", ".join(f"{k} {v}" for k, v in table.provenance.items())))
-    return lines
+    return lines + list(table.verdicts)
+
+
+def readings(table: Table) -> list[tuple[str, str]]:
+    """How what the paper leaves open was read: a part of `footer`."""
+    return [("reading", choice_read(choice, table)) for choice in table.choices]
 
 
 def choice_read(choice: Choice, table: Table) -> str:
@@ -208,6 +262,8 @@ def row_names(row: tuple[str, ...], previous: tuple[str, ...]) -> list[str]:
 __all__ = [
     "NOTHING",
     "against",
+    "below",
+    "beside_baseline",
     "body",
     "choice_read",
     "comparison",
@@ -220,7 +276,10 @@ __all__ = [
     "header",
     "measured",
     "not_compared",
+    "order",
     "printed",
+    "readings",
+    "reproduced",
     "row_names",
     "selected",
     "spans",

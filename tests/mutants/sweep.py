@@ -47,6 +47,7 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "tables.averages": ("tables/test_averages",),
     "tables.sentences": ("plan/test_held_out", "tables/test_sentences"),
     "tables.difference": ("tables/test_difference",),
+    "tables.reproduction": ("tables/test_reproduction", "tables/test_tables"),
     "comparison": ("test_comparison",),
     "claims.families": ("claims/test_families",),
     "claims.evidence": ("claims/test_families",),

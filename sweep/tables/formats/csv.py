@@ -29,7 +29,7 @@ _COLUMNS = (
     "name", "mean", "std", "n", "asked", "diverged", "failed", "running", "missing", "undefined",
     "searched", "points", "difference", "half_width", "inside", "bold",
     "reported_mean", "reported_std", "reported_n", "reported_note", "point", "trial_ids",
-    "waits", "reported_comparable", "variant", "readings",
+    "waits", "reported_comparable", "variant", "readings", "reproduced", "incomparable",
 )  # fmt: skip
 
 

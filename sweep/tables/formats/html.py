@@ -1,11 +1,14 @@
-"""Tables as one HTML page that needs nothing else: ``table.html.jinja``."""
+"""Tables as one HTML page that needs nothing else: ``table.html.jinja``.
+
+What other pages with tables share with it is in ``grid.html.jinja``.
+"""
 
 from __future__ import annotations
 
 import html
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sweep.tables import text
@@ -19,7 +22,7 @@ def render(table: Table) -> str:
     Their numbers are in the unit of the column.
     """
     return (
-        _environment()
+        environment()
         .get_template("table.html.jinja")
         .render(
             title=f"{table.artifact}: {table.title}",
@@ -27,14 +30,16 @@ def render(table: Table) -> str:
             footer=text.footer(table),
             table=table,
             text=text,
-            details=_details,
+            details=details,
         )
     )
 
 
-def _environment() -> Environment:
+def environment(*folders: str) -> Environment:
+    """What fills in the templates of this folder, and of other ``folders`` of `sweep`."""
+    own = PackageLoader("sweep.tables", "formats")
     return Environment(
-        loader=PackageLoader("sweep.tables", "formats"),
+        loader=ChoiceLoader([*(PackageLoader("sweep", folder) for folder in folders), own]),
         autoescape=True,
         finalize=_escaped,
         undefined=StrictUndefined,
@@ -49,7 +54,8 @@ def _escaped(value: Any) -> Markup:
     return value if isinstance(value, Markup) else Markup(html.escape(str(value)))
 
 
-def _details(cell: TableCell) -> str:
+def details(cell: TableCell) -> str:
+    """The selected point of a number, and each trial with its value."""
     point = ", ".join(f"{name} = {value}" for name, value in (cell.result.point or {}).items())
     lines = [f"selected: {point}"] if point else []
     if cell.values:  # a ratio to nothing has none
@@ -58,4 +64,4 @@ def _details(cell: TableCell) -> str:
     return "\n".join(lines)
 
 
-__all__ = ["render"]
+__all__ = ["details", "environment", "render"]

@@ -10,6 +10,7 @@ from search_spaces.spec import Choice
 from sweep.tables.cells import TableCell
 from sweep.tables.fields import fields
 from sweep.tables.layout import Table
+from sweep.tables.reproduction import Reproduction
 
 
 def render(table: Table) -> str:
@@ -36,6 +37,7 @@ def render(table: Table) -> str:
         "verdicts": dict(table.verdicts),
         "choices": [_choice(choice, table) for choice in table.choices],
         "directions": table.directions,
+        "reproduction": _reproduction(table.reproduction) if table.any_reported else None,
         "provenance": table.provenance,
         "row_labels": table.row_labels,
         "column_labels": table.column_labels,
@@ -55,6 +57,18 @@ def render(table: Table) -> str:
         ],
     }
     return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _reproduction(found: Reproduction) -> dict[str, Any]:
+    return {
+        "inside": found.inside,
+        "compared": found.compared,
+        "not_comparable": dict(found.not_comparable),
+        "pairs": len(found.pairs),
+        "tau": found.tau,
+        "baseline": found.baseline,
+        "directions": [asdict(each) for each in found.directions],
+    }
 
 
 def _against(table: Table) -> dict[str, Any]:

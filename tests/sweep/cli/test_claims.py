@@ -36,7 +36,7 @@ def test_claims_of_a_table_with_what_they_are_of(kind: str) -> None:
     assert "nrs-13" in flat
     assert "nrs-01" not in flat
     assert "of this data and this network" in flat
-    assert ("<td>nrs-13</td>" in flat) == (kind == "html")
+    assert ('<th scope="row">nrs-13</th>' in flat) == (kind == "html")
     assert ("| nrs-13 |" in flat) == (kind == "md")
 
 
