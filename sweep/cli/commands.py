@@ -13,13 +13,13 @@ import typer
 
 from sweep.cli import watch
 from sweep.cli.beyond import measure, search
+from sweep.cli.claims import claims
 from sweep.cli.complete import completion, listen
 from sweep.cli.data import app as data_app
 from sweep.cli.export import export
 from sweep.cli.garbage import gc as gc_command
 from sweep.cli.options import (
     AllPoints,
-    ClaimsFormat,
     DataDir,
     ExecutionOptions,
     Format,
@@ -38,6 +38,7 @@ from sweep.cli.options import (
 from sweep.cli.parts import Kind
 from sweep.cli.plot import plot
 from sweep.cli.readings import or_list_readings
+from sweep.cli.report import report
 from sweep.cli.sync import sync
 from sweep.cli.workflow import (
     conclude,
@@ -311,24 +312,6 @@ def table(
     show_tables(found, format, all_points)
 
 
-@app.command("claims")
-@option_groups
-def claims(
-    sweep: SweepOptions,
-    refresh: Refresh = False,
-    format: Annotated[ClaimsFormat, typer.Option("--format")] = ClaimsFormat.terminal,  # noqa: A002
-) -> None:
-    """What a paper says (PAPER), or says of a table or figure, judged on the record.
-
-    Example: sweep claims nrs --preset small
-    """
-    from sweep.cli.claims import judged
-    from sweep.tables.claims import FORMATS
-
-    report = judged(sweep, refresh)
-    show(FORMATS[format](report).rstrip("\n"))
-
-
 @app.command("reproduce")
 @option_groups
 @or_list_readings
@@ -347,6 +330,8 @@ def reproduce(
 
 
 app.command("plot")(plot)
+app.command("claims")(claims)
+app.command("report")(report)
 app.command("status")(watch.status)
 app.command("logs")(watch.logs)
 app.command("cancel")(watch.cancel)

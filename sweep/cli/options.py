@@ -230,7 +230,7 @@ class SweepOptions(VariantOptions):
         str,
         typer.Argument(
             help="PAPER/NAME of a table or figure, or the file of your own sweep; plan, run, "
-            "reproduce, table and export take a whole PAPER, too.",
+            "reproduce, table, claims, report and export take a whole PAPER, too.",
             autocompletion=complete.artifacts,
         ),
     ]

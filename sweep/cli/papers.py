@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -85,39 +85,29 @@ def plan_as_dict(paper: str, planned: Planned, cost: CostEstimate) -> dict[str, 
     """What all need together, and ``artifacts``: of each what `sweep plan` has of it."""
     from sweep.cli import listing
     from sweep.plan.cost import estimate
+    from sweep.plan.counts import counts
 
     plans = [listing.plan_as_dict(plan, record, estimate(plan, record)) for plan, record in planned]
-    return {"paper": paper, **_counts(planned), "estimate": cost.as_dict(), "artifacts": plans}
+    return {"paper": paper, **counts(planned), "estimate": cost.as_dict(), "artifacts": plans}
 
 
 def plan_as_text(paper: str, planned: Planned, cost: CostEstimate) -> str:
     """One line per artifact, then what all of them need together."""
+    from sweep.plan.counts import counts
+
     width = max(len(plan.artifact.id) for plan, _ in planned)
     lines = [f"{'artifact':{width}}  trials    done  to run  waiting"]
     for plan, record in planned:
-        found = _counts([(plan, record)])
+        found = counts([(plan, record)])
         lines.append(
             f"{plan.artifact.id:{width}}  {found['trials']:>6}  {found['done']:>6}  "
             f"{found['missing']:>6}  {found['waiting']:>7}"
         )
-    found = _counts(planned)
+    found = counts(planned)
     total = f"{paper}: {found['trials']} trials in all, each counted once: {found['done']} done, "
     total += f"{found['missing']} to run now"
     lines += ["", total + (f", {found['waiting']} once winners are known" * bool(found["waiting"]))]
     return "\n".join([*lines, *cost.lines()])
-
-
-def _counts(planned: Planned) -> Mapping[str, int]:
-    """``trials``, ``done``, ``missing`` and ``waiting``, a trial of several sweeps counted once."""
-    ready = {trial.trial_id for plan, _ in planned for trial in plan.trials}
-    missing = {trial.trial_id for plan, record in planned for trial in plan.missing(record)}
-    waiting = {(t.trial_id, t.awaits) for plan, _ in planned for t in plan.expected}
-    return {
-        "trials": len(ready) + len(waiting),
-        "done": len(ready - missing),
-        "missing": len(missing),
-        "waiting": len(waiting),
-    }
 
 
 __all__ = ["plan_as_dict", "plan_as_text", "rows_of", "sweeps_of", "unknown_paper"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from sweep.cli.options import FigureKind, Refresh, SweepOptions, option_groups
 from sweep.cli.readings import or_list_readings
-from sweep.cli.workflow import plan_sweep, refuse_without_record
+from sweep.cli.workflow import file_of, plan_sweep, refuse_without_record
 
 if TYPE_CHECKING:
     from sweep.plan.expand import Plan
@@ -52,7 +51,7 @@ def plot(
 def figure_file(planned: Plan, kind: str | None = None) -> Path:
     """Where a figure is written by default: each variant and kind of it to a file of its own."""
     words = [planned.artifact.id, planned.preset, planned.variant, kind or ""]
-    return Path(re.sub(r"[^\w.=]+", "-", " ".join(words)).strip("-") + ".png")
+    return file_of(words, ".png")
 
 
 __all__ = ["figure_file", "plot"]

@@ -214,12 +214,10 @@ def _cell(trial: PlannedTrial) -> str:
 
 
 def _hours_spent(planned: Plan, record: Record, moving: Iterable[LiveTrial]) -> float:
-    import numpy as np
+    from sweep.plan.cost import hours_spent
 
-    ids = [trial.trial_id for trial in planned.trials]
-    recorded = float(np.nansum(record.values(ids, "training_seconds")))
     running = sum(max(0.0, time.time() - now.since) for now in moving if now.state == "running")
-    return (recorded + running) / 3600
+    return hours_spent((t.trial_id for t in planned.trials), record) + running / 3600
 
 
 def _status(

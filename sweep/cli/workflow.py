@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shlex
 import sys
 from dataclasses import replace
@@ -336,12 +337,17 @@ def show_difference(
     sys.stdout.write(render(shown, format).rstrip("\n") + "\n")
 
 
-def command_of(options: SweepOptions, planned: Plan) -> str:
-    """What runs ``planned``, which the options ask for, maybe with other readings."""
+def command_of(options: SweepOptions, *planned: Plan, verb: str = "run") -> str:
+    """What runs ``planned``, which the options ask for, maybe with other readings.
+
+    Args:
+        planned: One, or those of a whole paper.
+        verb: The command, in place of ``run``.
+    """
     from sweep.cli.options import RecordOptions
 
-    variant = planned.artifact.variant
-    words = ["sweep", "run", options.artifact, "--preset", planned.preset]
+    variant = planned[0].artifact.variant
+    words = ["sweep", verb, options.artifact, "--preset", planned[0].preset]
     for flag, value, default in (
         ("--selection", options.selection, "paper"),
         ("--seeds", options.seeds, None),
@@ -351,7 +357,13 @@ def command_of(options: SweepOptions, planned: Plan) -> str:
     ):
         words += [flag, str(value)] if value != default else []
     words += [word for pair in options.where or () for word in ("--where", pair)]
-    return mask(" ".join([shlex.join(words), *variant.options()]))
+    changed = dict.fromkeys(word for each in planned for word in each.artifact.variant.options())
+    return mask(" ".join([shlex.join(words), *changed]))
+
+
+def file_of(words: Sequence[str], suffix: str) -> Path:
+    """Where something is written by default: to a file that is called by these words."""
+    return Path(re.sub(r"[^\w.=]+", "-", " ".join(words)).strip("-") + suffix)
 
 
 def conclude(planned: Plan, record: Record) -> None:

@@ -184,6 +184,13 @@ def estimate_all(
     )
 
 
+def hours_spent(trial_ids: Iterable[str], record: Record) -> float:
+    """Device hours of training that these trials took, as far as they are recorded."""
+    import numpy as np
+
+    return float(np.nansum(record.values(list(trial_ids), "training_seconds"))) / 3600
+
+
 def _distinct(trials: Iterable[PlannedTrial]) -> list[PlannedTrial]:
     return list({(trial.trial_id, trial.awaits): trial for trial in trials}.values())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,13 +72,24 @@ def write(
         ".jsonl": lambda path: write_runs(path, _of(record.runs(curves), set(ids))),
     }
     check(out)
+    with writing(out) as temporary:
+        writers[out.suffix](temporary)
+    return len(ids)
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[Path]:
+    """Within, write the file that is given: at the end it takes the place of ``out``.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     try:
         with replacing(out) as temporary:
-            writers[out.suffix](temporary)
+            yield temporary
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"cannot write {str(out)!r} ({reason}); name another file") from error
-    return len(ids)
 
 
 def check(out: Path) -> None:
@@ -280,4 +292,4 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-__all__ = ["Layout", "Place", "check", "table", "write"]
+__all__ = ["Layout", "Place", "check", "table", "write", "writing"]

@@ -1,4 +1,4 @@
-"""A small real sweep, kept: its trials, its plan under each selection rule, and its exact tables.
+"""A small real sweep, kept: its trials, its plan under each rule, its exact tables and reports.
 
     python tests/golden/make.py train     # train the trials again: runs.jsonl, plans.json, tables
     python tests/golden/make.py           # from the runs that are kept: the tables alone
@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from search_spaces.claim import AllBetter, Claim, Place, lower
 from search_spaces.spec import (
     Artifact,
     Cell,
@@ -32,11 +33,18 @@ from search_spaces.spec import (
     Stage,
     TableView,
 )
-from sweep.aggregate import SELECTIONS, cells
+from sweep.aggregate import SELECTIONS, CellResult, cells
+from sweep.claims import evidence
+from sweep.claims.judge import judge
+from sweep.claims.show import Report
 from sweep.plan.expand import Plan, PlannedStage
 from sweep.record.record import Record
 from sweep.record.runs import Run, read_runs, write_runs
-from sweep.tables.layout import build, render
+from sweep.report.page import Page, Section
+from sweep.report.pictures import Picture
+from sweep.report.write import SUFFIXES as REPORTS
+from sweep.report.write import render as render_report
+from sweep.tables.layout import Table, build, render
 
 FOLDER = Path(__file__).parent
 SUFFIXES = {
@@ -159,11 +167,19 @@ def plans() -> dict[str, Plan]:
     }
 
 
+def results(rule: str) -> list[CellResult]:
+    """What was measured for each cell of the kept sweep."""
+    return cells(plans()[rule], Record.from_runs(read_runs(FOLDER / "runs.jsonl")))
+
+
+def made(rule: str, preset: Preset = PAPER) -> Table:
+    """The kept sweep under a selection rule."""
+    return build(ARTIFACT, results(rule), preset, SELECTIONS[rule], {"commit": "golden"})
+
+
 def table(rule: str, kind: str, preset: Preset = PAPER) -> str:
     """The kept sweep under a selection rule, in one of the formats."""
-    record = Record.from_runs(read_runs(FOLDER / "runs.jsonl"))
-    results = cells(plans()[rule], record)
-    return render(build(ARTIFACT, results, preset, SELECTIONS[rule], {"commit": "golden"}), kind)
+    return render(made(rule, preset), kind)
 
 
 def tables() -> dict[str, str]:
@@ -177,6 +193,49 @@ def tables() -> dict[str, str]:
         "paper-small.md": table("paper", "md", SMALL),
         "validation.md": table("validation", "md"),
     }
+
+
+CLAIM = Claim(
+    "golden-01",
+    "better",
+    "SAM's error is below ERM's (made up, too)",
+    ("golden/table",),
+    AllBetter(
+        tuple(
+            lower(
+                Place("test_error", {"method": "SAM", **of}),
+                Place("test_error", {"method": "ERM", **of}),
+            )
+            for of in ({"network": "16 units"}, {"network": "64 units"})
+        )
+    ),
+)
+
+
+def report() -> Page:
+    """A report of the kept sweep, whose figure is made up."""
+    found = evidence.measured([(ARTIFACT, results("paper"))], comparable=True)
+    judged = judge(CLAIM, found, evidence.printed([ARTIFACT]), in_full=True)
+    svg = '<svg role="img" aria-label="a made-up figure" width="9pt" height="9pt"></svg>'
+    section = Section(
+        made("paper"),
+        (("trials", "36, each counted once: 33 done (1 diverged), 2 to run (1 failed)"),),
+        ("1 not run: AMP / 64 units",),
+        (Picture("a made-up figure", svg), Picture("what was searched", svg, "grid")),
+    )
+    return Page(
+        about="golden/table",
+        title="golden/table, preset paper",
+        summary=(("preset", "paper: as printed"),),
+        sections=(section,),
+        claims=Report("golden/table", PAPER, (judged,)),
+        missing=(("golden/table", section.missing[0]),),
+        environment=(("commit", "golden"),),
+        commands=(
+            "sweep run golden/table --preset paper",
+            "sweep report golden/table --preset paper",
+        ),
+    )
 
 
 def train() -> None:
@@ -230,6 +289,9 @@ def main() -> None:
     (FOLDER / "tables").mkdir()
     for name, text in tables().items():
         (FOLDER / "tables" / name).write_text(text, encoding="utf-8")
+    for suffix in REPORTS:
+        text = render_report(report(), suffix)
+        (FOLDER / f"report{suffix}").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -176,6 +176,7 @@ ANSWERS = {
     "status": 0,
     "doctor": 0,
     "plot nrs/figure1": 1,
+    "report nrs/table1": 1,
     "export runs.csv": 1,
     "ui": 1,
 }
