@@ -27,8 +27,8 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 EVALUATION_BATCH = 1000
 """Images per batch where nothing is trained."""
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
-"""Of the weights; with ``bfloat16`` the passes are in autocast and the weights in float32."""
+DTYPES = {"float64": torch.float64} | dict.fromkeys(("float32", "tf32", "bfloat16"), torch.float32)
+"""Of the weights; ``tf32`` and ``bfloat16`` are of the training's passes alone."""
 
 
 @dataclass

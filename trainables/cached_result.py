@@ -72,7 +72,7 @@ def cached_result(
         return None
     if trial is None:
         return None
-    with reproducible(execution.threads):
+    with reproducible(execution.threads, config.varying):
         numbers = trial.measure(lacking)
     measured = replace(
         finished,
@@ -90,12 +90,12 @@ def _with_kept_weights(
     Raises:
         trainables.storage.checkpoint.CheckpointError: they are damaged, or do not fit.
     """
-    kept = read_weights(storage, execution.torch_device())
+    kept = read_weights(storage)
     if kept is None or kept[0] != config.epochs:
         return None
     # One process is enough to measure.
     trial = make(equivalence.for_single_process(config), execution)
-    with reproducible(execution.threads), checkpoint.fitting(storage.path(WEIGHTS)):
+    with reproducible(execution.threads, config.varying), checkpoint.fitting(storage.path(WEIGHTS)):
         checkpoint.require_form(kept[1], trial.model.state_dict(), "model")
         trial.model.load_state_dict(kept[1])
     return trial

@@ -46,6 +46,8 @@ def cause_of(error: BaseException) -> Cause:
     kind, text = type(error).__name__, str(error)
     if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
         return "memory"
+    if kind == "DeviceError":
+        return "device"
     if not isinstance(error, RuntimeError | OSError):
         return "code"
     if _MEMORY.search(text):

@@ -65,6 +65,10 @@ SAVE_SECONDS = DEFAULT_EXECUTION.checkpoint_every
 COMMON_FAILURE_SECONDS = 3.0
 """Seconds within which all workers fail if what failed is the trial and not one of them."""
 
+PEER_SECONDS = 300
+"""Seconds that a worker waits for the others, after which they are taken for lost. Longer than a
+first worker needs to read or write a checkpoint; Ray Train's default is half an hour."""
+
 WORKER_REPORT_SECONDS = 0.5
 """Seconds between a worker's reports."""
 
@@ -89,6 +93,7 @@ class WorkerPool:
             train_loop_config={"mailbox": f"flatsweep-workers-{uuid.uuid4().hex}"},
             torch_config=_Torch(
                 backend="nccl" if gpus >= 1 else "gloo",
+                timeout_s=PEER_SECONDS,
                 rendezvous=f"{self._scratch.path}/rendezvous",
             ),
             scaling_config=train.ScalingConfig(
@@ -355,10 +360,11 @@ def _serve(settings: dict[str, Any]) -> None:
 
 
 def _on_this_device(job: Job) -> Job:
-    """``job`` on the device that Ray Train gave this worker, unless another was asked for."""
-    if job.execution.get("device", "auto") != "auto":
+    """``job`` on the device that Ray Train gave this worker, unless another kind was asked for."""
+    asked, given = job.execution.get("device", "auto"), get_device()
+    if asked not in ("auto", given.type):
         return job
-    return replace(job, execution={**job.execution, "device": str(get_device())})
+    return replace(job, execution={**job.execution, "device": str(given)})
 
 
 __all__ = ["WorkerPool"]

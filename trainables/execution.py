@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from trainables.config import Request
+from trainables.errors import FlatsweepError
+from trainables.precision import rounding
 
 
 @dataclass(frozen=True)
@@ -41,33 +45,64 @@ class Execution:
     shared_device: bool = False
 
     def torch_device(self) -> torch.device:
-        """The device that ``device`` names on this machine."""
-        if self.device != "auto":
-            return torch.device(self.device)
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        """The device that ``device`` names on this machine.
+
+        Raises:
+            DeviceError: it is a GPU, and torch finds none that works.
+        """
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = torch.device(self.device)
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise DeviceError(
+                f"the trial is to run on a GPU and torch finds none that works on "
+                f"{platform.node()}: see what `sweep doctor` says there, or train on CPUs with "
+                "--gpus 0"
+            )
+        return device
+
+
+class DeviceError(FlatsweepError, RuntimeError):
+    """A trial is for a device that is not there, or does not work."""
 
 
 DEFAULT_EXECUTION = Execution()
 """On this machine, with every option at its default."""
 
+WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+"""Without a workspace of a fixed size cuBLAS adds in another order each time. It is read when CUDA
+starts."""
+
 
 @contextlib.contextmanager
-def reproducible(threads: int) -> Iterator[None]:
-    """Deterministic kernels, a fixed number of threads and a private global generator."""
+def reproducible(threads: int, varying: bool = False) -> Iterator[None]:
+    """Deterministic kernels, IEEE rounding, a fixed number of threads, a private global generator.
+
+    An operation that has no deterministic kernel raises a RuntimeError that names it.
+
+    Args:
+        varying: It may: its network is declared to have one (`trainables.models.Layers`).
+    """
+    os.environ.setdefault(*WORKSPACE)
+    memory: Any = torch.utils.deterministic
     before = (
         torch.get_num_threads(),
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
         torch.backends.cudnn.benchmark,
+        memory.fill_uninitialized_memory,
     )
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.use_deterministic_algorithms(True, warn_only=varying)
     torch.backends.cudnn.benchmark = False
+    # No bit depends on it, and a kernel for each new tensor is most of a small network's step.
+    memory.fill_uninitialized_memory = False
     try:
         devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=devices), rounding("ieee"):
             yield
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1], warn_only=before[2])
         torch.backends.cudnn.benchmark = before[3]
+        memory.fill_uninitialized_memory = before[4]

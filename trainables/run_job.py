@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from bdb import BdbQuit
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trainables.job import Job, Report
@@ -85,8 +86,9 @@ def cached_report(job: Job) -> Report | None:
     from trainables.train import cached_result
 
     notes: list[str] = []
-    config = job.checked_config()
-    result = cached_result(config, job.make_execution(), job.folder, notes.append)
+    # A GPU is reserved for those who train, and not for this process.
+    config, execution = job.checked_config(), replace(job.make_execution(), device="cpu")
+    result = cached_result(config, execution, job.folder, notes.append)
     if result is not None:
         return Report(job.trial_id, outcome=result.status)
     return Report(job.trial_id, epochs=config.epochs, notes=tuple(notes)) if notes else None

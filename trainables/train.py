@@ -32,10 +32,12 @@ from trainables.optim import require_state
 from trainables.own_parts import used
 from trainables.parallel import equivalence
 from trainables.parallel.group import SINGLE_PROCESS, Group
+from trainables.precision import training_passes
+from trainables.provenance import elsewhere, machine, provenance
 from trainables.seeding import derive, reseed
 from trainables.storage import checkpoint
 from trainables.storage.files import Storage
-from trainables.storage.result import TrialResult, best_epoch, best_first, provenance
+from trainables.storage.result import TrialResult, best_epoch, best_first
 from trainables.storage.trial_folder import CHECKPOINT, ignore, tidy, write_result, write_weights
 
 NUMBERS = ("epoch", "seconds", "cpu_seconds", "gradient_evaluations", "diverged", "history")
@@ -71,7 +73,7 @@ class Trial:
         self.group, self.notify = group, notify
         self.device = execution.torch_device()
         self._saved_at = time.monotonic()
-        with reproducible(execution.threads):
+        with reproducible(execution.threads, config.varying):
             self._start()
             self._resume()
 
@@ -101,7 +103,7 @@ class Trial:
     def run_epoch(self) -> dict[str, float]:
         """Train one epoch, evaluate, and return the numbers, which ``history`` then has too."""
         config = self.config
-        with reproducible(self.execution.threads):
+        with reproducible(self.execution.threads, self.config.varying):
             started, spent = time.perf_counter(), time.process_time()
             numbers = self._train_epoch()
             self.seconds += time.perf_counter() - started
@@ -123,9 +125,8 @@ class Trial:
         self.model.train()
         loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         wrong = torch.zeros((), dtype=torch.int64, device=self.device)
-        seen = 0
         noise = torch.Generator(device=self.device)
-        rate = 0.0
+        seen, rate = 0, 0.0
         for index, (inputs, targets) in enumerate(self.batches.epoch(self.epoch)):
             step = self.epoch * len(self.batches) + index
             rate = self.learning_rate.before_step(step)
@@ -135,12 +136,12 @@ class Trial:
             if isinstance(targets, Tensor) and targets.ndim == 1 and out.logits.ndim == 2:
                 wrong += (out.logits.argmax(1) != targets)[: self.group.own].sum()
             seen += self.group.whole
-        # The one synchronization of the epoch: float() waits for the device.
-        self.group.total_(loss_sum)
-        self.group.total_(wrong)
-        numbers = {"running_train_loss": float(loss_sum) / seen, "learning_rate": rate}
+        totals = torch.stack([loss_sum, wrong.double()])
+        self.group.total_(totals)
+        loss, errors = totals.tolist()  # the one time that an epoch waits for the device
+        numbers = {"running_train_loss": loss / seen, "learning_rate": rate}
         if self.config.loss == "cross_entropy":
-            numbers["running_train_error"] = int(wrong) / seen
+            numbers["running_train_error"] = errors / seen
         if self.group.size > 1:
             self._average_running_statistics()
         return numbers
@@ -153,7 +154,7 @@ class Trial:
         self.model.train()
         noise = torch.Generator(device=self.device)
         started, step, elapsed = 0.0, 0, 0.0
-        with reproducible(self.execution.threads):
+        with reproducible(self.execution.threads, self.config.varying):
             while step < 2 or elapsed < at_least:
                 for inputs, targets in self.batches.epoch(step):
                     self._step(step, inputs, targets, noise)
@@ -198,8 +199,7 @@ class Trial:
             )
         )
         self.gradient_evaluations += self.method.cost
-        low_precision = config.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=low_precision):
+        with training_passes(config.precision, self.device):
             out = self.method.gradient(self.model, self.loss_fn, inputs, targets, generator=noise)
         if config.optimizer.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip_norm)
@@ -290,7 +290,8 @@ class Trial:
         if self.storage is None or self.group.rank:
             return
         made_of = used.made_of(self.config, self.source)
-        checkpoint.save(self.storage, CHECKPOINT, {**self._state(), "made_of": made_of})
+        of = {"made_of": made_of, "machine": machine(str(self.device))}
+        checkpoint.save(self.storage, CHECKPOINT, self._state() | of)
         self._saved_at = time.monotonic()
 
     def _state(self) -> dict[str, Any]:
@@ -313,7 +314,7 @@ class Trial:
         if content is None:
             return
         try:
-            self._restore(checkpoint.from_bytes(content, storage.path(CHECKPOINT), self.device))
+            self._restore(checkpoint.from_bytes(content, storage.path(CHECKPOINT)))
         except checkpoint.CheckpointError as error:
             # It costs time, never the trial. It is kept: it may be another trial's.
             if self.group.rank == 0:
@@ -323,8 +324,8 @@ class Trial:
 
     def _restore(self, state: dict[str, Any]) -> None:
         """Be what was saved. Raises CheckpointError, perhaps with a part of it restored."""
-        of, where = state.get("trial_id"), self.config.trial_id
-        if of != where:
+        where = self.config.trial_id
+        if (of := state.get("trial_id")) != where:
             raise checkpoint.CheckpointError(f"the checkpoint of trial {where} is of trial {of}")
         if state.get("made_of") not in (None, used.made_of(self.config, self.source)):
             raise checkpoint.CheckpointError(
@@ -337,9 +338,12 @@ class Trial:
                 setattr(self, name, state[name])
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.method.load_state_dict(state["method"])
+            kept = {name: value.to(self.device) for name, value in state["method"].items()}
+            self.method.load_state_dict(kept)
             self.learning_rate.load_state_dict(state["learning_rate"])
             require_state(self.optimizer)
+        if other := elsewhere(state.get("machine", {}), str(self.device)):
+            self.notify(f"trial {where} goes on with {other}: its last bits may differ by that")
 
     def _checkpoint_when_due(self) -> None:
         due = time.monotonic() - self._saved_at >= self.execution.checkpoint_every

@@ -160,8 +160,16 @@ class RayExecutor:
         return TrialResources(job.workers, self._cpus, self._gpus)
 
     def _placed(self, job: Job) -> Job:
-        """``job`` with what each of its workers reserves."""
-        execution = {"shared_device": 0 < self._gpus < 1, **job.execution}
+        """``job`` with what each of its workers reserves, and the kind of device that this is.
+
+        A node is not asked: one without a GPU reserved may have some, which are others', and one
+        whose driver failed would train on its CPUs.
+        """
+        execution = {
+            "device": "cuda" if self._gpus else "cpu",
+            "shared_device": 0 < self._gpus < 1,
+            **job.execution,
+        }
         return replace(job, cpus=self._cpus, gpus=self._gpus, execution=execution)
 
 

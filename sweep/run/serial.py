@@ -55,7 +55,8 @@ class SerialExecutor:
                 f"it away, {INSTEAD}"
             )
         self._request = TrialResources(1, cpus, gpus or 0)
-        self._on_cpus = gpus == 0
+        devices: dict[float | None, str] = {None: "auto", 0: "cpu", 1: "cuda"}
+        self._device = devices[gpus]
         self._timeout = trial_timeout
 
     def refuse(self, config: TrialConfig) -> None:
@@ -101,6 +102,4 @@ class SerialExecutor:
                             break
 
     def _placed(self, job: Job) -> Job:
-        if not self._on_cpus:
-            return job
-        return replace(job, execution={"device": "cpu", **job.execution})
+        return replace(job, execution={"device": self._device, **job.execution})

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.mutants import measures, methods, sweep
+from tests.mutants import devices, measures, methods, sweep
 from tests.mutants.engine import Change, Mutant, noticed, sample
 
-KINDS = {"methods": methods, "measures": measures, "sweep": sweep}
+KINDS = {"methods": methods, "measures": measures, "sweep": sweep, "devices": devices}
 
 
 def cases() -> list[Any]:

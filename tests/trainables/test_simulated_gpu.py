@@ -119,6 +119,7 @@ COUNTS: dict[str, tuple[Callable[[Tensor], Any], dict[str, int]]] = {
         lambda x: x[torch.tensor([0, 1])], {"launch": 1, "copy": 1, "pageable": 1, "wait": 1}
     ),
     "to the host": (lambda x: x.cpu(), {"copy": 1, "wait": 1}),
+    "to the host, at once": (lambda x: x.to("cpu", non_blocking=True), {"copy": 1, "wait": 1}),
     "list of numbers": (lambda x: x.tolist(), {"copy": 1, "wait": 1}),
     "pageable": (lambda x: torch.ones(4).to("cuda"), {"copy": 1, "pageable": 1, "wait": 1}),
     "pageable, in place": (

@@ -109,3 +109,39 @@ def test_what_is_not_to_be_tried_again_is_the_trials_end(
     assert said.ended
     assert said.cause == cause
     assert result["done"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "found"),
+    [
+        ("auto", "cpu", "cpu"),
+        ("cuda", "cuda:1", "cuda:1"),
+        ("cpu", "cuda:1", "cpu"),
+        ("cuda", "cpu", "cuda"),  # which then is an error, and not a training on CPUs
+    ],
+)
+def test_a_worker_trains_on_its_own_device_of_the_kind_that_was_sent(
+    asked: str, given: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from trainables import distributed
+
+    monkeypatch.setattr(distributed, "get_device", lambda: torch.device(given))
+    sent = Job.of(SHORT, execution={"device": asked})
+    assert distributed._on_this_device(sent).execution["device"] == found
+
+
+def test_workers_wait_minutes_for_a_lost_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from trainables import distributed
+
+    made: list[SimpleNamespace] = []
+
+    def trainer(*_: object, **settings: object) -> SimpleNamespace:
+        made.append(SimpleNamespace(**settings, mailbox=None, fit=lambda: None))
+        return made[-1]
+
+    monkeypatch.setattr(distributed, "_Trainer", trainer)
+    distributed.WorkerPool(2, 1, 1).close()
+    assert made[0].torch_config.backend == "nccl"
+    assert 60 <= made[0].torch_config.timeout_s <= 600

@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from trainables.data.augment.moves import Augmentation, fuse
+from trainables.data.augment.moves import Augmentation, Drawn, fuse
 from trainables.data.augment.resized_crop import RandomResizedCrop
 from trainables.data.base import DataError, Images
 from trainables.data.stream import ImageFiles, decoded
+from trainables.data.transfer import sent
 from trainables.seeding import generator
+
+Call = Callable[[Tensor], Tensor]
+"""One augmentation of one batch."""
 
 _resident: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 """Of each tensor that still exists its copies, by device."""
@@ -70,7 +76,8 @@ class BatchLoader:
         dtype: Floating-point type of the inputs.
         shuffle: False: in order, for evaluation.
         resize: Edge that images are resized to after augmentation (bilinear, antialiased).
-        hold: Keep all images on ``device`` (see `resident`); False: move them batch by batch.
+        hold: Keep all images on ``device`` (see `resident`), unless an augmentation must see them
+            on the CPU; False: move them batch by batch.
 
     Raises:
         DataError: if there is not a single batch.
@@ -107,6 +114,12 @@ class BatchLoader:
             if isinstance(first, RandomResizedCrop):
                 self._crop, augmentations = first, rest
         self._before, self._after = _stages(augmentations)
+        known = self._crop is None and len(self._parts) > 0
+        self._all_drawn = known and all(isinstance(part, Drawn) for part in self._parts)
+        self._on_host = max(
+            (i + 1 for i, part in enumerate(self._before) if part.on_host), default=0
+        )
+        hold = hold and not self._on_host
         self._base = resident(images.base, self.device) if hold else images.base
         self._targets = images.targets.to(self.device)
         if self._targets.is_floating_point():
@@ -128,15 +141,24 @@ class BatchLoader:
 
     def epoch(self, index: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """(inputs, targets) of epoch ``index``, from its ``start``-th batch on."""
-        drawing, using = itertools.tee(
-            generator(self.seed, "augment", index, batch) for batch in range(start, len(self))
-        )
-        order = self.order(index)[start * self.batch_size :]
+        if start >= len(self):
+            return
+        order = self.order(index)[start * self.batch_size : len(self) * self.batch_size]
         rows = order if self.images.rows is None else self.images.rows[order]
-        targets = self._targets[order.to(self.device)].split(self.batch_size)
-        images = self._images(rows, drawing)
-        for inputs, draws, labels in zip(images, using, targets, strict=False):
-            yield self._finish(inputs, draws), labels
+        draws = (generator(self.seed, "augment", index, at) for at in range(start, len(self)))
+        drawn = self._drawn([len(part) for part in order.split(self.batch_size)], draws)
+        drawing, using = itertools.tee(draws) if self._crop else (draws, draws)
+        # One copy, for which nobody waits, of all that an epoch on a device needs of the host.
+        there = sent(torch.cat([rows[None], order[None], drawn]), self.device)
+        images = self._images(rows, there[0], drawing)
+        targets = self._targets[there[1]].split(self.batch_size)
+        if self._all_drawn:
+            numbers = there[2:].split(self.batch_size, dim=1)
+            calls = map(self._applied, numbers)
+        else:
+            calls = map(self._called, using)
+        for inputs, augmentations, labels in zip(images, calls, targets, strict=True):
+            yield self._finish(inputs, augmentations), labels
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return self.epoch(0)
@@ -147,38 +169,65 @@ class BatchLoader:
             return torch.arange(len(self.images))
         return torch.randperm(len(self.images), generator=generator(self.seed, "order", index))
 
-    def _images(self, rows: Tensor, draws: Iterator[Generator]) -> Iterator[Tensor]:
-        """The images of each batch as they are stored, on the device.
+    def _drawn(self, sizes: Sequence[int], draws: Iterator[Generator]) -> Tensor:
+        """What the augmentations draw for batches of these sizes, int64 (numbers, images), if that
+        can be known before the images are: else nothing."""
+        if not self._all_drawn:
+            return torch.empty((0, sum(sizes)), dtype=torch.int64)
+        edges = self.images.base.shape[2:]
+        return torch.cat(
+            [
+                torch.cat([part.draw(size, edges, draw) for part in self._parts])
+                for size, draw in zip(sizes, draws, strict=True)
+            ],
+            dim=1,
+        )
+
+    @property
+    def _parts(self) -> list[Any]:
+        return [*self._before, *self._after]
+
+    def _applied(self, drawn: Tensor) -> list[Call]:
+        """The augmentations of a batch for which these integers were drawn."""
+        numbers = drawn.split([part.numbers for part in self._parts])
+        return [
+            partial(part.apply, drawn=own) for part, own in zip(self._parts, numbers, strict=True)
+        ]
+
+    def _called(self, draws: Generator) -> list[Call]:
+        """The augmentations of a batch that draw when they see it."""
+        return [partial(part, generator=draws) for part in self._parts]
+
+    def _images(self, rows: Tensor, there: Tensor, draws: Iterator[Generator]) -> Iterator[Tensor]:
+        """The images of each batch as they are stored.
 
         Images in files are cropped while they are decoded, if the first augmentation is a crop; its
         random numbers are then the first of the batch's.
+
+        Args:
+            rows, there: Which they are, on the host and on the device.
         """
         base, crop = self._base, self._crop
         if isinstance(base, ImageFiles):
             wanted = (
-                (at, None if crop is None else crop.draw(len(at), draw))
-                for at, draw in zip(rows.split(self.batch_size), draws, strict=False)
+                (at, None if crop is None else crop.draw(len(at), next(draws)))
+                for at in rows.split(self.batch_size)
             )
-            images = decoded(base, wanted, crop)
-        else:
-            images = (
-                base.index_select(0, at)  # five times as fast as base[at] on a CPU
-                for at in rows.to(base.device).split(self.batch_size)
-            )
-        return map(self._moved, images)
+            return decoded(base, wanted, crop)
+        here = there if base.device == there.device else rows
+        # five times as fast as base[at] on a CPU
+        return (base.index_select(0, at) for at in here.split(self.batch_size))
 
-    def _moved(self, images: Tensor) -> Tensor:
-        if self.device.type == "cuda" and images.device.type == "cpu":
-            images = images.pin_memory()
-        return images.to(self.device, non_blocking=True)
-
-    def _finish(self, inputs: Tensor, draws: Generator) -> Tensor:
-        """Augmented, normalised, resized."""
-        for augmentation in self._before:
-            inputs = augmentation(inputs, draws)
+    def _finish(self, inputs: Tensor, augmentations: Sequence[Call]) -> Tensor:
+        """Augmented, on the device, normalised, resized."""
+        for augmentation in augmentations[: self._on_host]:
+            inputs = augmentation(inputs)
+        inputs = sent(inputs, self.device)
+        for augmentation in augmentations[self._on_host : len(self._before)]:
+            inputs = augmentation(inputs)
         inputs = self._normalize(inputs)
-        for augmentation in self._after:
-            inputs = augmentation(inputs, draws)
+        for augmentation in augmentations[len(self._before) :]:
+            inputs = augmentation(inputs)
         if self.resize is not None:
             inputs = torch.nn.functional.interpolate(
                 inputs, (self.resize, self.resize), mode="bilinear", antialias=True

@@ -24,6 +24,7 @@ from trainables.measures.guard import guarded, require_evaluation_mode
 from trainables.methods.objective import LossFn
 from trainables.metric_name import MetricName, join
 from trainables.needs import OfTrial
+from trainables.precision import rounding
 from trainables.registry import Registry
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def measure(name: str, target: Target, **options: Any) -> dict[str, float]:
     if target.generator is None:
         device = next((p.device for p in target.model.parameters()), torch.device("cpu"))
         target = replace(target, generator=torch.Generator(device).manual_seed(0))
-    with guarded(target.model, target.batches):
+    with rounding("ieee"), guarded(target.model, target.batches):
         result = registry.get(name)(target, **options)
     return flatten(name, result)
 

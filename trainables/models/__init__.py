@@ -33,12 +33,15 @@ class Layers:
         dropout: Whether it drops units at random.
         vectors: Whether it has parameters with fewer than two dimensions.
         several_tensors: Whether it has more than one parameter tensor.
+        varying: Whether one of them has no deterministic kernel on a GPU, which torch says in an
+            error. Its trials then have other bits there each time.
     """
 
     batchnorm: bool = False
     dropout: bool = False
     vectors: bool = True
     several_tensors: bool = True
+    varying: bool = False
 
 
 class Networks(Registry[Any]):

@@ -33,19 +33,23 @@ def save(storage: Storage, name: str, state: dict[str, Any]) -> None:
     storage.write(name, hashlib.sha256(payload).digest() + payload)
 
 
-def load(storage: Storage, name: str, device: torch.device | str = "cpu") -> dict[str, Any]:
+def load(storage: Storage, name: str) -> dict[str, Any]:
     """Read what `save` wrote. Raises FileNotFoundError or CheckpointError."""
-    return from_bytes(storage.read(name), storage.path(name), device)
+    return from_bytes(storage.read(name), storage.path(name))
 
 
-def from_bytes(content: bytes, where: str, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The state in a checkpoint's bytes. Raises CheckpointError, which names ``where`` it is."""
+def from_bytes(content: bytes, where: str) -> dict[str, Any]:
+    """The state in a checkpoint's bytes. Raises CheckpointError, which names ``where`` it is.
+
+    Tensors are on the CPU: who takes them over knows which belong on a device. Adam's counters do
+    not, and read there they would make every step wait for each of them.
+    """
     digest, payload = content[:32], content[32:]
     if hashlib.sha256(payload).digest() != digest:
         raise CheckpointError(f"{where} is damaged (its checksum does not match)")
     with fitting(where):
         state: dict[str, Any] = torch.load(
-            io.BytesIO(payload), map_location=device, weights_only=True
+            io.BytesIO(payload), map_location="cpu", weights_only=True
         )
         require_form(state, {})
     return state
@@ -76,8 +80,9 @@ def require_form(given: Any, like: Any, name: str = "state") -> None:
         name: Of the value, for the message.
     """
     kind = float if isinstance(like, float) and type(given) is int else type(given)
-    if not issubclass(kind, type(like)) or (isinstance(given, bool) and not isinstance(like, bool)):
-        raise UsageError(f"{name} is of type {type(given).__name__}, not {type(like).__name__}")
+    wanted = Tensor if isinstance(like, Tensor) else type(like)
+    if not issubclass(kind, wanted) or (isinstance(given, bool) and not isinstance(like, bool)):
+        raise UsageError(f"{name} is of type {type(given).__name__}, not {wanted.__name__}")
     if isinstance(like, Tensor):
         if (given.shape, given.dtype) != (like.shape, like.dtype):
             raise UsageError(f"{name} is {given.dtype} {tuple(given.shape)}, not "

@@ -9,12 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import platform
-import subprocess
 from dataclasses import asdict, dataclass, field, fields
-from functools import cache
-from importlib import metadata
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from trainables.config import PROTOCOL_VERSION, TrialConfig
@@ -191,58 +186,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def provenance(device: str, precision: str, threads: int) -> dict[str, str]:
-    """Commit, versions, hardware and precision that a number comes from, as texts."""
-    return {
-        **_environment(),
-        "hardware": _hardware(device),
-        "device": device,
-        "precision": precision,
-        "threads": str(threads),
-    }
-
-
-@cache
-def _environment() -> dict[str, str]:
-    import torch
-
-    return {
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "flatsweep": _version("flatsweep"),
-        "host": platform.node(),
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
-def _commit() -> str:
-    """The checkout's commit, with ``-dirty`` when tracked files differ from it."""
-    root = Path(__file__).resolve().parent.parent
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return done.stdout.strip()
-
-
-@cache
-def _hardware(device: str) -> str:
-    import torch
-
-    if device.startswith("cuda"):
-        return str(torch.cuda.get_device_name(device))
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(": ", 1)[1] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

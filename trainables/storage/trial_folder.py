@@ -11,7 +11,6 @@ from trainables.storage.files import Storage
 from trainables.storage.result import ResultError, TrialResult
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
 CHECKPOINT = "checkpoint.pt"
@@ -94,13 +93,13 @@ def write_weights(storage: Storage, model: nn.Module, epoch: int) -> None:
     checkpoint.save(storage, WEIGHTS, {"epoch": epoch, "model": model.state_dict()})
 
 
-def read_weights(storage: Storage, device: torch.device) -> tuple[int, dict[str, Tensor]] | None:
-    """(epoch, weights) as they were kept; None if none were. Raises CheckpointError."""
+def read_weights(storage: Storage) -> tuple[int, dict[str, Tensor]] | None:
+    """(epoch, weights) as they were kept, on the CPU; None if none were. Raises CheckpointError."""
     from trainables.storage import checkpoint
 
     if not storage.exists(WEIGHTS):
         return None
-    state = checkpoint.load(storage, WEIGHTS, device)
+    state = checkpoint.load(storage, WEIGHTS)
     with checkpoint.fitting(storage.path(WEIGHTS)):
         checkpoint.require_form(state, {"epoch": 0, "model": {}})
         return state["epoch"], state["model"]

@@ -253,3 +253,26 @@ def test_waves_are_few_and_equally_long(jobs: int, slots: int, lengths: Sequence
     assert [len(wave) for wave in found] == lengths
     assert [job for wave in found for job in wave] == list(range(jobs))
     assert max(lengths) <= max(WAVE, WAVE_PER_SLOT * slots)
+
+
+@pytest.mark.parametrize(("gpus", "device"), [(0, "cpu"), (0.5, "cuda"), (1, "cuda")])
+def test_a_trial_is_sent_to_the_device_that_it_has(
+    gpus: float, device: str, process: type[Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node without a GPU for it may see those of others, and one that has some may have lost
+    its driver: neither is left to guess."""
+    sent: list[Job] = []
+
+    def run(_: Process, jobs: Sequence[Job], most: int) -> Iterator[tuple[Any, ...]]:
+        sent.extend(jobs)
+        for job in jobs:
+            yield "started", job.trial_id
+            yield "reported", Report(job.trial_id, outcome="done").to_json()
+
+    monkeypatch.setattr(process, "start", lambda _: Cluster([{"CPU": 2.0, "GPU": 2.0}]))
+    monkeypatch.setattr(process, "run", run)
+    runner = RayExecutor(gpus=gpus)
+    with runner.start(lambda _: None):
+        runner.run(JOBS[:1], Recorder())  # type: ignore[arg-type]
+    assert [job.execution["device"] for job in sent] == [device]
+    assert [job.gpus for job in sent] == [gpus]

@@ -49,7 +49,7 @@ def weights(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
     """The kept ones of every trial."""
     storage, found = Storage(folder / "results"), {}
     for trial_id in trials_with(storage, WEIGHTS):
-        kept = read_weights(trial_folder(storage, trial_id), torch.device("cpu"))
+        kept = read_weights(trial_folder(storage, trial_id))
         assert kept is not None
         found[trial_id] = kept[1]
     return found
@@ -161,6 +161,14 @@ def test_more_than_the_machine_has_is_refused_with_the_numbers(
     if torch.cuda.device_count() == 0:
         with pytest.raises(ResourceError, match="asks for 1 GPUs and the cluster has 0"):
             sweep(TINY, tmp_path, executor(name, address, gpus=1))
+
+
+@pytest.mark.parametrize(("gpus", "device"), [(None, "auto"), (0, "cpu"), (1, "cuda")])
+def test_a_serial_trial_is_sent_to_the_device_that_was_asked_for(
+    gpus: float | None, device: str
+) -> None:
+    job = Job.of(TrialConfig())
+    assert SerialExecutor(gpus=gpus)._placed(job).execution == {"device": device}
 
 
 STOPPING = """

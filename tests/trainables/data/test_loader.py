@@ -9,6 +9,7 @@ import torch
 from trainables.data import augment
 from trainables.data.base import DataError, Images
 from trainables.data.loader import BatchLoader, resident
+from trainables.seeding import generator
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
 
@@ -190,3 +191,23 @@ def test_the_head_of_a_set_in_its_own_batches():
     assert torch.equal(inputs, torch.cat([inputs for inputs, _ in whole])[:10])
     assert torch.cat([targets for _, targets in head]).tolist() == list(range(10))
     assert len(whole.head(None)) == len(whole.head(10_000)) == len(whole) == 7
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("pad_crop", "flip", "cutout"),  # which draw before the images are there
+        ("flip", "random_resized_crop", "cutout"),
+        ("autoaugment", "pad_crop"),
+    ],
+)
+def test_a_batch_is_what_its_own_generator_makes_of_its_images(names):
+    whole = images()
+    chain = [augment.build(name) for name in names]
+    for start in (0, 5):
+        batches = BatchLoader(whole, 8, chain, seed=3).epoch(4, start=start)
+        for batch, (inputs, labels) in enumerate(batches, start):
+            expected, draws = whole.base[labels], generator(3, "augment", 4, batch)
+            for part in chain:
+                expected = part(expected, draws)
+            assert torch.equal(inputs, expected.float() / 255)

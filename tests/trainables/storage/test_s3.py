@@ -7,7 +7,6 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-import torch
 from moto.server import ThreadedMotoServer
 
 from trainables.config import TrialConfig
@@ -101,7 +100,7 @@ def test_a_trial_resumes_from_a_checkpoint_on_s3(root: str) -> None:
     assert numbers(result.history) == numbers(whole.history)
     assert storage.exists(RESULT)
     assert not storage.exists(CHECKPOINT)
-    kept = read_weights(storage, torch.device("cpu"))
+    kept = read_weights(storage)
     assert kept is not None
     assert kept[0] == CONFIG.epochs
     assert fit(CONFIG, execution, storage).to_json() == result.to_json()  # read, not trained

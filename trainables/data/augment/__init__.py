@@ -3,6 +3,7 @@
 from trainables.data.augment.moves import (
     Augmentation,
     Cutout,
+    Drawn,
     Flip,
     Move,
     Moves,
@@ -19,6 +20,7 @@ import_all(__name__)
 __all__ = [
     "Augmentation",
     "Cutout",
+    "Drawn",
     "Flip",
     "Move",
     "Moves",

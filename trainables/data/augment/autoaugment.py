@@ -27,6 +27,7 @@ class AutoAugment(Augmentation):
     """
 
     needs_pixels = True
+    on_host = True
 
     def __init__(
         self, *, policy: Literal["cifar10", "svhn", "imagenet"] = "cifar10", fill: Index = 128

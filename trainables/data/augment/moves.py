@@ -2,7 +2,8 @@
 
 Each class is called as ``images = augmentation(images, generator)`` with images
 (B, C, H, W). Random numbers are drawn on the CPU and then moved, so that a
-trial sees the same images on every device.
+trial sees the same images on every device. A `Drawn` one draws before its images are there, so that
+the numbers of a whole epoch are moved together.
 
 Cropping and flipping only move pixels. Where several such follow one another, `fuse` joins them
 into one gather (`Moves`), which gives the same bits as one after the other.
@@ -20,6 +21,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Generator, Tensor
 
+from trainables.data.transfer import sent
 from trainables.errors import UsageError
 from trainables.needs import SEVERAL_IMAGES
 from trainables.registry import Count, Fraction, Registry
@@ -38,11 +40,34 @@ class Augmentation:
     needs_pixels = False
     """True if it must see uint8 images."""
 
+    on_host = False
+    """True if it must see images on the CPU, since other devices round differently."""
+
     def __call__(self, images: Tensor, generator: Generator) -> Tensor:
         raise NotImplementedError
 
 
-class Move(Augmentation):
+class Drawn(Augmentation):
+    """An augmentation whose random numbers do not depend on the images."""
+
+    numbers = 2
+    """How many integers it draws for each image."""
+
+    def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
+        """Its integers for ``batch`` images of ``size`` (H, W): int64 (`numbers`, B), on a CPU."""
+        raise NotImplementedError
+
+    def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
+        """``images`` changed as `draw` said; ``drawn`` is on their device."""
+        raise NotImplementedError
+
+    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+        batch, _, height, width = images.shape
+        drawn = self.draw(batch, (height, width), generator)
+        return self.apply(images, sent(drawn, images.device))
+
+
+class Move(Drawn):
     """An augmentation that only moves pixels: output pixel (i, j) is input pixel (row_i, column_j).
 
     A coordinate outside the image means ``fill``.
@@ -50,11 +75,9 @@ class Move(Augmentation):
 
     fill: int | None = None
 
-    def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Any:
-        """The random numbers for a batch of ``batch`` images of ``size`` (H, W)."""
-        raise NotImplementedError
-
-    def trace(self, drawn: Any, rows: Tensor, columns: Tensor, size: tuple[int, int]) -> Any:
+    def trace(
+        self, drawn: Tensor, rows: Tensor, columns: Tensor, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
         """From coordinates of output pixels, rows (B, H) and columns (B, W), to those of inputs.
 
         Args:
@@ -62,25 +85,28 @@ class Move(Augmentation):
         """
         raise NotImplementedError
 
-    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        return Moves([self])(images, generator)
+    def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
+        return Moves([self]).apply(images, drawn)
 
 
-class Moves(Augmentation):
+class Moves(Drawn):
     """Several moves, one after the other, as one gather."""
 
     def __init__(self, moves: Sequence[Move]) -> None:
         self.moves = tuple(moves)
+        self.numbers = sum(move.numbers for move in moves)
         self.after_normalization = any(move.after_normalization for move in moves)
 
-    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
+    def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
+        return torch.cat([move.draw(batch, size, generator) for move in self.moves])
+
+    def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         batch, channels, *size = images.shape
         height, width = size
-        drawn = [move.draw(batch, (height, width), generator) for move in self.moves]
         rows = torch.arange(height, device=images.device).expand(batch, -1)
         columns = torch.arange(width, device=images.device).expand(batch, -1)
-        for move, numbers in zip(reversed(self.moves), reversed(drawn), strict=True):
-            numbers = numbers.to(images.device, non_blocking=True)
+        parts = drawn.split([move.numbers for move in self.moves])
+        for move, numbers in zip(reversed(self.moves), reversed(parts), strict=True):
             rows, columns = move.trace(numbers, rows, columns, (height, width))
         fills = [move.fill for move in self.moves if move.fill is not None]
         if fills:
@@ -144,11 +170,13 @@ class PadCrop(Move):
                 f"{min(size)} when fill = 'reflect'"
             )
         count = 1 if self.shared else batch
-        offset = torch.randint(2 * self.padding + 1, (2, count, 1), generator=generator)
-        return offset.expand(2, batch, 1) - self.padding
+        offset = torch.randint(2 * self.padding + 1, (2, count), generator=generator)
+        return offset.expand(2, batch) - self.padding
 
-    def trace(self, drawn: Any, rows: Tensor, columns: Tensor, size: tuple[int, int]) -> Any:
-        rows, columns = rows + drawn[0], columns + drawn[1]
+    def trace(
+        self, drawn: Tensor, rows: Tensor, columns: Tensor, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        rows, columns = rows + drawn[0, :, None], columns + drawn[1, :, None]
         if self.mode == "reflect":
             rows, columns = _reflect(rows, size[0]), _reflect(columns, size[1])
         return rows, columns
@@ -171,14 +199,18 @@ class Flip(Move):
         self.probability = probability
 
     def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
-        return torch.rand((batch, 1), generator=generator) < self.probability
+        mirrored = torch.rand((batch, 1), generator=generator)[:, 0] < self.probability
+        # Column j is taken from a + b j.
+        return torch.stack([mirrored * (size[1] - 1), 1 - 2 * mirrored.long()])
 
-    def trace(self, drawn: Any, rows: Tensor, columns: Tensor, size: tuple[int, int]) -> Any:
-        return rows, torch.where(drawn, size[1] - 1 - columns, columns)
+    def trace(
+        self, drawn: Tensor, rows: Tensor, columns: Tensor, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        return rows, torch.addcmul(drawn[0, :, None], drawn[1, :, None], columns)
 
 
 @registry.register("cutout")
-class Cutout(Augmentation):
+class Cutout(Drawn):
     """Blank a square (DeVries & Taylor 2017): centre uniform over pixels, clipped at the border.
 
     Rows c - size // 2 to c - size // 2 + size - 1 around centre c, columns likewise.
@@ -201,18 +233,17 @@ class Cutout(Augmentation):
         self.after_normalization = fill == "mean"
         self.needs_pixels = fill != "mean"
 
-    def __call__(self, images: Tensor, generator: Generator) -> Tensor:
-        batch, _, height, width = images.shape
+    def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
         count = 1 if self.shared else batch
-        corner = torch.stack(
-            [torch.randint(edge, (count, 1), generator=generator) for edge in (height, width)]
-        )
-        top, left = corner.to(images.device, non_blocking=True) - self.size // 2
+        center = [torch.randint(edge, (count, 1), generator=generator)[:, 0] for edge in size]
+        return torch.stack(center).expand(2, batch) - self.size // 2
+
+    def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
         in_rows, in_columns = (
             (position >= start) & (position < start + self.size)
             for position, start in (
-                (torch.arange(height, device=images.device), top),
-                (torch.arange(width, device=images.device), left),
+                (torch.arange(images.shape[2], device=images.device), drawn[0, :, None]),
+                (torch.arange(images.shape[3], device=images.device), drawn[1, :, None]),
             )
         )
         return _blank(images, ~_both(in_rows, in_columns), self.level)
@@ -253,4 +284,15 @@ def names() -> list[str]:
     return registry.names()
 
 
-__all__ = ["Augmentation", "Cutout", "Flip", "Move", "Moves", "PadCrop", "build", "fuse", "names"]
+__all__ = [
+    "Augmentation",
+    "Cutout",
+    "Drawn",
+    "Flip",
+    "Move",
+    "Moves",
+    "PadCrop",
+    "build",
+    "fuse",
+    "names",
+]

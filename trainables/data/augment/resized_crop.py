@@ -31,6 +31,7 @@ class RandomResizedCrop(Augmentation):
     """
 
     needs_pixels = True
+    on_host = True
 
     def __init__(self, *, min_area: Fraction = 0.08, max_aspect: Positive = 4 / 3) -> None:
         if max_aspect < 1:

@@ -56,8 +56,9 @@ def _laplace(x: Tensor, generator: torch.Generator | None) -> None:
 
 def _binomial(x: Tensor, generator: torch.Generator | None) -> None:
     bits = torch.randint(16, x.shape, generator=generator, device=x.device)
-    ones = torch.tensor([bin(i).count("1") for i in range(16)], dtype=x.dtype, device=x.device)
-    x.copy_(ones[bits])
+    codes = torch.arange(16, device=x.device)  # made there: a table of numbers would be copied
+    ones = (codes & 1) + (codes >> 1 & 1) + (codes >> 2 & 1) + (codes >> 3)
+    x.copy_(ones.to(x.dtype)[bits])
 
 
 def _centered_binomial(x: Tensor, generator: torch.Generator | None) -> None:

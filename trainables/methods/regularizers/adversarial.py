@@ -48,12 +48,20 @@ class Adversarial(Regularizer):
     def evaluations(self) -> float:
         return float(self.num_steps)
 
+    def __post_init__(self) -> None:
+        self._units: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+
+    def _unit(self, inputs: Tensor) -> Tensor:
+        """1 / std by channel, on the device of ``inputs``: copied there once."""
+        kind = inputs.device, inputs.dtype
+        if kind not in self._units:
+            per_channel = torch.tensor(self.std, device=inputs.device, dtype=inputs.dtype)
+            self._units[kind] = per_channel.reciprocal()
+        return self._units[kind].view(-1, *[1] * (inputs.dim() - 2))
+
     def batch(self, objective: Objective, inputs: Any, targets: Any) -> tuple[Any, Any]:
         inputs = one_tensor(inputs, "regularizer 'adversarial'")
-        unit: Tensor | float = 1.0
-        if self.std:
-            per_channel = torch.tensor(self.std, device=inputs.device, dtype=inputs.dtype)
-            unit = per_channel.reciprocal().view(-1, *[1] * (inputs.dim() - 2))
+        unit = self._unit(inputs) if self.std else 1.0
         low, high = inputs - self.epsilon * unit, inputs + self.epsilon * unit
         attacked = inputs
         if self.random_start:

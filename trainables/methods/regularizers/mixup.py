@@ -44,10 +44,9 @@ class Mixup(Regularizer):
         home = inputs.device if generator is None else generator.device
         size = inputs.shape[0]
         order = torch.randperm(size, generator=generator, device=home).to(inputs.device)
-        shape = torch.full(
-            (2, size if self.per == "sample" else 1), self.alpha, dtype=torch.float64
-        )
-        gamma = torch._standard_gamma(shape.to(home), generator=generator)
+        count = size if self.per == "sample" else 1
+        shape = torch.full((2, count), self.alpha, dtype=torch.float64, device=home)
+        gamma = torch._standard_gamma(shape, generator=generator)
         weight = (gamma[0] / gamma.sum(0)).to(inputs.device, inputs.dtype).expand(size)
         mixed = torch.lerp(inputs[order], inputs, weight.view(-1, *[1] * (inputs.dim() - 1)))
         return mixed, Mixed(targets, take(targets, order), weight)

@@ -10,6 +10,7 @@ from torch import Tensor
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.ops import noise
+from trainables.methods.ops.full_precision import full_precision
 from trainables.methods.ops.parameters import global_norm
 from trainables.methods.ops.third_order import exact_norms, require_smooth, require_third_order
 from trainables.methods.rules.sam import PerturbationScope
@@ -40,6 +41,8 @@ class FA(Method):
     4 gradient evaluations for the first probe, with an error of order ``step`` (measured in
     the benchmark: a few per cent); refused where the graph has kinks (ReLU, max-pooling, ...),
     at which second differences diverge.
+
+    Either is in full precision, whatever the trial's is: no autocast, no TF32.
 
     Args:
         lam: Weight λ; 0.01, called best in the text (figure 1; grid 0.001 to 1). At 0: ERM.
@@ -115,9 +118,10 @@ class FA(Method):
         if not self.active:
             loss, logits = objective.accumulate()
             return Output(loss, logits, objective=loss)
-        if self.form == "difference":
-            return self.by_differences(objective)
-        return self.by_autograd(objective)
+        with full_precision(objective):
+            if self.form == "difference":
+                return self.by_differences(objective)
+            return self.by_autograd(objective)
 
     def by_autograd(self, objective: Objective) -> Output:
         """The step in the form ``exact``: reverse mode three times."""

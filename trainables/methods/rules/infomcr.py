@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from trainables.errors import UsageError
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
 from trainables.methods.ops import infomcr_linear
+from trainables.methods.ops.full_precision import full_precision
 from trainables.needs import BATCHNORM, DROPOUT, SEVERAL_IMAGES, Needs, OfTrial, Searched, given
 from trainables.parallel.division import Division
 from trainables.registry import Count, Fraction, Readings, Strength
 from trainables.structures import portions
-
-_DEVICES: Any = torch.backends
-_BACKENDS = (
-    _DEVICES.cuda.matmul,
-    _DEVICES.cudnn.conv,
-    _DEVICES.cudnn.rnn,
-    _DEVICES.mkldnn.matmul,
-    _DEVICES.mkldnn.conv,
-)
 
 Phases = Literal["111", "011", "001", "100", "010"]
 
@@ -213,28 +202,3 @@ class InfoMCR(Method):
         assert total is not None
         objective.set_gradient(total)
         return torch.stack(losses).sum(), torch.cat(scores)
-
-
-@contextmanager
-def full_precision(objective: Objective) -> Iterator[None]:
-    """Within the block: no autocast, and no matrix products in TF32 or bfloat16.
-
-    The difference of gradients, about alpha H g, would be lost in their 8 to 11 significant bits.
-    """
-    objective.inputs = in_precision(objective.inputs, objective.params[0].dtype)
-    before = [backend.fp32_precision for backend in _BACKENDS]
-    for backend in _BACKENDS:
-        backend.fp32_precision = "ieee"
-    try:
-        with torch.autocast(objective.device.type, enabled=False):
-            yield
-    finally:
-        for backend, precision in zip(_BACKENDS, before, strict=True):
-            backend.fp32_precision = precision
-
-
-def in_precision(inputs: Any, dtype: torch.dtype) -> Any:
-    """``inputs`` with their floating-point tensors in ``dtype``."""
-    return pytree.tree_map_only(
-        Tensor, lambda t: t.to(dtype) if t.is_floating_point() else t, inputs
-    )
