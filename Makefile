@@ -1,4 +1,4 @@
-# make demo | test | test-slow | mutants | lint | types | bench | .venv
+# make demo | test | test-slow | gpu-check | mutants | lint | types | bench | .venv
 # Needs Python 3.11 or newer (PYTHON=python3.12 names another) and nothing else.
 
 # A sweep starts many processes, and each would compile torch, ray and mlflow anew (3 s, not 1).
@@ -9,7 +9,7 @@ BIN := .venv/bin
 ARTIFACT ?= compare/methods
 PRESET ?= smoke
 
-.PHONY: demo test test-slow mutants lint format types bench lock .venv clean
+.PHONY: demo test test-slow gpu-check mutants lint format types bench lock .venv clean
 
 demo: .venv/.ready
 	$(BIN)/python -m sweep reproduce $(ARTIFACT) --preset $(PRESET)
@@ -23,6 +23,13 @@ test-slow: .venv/.ready
 # Every deliberate fault (make test tries one of each source file): the tests must notice it.
 mutants: .venv/.ready
 	$(BIN)/python -m pytest -n auto tests/mutants -m 'not slow' $(PYTEST)
+
+# On a machine with a GPU, in ten minutes: what no simulation can say, and what a step costs there.
+gpu-check: .venv/.ready
+	$(BIN)/python -m sweep doctor
+	$(BIN)/python -m pytest -m gpu $(PYTEST)
+	$(BIN)/python -m benchmarks.methods --device cuda --models resnet20 --rounds 5
+	$(BIN)/python -m benchmarks.measures --device cuda --rounds 5
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -9,14 +9,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from trainables.errors import reason
 from trainables.masking import mask
 
+if TYPE_CHECKING:
+    import torch
+
 FindingState = Literal["ok", "note", "broken"]
 MIN_FREE_BYTES = 2 * 1024**3
 """Free bytes below which a sweep's checkpoints are at risk."""
+
+DRIVER = Path("/proc/driver/nvidia")
+"""Is there where the driver of a GPU is loaded."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +104,28 @@ def _torch() -> Iterator[Finding]:
         for index in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(index)
             size = properties.total_memory / 1024**3
-            yield Finding("gpu", "ok", f"{properties.name}, {size:.0f} GiB")
+            yield _trains(torch.device("cuda", index), f"gpu {properties.name}, {size:.0f} GiB")
+    elif DRIVER.exists():
+        yield Finding(
+            "gpu",
+            "broken",
+            "a driver is there, and torch finds no GPU that works",
+            "see `nvidia-smi`, and whether torch is built for this driver",
+        )
     else:
         yield Finding("gpu", "note", "none", "trials run on CPUs: preset smoke suits that")
+    yield _trains(torch.device("cpu"), "cpu")
+
+
+def _trains(device: torch.device, name: str) -> Finding:
+    from sweep.cli.device_check import fault
+
+    what, _, model = name.partition(" ")
+    said = fault(device)
+    if said:
+        found = f"{model}: {said}" if model else said
+        return Finding(what, "broken", found, "leave it out: CUDA_VISIBLE_DEVICES, or --gpus 0")
+    return Finding(what, "ok", ", ".join(filter(None, [model, "a step forward and backward"])))
 
 
 def _ray() -> Iterator[Finding]:

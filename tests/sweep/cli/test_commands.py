@@ -10,15 +10,17 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 
 import search_spaces
-from sweep.cli import commands
+from sweep.cli import commands, device_check, doctor
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.selection import SELECTIONS
 from tests.sweep.called import call
 from tests.sweep.cases import TINY
 from tests.sweep.cases import sweep as run_sweep
+from trainables.simulated_gpu import SimulatedGPU
 
 ROOT = Path(__file__).parents[3]
 
@@ -159,6 +161,42 @@ def test_doctor_finds_a_healthy_machine(tmp_path: Path) -> None:
     findings = {finding["what"]: finding for finding in json.loads(out)}
     assert {"python", "torch", "ray", "storage", "mlflow", "data"} <= set(findings)
     assert "digits" in findings["data"]["found"] or findings["data"]["state"] == "note"
+    assert findings["cpu"] == {
+        "what": "cpu",
+        "state": "ok",
+        "found": "a step forward and backward",
+        "fix": "",
+    }
+
+
+def test_doctor_takes_a_step_on_each_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(what: str) -> doctor.Finding:
+        with SimulatedGPU():
+            findings = {f.what: f for f in doctor.examine(str(tmp_path), "", tmp_path)}
+        return findings[what]
+
+    well = found("gpu")
+    assert (well.state, well.found) == (
+        "ok",
+        "a simulated GPU, 80 GiB, a step forward and backward",
+    )
+    right = device_check.gradient
+
+    def wrong(device: torch.device) -> torch.Tensor:
+        return right(device) * (1.001 if device.type == "cuda" else 1)
+
+    monkeypatch.setattr(device_check, "gradient", wrong)
+    assert found("gpu").state == "broken"
+    assert "another gradient than on the CPU (off by 0.001)" in found("gpu").found
+    assert found("cpu").state == "ok"
+
+    def failing(device: torch.device) -> torch.Tensor:
+        raise RuntimeError("CUDA error: no kernel image is available")
+
+    monkeypatch.setattr(device_check, "gradient", failing)
+    assert "a step of a small network fails (CUDA error: no kernel image" in found("gpu").found
 
 
 @pytest.mark.parametrize(
