@@ -37,6 +37,7 @@ from sweep.cli.options import (
 )
 from sweep.cli.parts import Kind
 from sweep.cli.plot import plot
+from sweep.cli.profile import profile
 from sweep.cli.readings import or_list_readings
 from sweep.cli.report import report
 from sweep.cli.sync import sync
@@ -375,6 +376,7 @@ def doctor(
 
 app.command("search")(search)
 app.command("measure")(measure)
+app.command("profile")(profile)
 app.command("sync")(option_groups(sync))
 app.command("gc")(gc_command)
 app.command("export")(export)
