@@ -6,7 +6,15 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from tests.trainables.methods.oracle import Case, Oracle, close, flat, generator, some_directions
+from tests.trainables.methods.oracle import (
+    Case,
+    Oracle,
+    case,
+    close,
+    flat,
+    generator,
+    some_directions,
+)
 from tests.trainables.methods.references import fa
 from trainables import methods
 from trainables.methods.ops import third_order
@@ -137,3 +145,12 @@ def test_a_linear_loss_has_no_curvature():
     c = Case(model, torch.randn(5, 4).double(), torch.zeros(5), lambda z, t: z.mean())
     c.gradient_of(methods.build("fa", lam=1.0))
     assert float(c.output.objective) == pytest.approx(float(c.output.loss))
+
+
+@pytest.mark.parametrize("form", ["exact", "difference"])
+def test_low_precision_is_switched_off(form):
+    """Under autocast third derivatives, and differences of gradients, would be noise."""
+    c = case("mlp", dtype=torch.float32)
+    plain = c.gradient_of(methods.build("fa", form=form, lam=0.5))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(c.gradient_of(methods.build("fa", form=form, lam=0.5)), plain)
