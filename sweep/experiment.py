@@ -32,10 +32,11 @@ from sweep.record import export
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
 from sweep.run import Sweep, progress, run
+from sweep.run.attached import attachments
 from sweep.run.executor import executor as executor_of
 from sweep.run.limits import Limits
 from sweep.selection import selection as rule_of
-from sweep.tables import Table, attachments, render, table_of
+from sweep.tables import Table, render, table_of
 from sweep.tables.fields import fields
 from trainables.errors import UsageError, unknown
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 
+from sweep.record.experiments import VIEW
 from sweep.record.mlflow_store import Tracker
 from trainables.errors import UsageError
 from trainables.masking import mask
@@ -38,9 +39,8 @@ def serve(uri: str, port: int) -> int:
             probe.bind((LOOPBACK, port))
         except OSError as error:
             raise UsageError(f"port {port} is taken; name another with --port") from error
-    Tracker(
-        uri
-    ).connect()  # makes or checks the database before several server processes open it at once
+    tracker = Tracker(uri)
+    tracker.connect()  # makes or checks the database before several processes open it at once
     command = [
         sys.executable, "-m", "mlflow", "server",
         "--host", LOOPBACK, "--port", str(port), "--workers", "1",
@@ -54,7 +54,8 @@ def serve(uri: str, port: int) -> int:
     print(
         f"MLflow UI: http://{LOOPBACK}:{port} (ready in some seconds; Ctrl-C ends it)", flush=True
     )
-    print("press Model training at its upper left if it opens with GenAI", flush=True)
+    for link in links(tracker, f"http://{LOOPBACK}:{port}"):
+        print(link, flush=True)
     # A session of its own: the server has children that its parent's end would leave behind.
     server = subprocess.Popen(command, env=environment, start_new_session=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -65,3 +66,17 @@ def serve(uri: str, port: int) -> int:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGTERM)
+
+
+def links(tracker: Tracker, server: str) -> list[str]:
+    """Where each experiment's runs are: of trainings, which MLflow does not open with by itself,
+    and with columns worth reading.
+
+    Args:
+        server: Of the UI, such as ``http://127.0.0.1:5000``.
+    """
+    query = f"workflowType=machine_learning&viewStateShareKey={VIEW}"
+    return [
+        f"  {name}: {server}/#/experiments/{number}/runs?{query}"
+        for number, name in sorted(tracker.experiments().items(), key=lambda found: found[1])
+    ]

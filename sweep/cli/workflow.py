@@ -202,12 +202,13 @@ def _run(
     What cannot be planned, and data that is missing, is said before the first of several starts.
     """
     from sweep.run import progress, run
+    from sweep.run.attached import attachments
     from sweep.run.executor import StartedOnce
     from sweep.run.executor import executor as executor_of
     from sweep.run.interrupts import like_ctrl_c
     from sweep.run.limits import Limits
     from sweep.run.loop import check_data
-    from sweep.tables import attachments, require_format
+    from sweep.tables import require_format
 
     require_format(shown)
     if execution.quiet and execution.verbose:

@@ -1,10 +1,14 @@
-"""A trial as MLflow has it: parameters, metrics and tags, there and back."""
+"""A trial as MLflow has it: parameters, metrics and tags, there and back.
+
+A number has the name in MLflow that it has in the record. A curve is shown apart, under `CURVES`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sweep.record import curves
@@ -13,7 +17,7 @@ from sweep.record.runs import Run
 from trainables.masking import mask
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput, Metric, Param
+    from mlflow.entities import DatasetInput, Metric
     from mlflow.entities import Run as MlflowRun
 
     from trainables.config import TrialConfig
@@ -31,6 +35,11 @@ PARENT = "mlflow.parentRunId"
 """Tag of a trial's run: its sweep's own run, below which MLflow shows it."""
 STORAGE = "storage"
 """Tag of a run: where its result was written, without passwords."""
+KIND = "kind"
+"""Tag of a run: ``trial``, ``summary`` or ``sweep``."""
+CURVES = "Curves/"
+"""Begins the names of thinned curves, which MLflow draws and the record has not. MLflow orders
+groups of charts by these beginnings, capitals first, and shows what has none last."""
 
 
 class Recordable(Protocol):
@@ -49,47 +58,97 @@ class Recordable(Protocol):
         """All that decides its numbers."""
 
 
-def params(trial: Recordable) -> list[Param]:
-    """Its configuration, the protocol first."""
-    from mlflow.entities import Param
+@dataclass(frozen=True)
+class Entry:
+    """What is written of a trial that has ended.
 
-    flat = trial.config.flat().items()
-    return [Param(name, mask(str(value))) for name, value in flat][:PARAMS_PER_CALL]
-
-
-def dataset(trial: Recordable, origin: Mapping[str, str]) -> DatasetInput:
-    """The data set as MLflow shows it: its name, and the digest of what was trained on.
-
-    Args:
-        origin: The result's provenance.
+    Attributes:
+        trial_id, name: The hash of its configuration; for people.
+        outcome: How it ended.
+        params: Its configuration, the protocol first.
+        numbers: Recorded name -> value.
+        history: Name -> its curve; entry i belongs to epoch i + 1.
+        tags: What it was run for, and where its numbers come from.
+        source: The data set's description, as JSON.
     """
+
+    trial_id: str
+    name: str
+    outcome: str
+    params: Mapping[str, str]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
+
+    @classmethod
+    def of(cls, trial: Recordable, result: TrialResult, tags: Mapping[str, str]) -> Entry:
+        """That of a trial with a result; ``tags`` say what it was run for."""
+        return cls(
+            trial.trial_id,
+            trial.name,
+            result.status,
+            params(trial),
+            numbers(result),
+            result.history,
+            {**tags, **{f"{PROVENANCE}{k}": mask(v) for k, v in result.provenance.items()}},
+            trial.config.data.source.model_dump_json(),
+        )
+
+    @property
+    def seconds(self) -> float:
+        """That its training took."""
+        return self.numbers.get("training_seconds", 0.0)
+
+
+def params(trial: Recordable) -> dict[str, str]:
+    """Its configuration, the protocol first."""
+    flat = [(name, mask(str(value))) for name, value in trial.config.flat().items()]
+    return dict(flat[:PARAMS_PER_CALL])
+
+
+def dataset(entry: Entry) -> DatasetInput:
+    """The data set as MLflow shows it: its name, and the digest of what was trained on."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    component = trial.config.data.source
+    name = entry.tags.get(f"{PROVENANCE}data") or entry.params.get("data.source.name", "data")
     used = Dataset(
-        name=origin.get("data", component.name),
-        digest=origin.get("data_digest") or component.name,
+        name=name,
+        digest=entry.tags.get(f"{PROVENANCE}data_digest") or name,
         source_type="flatsweep",
-        source=mask(component.model_dump_json()),
+        source=mask(entry.source),
     )
     return DatasetInput(used, [InputTag("mlflow.data.context", "training")])
 
 
-def metric_entities(result: TrialResult, now: int) -> list[Metric]:
-    """Its curves, thinned, and the numbers that have none, at the epochs they belong to."""
+def numbers(result: TrialResult) -> dict[str, float]:
+    """What the record has of a result: of a curve what was measured last, also if it diverged."""
+    ends = {name: curves.thinned(values) for name, values in result.history.items()}
+    others = {n: v for n, v in result.metrics.items() if n not in result.history}
+    return {name: points[-1][1] for name, points in ends.items() if points} | others
+
+
+def metric_entities(
+    numbers: Mapping[str, float], history: Mapping[str, Sequence[float]], now: int
+) -> list[Metric]:
+    """The curves, thinned, and the numbers, which are of no epoch: MLflow draws bars of them."""
     from mlflow.entities import Metric
 
     shown = [
-        Metric(name, value, now, epoch)
-        for name, values in result.history.items()
+        Metric(f"{CURVES}{name}", value, now, epoch)
+        for name, values in history.items()
         for epoch, value in curves.thinned(values)
     ]
-    last = int(result.metrics.get("epochs_run", 0))
-    return shown + [
-        Metric(name, value, now, last)
-        for name, value in result.metrics.items()
-        if name not in result.history
-    ]
+    return shown + [Metric(name, value, now, 0) for name, value in numbers.items()]
+
+
+def recorded(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Of a run's metrics those that the record has."""
+    return {
+        name: value
+        for name, value in metrics.items()
+        if isinstance(value, int | float) and not name.startswith(CURVES)
+    }
 
 
 def as_run(run: MlflowRun) -> Run:
@@ -99,7 +158,7 @@ def as_run(run: MlflowRun) -> Run:
     return Run(
         trial_id=tags["trial_id"],
         status=tags["outcome"],  # type: ignore[arg-type]
-        metrics={n: v for n, v in run.data.metrics.items() if isinstance(v, int | float)},
+        metrics=recorded(run.data.metrics),
         history=None,
         error=tags.get("error", ""),
         run_id=run.info.run_id,
@@ -173,11 +232,14 @@ def encoded(history: Mapping[str, Sequence[float]]) -> bytes:
 
 
 __all__ = [
+    "CURVES",
     "DIGEST",
+    "KIND",
     "LABELS",
     "PARENT",
     "PROVENANCE",
     "STORAGE",
+    "Entry",
     "Recordable",
     "as_run",
     "dataset",
@@ -187,5 +249,7 @@ __all__ = [
     "is_edited",
     "latest",
     "metric_entities",
+    "numbers",
     "params",
+    "recorded",
 ]

@@ -26,12 +26,13 @@ from sweep.record.connection import (
 )
 from sweep.record.experiments import Experiments
 from sweep.record.histories import Histories
-from sweep.record.membership import Membership, as_tags, sweep_name
+from sweep.record.membership import Membership, as_tags
 from sweep.record.mirror import Fingerprint, Mirror, fingerprint, folder_of
 from sweep.record.mlflow_runs import (
     DIGEST,
-    PARENT,
+    KIND,
     PROVENANCE,
+    Entry,
     as_run,
     dataset,
     digest,
@@ -40,10 +41,13 @@ from sweep.record.mlflow_runs import (
     is_edited,
     latest,
     metric_entities,
+    numbers,
     params,
 )
 from sweep.record.record import Record
 from sweep.record.runs import RANK, Run
+from sweep.record.summary_runs import SummaryRuns
+from sweep.record.sweep_runs import SweepRuns
 from trainables import config
 from trainables.masking import mask
 from trainables.own_parts.used import ORIGIN
@@ -172,6 +176,10 @@ class Tracker:
             if not token:
                 return
 
+    def experiments(self) -> dict[str, str]:
+        """Id -> name of the experiments that are not deleted."""
+        return self._experiments.names()
+
     @cached_property
     def _experiments(self) -> Experiments:
         return Experiments(self._client, self._call)
@@ -195,46 +203,29 @@ class Tracker:
 
         One that was deleted is restored. Of several, made by drivers at once, the first stays.
         """
-        from mlflow.entities import ViewType
-
         experiment = self._experiment(artifact_id.partition("/")[0])
-        name = sweep_name(artifact_id, preset, selection, variant)
-        if not (found := self._parents(experiment, name)):
-            if deleted := self._parents(experiment, name, ViewType.DELETED_ONLY):
-                self._call(self._client.restore_run, deleted[0])
-            else:
-                tags = {
-                    "sweep": name,
-                    "mlflow.runName": name,
-                    "mlflow.note.content": title,
-                    "paper": artifact_id.partition("/")[0],
-                    "artifact": artifact_id,
-                    "preset": preset,
-                    "selection": selection,
-                    "variant": variant,
-                }
-                self._call(self._client.create_run, experiment, tags=tags)
-            found = self._parents(experiment, name)
-        first, *others = found
-        for other in others:
-            for child in self.search(f"tags.{PARENT} = '{other}'"):
-                self._call(self._client.set_tag, child.info.run_id, PARENT, first)
-            self._call(self._client.delete_run, other)
-        return first
+        named = Membership(artifact_id, preset, selection, "", variant)
+        return self._sweeps.start(experiment, named, title)
 
-    def _parents(self, experiment: str, name: str, view: int = 1) -> list[str]:
-        """Ids of a sweep's own runs, the oldest first."""
-        # Not by their name: a filter of MLflow's cannot hold every text.
-        found = self.search("tags.sweep != ''", [experiment], view)
-        same = [run.info for run in found if run.data.tags["sweep"] == name]
-        return [i.run_id for i in sorted(same, key=lambda i: (i.start_time or 0, i.run_id))]
+    def find_sweep(self, name: str) -> str:
+        """The run of the sweep of this name; empty: there is none."""
+        return next(iter(self._sweeps.find(name)), "")
 
     def finish_sweep(self, parent: str, files: Mapping[str, str]) -> None:
         """Attach the rendered tables (file name -> text) to the sweep's run and close it."""
         if files:
-            run = self._call(self._client.get_run, parent).info
-            self._attach_files(run, {name: text.encode() for name, text in files.items()})
+            run = self._call(self._client.get_run, parent)
+            self._attach_files(run.info, {name: text.encode() for name, text in files.items()})
+            self._sweeps.describe(run, files)
         self._call(self._client.set_terminated, parent)
+
+    @cached_property
+    def _sweeps(self) -> SweepRuns:
+        return SweepRuns(self._client, self._call, self.search)
+
+    def summaries(self, parent: str) -> SummaryRuns:
+        """The runs below a sweep's own that have mean and std over seeds."""
+        return SummaryRuns(self._client, self._call, self.search, parent)
 
     def fold(self, record: Record) -> int:
         """Delete every further run of a trial that two drivers recorded; returns how many.
@@ -270,32 +261,32 @@ class Tracker:
 
         ``tags`` say what it was run for (`sweep.run.loop.Tags`).
         """
-        from mlflow.entities import RunTag
-
-        now = int(time.time() * 1000)
         known = self._runs_of(trial.trial_id)
         same = [run for run in known if run.data.tags.get("outcome") == result.status]
         if same:
-            self._add(same[0], result, now)
-            return
-        provenance = {f"{PROVENANCE}{k}": mask(v) for k, v in result.provenance.items()}
-        began = now - int(1000 * result.metrics.get("training_seconds", 0.0))
-        run = self._open(trial, {**tags, **provenance}, known, began)
-        run_id = run.run_id
-        said = [*self._attach(run, result.history)]
-        self._call(self._client.log_inputs, run_id, [dataset(trial, result.provenance)])
-        points = metric_entities(result, now)
-        written = {
-            **tags,
-            **provenance,
-            "trial_id": trial.trial_id,
-            **{t.key: t.value for t in said},
-        }
-        values = {param.key: param.value for param in params(trial)}
-        said.append(RunTag(DIGEST, digest(result.status, values, latest(points), written)))
+            self._add(same[0], result, int(time.time() * 1000))
+        else:
+            self.write_entry(Entry.of(trial, result, tags), known)
+
+    def write_entry(self, entry: Entry, known: Iterable[MlflowRun] | None = None) -> None:
+        """Write a trial that has ended as one run, in the place of its ``known`` unfinished ones.
+
+        Args:
+            known: Its runs; None: they are looked up.
+        """
+        from mlflow.entities import RunTag
+
+        now = int(time.time() * 1000)
+        known = self._runs_of(entry.trial_id) if known is None else known
+        run = self._open(entry, known, began=now - int(1000 * entry.seconds))
+        said = [*self._attach(run, entry.history)]
+        self._call(self._client.log_inputs, run.run_id, [dataset(entry)])
+        points = metric_entities(entry.numbers, entry.history, now)
+        written = {**entry.tags, "trial_id": entry.trial_id, **{t.key: t.value for t in said}}
+        said.append(RunTag(DIGEST, digest(entry.outcome, entry.params, latest(points), written)))
         last, first = points[: METRICS_PER_CALL // 2], points[METRICS_PER_CALL // 2 :]
-        self._log(run_id, first)
-        self._close(run_id, trial, result.status, last, said)
+        self._log(run.run_id, first)
+        self._close(run.run_id, entry, last, said)
 
     def write_failure(self, trial: Recordable, error: str, tags: Mapping[str, str]) -> None:
         """Write a trial that raised, or whose process died too often, as a failed run.
@@ -305,9 +296,9 @@ class Tracker:
         """
         from mlflow.entities import RunTag
 
-        known = self._runs_of(trial.trial_id)
-        run = self._open(trial, tags, known, began=int(time.time() * 1000))
-        self._close(run.run_id, trial, "failed", tags=[RunTag("error", mask(error)[:4000])])
+        entry = Entry(trial.trial_id, trial.name, "failed", params(trial), tags=tags)
+        run = self._open(entry, self._runs_of(trial.trial_id), began=int(time.time() * 1000))
+        self._close(run.run_id, entry, tags=[RunTag("error", mask(error)[:4000])])
 
     def join(self, record: Record, joining: Mapping[str, Membership]) -> None:
         """Note that tracked trials (by id) also belong to the sweeps given, each at its stage."""
@@ -328,7 +319,8 @@ class Tracker:
         from mlflow.entities import RunTag
 
         run_id, tags = run.info.run_id, run.data.tags
-        new = [point for point in metric_entities(result, now) if point.key not in run.data.metrics]
+        found = metric_entities(numbers(result), result.history, now)
+        new = [point for point in found if point.key not in run.data.metrics]
         curve = curves.TAG in tags and tags[curves.TAG] != curves.digest(encoded(result.history))
         if not new and not curve:
             return
@@ -386,37 +378,35 @@ class Tracker:
         for start in range(0, len(points), METRICS_PER_CALL):
             self._call(self._client.log_batch, run_id, points[start : start + METRICS_PER_CALL])
 
-    def _open(
-        self, trial: Recordable, tags: Mapping[str, str], known: Iterable[MlflowRun], began: int
-    ) -> RunInfo:
+    def _open(self, entry: Entry, known: Iterable[MlflowRun], began: int) -> RunInfo:
         """A fresh run for the trial; of its ``known`` ones those unfinished or failed are removed.
 
         ``began`` (Unix milliseconds) lets MLflow show the time of training as the run's duration.
         """
-        experiment = self._experiment(tags["paper"])
+        experiment = self._experiment(entry.tags["paper"])
         for old in known:
             if old.data.tags.get("outcome") not in ("done", "diverged"):
                 self._call(self._client.delete_run, old.info.run_id)
-        named = {"trial_id": trial.trial_id, "mlflow.runName": trial.name}
-        run = self._call(self._client.create_run, experiment, began, {**tags, **named})
+        named = {KIND: "trial", "trial_id": entry.trial_id, "mlflow.runName": entry.name}
+        run = self._call(self._client.create_run, experiment, began, {**entry.tags, **named})
         info: RunInfo = run.info
         return info
 
     def _close(
         self,
         run_id: str,
-        trial: Recordable,
-        outcome: str,
+        entry: Entry,
         points: Sequence[Metric] = (),
         tags: Sequence[RunTag] = (),
     ) -> None:
         """What is left to write, the tag that makes the run count at last, and its end."""
-        from mlflow.entities import RunTag
+        from mlflow.entities import Param, RunTag
 
         # Of a batch MLflow writes the parameters first, then the metrics, then the tags in order.
-        ended = [*tags, RunTag("outcome", outcome)]
-        self._call(self._client.log_batch, run_id, points, params(trial), ended)
-        self._terminate(run_id, outcome)
+        ended = [*tags, RunTag("outcome", entry.outcome)]
+        given = [Param(*param) for param in entry.params.items()]
+        self._call(self._client.log_batch, run_id, points, given, ended)
+        self._terminate(run_id, entry.outcome)
 
     def _terminate(self, run_id: str, outcome: str) -> None:
         status = "FAILED" if outcome == "failed" else "FINISHED"

@@ -16,6 +16,22 @@ from trainables.parse_json import parse_json
 from trainables.storage.files import Storage
 
 
+class Point(NamedTuple):
+    """A cell of a sweep at a point of a stage's grid, of which MLflow has a summary.
+
+    Attributes:
+        name: For people, as its trials are called but for their seeds.
+        stage: The stage that needs it.
+        cell: Entries of its cell, in one text.
+        trials: Their ids, by seed.
+    """
+
+    name: str
+    stage: str
+    cell: str
+    trials: tuple[str, ...]
+
+
 class Place(NamedTuple):
     """What a trial is in a sweep.
 
@@ -41,6 +57,7 @@ class Note:
         title: For people.
         trials: Id -> what the trial is in it.
         files: Name -> text.
+        points: Those of which MLflow has summaries; empty: it has none.
     """
 
     artifact: str
@@ -50,6 +67,7 @@ class Note:
     variant: str = ""
     trials: Mapping[str, Place] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    points: tuple[Point, ...] = ()
 
     @property
     def name(self) -> str:
@@ -68,11 +86,12 @@ class Note:
 
 
 def write(storage: Storage, note: Note) -> None:
-    """Keep ``note``, with the trials and files that an earlier one of the sweep has more."""
+    """Keep ``note``, with what an earlier one of the sweep has more: trials, files, points."""
     file = f"{stored_at(note.name)}.json"
     if (earlier := _read(storage, file)) is not None:
         trials, files = {**earlier.trials, **note.trials}, {**earlier.files, **note.files}
-        note = replace(note, trials=trials, files=files)
+        points = note.points or earlier.points
+        note = replace(note, trials=trials, files=files, points=points)
     if note != earlier:
         storage.write(file, json.dumps(asdict(note), sort_keys=True).encode())
 
@@ -87,9 +106,13 @@ def _read(storage: Storage, file: str) -> Note | None:
     try:
         fields = parse_json(storage.read(file))
         fields["trials"] = {trial: Place(*place) for trial, place in fields["trials"].items()}
+        fields["points"] = tuple(
+            Point(name, stage, cell, tuple(trials))
+            for name, stage, cell, trials in fields.get("points", ())
+        )
         return Note(**fields)
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-__all__ = ["Note", "Place", "read_all", "write"]
+__all__ = ["Note", "Place", "Point", "read_all", "write"]

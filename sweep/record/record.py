@@ -125,6 +125,12 @@ class Record:
         """The run of the tracking store that the trial's numbers are in; empty: none is."""
         return self._text("run_id", trial_id)
 
+    def settings(self, trial_id: str) -> dict[str, str]:
+        """The trial's configuration, flat: dotted field -> value."""
+        row = self._rows.get(trial_id)
+        text = None if row is None else self._settings[row].as_py()
+        return dict(json.loads(text)) if text else {}
+
     def memberships(self, trial_id: str) -> list[Membership]:
         """The sweeps that the trial belongs to, each with the stage."""
         found = self._text("memberships", trial_id)
@@ -249,9 +255,21 @@ class Record:
         """Whether each trial has a number of this name, NaN included: (N,) bool."""
         return self._find(trial_ids, metric) >= 0
 
-    def metric_names(self) -> list[str]:
-        """Every name under which a trial has a number."""
-        return sorted(self._metric_codes)
+    def metric_names(self, trial_ids: Iterable[str] | None = None) -> list[str]:
+        """Every name under which a trial has a number, or one of these.
+
+        Args:
+            trial_ids: Those that are asked of; None: all.
+        """
+        names = self._metric_codes
+        if trial_ids is None:
+            return sorted(names)
+        import numpy as np
+
+        rows = np.array([self._rows[t] for t in trial_ids if t in self._rows], dtype=np.int64)
+        _, codes, trials, _ = self._entries
+        found = set(np.unique(codes[np.isin(trials, rows)]).tolist())
+        return sorted(name for name, code in names.items() if code in found)
 
     def curve(self, trial_id: str, metric: str) -> list[tuple[int, float]]:
         """A metric's history as (epoch, value), NaN where it was not measured; empty: none."""
@@ -308,6 +326,10 @@ class Record:
     def _light(self) -> pa.Table:
         names = ["trial_id", "status", "error", "run_id", "memberships", "provenance", "ended"]
         return self._columns(names).combine_chunks()
+
+    @cached_property
+    def _settings(self) -> pa.ChunkedArray:
+        return self._columns(["settings"])["settings"]
 
     @cached_property
     def _rows(self) -> dict[str, int]:

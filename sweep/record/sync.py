@@ -22,8 +22,8 @@ from sweep.record.mlflow_runs import (
     PROVENANCE,
     STORAGE,
     is_edited,
-    latest,
-    metric_entities,
+    numbers,
+    recorded,
 )
 from sweep.record.notes import Note
 from sweep.record.runs import RANK
@@ -46,7 +46,7 @@ EVEN_DELETED = 3
 SHOWN = 3
 """Values of a run that are named, of all that differ."""
 
-Kind = Literal["missing", "deleted", "changed", "doubled", "gone", "result", "sweep"]
+Kind = Literal["missing", "deleted", "changed", "doubled", "gone", "result", "sweep", "summary"]
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,9 @@ class Difference:
     Attributes:
         kind: ``missing``, ``deleted``, ``changed``, ``doubled``: of a trial's run; ``gone``: a
             run's result is in storage no more; ``result``: what storage has does not count;
-            ``sweep``: of a sweep's own run, or of its tables.
-        subject: The trial, or the sweep's name.
+            ``sweep``: of a sweep's own run, or of its tables; ``summary``: of the mean and std of
+            a cell or grid point.
+        subject: The trial, the sweep's name, or this and the summary's.
         says: What it is, in a clause.
     """
 
@@ -66,7 +67,8 @@ class Difference:
     says: str
 
     def __str__(self) -> str:
-        return f"{'sweep' if self.kind == 'sweep' else 'trial'} {self.subject}: {self.says}"
+        what = self.kind if self.kind in ("sweep", "summary") else "trial"
+        return f"{what} {self.subject}: {self.says}"
 
 
 @dataclass(frozen=True)
@@ -169,9 +171,9 @@ class Sync:
     def _wrong(self, run: MlflowRun, result: TrialResult) -> Iterator[str]:
         """What a run says and storage does not, in clauses."""
         data, tags = run.data, run.data.tags
-        expected = latest(metric_entities(result, 0))
+        expected = numbers(result)
         yield from _unequal(
-            {name: f"{value:.12g}" for name, value in data.metrics.items()},
+            {name: f"{value:.12g}" for name, value in recorded(data.metrics).items()},
             {name: f"{value:.12g}" for name, value in expected.items()},
         )
         if tags["outcome"] != result.status:

@@ -35,6 +35,7 @@ from sweep.run.sharing import (
     record_found,
     wait_for_others,
 )
+from sweep.run.summaries import keep, points_of
 from trainables.errors import FlatsweepError
 from trainables.job import Job
 from trainables.masking import mask
@@ -232,12 +233,12 @@ def run(
             if not todo:
                 with leases.alone(RECORD):
                     tracker.join(record, _joining(planned, record))
-                files: Mapping[str, str] = {}
+                whole = planned.whole or planned
+                files = attachments(whole, record) if parent and attachments else {}
+                noted = note(storage, planned, files, points_of(whole))
                 if parent:
-                    whole = planned.whole or planned
-                    files = attachments(whole, record) if attachments else {}
                     tracker.finish_sweep(parent, files)
-                note(storage, planned, files)
+                keep(tracker, parent, noted, leases, observer.message)
                 return planned, folded(tracker.load(), tracker, leases)  # also in the mirror
             announcer.begin(planned, record, todo)
             if not started:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sweep.record import notes
-from sweep.record.notes import Note, Place
+from sweep.record.notes import Note, Place, Point
 from trainables.storage.files import StorageError
 
 if TYPE_CHECKING:
@@ -15,11 +15,19 @@ if TYPE_CHECKING:
     from trainables.storage.files import Storage
 
 
-def note(storage: Storage, planned: Plan, files: Mapping[str, str] | None = None) -> None:
-    """Write the note of a sweep: its trials as far as they are known, and the files given.
+def note(
+    storage: Storage,
+    planned: Plan,
+    files: Mapping[str, str] | None = None,
+    points: tuple[Point, ...] = (),
+) -> Note:
+    """Write the note of a sweep: its trials as far as they are known, and what is given.
 
     A storage that does not take it costs no trial: without it `sweep sync` knows less of a lost
     record.
+
+    Returns:
+        The note.
     """
     artifact = planned.artifact
     trials = {
@@ -37,9 +45,11 @@ def note(storage: Storage, planned: Plan, files: Mapping[str, str] | None = None
         planned.variant,
         trials,
         files or {},
+        points,
     )
     with suppress(StorageError):
         notes.write(storage, said)
+    return said
 
 
 __all__ = ["note"]
