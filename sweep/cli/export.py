@@ -38,6 +38,10 @@ def export(
     curves: Annotated[
         bool, typer.Option("--curves", "--history", help="With the numbers of every epoch.")
     ] = False,
+    points: Annotated[
+        int | None,
+        typer.Option("--points", help="So many epochs of each curve at most [all].", min=2),
+    ] = None,
     refresh: Refresh = False,
 ) -> None:
     """Write trials to a file: every setting, what they are for, where they come from, all numbers.
@@ -61,7 +65,7 @@ def export(
     else:
         those, record = None, tracker_of(chosen).load(refresh)
     refuse_without_record(chosen)
-    count = exporting.write(record, Path(file), curves, layout, those)
+    count = exporting.write(record, Path(file), curves or points is not None, layout, those, points)
     print(f"{count} trials written to {file}")
 
 

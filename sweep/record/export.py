@@ -6,11 +6,14 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweep.record.curves import thinned
 from sweep.record.membership import variants
+from sweep.record.mlflow_runs import PROVENANCE, digest
 from sweep.record.record import Record
 from sweep.record.runs import Run, write_runs
 from trainables.errors import UsageError
@@ -23,6 +26,9 @@ PAGE = 2000
 """Trials whose rows are made at once."""
 
 SUFFIXES = (".csv", ".parquet", ".json", ".jsonl")
+WHOLE = "record"
+"""Column of a Parquet file with all that its trial's run is but its numbers, in its first row."""
+
 MEMBERSHIP = ("artifact", "preset", "selection", "stage", "variant")
 
 Place = tuple[str, Mapping[str, str]]
@@ -44,11 +50,13 @@ def write(
     curves: bool = False,
     layout: Layout | str = Layout.long,
     places: Sequence[Place] | None = None,
+    points: int | None = None,
 ) -> int:
     """Write tracked trials to ``out``, atomically; the suffix names the format.
 
     ``.csv``, ``.parquet`` and ``.json`` have the columns of `table`; ``.jsonl`` is the record's own
-    form, one trial per line, which `Record.read` takes.
+    form, one trial per line, which `Record.read` takes. Of a ``.parquet``, which has the column
+    `WHOLE`, too, and of a ``.jsonl`` a record can be made again (`sweep.record.imported`).
 
     Args:
         record: What is written.
@@ -56,6 +64,7 @@ def write(
         curves: With the per-epoch curves.
         layout: Of the columns.
         places: Which trials, one row or more each; None: all, once.
+        points: So many epochs of each curve at most, evenly; None: all.
 
     Returns:
         The number of trials.
@@ -64,10 +73,10 @@ def write(
         UsageError: an unknown suffix, or a folder that cannot be written.
     """
     ids = record.trial_ids if places is None else list(dict.fromkeys(t for t, _ in places))
-    pages = Pages(record, Layout(layout), curves, places)
+    pages = Pages(record, Layout(layout), curves, places, points)
     writers: dict[str, Callable[[Path], None]] = {  # by SUFFIXES
         ".csv": lambda path: _csv(pages, path),
-        ".parquet": lambda path: _parquet(pages, path),
+        ".parquet": lambda path: _parquet(pages.with_whole(), path),
         ".json": lambda path: _json(pages, path),
         ".jsonl": lambda path: write_runs(path, _of(record.runs(curves), set(ids))),
     }
@@ -125,9 +134,16 @@ class Pages:
         layout: Layout,
         curves: bool,
         places: Sequence[Place] | None,
+        points: int | None = None,
     ) -> None:
         self._record, self._layout, self._with_curves = record, layout, curves
-        self._places = places
+        self._places, self._points = places, points
+        self._with_whole = False
+
+    def with_whole(self) -> Pages:
+        """The same with the column `WHOLE`."""
+        self._with_whole = True
+        return self
 
     def __iter__(self) -> Iterator[pa.Table]:
         import pyarrow as pa
@@ -145,14 +161,29 @@ class Pages:
             page = facts.slice(start, PAGE)
             some = [run for run, _ in rows[start : start + PAGE]]
             if self._layout is Layout.long:
-                yield self._long(page, some)
+                made, at = self._long(page, some)
             else:
-                yield self._wide(page, some, names, curves)
+                made, at = self._wide(page, some, names, curves), [*range(len(some))]
+            yield self._and_whole(made, at, some) if self._with_whole else made
+
+    def _and_whole(self, made: pa.Table, at: Sequence[int], runs: Sequence[Run]) -> pa.Table:
+        """``made`` with the column `WHOLE`; row i is of the run ``runs[at[i]]``."""
+        import pyarrow as pa
+
+        texts = [
+            _whole(runs[i], self._curves(runs[i])) if row == 0 or at[row - 1] != i else None
+            for row, i in enumerate(at)
+        ]
+        return made.append_column(WHOLE, pa.array(texts, pa.string()))
 
     def _curves(self, run: Run) -> Mapping[str, Sequence[float]]:
-        return self._record.curves(run.trial_id) if self._with_curves else {}
+        found = self._record.curves(run.trial_id) if self._with_curves else {}
+        if self._points is None:
+            return found
+        return {name: _thinned(values, self._points) for name, values in found.items()}
 
-    def _long(self, facts: pa.Table, runs: Sequence[Run]) -> pa.Table:
+    def _long(self, facts: pa.Table, runs: Sequence[Run]) -> tuple[pa.Table, list[int]]:
+        """The rows, and the place of the run that each is of."""
         import pyarrow as pa
 
         at: list[int] = []
@@ -161,14 +192,16 @@ class Pages:
             own: list[tuple[str, int | None, float]]
             own = [(name, None, value) for name, value in sorted(run.metrics.items())]
             for name, values in sorted(self._curves(run).items()):
-                own += [(name, epoch, value) for epoch, value in enumerate(values, 1)]
+                shown = enumerate(values, 1)
+                own += [(name, epoch, v) for epoch, v in shown if self._points is None or v == v]
             entries += own
             at += [i] * len(own)
         made = facts.take(pa.array(at, pa.int64()))
         made = made.append_column("metric", pa.array([name for name, _, _ in entries], pa.string()))
         if self._with_curves:
             made = made.append_column("epoch", pa.array([e for _, e, _ in entries], pa.int32()))
-        return made.append_column("value", pa.array([v for _, _, v in entries], pa.float64()))
+        values = pa.array([v for _, _, v in entries], pa.float64())
+        return made.append_column("value", values), at
 
     def _wide(
         self, facts: pa.Table, runs: Sequence[Run], names: Sequence[str], curves: Sequence[str]
@@ -186,6 +219,12 @@ class Pages:
         return facts
 
 
+def _thinned(values: Sequence[float], points: int) -> list[float]:
+    """A curve with ``points`` of its measured epochs; NaN at the others."""
+    kept = dict(thinned(values, points))
+    return [kept.get(epoch, math.nan) for epoch in range(1, len(values) + 1)]
+
+
 def _facts(run: Run, columns: Mapping[str, str]) -> dict[str, Any]:
     """All that is known of a trial but its numbers."""
     return {
@@ -197,6 +236,21 @@ def _facts(run: Run, columns: Mapping[str, str]) -> dict[str, Any]:
         "error": run.error,
         "run_id": run.run_id,
     }
+
+
+def _whole(run: Run, curves: Mapping[str, Sequence[float]]) -> str:
+    """What `WHOLE` has of a trial, as JSON: names of its numbers, and everything else."""
+    kept = asdict(replace(run, metrics={}, history=None))
+    for name in ("trial_id", "metrics", "history"):
+        del kept[name]
+    names = {"metrics": sorted(run.metrics), "curves": sorted(curves)}
+    return json.dumps({"run": kept, **names, "digest": content_digest(run)}, sort_keys=True)
+
+
+def content_digest(run: Run) -> str:
+    """SHA-256 of a trial's outcome, settings, numbers and provenance (`mlflow_runs.digest`)."""
+    tags = {f"{PROVENANCE}{name}": value for name, value in run.provenance.items()}
+    return digest(run.status, run.settings, run.metrics, {**tags, "trial_id": run.trial_id})
 
 
 def _memberships(run: Run) -> dict[str, str]:
@@ -292,4 +346,4 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-__all__ = ["Layout", "Place", "check", "table", "write", "writing"]
+__all__ = ["WHOLE", "Layout", "Place", "check", "content_digest", "table", "write", "writing"]
