@@ -124,7 +124,7 @@ def test_the_uri_is_not_on_the_command_line_of_mlflows_server(
             return 0
 
     monkeypatch.setattr(subprocess, "Popen", Server)
-    monkeypatch.setattr(ui, "Tracker", Mock())
+    monkeypatch.setattr(ui, "Tracker", Mock(return_value=Mock(experiments=dict)))
     monkeypatch.setattr(ui.os, "killpg", lambda *_: None)
     uri = TRACKING[3]
     assert ui.serve(uri, 1) == 0
