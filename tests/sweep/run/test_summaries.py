@@ -289,7 +289,7 @@ def of_curves(*curves: list[float]) -> Record:
 
 
 def test_curves_are_of_epochs_that_all_seeds_have_measured() -> None:
-    record = of_curves([1.0, NAN, 3.0, 5.0], [2.0, 2.0, 5.0])
+    record = of_curves([1.0, NAN, 3.0, math.inf, 5.0], [2.0, 2.0, 5.0, 1.0])
     assert mean_curves(["t0", "t1"], record) == {
         "test_error mean": [(1, 1.5), (3, 4.0)],
         "test_error std": [(1, math.sqrt(0.5)), (3, math.sqrt(2.0))],
