@@ -228,6 +228,7 @@ def _measured(
     )
     if isinstance(view, MapView):
         view = replace(view, over_plane=relabelled(view.over_plane))
+    view = replace(view, judged=tuple(map(renamed, view.judged)))
     return _with_metrics(experiment, view, tuple(map(renamed, view.metrics)))
 
 
@@ -250,6 +251,7 @@ def _shown(
             attributes |= reading.metrics.get(metric.key, {})
         return replace(metric, **attributes)
 
+    view = replace(view, judged=tuple(map(changed, view.judged)))
     return _with_metrics(experiment, view, tuple(map(changed, view.metrics)))
 
 

@@ -145,6 +145,7 @@ class View:
         competing: The label whose entries are compared for bold and for directions; empty: the
             method, or the innermost of ``rows`` where there is no method.
         averages: What else the paper's sentences state of its numbers, computed above the table.
+        judged: Further columns that the paper's sentences are about, and that are not shown.
     """
 
     metrics: tuple[Metric, ...]
@@ -153,6 +154,7 @@ class View:
     metrics_down: bool = False
     competing: str = ""
     averages: tuple[Average, ...] = ()
+    judged: tuple[Metric, ...] = ()
 
     kind: ClassVar[Literal["table", "figure"]]
 

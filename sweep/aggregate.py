@@ -146,7 +146,8 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
     waits = _Waits(plan, record)
     groups = [[t.trial_id for t in best.trials] if best else [] for _, _, best, *_ in found]
     ids = [trial_id for group in groups for trial_id in group]
-    metrics = expand_curves(plan.artifact.view, record.metric_names()).metrics
+    view = expand_curves(plan.artifact.view, record.metric_names())
+    metrics = (*view.metrics, *view.judged)
     summaries = {
         metric.key: summarize(
             groups,

@@ -10,12 +10,14 @@ from dataclasses import replace
 from search_spaces.amp.choices import (
     CIFAR10_CHOICES,
     GAMMA,
+    ONE_RUN,
     RADIUS_CHOICES,
     VANILLA_CHOICES,
     preactresnet18,
 )
 from search_spaces.amp.figures import (
     RADIUS_METRICS,
+    SECONDS,
     TIME,
     TRAINING_LOSS,
     against_radius,
@@ -139,6 +141,7 @@ INNER_STEPS = Artifact(
             Metric(
                 "gradient_evaluations", "gradients / ERM", better="neither", relative_to=WITHOUT
             ),
+            SECONDS,
             TIME,
         ),
     ),
@@ -208,6 +211,7 @@ APPENDIX_E = Artifact(
         title="Training and test loss against the perturbation radius, SVHN and CIFAR-100",
         choices=(
             *RADIUS_CHOICES,
+            ONE_RUN,
             preactresnet18({}),
             *VANILLA_CHOICES,
             Choice(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from search_spaces.claim import (
     AllBetter,
+    AllWithin,
     ArgBest,
     Claim,
+    Diverges,
     Equal,
     Every,
+    FollowsBetter,
     Increasing,
     Place,
     Predicate,
+    Property,
     Ratio,
+    Some,
     Tau,
     Text,
     higher,
@@ -81,6 +86,10 @@ FOLLOW_CONFUSION: tuple[Predicate, ...] = (
     *(Tau(_confusion(metric), CONFUSED, at_least=0.86) for metric in FOLLOWED),
     AllBetter(tuple(higher(_confusion(m)[-1], _confusion(m)[0], m) for m in FOLLOWED)),
 )
+FOLLOW_SCHEMES: tuple[Predicate, ...] = (
+    Tau(_scheme(LOG_DET), _scheme(ERROR), at_least=1.0, fails_at_most=0.34),
+    AllBetter((lower(_scheme(ERROR)[-1], _scheme(ERROR)[0]),)),
+)
 FAIL_ON_SCHEMES = tuple(
     Tau(_scheme(metric), _scheme(ERROR), at_most=0.0, fails_at_least=1.0)
     for metric in (FROBENIUS, RADIUS, ROBUSTNESS)
@@ -90,10 +99,46 @@ FOLLOW_BATCHES = (
     Tau(_batch(ROBUSTNESS), _batch(ERROR), at_most=0.34, fails_at_least=1.0),
 )
 
+
+def _in(figure: str, places: tuple[Place, ...]) -> tuple[Place, ...]:
+    return tuple(Place(p.column, p.key, f"infomcr/{figure}") for p in places)
+
+
+SCENARIOS = (("figure2", _confusion), ("figure3", _scheme), ("figure4", _batch))
+OUTPERFORMS = FollowsBetter(
+    tuple(
+        tuple(_in(figure, row(m)) for m in (ERROR, LOG_DET, FROBENIUS, RADIUS, ROBUSTNESS))
+        for figure, row in SCENARIOS
+    )
+)
+FITTED = AllWithin(
+    tuple(place for figure, row in SCENARIOS for place in _in(figure, row("train_error"))),
+    limit=0.1,  # per cent: a training accuracy of 0.999
+)
+ON_10 = [(m, gain) for (d, m), gain in zip(PAIRS, ERRORS, strict=True) if d == "CIFAR-10"]
+BY_SIZE = Tau(
+    tuple(_of("parameters", "no", dataset="CIFAR-10", model=m) for m, _ in ON_10),
+    tuple(gain for _, gain in ON_10),
+    at_least=0.66,
+)
+
 # -- sections 6, 7.2 and 7.2.1 -------------------------------------------------------------------
 
 STEP = "step_seconds"
-MASKS = tuple(Place(ERROR, {"phases": p}) for p in ("011", "000", "111", "001", "100", "010"))
+
+
+def _phases(column: str, mask: str) -> Place:
+    return Place(column, {"phases": mask})
+
+
+MASKS = tuple(_phases(ERROR, mask) for mask in ("011", "000", "111", "001", "100", "010"))
+EARLY_ERRORS = Some(
+    (
+        Diverges((_phases(ERROR, "111"), _phases(ERROR, "100"))),
+        AllBetter((higher(_phases(ERROR, "111"), _phases(ERROR, "011")),)),
+    )
+)
+FASTER = lower(_phases("training_seconds", "011"), _phases("training_seconds", "111"))
 
 
 def _at(alpha: str, splits: str) -> Place:
@@ -141,6 +186,7 @@ CLAIMS = (
         "trend",
         "In scenario II (augmentation) gamma-hat follows the test error",
         ("infomcr/figure3",),
+        Every(FOLLOW_SCHEMES),
     ),
     Claim(
         "infomcr-05",
@@ -169,22 +215,16 @@ CLAIMS = (
         "infomcr-08",
         "trend",
         "gamma-hat consistently outperforms the other metrics",
-        (
-            "infomcr/figure2",
-            "infomcr/figure3",
-            "infomcr/figure4",
-        ),
+        ("infomcr/figure2", "infomcr/figure3", "infomcr/figure4"),
+        OUTPERFORMS,
     ),
     Claim(
         "infomcr-09",
         "count",
         "Precondition: within a scenario all models have training accuracy about 1 and a very "
         "small, similar training loss",
-        (
-            "infomcr/figure2",
-            "infomcr/figure3",
-            "infomcr/figure4",
-        ),
+        ("infomcr/figure2", "infomcr/figure3", "infomcr/figure4"),
+        FITTED,
     ),
     Claim(
         "infomcr-10",
@@ -204,6 +244,7 @@ CLAIMS = (
         "trend",
         "A model with more parameters admits more space for regularization",
         ("infomcr/table1",),
+        BY_SIZE,
         source="caption",
     ),
     Claim(
@@ -264,6 +305,7 @@ CLAIMS = (
             "infomcr/table1",
             "infomcr/table3",
         ),
+        Property("test_logits_of_another_norm_predict_the_same"),
     ),
     Claim(
         "infomcr-20",
@@ -284,12 +326,14 @@ CLAIMS = (
         "count",
         "At the beginning the regularizer can cause great numerical errors",
         ("infomcr/claim_stage_ablation",),
+        EARLY_ERRORS,
     ),
     Claim(
         "infomcr-23",
         "cost",
         "Applying it late only speeds training up by a large margin",
         ("infomcr/claim_stage_ablation",),
+        AllBetter((FASTER,), log=True),
     ),
     Claim(
         "infomcr-24",

@@ -62,6 +62,7 @@ TABLE1 = Artifact(
         columns=("model", "reg"),
         competing="reg",
         metrics=(ERROR,),
+        judged=(Metric("parameters", "parameters", better="neither"),),
     ),
     notes=Notes(
         title="Test error on CIFAR-10 and CIFAR-100 with and without the regulariser",

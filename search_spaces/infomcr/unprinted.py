@@ -93,7 +93,9 @@ STAGE_ABLATION = Artifact(
         stages=(Stage("train", seeds=RUNS),),
         selection=FIXED,
     ),
-    view=TableView(rows=("phases",), metrics=(ERROR,)),
+    view=TableView(
+        rows=("phases",), metrics=(ERROR, Metric("training_seconds", "seconds", better="neither"))
+    ),
     notes=Notes(
         title="When to regularise: learning-rate phases (early, middle, late), WRN-28-2 on"
         " CIFAR-10",

@@ -59,6 +59,7 @@ FIGURE2 = Artifact(
                 "perturbation_gap@/hessian", "Hessian approximation", better="neither", digits=4
             ),
         ),
+        judged=(Metric("perturbation_gap@_std_error", "standard error of the gap"),),
     ),
     notes=Notes(
         title="Loss gap under injected noise beside sigma^2 / 2 times the Hessian trace, MLP on"

@@ -13,6 +13,7 @@ from search_spaces.nso.protocol import (
     BASE,
     COMMON,
     COMMON_ON,
+    FIGURE_RUNS,
     METHODS,
     RUNS,
     SELECTION,
@@ -58,7 +59,7 @@ FIGURE3 = Artifact(
             for method in ("SGD", "WP-SGD", "NSO")
             for dataset in FIGURE3_DATASETS
         ),
-        stages=stages("SGD", "WP-SGD", "NSO", runs=1),
+        stages=stages("SGD", "WP-SGD", "NSO", runs=FIGURE_RUNS),
         selection=SELECTION,
         measures=(
             replace(TRACE_MEASURE, at=FIGURE3_AT),
@@ -76,7 +77,7 @@ FIGURE3 = Artifact(
     notes=Notes(
         title="Hessian trace, generalization gap and test loss during training: SGD, WP-SGD, NSO",
         choices=(
-            *choices("SGD", "WP-SGD", "NSO", datasets=FIGURE3_DATASETS, runs=1),
+            *choices("SGD", "WP-SGD", "NSO", datasets=FIGURE3_DATASETS, runs=FIGURE_RUNS),
             trace(FIGURE3_AT),
             Choice(
                 "data sets",
@@ -128,7 +129,7 @@ FIGURE4 = Artifact(
                 Stage(
                     varied,
                     {"varied": varied},
-                    seeds=1,
+                    seeds=FIGURE_RUNS,
                     after="common",
                     match=(),
                     inherit=tuple(name for name in COMMON if name != field),
@@ -152,7 +153,7 @@ FIGURE4 = Artifact(
                 "NSO",
                 "WP-SGD",
                 datasets=("Indoor",),
-                runs=1,
+                runs=FIGURE_RUNS,
                 tuned=False,
                 own=(
                     *(({"varied": varied}, (field,)) for varied, (field, _) in VARIED),

@@ -22,6 +22,7 @@ from search_spaces.spec import (
 )
 
 RUNS = 5  # "five independent runs" (section 2.1)
+FIGURE_RUNS = 3  # of the figures, which have one line each: the least with a spread to speak of
 
 # -- data (Table 3, upper block) -----------------------------------------------------------------
 
@@ -187,6 +188,7 @@ ACCURACY = Metric(
 )
 TRACE = Metric("nso_code_trace", "Hessian trace", digits=0)
 LAMBDA1 = Metric("nso_code_lambda1", "lambda_1", digits=0)
+GRADIENTS = Metric("gradient_evaluations", "gradients", better="neither", digits=0)
 TRACE_MEASURE = Measure("nso_code_trace", {"batch_size": 16, "num_batches": 63})
 LAMBDA1_MEASURE = Measure("nso_code_lambda1", {"batch_size": 16, "num_batches": 63})
 

@@ -27,6 +27,7 @@ from search_spaces.nso.protocol import (
     BASE,
     COMMON,
     DATASETS,
+    GRADIENTS,
     LAMBDA1,
     LAMBDA1_MEASURE,
     METHODS,
@@ -129,6 +130,7 @@ TABLE3 = Artifact(
             lowered(TRACE, "SGD", "SAM", "USAM", "ASAM", printed=15.8),
             lowered(TRACE, "SGD"),
         ),
+        judged=(GRADIENTS,),
     ),
     notes=Notes(
         title="Hessian trace and test accuracy of SGD, SAM, USAM, ASAM and NSO on six data sets",
@@ -355,6 +357,7 @@ TABLE6 = Artifact(
             lowered(TRACE, "SGD", "SAM", "USAM", "ASAM", printed=15.8),
             raised("SAM", "USAM", "ASAM", "RSAM", "BSAM", printed=1.2),
         ),
+        judged=(GRADIENTS,),
     ),
     notes=Notes(
         title="LS, RSAM and BSAM beside NSO, and lambda_1 of all eight methods, on six data sets",

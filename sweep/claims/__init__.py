@@ -1,5 +1,6 @@
 """The papers' sentences, judged: predicates of `search_spaces.claim` on a record or on print.
 
 `judge.judge` is the way in; the rules are in `families` (comparisons), `criteria` (resampled
-means) and `numbers` (quoted numbers), what they read in `evidence`, their power in `power`.
+means), `numbers` (quoted numbers), `costs` and `curves`, what they read in `evidence`, their power
+in `power`. docs/claims.md says them in words.
 """

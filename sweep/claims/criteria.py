@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.claim import (
     AllWithin,
     BestAmong,
+    Contrast,
+    FollowsBetter,
     Increasing,
     MeanRank,
     NarrowerRange,
     Place,
-    Predicate,
     Ranked,
     Tau,
     places,
 )
-from sweep.claims.families import Read
+from sweep.claims.curves import InMost
+from sweep.claims.families import Read, same_trials
 from sweep.claims.finding import Finding, Verdict, direction_only
 from sweep.comparison import Sample
 
@@ -36,6 +38,15 @@ if TYPE_CHECKING:
 
 RESAMPLES = 4000
 ENOUGH, TOO_FEW = 0.95, 0.05
+CLOSE = 1e-9
+"""Sums of signs and shares that differ by less are equal."""
+
+
+def _value(of: Of, what: Place | Contrast) -> np.ndarray:
+    if isinstance(what, Place):
+        return of(what)
+    value: np.ndarray = sum(weight * of(place) for weight, place in what.terms)  # type: ignore[assignment]
+    return value
 
 
 def _ranks(setting: tuple[Place, ...], of: Of, lower: bool) -> np.ndarray:
@@ -84,23 +95,37 @@ def tau(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _tau(predicate: Tau, of: Of) -> np.ndarray:
     import numpy as np
 
-    y = np.stack([of(place) for place in predicate.y], axis=1)
+    y = np.stack([_value(of, each) for each in predicate.y], axis=1)
     known = [of(x) if isinstance(x, Place) else np.full(len(y), x) for x in predicate.x]
     return tau(np.stack(known, axis=1), y)
 
 
 def _in_range(predicate: Tau, of: Of) -> np.ndarray:
-    found, close = _tau(predicate, of), 1e-9
-    return (found >= predicate.at_least - close) & (found <= predicate.at_most + close)
+    found = _tau(predicate, of)
+    return (found >= predicate.at_least - CLOSE) & (found <= predicate.at_most + CLOSE)
 
 
 def _out_of_range(predicate: Tau, of: Of) -> np.ndarray:
     import numpy as np
 
-    found, close = _tau(predicate, of), 1e-9
+    found = _tau(predicate, of)
     low = -np.inf if predicate.fails_at_most is None else predicate.fails_at_most
     high = np.inf if predicate.fails_at_least is None else predicate.fails_at_least
-    return (found <= low + close) | (found >= high - close)
+    return (found <= low + CLOSE) | (found >= high - CLOSE)
+
+
+def _follows_better(predicate: FollowsBetter, of: Of) -> np.ndarray:
+    import numpy as np
+
+    def row(places: tuple[Place, ...]) -> np.ndarray:
+        return np.stack([of(place) for place in places], axis=1)
+
+    ahead = []
+    for target, own, *rivals in predicate.scenarios:
+        aim = row(target)
+        ahead.append([tau(row(own), aim) - tau(row(rival), aim) for rival in rivals])
+    found: np.ndarray = np.all(np.mean(ahead, axis=0) > CLOSE, axis=0)
+    return found
 
 
 def _best_among(predicate: BestAmong, of: Of) -> np.ndarray:
@@ -124,7 +149,21 @@ def _all_within(predicate: AllWithin, of: Of) -> np.ndarray:
     import numpy as np
 
     means = np.stack([of(place) for place in predicate.places])
-    found: np.ndarray = np.all(means <= predicate.limit, axis=0)
+    over = np.stack([of(place) for place in predicate.over]) if predicate.over else 1.0
+    found: np.ndarray = np.all(means <= predicate.limit * over, axis=0)
+    return found
+
+
+def _in_most(predicate: InMost, of: Of) -> np.ndarray:
+    import numpy as np
+
+    def share(group: tuple[tuple[Contrast, ...], ...]) -> np.ndarray:
+        met = [[_value(of, each) > 0 for each in point] for point in group]
+        found: np.ndarray = np.all(met, axis=1).mean(axis=0)
+        return found
+
+    groups = [share(group) >= predicate.share - CLOSE for group in predicate.groups]
+    found: np.ndarray = np.all(groups, axis=0)
     return found
 
 
@@ -133,16 +172,20 @@ CRITERIA: Mapping[type, Criterion] = {
     MeanRank: _mean_rank,
     Increasing: _increasing,
     Tau: _in_range,
+    FollowsBetter: _follows_better,
     BestAmong: _best_among,
     NarrowerRange: _narrower,
     AllWithin: _all_within,
+    InMost: _in_most,
 }
 
 
-def resampled(predicate: Predicate, read: Read) -> Finding:
+def resampled(predicate: Any, read: Read) -> Finding:
     """The verdict of a criterion, with the share of resamples that meet it."""
     criterion = CRITERIA[type(predicate)]
     samples = samples_of(predicate, read)
+    if len(samples) == 1 and not isinstance(predicate, AllWithin):
+        return same_trials()
     met = bool(criterion(predicate, lambda place: _means(samples, read(place).identity))[0])
     if not all(sample.has_spread for sample in samples.values()):
         return Finding("undecided", int(met), 1, note=direction_only(met))
@@ -164,13 +207,13 @@ def resampled(predicate: Predicate, read: Read) -> Finding:
     return Finding(verdict, int(met), 1, test="resampled", note=note)
 
 
-def _fails(predicate: Predicate, of: Of, share: float) -> bool:
+def _fails(predicate: Any, of: Of, share: float) -> bool:
     if isinstance(predicate, Tau) and {predicate.fails_at_least, predicate.fails_at_most} != {None}:
         return float(_out_of_range(predicate, of).mean()) >= ENOUGH
     return share <= TOO_FEW
 
 
-def samples_of(predicate: Predicate, read: Read) -> dict[Any, Sample]:
+def samples_of(predicate: Any, read: Read) -> dict[Any, Sample]:
     """Identity -> numbers of every place of a predicate, which are all there."""
     found = {}
     for place in places(predicate):
@@ -200,7 +243,7 @@ def draws(samples: Mapping[Any, Sample], count: int) -> dict[Any, np.ndarray]:
     }
 
 
-def _by_chance(predicate: Predicate, samples: Mapping[Any, Sample], read: Read) -> float:
+def _by_chance(predicate: Any, samples: Mapping[Any, Sample], read: Read) -> float:
     """How often it is met where every cell is a draw of the same."""
     import numpy as np
 

@@ -15,9 +15,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from search_spaces.claim import AllBetter, ArgBest, BetterIn, Contrast, Equal, Place, higher, lower
+from search_spaces.claim import (
+    AllBetter,
+    ArgBest,
+    BestBalance,
+    BetterIn,
+    Contrast,
+    Equal,
+    Place,
+    higher,
+    lower,
+)
 from sweep.claims.evidence import Entry
-from sweep.claims.finding import Finding, Verdict, direction_only
+from sweep.claims.finding import Finding, Verdict, direction_only, magnitude
 from sweep.comparison import LEVEL, Estimate, Sample, compare, contrast, holm
 
 Read = Callable[[Place], Entry]
@@ -91,7 +101,7 @@ def pooled(family: list[Comparison]) -> Comparison:
     return Comparison("pooled", {i: (w, samples[i]) for i, w in weights.items() if abs(w) > ZERO})
 
 
-def all_better(predicate: AllBetter, read: Read) -> Finding:
+def all_better(predicate: AllBetter, read: Read, comparable: bool = True) -> Finding:
     """HOLDS if each is BETTER. FAILS if one is the other way with p x K < 0.05. WEAK if all have
     the claimed direction, and POOLED is BETTER (of one alone, POOLED is itself: it is never weak).
     """
@@ -112,7 +122,21 @@ def all_better(predicate: AllBetter, read: Read) -> Finding:
         verdict = "fails"
     elif all(e.value > 0 for e in estimates) and whole.better:
         verdict = "weak"
+    if predicate.printed is not None and not note:
+        note = magnitude(predicate.printed, *_sizes(whole, predicate.log), comparable)
     return _about(family, verdict, held, whole, predicate.log, note)
+
+
+def _sizes(whole: Estimate, log: bool) -> tuple[float, tuple[float, float] | None]:
+    """Value and interval; of the logarithm of a ratio as a reduction, in per cent."""
+    if not log:
+        return whole.value, whole.interval()
+
+    def reduction(value: float) -> float:
+        return -100 * math.expm1(-value)
+
+    low, high = whole.interval() or (math.nan, math.nan)
+    return reduction(whole.value), (reduction(low), reduction(high))
 
 
 def same_trials() -> Finding:
@@ -189,6 +213,17 @@ def equal(predicate: Equal, read: Read, margin: float) -> Finding:
     )
 
 
+def equal_means(predicate: Equal, read: Read, margin: float) -> Finding:
+    """Of printed means, arithmetic: HOLDS if each difference is below the margin, else FAILS."""
+    family = comparisons(predicate.family, read, predicate.log)
+    within = [_within(e.estimate.value, margin, predicate.one_sided) for e in family]
+    held, k = sum(within), len(family)
+    note = f"of the means themselves: {held} of {k} differences are below {margin:g}"
+    verdict: Verdict = "holds" if held == k else "fails"
+    whole = pooled(family).estimate
+    return replace(_about(family, verdict, held, whole, predicate.log, note, 0.9), test="means")
+
+
 def _size(each: Comparison) -> float:
     return abs(each.estimate.value)
 
@@ -236,6 +271,43 @@ def arg_best(predicate: ArgBest, read: Read) -> Finding:
     return _about(family, verdict, held, pooled(family).estimate, False, note)
 
 
+def best_balance(predicate: BestBalance, read: Read) -> Finding:
+    """HOLDS if it is best in the first column and, by the one-sided 95 % bound, less than the
+    margin below the baseline in the other; FAILS if another one is BETTER in both after Holm.
+    """
+    best, found = predicate.best, arg_best(predicate.best, read)
+    claimed = best.claimed
+    ahead = lower if best.lower else higher
+    loss = ahead(predicate.other[predicate.baseline], predicate.other[claimed])
+    behind = [each.estimate for each in comparisons((loss,), read)]
+    kept = all(_inside(e.interval(0.9), predicate.margin, one_sided=True) for e in behind)
+    columns = [_beaten(c, claimed, ahead, read) for c in (best.candidates, predicate.other)]
+    verdict: Verdict = "undecided"
+    if set.intersection(*columns):
+        verdict = "fails"
+    elif found.verdict == "holds" and kept:
+        verdict = "holds"
+    cost = f"{max((e.value for e in behind), default=0.0):+.3g} below the baseline there"
+    return replace(
+        found, verdict=verdict, note="; ".join(filter(None, (found.note, f"in the other: {cost}")))
+    )
+
+
+def _beaten(
+    candidates: tuple[Place, ...],
+    claimed: int,
+    ahead: Callable[[Place, Place], Contrast],
+    read: Read,
+) -> set[int]:
+    """Which candidates are BETTER than the claimed one, after Holm."""
+    others = [i for i in range(len(candidates)) if i != claimed]
+    pairs = [comparisons((ahead(candidates[i], candidates[claimed]),), read) for i in others]
+    apart = [(i, pair[0].estimate) for i, pair in zip(others, pairs, strict=True) if pair]
+    corrected = holm([1.0 if e.p is None else e.p for _, e in apart])
+    told = zip(apart, corrected, strict=True)
+    return {i for (i, e), p in told if p < LEVEL and e.value > 0}
+
+
 def better_in(predicate: BetterIn, read: Read) -> Finding:
     """HOLDS if at least so many are BETTER and none is significantly worse; FAILS if one is worse
     with p x K < 0.05. Of a family that a preset shrinks, the same share is asked for.
@@ -264,9 +336,11 @@ __all__ = [
     "Read",
     "all_better",
     "arg_best",
+    "best_balance",
     "better_in",
     "comparisons",
     "equal",
+    "equal_means",
     "margin_of",
     "pooled",
     "same_trials",

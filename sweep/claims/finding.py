@@ -49,4 +49,16 @@ def direction_only(claimed: bool) -> str:
     return f"direction only: {'for' if claimed else 'against'}"
 
 
-__all__ = ["Finding", "Verdict", "direction_only"]
+def magnitude(
+    printed: float, value: float, interval: tuple[float, float] | None, comparable: bool
+) -> str:
+    """What is said of the size that a sentence quotes; of no spread, which way the means lie."""
+    if interval is None:
+        return direction_only(value > 0)
+    if not comparable:
+        return f"the paper says {printed:g}, of other data and networks"
+    inside = interval[0] <= printed <= interval[1]
+    return f"the paper says {printed:g}, {'inside' if inside else 'outside'} the interval"
+
+
+__all__ = ["Finding", "Verdict", "direction_only", "magnitude"]

@@ -5,31 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 from search_spaces.claim import (
     AllBetter,
+    Approximates,
     ArgBest,
+    BestBalance,
+    BestMean,
     BetterIn,
     Claim,
+    Dearer,
+    Diverges,
     Equal,
     Every,
     MeanDifference,
     Place,
-    Predicate,
     Property,
     Ratio,
     Reduction,
+    Some,
     Text,
+    Throughout,
     UpTo,
     places,
 )
-from sweep.claims import families, numbers, power
+from sweep.claims import costs, families, numbers, power
 from sweep.claims.criteria import resampled
+from sweep.claims.curves import Close, spelt_out
 from sweep.claims.evidence import Entry, Evidence
 from sweep.claims.families import Read
 from sweep.claims.finding import Finding, Verdict
-
-UNWRITTEN = "its predicate is not written yet"
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,7 @@ def judge(claim: Claim, evidence: Evidence, printed: Evidence, in_full: bool = F
     """
     finding = _decide(claim, evidence, printed, in_full)
     read = _reader(claim, evidence)
-    used = places(claim.predicate) if claim.predicate is not None else ()
-    runs = {trial for place in used for trial in read(place).trials}
+    runs = {trial for place in claim.places for trial in read(place).trials}
     said = on_print(claim, printed) if in_full else None
     known = said is not None and said.verdict not in ("not yet", "never judged")
     return Judged(claim, finding, said if known else None, len(runs))
@@ -76,12 +81,15 @@ ROUNDINGS, SURVIVE = 100, 0.95
 def on_print(claim: Claim, printed: Evidence) -> Finding:
     """The verdict on what is printed; ``undecided`` where the printed digits decide it.
 
+    Of a unit test it is what the test shows of the sentence.
+
     Means and stds are drawn within half a last digit: a verdict stands that 95 % of the draws give.
     """
+    if isinstance(claim.predicate, Property):
+        return Finding(claim.predicate.shows, note=_unit_test(claim.predicate))
     found = _decide(claim, printed, printed, False)
     if found.verdict not in ("holds", "fails") or not _rounds(claim.predicate):
         return found
-    assert claim.predicate is not None
     draw, read = Random(0), _reader(claim, printed)
     other = 0
     for _ in range(ROUNDINGS):
@@ -94,14 +102,14 @@ def on_print(claim: Claim, printed: Evidence) -> Finding:
     return found
 
 
-def _rounds(predicate: Predicate | None) -> bool:
+def _rounds(predicate: Any) -> bool:
     """Whether it compares means with their spreads: resamples are wide enough for roundings."""
     parts = predicate.parts if isinstance(predicate, Every) else (predicate,)
-    families = AllBetter | Equal | ArgBest | BetterIn | MeanDifference | UpTo
+    families = AllBetter | Equal | ArgBest | BetterIn | MeanDifference | BestMean | UpTo
     return all(isinstance(part, families) for part in parts)
 
 
-def _unrounded(predicate: Predicate, read: Read, draw: Random) -> Read:
+def _unrounded(predicate: Any, read: Read, draw: Random) -> Read:
     drawn: dict[object, Entry] = {}
     for place in places(predicate):
         entry = read(place)
@@ -120,26 +128,41 @@ def _reader(claim: Claim, evidence: Evidence) -> Read:
     return lambda place: evidence.entry(place, first)
 
 
+def _unit_test(predicate: Property) -> str:
+    return f"a unit test: {predicate.test}"
+
+
 def _decide(claim: Claim, evidence: Evidence, printed: Evidence, with_power: bool) -> Finding:
     predicate = claim.predicate
     if isinstance(predicate, Property):
-        return Finding("never judged", note=f"a unit test: {predicate.test}")
+        return Finding("never judged", note=_unit_test(predicate))
     if isinstance(predicate, Text):
         return Finding("never judged", note="about the paper's text")
     if predicate is None:
-        return Finding("not yet", note=f"needs {claim.needs}" if claim.needs else UNWRITTEN)
-    read = _reader(claim, evidence)
-    lacking = _lacking(predicate, read)
+        return Finding("not yet", note=f"needs {claim.needs}")
+    read, first = _reader(claim, evidence), claim.artifacts[0]
+    truth = _truth(read, _reader(claim, printed)) if evidence.comparable else read
+    spelt = spelt_out(predicate, lambda place: evidence.points(place, first))
+    found = _known(spelt, read, truth, evidence, with_power)
+    if found.verdict == "not yet" and claim.needs:
+        return Finding("not yet", note=f"needs {claim.needs}")
+    return found
+
+
+def _known(
+    predicate: Any, read: Read, truth: Read, evidence: Evidence, with_power: bool
+) -> Finding:
+    """The verdict, or that numbers lack; what waits for one number alone says so itself."""
+    lacking = "" if isinstance(predicate, Some | Diverges) else _lacking(predicate, read)
     if lacking:
         return Finding("not yet", note=lacking)
     try:
-        truth = _truth(read, _reader(claim, printed)) if evidence.comparable else read
         return _finding(predicate, read, truth, evidence, with_power)
     except ValueError:  # of a logarithm
         return Finding("undecided", note="a mean is not positive, and has no logarithm")
 
 
-def _lacking(predicate: Predicate, read: Read) -> str:
+def _lacking(predicate: Any, read: Read) -> str:
     """How many numbers are not complete, and why; empty: all are."""
     entries = {repr(entry.identity): entry for entry in map(read, places(predicate))}.values()
     lacking = [e.lacking or "not run" for e in entries if e.lacking or e.sample is None]
@@ -161,7 +184,7 @@ def _truth(read: Read, printed: Read) -> Read:
 
 
 def _finding(
-    predicate: Predicate, read: Read, truth: Read, evidence: Evidence, with_power: bool
+    predicate: Any, read: Read, truth: Read, evidence: Evidence, with_power: bool
 ) -> Finding:
     match predicate:
         case Every(parts):
@@ -169,39 +192,55 @@ def _finding(
                 [_finding(part, read, truth, evidence, with_power) for part in parts],
             )
         case AllBetter():
-            found = families.all_better(predicate, read)
+            found = families.all_better(predicate, read, evidence.comparable)
             if not with_power or predicate.paired:
                 return found
             return _with_power(found, predicate, read, truth, evidence)
+        case Some(parts):
+            return _some([_known(part, read, truth, evidence, with_power) for part in parts])
         case Equal():
             margin = _margin(predicate, read, truth, evidence)
+            if predicate.of_means and evidence.of_print:
+                return families.equal_means(predicate, read, margin)
             found = families.equal(predicate, read, margin)
             return _with_power(found, predicate, read, truth, evidence) if with_power else found
         case ArgBest():
             return families.arg_best(predicate, read)
+        case BestBalance():
+            return families.best_balance(predicate, read)
         case BetterIn():
             return families.better_in(predicate, read)
         case MeanDifference():
             return numbers.mean_difference(predicate, read, evidence.comparable)
+        case BestMean():
+            return numbers.best_mean(predicate, read, evidence.comparable)
         case Reduction():
             return numbers.reduction(predicate, read, evidence.comparable)
         case UpTo():
             return numbers.up_to(predicate, read, evidence.comparable)
+        case Close():
+            return numbers.close(predicate, read)
         case Ratio():
-            return numbers.ratio(predicate, read)
+            return costs.ratio(predicate, read)
+        case Dearer():
+            return costs.dearer(predicate, read)
+        case Diverges():
+            return costs.diverges(predicate, read)
+        case Throughout() | Approximates():
+            return Finding("not yet", note="no curve of it is recorded")
         case _:
             return resampled(predicate, read)
 
 
 def _margin(predicate: Equal, read: Read, truth: Read, evidence: Evidence) -> float:
-    """As printed where that may be compared; else a share of the gain, printed or measured."""
-    if evidence.comparable and predicate.margin is not None:
+    """As the claim has it; of one with gains, elsewhere a share of them, printed or measured."""
+    if predicate.margin is not None and (evidence.comparable or not predicate.gains):
         return predicate.margin
     known = evidence.comparable and _all_there(truth, predicate)
     return families.margin_of(predicate, truth if known else read)
 
 
-def _all_there(read: Read, predicate: Predicate) -> bool:
+def _all_there(read: Read, predicate: Any) -> bool:
     return all(read(place).sample is not None for place in places(predicate))
 
 
@@ -249,6 +288,8 @@ def _every(parts: Iterable[Finding]) -> Finding:
     verdict: Verdict = "undecided"
     if "fails" in verdicts:
         verdict = "fails"
+    elif "not yet" in verdicts:
+        verdict = "not yet"
     elif all(v == "holds" for v in verdicts):
         verdict = "holds"
     elif all(v in ("holds", "weak") for v in verdicts):
@@ -265,4 +306,20 @@ def _every(parts: Iterable[Finding]) -> Finding:
     )
 
 
-__all__ = ["UNWRITTEN", "Judged", "judge", "on_print"]
+def _some(parts: Iterable[Finding]) -> Finding:
+    """Holds if one does, and then that is what is said; fails if all do."""
+    found = list(parts)
+    held = next((part for part in found if part.verdict == "holds"), None)
+    if held is not None:
+        return held
+    verdicts = {part.verdict for part in found}
+    verdict: Verdict = "undecided"
+    if "not yet" in verdicts:
+        verdict = "not yet"
+    elif verdicts == {"fails"}:
+        verdict = "fails"
+    notes = dict.fromkeys(part.note for part in found if part.note)
+    return replace(found[-1], verdict=verdict, note="; ".join(notes))
+
+
+__all__ = ["Judged", "judge", "on_print"]

@@ -1,4 +1,4 @@
-"""Claims that quote a number: NUMBER and cost.
+"""Claims that quote a number: NUMBER.
 
 HOLDS if the 95 % interval excludes 0 in the claimed direction; whether the quoted magnitude lies in
 it is said, and compared only where numbers may be compared with printed ones.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search_spaces.claim import MeanDifference, Place, Ratio, Reduction, UpTo
+from search_spaces.claim import BestMean, MeanDifference, Place, Reduction, UpTo
 from sweep.claims.criteria import RESAMPLES, draws, samples_of
-from sweep.claims.families import Read, comparisons, pooled, same_trials
-from sweep.claims.finding import Finding, Verdict, direction_only
+from sweep.claims.curves import Close
+from sweep.claims.families import Comparison, Read, comparisons, pooled, same_trials
+from sweep.claims.finding import Finding, Verdict, direction_only, magnitude
 from sweep.comparison import LEVEL, holm
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def mean_difference(predicate: MeanDifference, read: Read, comparable: bool) -> 
     ahead = sum(each.estimate.value > 0 for each in family)
     found = whole.interval()
     low, high = found or (None, None)
-    note = _said(predicate.printed, whole.value, found, comparable)
+    note = magnitude(predicate.printed, whole.value, found, comparable)
     return Finding(
         _sign(found),
         ahead,
@@ -46,17 +47,6 @@ def _sign(interval: tuple[float, float] | None) -> Verdict:
     if interval is None:
         return "undecided"
     return "holds" if interval[0] > 0 else "fails" if interval[1] < 0 else "undecided"
-
-
-def _said(
-    printed: float, value: float, interval: tuple[float, float] | None, comparable: bool
-) -> str:
-    if interval is None:
-        return direction_only(value > 0)
-    if not comparable:
-        return f"the paper says {printed:g}, of other data and networks"
-    inside = interval[0] <= printed <= interval[1]
-    return f"the paper says {printed:g}, {'inside' if inside else 'outside'} the interval"
 
 
 def reduction(predicate: Reduction, read: Read, comparable: bool) -> Finding:
@@ -80,7 +70,7 @@ def reduction(predicate: Reduction, read: Read, comparable: bool) -> Finding:
     value = float(mean({i: np.array([s.mean]) for i, s in samples.items()})[0])
     k = len(predicate.settings)
     if not all(sample.has_spread for sample in samples.values()):
-        note = _said(predicate.printed, value, None, comparable)
+        note = magnitude(predicate.printed, value, None, comparable)
         return Finding("undecided", int(value > 0), k, effect=value, note=note)
     low, high = np.quantile(mean(draws(samples, RESAMPLES)), [0.025, 0.975]).tolist()
     return Finding(
@@ -90,42 +80,93 @@ def reduction(predicate: Reduction, read: Read, comparable: bool) -> Finding:
         low=low,
         high=high,
         test="resampled",
-        note=_said(predicate.printed, value, (low, high), comparable),
+        note=magnitude(predicate.printed, value, (low, high), comparable),
     )
 
 
 def up_to(predicate: UpTo, read: Read, comparable: bool) -> Finding:
-    """HOLDS if one is BETTER after Holm, FAILS if each is worse after Holm; it has no interval."""
+    """HOLDS if one is BETTER after Holm, FAILS if each is worse; it has no interval.
+
+    That each is worse is an intersection, which needs no correction.
+    """
     family = comparisons(predicate.family, read)
     if not family:
         return same_trials()
     estimates = [each.estimate for each in family]
-    largest = max(family, key=lambda each: each.estimate.value)
-    note = f"largest: {largest.name} {largest.estimate.value:+.3g}"
-    if comparable:
+    note = _largest(family)
+    if comparable and predicate.printed is not None:
         note += f", the paper says up to {predicate.printed:g}"
     if any(e.p is None for e in estimates):
         ahead = sum(e.value > 0 for e in estimates)
         note = f"{direction_only(ahead > 0)}; {note}"
         return Finding("undecided", ahead, len(family), note=note)
-    told = [p < LEVEL for p in holm([e.p if e.p is not None else 1.0 for e in estimates])]
-    held = sum(apart and e.value > 0 for apart, e in zip(told, estimates, strict=True))
-    worse = sum(apart and e.value < 0 for apart, e in zip(told, estimates, strict=True))
-    verdict: Verdict = "holds" if held else "fails" if worse == len(family) else "undecided"
+    held = len(_after_holm(family))
+    worse = all(e.value < 0 and e.distinguishable for e in estimates)
+    verdict: Verdict = "holds" if held else "fails" if worse else "undecided"
     return Finding(verdict, held, len(family), test="Welch", note=note)
 
 
-def ratio(predicate: Ratio, read: Read) -> Finding:
-    """Of two costs, which have next to no spread: HOLDS within the range, FAILS outside."""
-    of, over = read(predicate.of).sample, read(predicate.over).sample
-    assert of is not None
-    assert over is not None
-    value = of.mean / over.mean
-    inside = abs(value - predicate.printed) <= predicate.within
-    note = f"{value:.2f}; the paper says {predicate.printed:g}, ± {predicate.within:g} is allowed"
+def best_mean(predicate: BestMean, read: Read, comparable: bool) -> Finding:
+    """As `up_to`, with the interval of the largest, which the quoted number is compared with."""
+    found = up_to(UpTo(predicate.family), read, comparable)
+    if not found.of:
+        return found
+    family = comparisons(predicate.family, read)
+    largest = max(family, key=lambda each: each.estimate.value).estimate
+    interval = largest.interval()
+    low, high = interval or (None, None)
+    said = magnitude(predicate.printed, largest.value, interval, comparable)
+    note = found.note if interval is None else f"{found.note}; {said}"
     return Finding(
-        "holds" if inside else "fails", int(inside), 1, effect=value, test="ratio", note=note
+        found.verdict,
+        found.held,
+        found.of,
+        effect=largest.value,
+        low=low,
+        high=high,
+        p=largest.p,
+        test="Welch",
+        note=note,
     )
 
 
-__all__ = ["mean_difference", "ratio", "reduction", "up_to"]
+def _largest(family: list[Comparison]) -> str:
+    largest = max(family, key=lambda each: each.estimate.value)
+    return f"largest: {largest.name} {largest.estimate.value:+.3g}"
+
+
+def _after_holm(family: list[Comparison]) -> list[Comparison]:
+    """Those that are BETTER after Holm."""
+    ps = [1.0 if each.estimate.p is None else each.estimate.p for each in family]
+    told = zip(family, holm(ps), strict=True)
+    return [each for each, p in told if p < LEVEL and each.estimate.value > 0]
+
+
+STD_ERRORS = 3
+"""Of an estimate: so far from a limit it is on one side of it."""
+
+
+def close(predicate: Close, read: Read) -> Finding:
+    """HOLDS if every point is within the share, FAILS if one is not, by `STD_ERRORS` of each.
+
+    A point is the mean of n networks' estimates, whose error is that of one over sqrt(n).
+    """
+    apart, errors = [], []
+    for places in predicate.points:
+        measured, by, error = (read(place).sample for place in places)
+        assert measured is not None
+        assert by is not None
+        assert error is not None
+        size = abs(measured.mean)
+        apart.append(abs(measured.mean - by.mean) / size)
+        errors.append(STD_ERRORS * error.mean / (size * (error.n or 1) ** 0.5))
+    within = predicate.within
+    inside = [a + e <= within for a, e in zip(apart, errors, strict=True)]
+    outside = [a - e > within for a, e in zip(apart, errors, strict=True)]
+    verdict: Verdict = "fails" if any(outside) else "holds" if all(inside) else "undecided"
+    note = f"at most {100 * max(apart):.3g} % apart, {100 * within:.3g} % are allowed"
+    note += f"; {STD_ERRORS} standard errors are up to {100 * max(errors):.2g} %"
+    return Finding(verdict, sum(inside), len(inside), effect=max(apart), test="estimate", note=note)
+
+
+__all__ = ["best_mean", "close", "mean_difference", "reduction", "up_to"]

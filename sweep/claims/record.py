@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import search_spaces
 from search_spaces import presets
-from search_spaces.claim import Claim, Contrast, Every, Property, Text, places
+from search_spaces.claim import Claim, Contrast, Every, Property, Text
 from sweep.claims import evidence
 from sweep.claims.judge import Judged, judge
 
 if TYPE_CHECKING:
     from search_spaces.spec import Artifact
     from sweep.aggregate import CellResult
+    from sweep.claims.curves import OfTrial
     from sweep.plan.expand import Plan
 
 
@@ -30,36 +31,45 @@ def claims_of(artifact: str) -> tuple[Claim, ...]:
 
 def needed(claims: Iterable[Claim]) -> tuple[str, ...]:
     """The artifacts whose numbers they are judged on."""
-    judged = (c for c in claims if c.predicate and not isinstance(c.predicate, Property | Text))
-    return tuple(dict.fromkeys(artifact for claim in judged for artifact in claim.artifacts))
+    return tuple(dict.fromkeys(artifact for claim in claims for artifact in claim.judged_on))
 
 
-def alone(plan: Plan, results: Sequence[CellResult]) -> list[Judged]:
-    """The claims that are judged on one artifact alone, and on cells that are shown of it."""
+def alone(plan: Plan, results: Sequence[CellResult], curve: OfTrial | None = None) -> list[Judged]:
+    """The claims that are judged on one artifact alone, and on cells that are shown of it.
+
+    Args:
+        curve: Of a trial; see `judge_all`.
+    """
     name, keys = plan.artifact.id, [result.cell.key for result in results]
 
     def shown(claim: Claim) -> bool:
-        used = places(claim.predicate) if claim.predicate else ()
-        return all(any(place.key.items() <= key.items() for key in keys) for place in used)
+        return all(any(place.key.items() <= key.items() for key in keys) for place in claim.places)
 
     claims = [c for c in claims_of(name) if needed([c]) == (name,) and shown(c)]
-    return judge_all(claims, [(plan, results)])
+    return judge_all(claims, [(plan, results)], curve=curve)
 
 
 def judge_all(
     claims: Sequence[Claim],
     results: Sequence[tuple[Plan, Sequence[CellResult]]],
     in_full: bool = False,
+    curve: OfTrial | None = None,
 ) -> list[Judged]:
     """Every claim on the cells of some plans, which are of one preset.
 
-    Numbers may be compared with printed ones where the presets of all of them may. ``in_full``
-    as in `sweep.claims.judge.judge`.
+    Numbers may be compared with printed ones where the presets of all of them may.
+
+    Args:
+        in_full: As in `sweep.claims.judge.judge`.
+        curve: Of a trial (`sweep.record.record.Record.curve`); without it, claims about curves
+            over epochs are not yet.
     """
     comparable = all(presets.of(p.artifact, p.preset).comparable for p, _ in results)
     pairing = any(_pairs(claim.predicate) for claim in claims)
     seeds = {t.trial_id: t.seed for plan, _ in results for t in plan.trials} if pairing else None
-    found = evidence.measured([(p.artifact, cells) for p, cells in results], comparable, seeds)
+    found = evidence.measured(
+        [(p.artifact, cells) for p, cells in results], comparable, seeds, curve
+    )
     on_print = evidence.printed(_as_printed(claims))
     return [judge(claim, found, on_print, in_full) for claim in claims]
 
@@ -95,7 +105,7 @@ def _narrowed(claim: Claim, where: Mapping[str, str]) -> Claim | None:
         }
         left = replace(predicate, **kept)  # type: ignore[arg-type]
         return replace(claim, predicate=left) if kept["family"] else None
-    whole = all(_has(place.key, where) for place in places(predicate))
+    whole = all(_has(place.key, where) for place in claim.places)
     return claim if whole else None
 
 

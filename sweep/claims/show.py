@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces.spec import Preset
-from sweep.claims.judge import UNWRITTEN, Judged
+from sweep.claims.finding import Finding
+from sweep.claims.judge import Judged
 
 NOTHING = "–"
+ELSEWHERE = "a verdict is of this data and this network, not of the paper's"
+"""Said of a preset whose numbers may not be compared with printed ones."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,10 @@ class Report:
         counts = Counter(each.finding.verdict for each in self.judged)
         of = f"preset {self.preset.name}: {self.preset.summary}"
         if not self.preset.comparable:
-            of += "; a verdict is of this data and this network, not of the paper's"
+            of += f"; {ELSEWHERE}"
         evaluated = sum(
             each.finding.verdict not in ("not yet", "never judged") for each in self.judged
         )
-        unwritten = [e.claim.id for e in self.judged if e.finding.note == UNWRITTEN]
         return (
             of,
             ", ".join(f"{count} {verdict}" for verdict, count in counts.items()),
@@ -47,7 +49,6 @@ class Report:
             " the usual good outcome of many comparisons with few seeds",
             "power: how likely a run with these seeds was to let the claim hold, were the printed"
             " (or else the measured) effects the true ones",
-            *([f"no predicate is written yet of {', '.join(unwritten)}"] if unwritten else []),
         )
 
 
@@ -81,8 +82,8 @@ def fields(judged: Judged) -> dict[str, Any]:
 
 
 COLUMNS = (
-    *("id", "verdict", "held", "margin", "effect", "p", "printed", "power", "more seeds"),
-    *("runs", "claim"),
+    *("id", "verdict", "held", "margin", "effect", "interval", "p", "printed", "power"),
+    *("more seeds", "runs", "claim"),
 )
 
 
@@ -109,7 +110,8 @@ def words(judged: Judged) -> dict[str, str]:
         "verdict": found.verdict,
         "held": NOTHING if found.held is None else f"{found.held} of {found.of}",
         "margin": margin,
-        "effect": _effect(judged),
+        "effect": NOTHING if found.effect is None else _amount(found.effect, found.log),
+        "interval": _interval(found),
         "p": NOTHING if found.p is None else _p(found.p, found.test),
         "printed": NOTHING if judged.printed is None else judged.printed.verdict,
         "power": NOTHING if found.power is None else f"{100 * found.power:.0f} %",
@@ -119,16 +121,15 @@ def words(judged: Judged) -> dict[str, str]:
     }
 
 
-def _effect(judged: Judged) -> str:
-    found = judged.finding
-    if found.effect is None:
+def _interval(found: Finding) -> str:
+    if found.low is None or found.high is None:
         return NOTHING
-    values = [v for v in (found.effect, found.low, found.high) if v is not None]
-    if found.log:
-        value, *ends = (f"×{math.exp(v):.3g}" for v in values)
-    else:
-        value, *ends = map(_number, values)
-    return f"{value} [{', '.join(ends)}]" if ends else value
+    return f"[{_amount(found.low, found.log)}, {_amount(found.high, found.log)}]"
+
+
+def _amount(value: float, log: bool) -> str:
+    """A difference, or the ratio that a logarithm is of."""
+    return f"×{math.exp(value):.3g}" if log else _number(value)
 
 
 def _number(value: float) -> str:
@@ -140,4 +141,4 @@ def _p(p: float, test: str) -> str:
     return (f"{p:.1e}" if p < 0.001 else f"{p:.3f}") + (f", {test}" if test else "")
 
 
-__all__ = ["COLUMNS", "NOTHING", "Report", "fields", "short", "words"]
+__all__ = ["COLUMNS", "ELSEWHERE", "NOTHING", "Report", "fields", "short", "words"]

@@ -76,7 +76,8 @@ def _report(options: SweepOptions, found: tuple[Claim, ...], refresh: bool) -> R
     results = [(plan, aggregate.cells(plan, record)) for plan, record in planned]
     name = options.preset or presets.SMOKE.name
     preset = presets.of(planned[0][0].artifact, name) if planned else presets.PRESETS[name]
-    return Report(options.artifact, preset, judge_all(found, results, in_full=True))
+    curve = planned[0][1].curve if planned else None
+    return Report(options.artifact, preset, judge_all(found, results, in_full=True, curve=curve))
 
 
 def _can_run(options: SweepOptions) -> bool:

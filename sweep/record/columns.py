@@ -68,12 +68,21 @@ def expand_curves(view: View, names: Iterable[str]) -> View:
     if not (isinstance(view, CurveView) and isinstance(view.x, InName)):
         return view
     names = list(names)
-    metrics = [
-        replace(metric, name=name, label=f"{metric.label} at {x:g}")
-        for metric in view.metrics
-        for x, name in CurveName.parse(metric.name).points(names)
-    ]
-    return replace(view, metrics=tuple(metrics) or view.metrics, metrics_down=bool(metrics))
+
+    def points(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
+        return tuple(
+            replace(metric, name=name, label=f"{metric.label} at {x:g}")
+            for metric in metrics
+            for x, name in CurveName.parse(metric.name).points(names)
+        )
+
+    metrics, judged = points(view.metrics), points(view.judged)
+    return replace(
+        view,
+        metrics=metrics or view.metrics,
+        judged=judged or view.judged,
+        metrics_down=bool(metrics),
+    )
 
 
 def column_values(

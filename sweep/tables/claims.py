@@ -16,10 +16,9 @@ def terminal(report: Report, width: int = 100) -> str:
     lines = [f"{report.about}: claims", *report.head, ""]
     for each in report.judged:
         told = words(each)
-        named = [("smallest", "margin"), ("mean", "effect"), ("p", "p"), ("printed", "printed")]
-        if each.claim.kind == "equal":
-            named[0] = ("allowed", "margin")
-        named += [("power", "power"), ("more seeds", "more seeds")]
+        smallest = "allowed" if each.claim.kind == "equal" else "smallest"
+        named = [(smallest, "margin"), ("mean", "effect")]
+        named += [(name, name) for name in ("interval", "p", "printed", "power", "more seeds")]
         said = ", ".join(f"{what} {told[key]}" for what, key in named if told[key] != NOTHING)
         held = "" if told["held"] == NOTHING else f"  {told['held']}"
         lines.append(f"{told['id']:<12}{told['verdict']:<12}{held}  {told['runs']} runs")

@@ -160,7 +160,7 @@ def table_of(plan: Plan, record: Record, all_points: bool = False) -> Table:
         sentences=said.sentences(plan, results),
         selected=() if all_points else winners.points(plan, results),
     )
-    verdicts = ((each.claim.id, short(each)) for each in alone(plan, results))
+    verdicts = ((e.claim.id, short(e)) for e in alone(plan, results, record.curve))
     return replace(table, verdicts=tuple(verdicts))
 
 

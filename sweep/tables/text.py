@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from search_spaces.spec import Choice
+from sweep.claims.show import ELSEWHERE
 from sweep.tables.cells import LEAST_SEEDS, TableCell
 from sweep.tables.layout import Table
 from sweep.tables.reproduction import Direction
@@ -205,7 +206,10 @@ def below(table: Table, bold: str = "bold") -> list[tuple[str, str]]:
     lines = [("numbers", reading)]
     lines += [(f"[{mark}]", text) for mark, text in table.footnotes]
     lines += [("paper says", claim) for claim in table.claims]
-    return lines + list(table.verdicts)
+    lines += list(table.verdicts)
+    if table.verdicts and not table.comparable:
+        lines.append(("verdicts", ELSEWHERE))
+    return lines
 
 
 def readings(table: Table) -> list[tuple[str, str]]:

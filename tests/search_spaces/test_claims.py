@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import ast
+from collections import Counter
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 import search_spaces
 from search_spaces import presets
-from search_spaces.claim import Claim, Property, Text, gain_over, higher, lower, places
-from search_spaces.spec import Artifact
+from search_spaces.claim import (
+    Approximates,
+    Claim,
+    Dearer,
+    Diverges,
+    Property,
+    Ratio,
+    Text,
+    gain_over,
+    higher,
+    lower,
+    mean_of,
+    places,
+)
+from search_spaces.spec import Artifact, Metric
 from tests.facts import claims
 from tests.sweep.claims.cases import at
+from trainables.metric_name import CurveName, MetricName
+from trainables.storage.result import TOTALS
 
 FACTS = claims()
 CLAIMS = [claim for paper in search_spaces.papers() for claim in paper.claims]
@@ -27,27 +45,35 @@ def test_every_sentence_of_a_paper_is_there_as_the_facts_have_it() -> None:
     assert len(CLAIMS) == len({c.id for c in CLAIMS})
 
 
-def test_how_many_have_a_predicate() -> None:
-    """What is left is visible: it is ``not yet``, with what it would take, or not written yet."""
-    counts = {
-        paper.key: (sum(c.predicate is not None for c in paper.claims), len(paper.claims))
-        for paper in search_spaces.papers()
-        if paper.claims
+def test_every_sentence_has_a_predicate_or_says_what_it_would_take() -> None:
+    without = {c.id for c in CLAIMS if c.predicate is None}
+    assert without == {
+        *("amp-26", "infomcr-10", "infomcr-13", "infomcr-26", "infomcr-27"),
+        *("nrs-16", "nrs-17", "nrs-18", "nrs-19", "nso-42", "nso-52"),
     }
-    assert counts == COUNTS
-    unwritten = {c.id for c in CLAIMS if c.predicate is None and not c.needs}
-    assert unwritten == {f"{paper}-{n:02}" for paper, ns in UNWRITTEN.items() for n in ns}
+    assert all(not c.artifacts and c.needs for c in CLAIMS if c.predicate is None)
 
 
-COUNTS = {"amp": (20, 27), "fa": (4, 10), "infomcr": (16, 27), "nrs": (15, 19), "nso": (29, 52)}
-"""Paper -> how many sentences have a predicate, and how many there are."""
-UNWRITTEN: dict[str, tuple[int, ...]] = {
-    "amp": (19, 22, 23),
-    "fa": (2, 3, 6, 7, 10),
-    "infomcr": (4, 8, 9, 12, 19, 22, 23),
-    "nso": (1, 7, 8, 9, 12, 14, 15, 16, 18, 23, 25, 28, *range(34, 39), 43, 50, 51),
-}
-"""Those that have an artifact and no predicate."""
+def test_one_whose_artifact_cannot_be_run_says_what_it_would_take() -> None:
+    blocked = [
+        c for c in WRITTEN if any(shrunk(a, "paper").experiment.blocked for a in c.judged_on)
+    ]
+    assert [c.id for c in blocked] == ["nso-34", "nso-35", "nso-36", "nso-37"]
+    assert all(c.needs for c in blocked)
+    assert {c.id for c in WRITTEN if c.needs} == {c.id for c in blocked}
+
+
+def test_unit_tests_that_sentences_name_exist() -> None:
+    """Each once, in the tests of what it is about."""
+    named = [c.predicate.test for c in CLAIMS if isinstance(c.predicate, Property)]
+    assert len(named) == 5
+    defined = Counter(
+        node.name
+        for file in Path(__file__).parents[1].rglob("test_*.py")
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    )
+    assert {name: defined[name] for name in named} == dict.fromkeys(named, 1)
 
 
 @cache
@@ -62,7 +88,41 @@ def test_every_place_is_one_cell_and_one_column_at_every_preset(claim: Claim, pr
         artifact = shrunk(place.artifact or claim.artifacts[0], preset)
         cells = [c for c in artifact.experiment.cells if place.key.items() <= c.key.items()]
         assert len(cells) == 1, (artifact.id, place)
-        assert place.column in [metric.key for metric in artifact.view.metrics], place
+        assert place.column in columns(artifact), place
+
+
+def columns(artifact: Artifact) -> dict[str, Metric]:
+    return {metric.key: metric for metric in (*artifact.view.metrics, *artifact.view.judged)}
+
+
+RUNNABLE = [c for c in WRITTEN if not c.needs]
+
+
+@pytest.mark.parametrize("claim", RUNNABLE, ids=lambda claim: claim.id)
+def test_an_artifact_measures_all_that_its_claims_need(claim: Claim) -> None:
+    """What every trial records by itself, or a measure that is asked for."""
+    for place in places(claim.predicate):
+        artifact = shrunk(place.artifact or claim.artifacts[0], "paper")
+        asked = [measure.key for measure in artifact.experiment.measures]
+        metric = columns(artifact)[place.column]
+        for name in filter(None, (metric.name, metric.minus)):
+            label = CurveName.parse(name).head
+            own = MetricName(name).data_split or name in TOTALS or name.startswith("running_")
+            assert own or any(MetricName(label).belongs_to(key) for key in asked), place
+
+
+WITHOUT_SPREAD = Ratio | Dearer | Approximates | Diverges
+"""Of costs, of an estimate with an error of its own, and of what happens once."""
+
+
+@pytest.mark.parametrize("claim", RUNNABLE, ids=lambda claim: claim.id)
+def test_an_artifact_has_the_seeds_that_its_claims_need(claim: Claim) -> None:
+    if isinstance(claim.predicate, WITHOUT_SPREAD):
+        return
+    for place in places(claim.predicate):
+        experiment = shrunk(place.artifact or claim.artifacts[0], "paper").experiment
+        (cell,) = (c for c in experiment.cells if place.key.items() <= c.key.items())
+        assert experiment.last_stage(cell).seeds >= 3, place
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
@@ -83,3 +143,9 @@ def test_contrasts_are_named_by_what_their_sides_differ_in() -> None:
     assert [w for w, _ in lower(at("nrs"), at("erm")).terms] == [1.0, -1.0]
     assert lower(at("nrs"), at("erm")).terms[0][1] == at("erm")
     assert [w for w, _ in gain_over(gain, gain).terms] == [1.0, -1.0, -1.0, 1.0]
+
+
+def test_a_mean_of_contrasts_is_one_contrast() -> None:
+    whole = mean_of([higher(at("nrs", d), at("erm", d)) for d in "ab"], "both")
+    assert (whole.name, [w for w, _ in whole.terms]) == ("both", [0.5, -0.5, 0.5, -0.5])
+    assert [place for _, place in whole.terms[:2]] == [at("nrs", "a"), at("erm", "a")]

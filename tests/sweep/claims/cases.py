@@ -8,6 +8,7 @@ from dataclasses import replace
 from search_spaces.claim import AllBetter, Claim, Place, Predicate, higher, lower
 from search_spaces.spec import Artifact, Cell, Experiment, Metric, Notes, Stage, TableView
 from sweep.aggregate import CellResult, Summary
+from sweep.claims.curves import OfTrial
 from sweep.claims.evidence import Evidence, measured, printed
 from sweep.claims.finding import Finding
 from sweep.claims.judge import judge
@@ -36,6 +37,7 @@ def record(
     comparable: bool = False,
     waiting: Mapping[tuple[str, str], str] | None = None,
     searched: tuple[int, int] = (1, 1),
+    curve: OfTrial | None = None,
 ) -> Evidence:
     """Values in the unit of the column, or a summary of what is recorded."""
     results = []
@@ -65,7 +67,7 @@ def record(
     )
     ids = {t for r in results for t in r.metrics[metric.key].trial_ids}
     seeds = {trial: int(trial.rpartition(" ")[2]) for trial in ids}
-    return measured([(artifact, results)], comparable, seeds)
+    return measured([(artifact, results)], comparable, seeds, curve)
 
 
 def _summary(values: Sequence[float], metric: Metric) -> Summary:

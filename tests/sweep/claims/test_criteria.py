@@ -9,11 +9,13 @@ from scipy import stats
 from search_spaces.claim import (
     AllWithin,
     BestAmong,
+    FollowsBetter,
     Increasing,
     MeanRank,
     NarrowerRange,
     Ranked,
     Tau,
+    higher,
 )
 from sweep.claims.criteria import draws, tau
 from sweep.comparison import Sample
@@ -38,6 +40,12 @@ def row(*means: float, spread: float = 0.1, n: int = 3):
         (BestAmong(ROW, (1, 2), lower=False), (30, 40, 20, 10), (40, 30, 20, 10)),
         (NarrowerRange(ROW[:2], ROW[2:]), (10, 12, 20, 30), (10, 40, 20, 30)),
         (AllWithin(ROW, 50.0), (10, 20, 30, 40), (10, 20, 30, 60)),
+        (AllWithin(ROW[:2], 0.5, over=ROW[2:]), (10, 15, 30, 40), (10, 25, 30, 40)),
+        (
+            Tau((1.0, 2.0), (higher(*ROW[:2]), higher(*ROW[2:])), at_least=1.0),
+            (10, 9, 20, 10),
+            (20, 10, 10, 9),
+        ),
         (Ranked((ROW,), lower=True, at_most=2), (15, 10, 30, 40), (35, 10, 30, 40)),
         (Ranked((ROW,), lower=False, at_most=1), (50, 10, 30, 40), (45, 10, 30, 50)),
         (MeanRank((ROW, ROW[:1] + ROW[2:] + ROW[1:2]), lower=True), (5, 9, 8, 7), (9, 5, 8, 7)),
@@ -97,4 +105,27 @@ def test_draws_have_the_spread_of_t_and_a_shared_cell_is_drawn_once():
     shared = record(
         {("0", "a"): around(1.0), ("1", "a"): around(2.0)}, trials={("1", "a"): "0 on a"}
     )
-    assert verdict(Increasing((at("0"), at("1")), 1), shared).verdict == "fails"
+    alone = verdict(Increasing((at("0"), at("1")), 1), shared)
+    assert (alone.verdict, "same trials" in alone.note) == ("undecided", True)
+
+
+LEFT, MIDDLE, RIGHT = (tuple(at(str(i)) for i in range(j, j + 3)) for j in (0, 3, 6))
+UP, DOWN = (10.0, 20.0, 30.0), (30.0, 20.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("own", "rival", "expected"),
+    [(UP, DOWN, "holds"), (DOWN, UP, "fails"), (UP, UP, "fails")],
+)
+def test_a_row_follows_better_than_a_rival_does(own, rival, expected):
+    """A tie is not better."""
+    follows = FollowsBetter(((LEFT, MIDDLE, RIGHT),))
+    assert verdict(follows, row(*UP, *own, *rival)).verdict == expected
+
+
+def test_what_follows_better_in_one_scenario_and_worse_in_another_does_not():
+    """On average over both it does as well."""
+    other = tuple(tuple(at(str(i)) for i in range(j, j + 3)) for j in (9, 12, 15))
+    both = FollowsBetter(((LEFT, MIDDLE, RIGHT), other))
+    assert verdict(both, row(*UP, *UP, *DOWN, *UP, *DOWN, *UP)).verdict == "fails"
+    assert verdict(both, row(*UP, *UP, *DOWN, *UP, *UP, *UP)).verdict == "holds"

@@ -7,7 +7,16 @@ import math
 import pytest
 from scipy import stats
 
-from search_spaces.claim import AllBetter, ArgBest, BetterIn, Contrast, Equal, gain_over, higher
+from search_spaces.claim import (
+    AllBetter,
+    ArgBest,
+    BestBalance,
+    BetterIn,
+    Contrast,
+    Equal,
+    gain_over,
+    higher,
+)
 from tests.sweep.claims.cases import (
     ACCURACY,
     NLL,
@@ -160,6 +169,27 @@ def test_a_difference_of_gains_is_one_contrast():
     assert found.p == pytest.approx(2 * stats.t.sf(6 / error, 8))
 
 
+def test_a_size_that_is_quoted_is_said_and_decides_nothing():
+    family = gains(*"ab").family
+    numbers = pairs([8.0, 4.0])
+    for size, said in ((6.0, "inside"), (9.0, "outside")):
+        found = verdict(AllBetter(family, printed=size), record(numbers, comparable=True))
+        assert (found.verdict, found.note) == (
+            "holds",
+            f"the paper says {size:g}, {said} the interval",
+        )
+    assert "other data" in verdict(AllBetter(family, printed=6.0), record(numbers)).note
+
+
+def test_a_size_of_logarithms_is_a_reduction_in_per_cent():
+    """ln 2 ± 0.227: a reduction by 50 %, from 37 to 60 %."""
+    numbers = {("erm", "a"): [2.0, 2.2, 1.8], ("nrs", "a"): [1.0, 1.1, 0.9]}
+    family = gains("a", column="test_nll").family
+    for size, said in ((45.0, "inside"), (65.0, "outside")):
+        claimed = AllBetter(family, log=True, printed=size)
+        assert said in verdict(claimed, record(numbers, NLL, comparable=True)).note
+
+
 # -- EQUAL ---------------------------------------------------------------------------------------
 
 GAIN = (higher(at("nrs", "a"), at("erm", "a")),)
@@ -216,6 +246,11 @@ def test_a_margin_in_numbers_is_taken_where_numbers_are_compared():
     assert (compared.margin, compared.verdict) == (2.0, "fails")
 
 
+def test_a_margin_without_gains_is_the_same_everywhere():
+    alone = Equal((higher(at("rpr", "a"), at("erm", "a")),), margin=10.0)
+    assert [verdict(alone, rpr(d)).verdict for d in (8.0, 12.0)] == ["holds", "fails"]
+
+
 def test_without_a_gain_there_is_no_margin():
     found = verdict(same(), rpr(0.0, gain=-1.0))
     assert (found.verdict, "no margin" in found.note) == ("undecided", True)
@@ -269,6 +304,34 @@ def test_one_that_beats_the_best_does_so_after_holm():
 def test_the_best_of_one_seed_is_a_direction():
     assert verdict(best(2), points(90.0, 80.0, n=1)).note == "direction only: for"
     assert verdict(best(2, 1), points(90.0, 80.0, n=1)).note == "direction only: against"
+
+
+def balance(best: tuple[float, ...], other: tuple[float, ...]):
+    """Of three candidates the second is said to be best, and not 2 below the first in the other."""
+    numbers = {
+        (str(i), data): around(value, 0.1)
+        for data, values in (("a", best), ("b", other))
+        for i, value in enumerate(values)
+    }
+    first, second = (tuple(at(str(i), data) for i in range(3)) for data in "ab")
+    claimed = ArgBest(first, 1, lower=False)
+    return verdict(BestBalance(claimed, second, baseline=0, margin=2.0), record(numbers))
+
+
+@pytest.mark.parametrize(
+    ("best", "other", "expected"),
+    [
+        ((70.0, 90.0, 70.0), (80.0, 80.0, 80.0), "holds"),
+        ((70.0, 90.0, 70.0), (80.0, 95.0, 80.0), "holds"),
+        ((70.0, 90.0, 70.0), (80.0, 75.0, 80.0), "undecided"),  # 5 below the baseline
+        ((70.0, 60.0, 90.0), (80.0, 80.0, 70.0), "undecided"),  # better in one, not in both
+        ((70.0, 60.0, 90.0), (80.0, 80.0, 90.0), "fails"),
+    ],
+)
+def test_the_best_balance_is_best_in_one_and_not_worse_in_the_other(best, other, expected):
+    found = balance(best, other)
+    assert found.verdict == expected
+    assert "below the baseline" in found.note
 
 
 def in_some(at_least: int, *data: str) -> BetterIn:

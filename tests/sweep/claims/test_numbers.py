@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy import stats
 
-from search_spaces.claim import MeanDifference, Ratio, Reduction, UpTo
+from search_spaces.claim import BestMean, MeanDifference, Reduction, UpTo
 from tests.sweep.claims.cases import NLL, around, at, gains, pairs, record, verdict
 
 
@@ -65,8 +65,24 @@ def test_up_to_asks_for_one_after_holm():
     assert verdict(UpTo(gains(*"ab").family, 2.4), record(pairs([-9.0, -9.0]))).verdict == "fails"
 
 
-def test_a_ratio_of_costs_needs_no_spread():
-    cost = Ratio(at("amp", column="test_nll"), at("erm", column="test_nll"), 1.8, 0.3)
-    for amp, expected in ((19.0, "holds"), (25.0, "fails"), (14.0, "fails")):
-        numbers = {("amp", "a"): [amp], ("erm", "a"): [10.0]}
-        assert verdict(cost, record(numbers, NLL)).verdict == expected
+def test_that_each_is_worse_needs_no_correction():
+    """p = 2.1 % of each of three: below 5 %, and above it after Holm."""
+    p = stats.ttest_ind(around(0.0), around(-3.0), equal_var=False).pvalue
+    assert p < 0.05 < 3 * p
+    found = verdict(UpTo(gains(*"abc").family), record(pairs([-3.0] * 3)))
+    assert (found.verdict, found.note) == ("fails", "largest: a: nrs, erm -3")
+    one = verdict(UpTo(gains(*"abc").family), record(pairs([-3.0, -3.0, -0.5])))
+    assert one.verdict == "undecided"
+
+
+def test_the_best_of_several_means_has_the_interval_of_its_own():
+    best = BestMean(gains(*"ab").family, 2.0)
+    found = verdict(best, record(pairs([3.0, 9.0]), comparable=True))
+    half = stats.t.ppf(0.975, 4) * math.sqrt(2 / 3)
+    assert (found.verdict, found.held, found.effect) == ("holds", 2, pytest.approx(9.0))
+    assert (found.low, found.high) == (pytest.approx(9 - half), pytest.approx(9 + half))
+    assert found.note.endswith("the paper says 2, outside the interval")
+    three = BestMean(gains(*"abc").family, 2.0)
+    assert verdict(three, record(pairs([3.0, 0.0, 0.0]))).verdict == "undecided"  # p = 2.1 %
+    assert verdict(best, record(pairs([-9.0, -9.0]))).verdict == "fails"
+    assert verdict(best, record(pairs([9.0, 9.0], n=1))).note.startswith("direction only: for")

@@ -8,32 +8,55 @@ from functools import cache
 import pytest
 
 import search_spaces
-from search_spaces.claim import Property, Text
-from search_spaces.spec import Artifact
+from search_spaces.claim import Claim, Property, Text
+from search_spaces.readings import read
+from search_spaces.spec import Artifact, CurveView, InName
 from sweep import aggregate
+from sweep.claims.judge import Judged
 from sweep.claims.record import alone, claims_of, judge_all, narrowed, needed
 from sweep.claims.show import fields, short, words
 from sweep.plan.expand import Plan, plan
 from sweep.record.record import Record
 from sweep.record.runs import Run
 from sweep.tables.layout import render, table_of
+from trainables.metric_name import CurveName, MetricName
 
 RULE = aggregate.SELECTIONS["paper"]
 NRS = claims_of("nrs")
 
 
-def metrics_of(artifact: Artifact, trial_id: str) -> dict[str, float]:
-    draw = random.Random(trial_id)
-    names = {n for m in artifact.view.metrics for n in (m.name, m.minus) if n}
+AT = ("-1.000", "-0.500", "0.000", "0.500", "1.000")
+"""Points of curves over numbers in names, and their number that of epochs."""
+
+
+def names_of(artifact: Artifact) -> list[str]:
+    """What its trials record: the numbers of its columns, and of the points of its curves."""
+    view = artifact.view
+    columns = (*view.metrics, *view.judged)
+    names = {m.name for m in columns}
+    if isinstance(view, CurveView) and isinstance(view.x, InName):
+        curves = map(CurveName.parse, names)
+        names = {f"{curve.head}/{x}{curve.tail}" for curve in curves for x in AT}
+    names |= {m.minus for m in columns if m.minus}
+    asked = {measure.key for measure in artifact.experiment.measures}
+    names |= {key for key in asked if not any(MetricName(n).belongs_to(key) for n in names)}
     names |= {"validation_error", "validation_nll", artifact.experiment.selection.on}
+    return sorted({*names, "test_error"})
+
+
+def run_of(artifact: Artifact, trial_id: str) -> Run:
+    """A trial that is done, with numbers and curves drawn by its name."""
+    draw = random.Random(trial_id)
+    names = names_of(artifact)
     read_at = ("", "best_test/", "best_validation/")
-    every = (f"{at}{name}" for at in read_at for name in sorted({*names, "test_error"}))
-    return {name: draw.uniform(0.1, 0.9) for name in every}
+    numbers = {f"{at}{name}": draw.uniform(0.1, 0.9) for at in read_at for name in names}
+    curves = {name: [draw.uniform(0.1, 0.9) for _ in AT] for name in names}
+    return Run(trial_id, "done", numbers, curves)
 
 
 @cache
 def filled(name: str, preset: str = "smoke") -> tuple[Plan, Record]:
-    """Every trial of an artifact, with numbers drawn by its name."""
+    """Every trial of an artifact, with every number that its measures give."""
     artifact = search_spaces.apply(search_spaces.find(name), preset)
     runs: dict[str, Run] = {}
     while True:
@@ -42,33 +65,36 @@ def filled(name: str, preset: str = "smoke") -> tuple[Plan, Record]:
         missing = planned.missing(record)
         if not missing:
             return planned, record
-        for trial in missing:
-            numbers = metrics_of(artifact, trial.trial_id)
-            runs[trial.trial_id] = Run(trial.trial_id, "done", numbers)
+        runs |= {t.trial_id: run_of(artifact, t.trial_id) for t in missing}
 
 
-def results(names: tuple[str, ...]) -> list[tuple[Plan, list[aggregate.CellResult]]]:
-    return [(planned, aggregate.cells(planned, record)) for planned, record in map(filled, names)]
+def judged_on(claims: tuple[Claim, ...], in_full: bool = False) -> list[Judged]:
+    """On full records of all that they need and that can be run."""
+    names = [n for n in needed(claims) if not search_spaces.find(n).experiment.blocked]
+    found = [filled(name) for name in names]
+    results = [(planned, aggregate.cells(planned, record)) for planned, record in found]
 
+    def curve(trial: str, name: str) -> list[tuple[int, float]]:
+        return next((c for _, record in found if (c := record.curve(trial, name))), [])
 
-WITHOUT_CURVES = {"fa-04"}
-"""A mean over epochs, which these records do not have."""
+    return judge_all(claims, results, in_full, curve)
 
 
 @pytest.mark.parametrize(
-    ("paper", "judged"), [("nrs", 14), ("amp", 18), ("infomcr", 15), ("nso", 25), ("fa", 2)]
+    ("paper", "judged"), [("nrs", 14), ("amp", 23), ("infomcr", 21), ("nso", 41), ("fa", 8)]
 )
-def test_on_a_full_record_every_claim_that_has_a_predicate_is_judged(
+def test_on_a_full_record_every_claim_that_has_an_artifact_is_judged(
     paper: str, judged: int
 ) -> None:
+    """But those of an artifact that cannot be run, of which it is said what it would take."""
     claims = claims_of(paper)
-    found = judge_all(claims, results(needed(claims)))
-    not_yet = {each.claim.id for each in found if each.finding.verdict == "not yet"}
-    assert not_yet - WITHOUT_CURVES == {c.id for c in claims if c.predicate is None}
+    found = judged_on(claims)
+    not_yet = {e.claim.id: e.finding.note for e in found if e.finding.verdict == "not yet"}
+    assert not_yet == {c.id: f"needs {c.needs}" for c in claims if c.needs}
     never = {each.claim.id for each in found if each.finding.verdict == "never judged"}
     assert never == {c.id for c in claims if isinstance(c.predicate, Property | Text)}
     assert len(claims) - len(not_yet) - len(never) == judged
-    assert all(bool(each.runs) for each in found if each.claim.id not in not_yet | never)
+    assert all(bool(each.runs) for each in found if each.claim.id not in not_yet.keys() | never)
 
 
 def test_a_claim_without_an_artifact_says_what_it_would_take() -> None:
@@ -84,7 +110,7 @@ def test_one_trial_that_diverged_makes_its_claims_not_yet() -> None:
     runs = [
         Run(t.trial_id, "diverged" if t.trial_id == lost else "done", metrics)
         for t in planned.trials
-        for metrics in [{} if t.trial_id == lost else metrics_of(planned.artifact, t.trial_id)]
+        for metrics in [{} if t.trial_id == lost else run_of(planned.artifact, t.trial_id).metrics]
     ]
     record = Record.from_runs(runs)
     judged = alone(planned, aggregate.cells(planned, record))
@@ -94,12 +120,37 @@ def test_one_trial_that_diverged_makes_its_claims_not_yet() -> None:
 
 def test_what_a_table_says_below_is_what_is_judged_on_it_alone() -> None:
     planned, record = filled("nrs/table3")
-    judged = alone(planned, aggregate.cells(planned, record))
+    judged = alone(planned, aggregate.cells(planned, record), record.curve)
     assert [each.claim.id for each in judged] == ["nrs-13", "nrs-14"]
     table = table_of(planned, record)
     assert table.verdicts == tuple((each.claim.id, short(each)) for each in judged)
     for kind in ("terminal", "md", "html", "json"):
         assert "nrs-13" in render(table, kind)
+
+
+def test_what_is_said_of_a_curve_stands_below_its_figure() -> None:
+    planned, record = filled("nso/figure3")
+    verdicts = dict(table_of(planned, record).verdicts)
+    assert {"nso-16", "nso-17", "nso-18", "nso-19", "nso-50"} == verdicts.keys()
+    assert not [said for said in verdicts.values() if said.startswith("not yet")]
+    without = alone(planned, aggregate.cells(planned, record))
+    lacking = [each.claim.id for each in without if each.finding.verdict == "not yet"]
+    assert lacking == ["nso-16", "nso-18", "nso-50"]
+
+
+def test_a_column_is_found_by_another_reading_of_it() -> None:
+    """Of a trace that is measured otherwise: the paper's file calls the column what it did."""
+    as_filed = search_spaces.find("nso/table4")
+    other = search_spaces.apply(read(as_filed, "trace", "largest-batch"), "smoke")
+    assert other.view.metrics[0].key != as_filed.view.metrics[0].key
+    planned = plan(other, "smoke", RULE, Record.from_runs([]))
+    runs = [run_of(other, trial.trial_id) for trial in planned.trials]
+    record = Record.from_runs(runs)
+    planned = plan(other, "smoke", RULE, record)
+    record = Record.from_runs(runs + [run_of(other, t.trial_id) for t in planned.missing(record)])
+    planned = plan(other, "smoke", RULE, record)
+    found = alone(planned, aggregate.cells(planned, record))
+    assert [each.finding.verdict for each in found if each.claim.id == "nso-28"] != ["not yet"]
 
 
 def test_where_keeps_the_comparisons_of_the_cells_that_are_meant() -> None:
@@ -115,9 +166,7 @@ def test_where_keeps_the_comparisons_of_the_cells_that_are_meant() -> None:
 
 
 def test_fields_and_words_of_a_claim() -> None:
-    names = ("nrs/table3",)
-    claims = [c for c in NRS if c.artifacts == names]
-    judged = judge_all(claims, results(names), in_full=True)
+    judged = judged_on(tuple(c for c in NRS if c.artifacts == ("nrs/table3",)), in_full=True)
     first = fields(judged[0])
     assert [*first][:11] == [
         *("id", "verdict", "held", "of", "margin", "effect", "interval", "p", "printed"),

@@ -40,11 +40,6 @@ def test_claims_of_a_table_with_what_they_are_of(kind: str) -> None:
     assert ("| nrs-13 |" in flat) == (kind == "md")
 
 
-def test_sentences_without_a_predicate_are_named() -> None:
-    _, out, _ = call("claims", "fa")
-    assert "no predicate is written yet of fa-02, fa-03, fa-06, fa-07, fa-10" in out
-
-
 def test_what_the_printed_numbers_say_is_told_of_a_claim() -> None:
     found = json.loads(call("claims", "nrs/table3", "--format", "json")[1])["claims"]
     assert {each["id"]: each["printed"] for each in found}["nrs-13"] is not None

@@ -261,3 +261,19 @@ def test_robustness_is_the_jacobian_of_the_outputs(name, outputs):
     got = robustness(Target(model, cross_entropy, uneven(x, y)), outputs=outputs)
     close(got, torch.stack(norms).mean(), what=name)
     assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("scale", [0.04, 1.0, 10.0])
+def test_logits_of_another_norm_predict_the_same(scale):
+    """The scaling of Table 3 is by a positive number of each sample: no prediction changes.
+
+    The measure itself leaves the network as it is, whose outputs are what they were.
+    """
+    model, x, y = network("conv")
+    logits = model(x)
+    scaled = logits / (logits.norm(dim=1, keepdim=True) * scale)
+    assert torch.equal(scaled.argmax(dim=1), logits.argmax(dim=1))
+    close(scaled.norm(dim=1), torch.full((len(x),), 1 / scale, dtype=logits.dtype))
+    options = {"num_samples": 4, "num_trials": 2, "logit_scale": scale}
+    fisher_log_det(Target(model, cross_entropy, uneven(x, y), generator(1)), **options)
+    assert torch.equal(model(x), logits)

@@ -101,7 +101,7 @@ def test_everything_is_put_back():
         assert all(p.requires_grad for p in model.parameters())
 
 
-SPECIAL = {"decision_boundary", "recovery_distance"}
+SPECIAL = {"boundary_distance", "decision_boundary", "recovery_distance"}
 """Those of one model and data set, in test_paper_figures.py."""
 SMALL = {
     "fisher": {"num_samples": 4, "num_trials": 2},

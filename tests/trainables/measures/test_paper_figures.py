@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -48,13 +50,70 @@ def test_the_first_samples_are_recorded_with_their_classes() -> None:
         assert found[name] == label
 
 
-def test_the_boundary_asks_for_the_plane() -> None:
-    batch = (torch.zeros(3, 4), torch.zeros(3).long())
-    with pytest.raises(ValueError, match="two features, not 4"):
-        measure(
-            "decision_boundary",
-            Target(nn.Linear(4, 2).eval(), nn.functional.cross_entropy, [batch]),
-        )
+def test_the_distance_to_a_line_is_that_of_geometry() -> None:
+    """x - 2 y = 0.3: |x - 2 y - 0.3| / sqrt(5), with a minus on the wrong side.
+
+    On a line interpolation is exact, and the nearest crossing lies at most sqrt(s² / 2) along it.
+    """
+    model = nn.Linear(2, 2).double().eval()
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[0.0, 0.0], [1.0, -2.0]]))
+        model.bias.copy_(torch.tensor([0.0, -0.3]))
+    inputs = torch.tensor([[1.0, 0.5], [-0.25, 2.0], [0.9, -1.1]]).double()
+    batches = [(inputs[:2], torch.tensor([0, 0])), (inputs[2:], torch.tensor([0]))]
+    found = measure("boundary_distance", Target(model, nn.functional.cross_entropy, batches))
+    exact = [0.3 / 5**0.5, 4.55 / 5**0.5, -2.8 / 5**0.5]
+    step = 2 * 1.1 * 2.0 / 200
+    furthest = [(d**2 + step**2 / 2) ** 0.5 for d in map(abs, exact)]
+    assert exact[0] - 1e-12 <= found["boundary_distance"] <= furthest[0]
+    assert -furthest[2] <= found["boundary_distance/least"] <= exact[2] + 1e-12
+
+
+def test_the_distance_to_a_circle_is_that_of_geometry() -> None:
+    """Radius 1, samples at 1.5; off by less than s², of the grid's step s.
+
+    Along an edge x² + y² is off its chord by at most s² / 4, which at a slope of 2 moves the
+    boundary by s² / 8. The nearest crossing lies at an angle of at most s / sqrt(2) aside, which
+    makes 0.5 longer by 1.5 times half its square over 0.5: 0.75 s².
+    """
+
+    class Circle(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            ahead = x.square().sum(dim=1) - 1
+            return torch.stack([torch.zeros_like(ahead), ahead], dim=1)
+
+    angles = torch.linspace(0, 6, 40).double()
+    inputs = 1.5 * torch.stack([angles.cos(), angles.sin()], dim=1)
+    target = Target(Circle(), nn.functional.cross_entropy, [(inputs, torch.ones(40).long())])
+    target.model.eval()
+    found = measure("boundary_distance", target)
+    step = 2 * 1.1 * float(inputs.abs().max()) / 200
+    assert found["boundary_distance"] == pytest.approx(0.5, abs=step**2)
+    assert found["boundary_distance/least"] == pytest.approx(0.5, abs=step**2)
+
+
+def test_without_a_boundary_there_is_no_distance() -> None:
+    model = nn.Linear(2, 2).eval()
+    with torch.no_grad():
+        model.weight.zero_()
+        model.bias.copy_(torch.tensor([0.0, 1.0]))
+    batch = (torch.randn(5, 2), torch.ones(5).long())
+    found = measure("boundary_distance", Target(model, nn.functional.cross_entropy, [batch]))
+    assert all(map(math.isnan, found.values()))
+    assert set(found) == {"boundary_distance", "boundary_distance/least"}
+
+
+@pytest.mark.parametrize("name", ["decision_boundary", "boundary_distance"])
+def test_the_boundary_asks_for_the_plane_and_for_two_classes(name: str) -> None:
+    def asked(features: int, classes: int) -> Target:
+        batch = (torch.ones(3, features), torch.zeros(3).long())
+        model = nn.Linear(features, classes).eval()
+        return Target(model, nn.functional.cross_entropy, [batch])
+
+    with pytest.raises(ValueError, match=f"{name} needs inputs of two features, not 4"):
+        measure(name, asked(4, 2))
+    with pytest.raises(ValueError, match=f"{name} needs two classes, not 3"):
+        measure(name, asked(2, 3))
 
 
 def test_the_solution_itself_is_recovered_exactly() -> None:

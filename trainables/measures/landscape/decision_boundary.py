@@ -1,8 +1,9 @@
-"""Decision regions in the plane (AMP figure 6)."""
+"""Decision regions in the plane, and how far samples lie from their boundary (AMP figure 6)."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from trainables.errors import UsageError
 from trainables.measures.base import Target, registry
@@ -30,21 +31,99 @@ def decision_boundary(
     Raises:
         ValueError: if inputs do not have two features, or there are more than two classes.
     """
-    inputs = torch.cat([inputs.flatten(1) for inputs, _ in target.batches])
-    if inputs.shape[1] != 2:
-        raise UsageError(
-            f"decision_boundary needs inputs of two features, not {inputs.shape[1]}: "
-            "measure it on the data set spirals"
-        )
-    extent = float(inputs.abs().max()) * margin
-    axis = torch.linspace(-extent, extent, points, device=inputs.device, dtype=inputs.dtype)
+    inputs = _in_the_plane(target, "decision_boundary")
+    axis = _axis(inputs, points, margin)
     grid = torch.cartesian_prod(axis, axis)
-    with torch.no_grad():
-        logits = target.model(grid)
-    if logits.shape[1] != 2:
-        raise UsageError(f"decision_boundary needs two classes, not {logits.shape[1]}")
-    inside = logits.double().softmax(dim=1)[:, 1].tolist()
+    inside = _logits(target, grid, "decision_boundary").double().softmax(dim=1)[:, 1].tolist()
     found = {place(*at): value for at, value in zip(grid.tolist(), inside, strict=True)}
     classes = torch.cat([targets for _, targets in target.batches])[:SAMPLES].tolist()
     samples = zip(inputs[:SAMPLES].tolist(), classes, strict=True)
     return found | {sample_place(*at): float(label) for at, label in samples}
+
+
+@registry.register("boundary_distance")
+def boundary_distance(
+    target: Target,
+    *,
+    points: Count = 201,
+    margin: Positive = 1.1,
+) -> dict[str, float]:
+    """How far the samples lie from the decision boundary; minus so much if classified wrongly.
+
+    The boundary is where the logits of the two classes are equal. On the grid of
+    `decision_boundary` it is crossed between neighbors whose logits differ in the other order, at
+    the place that linear interpolation gives. Such places are at most the diagonal of a square of
+    the grid apart, so that of its step s a distance d to a line is found as at most
+    sqrt(d² + s² / 2).
+
+    Args:
+        points: How many in a row of the grid.
+        margin: See `decision_boundary`.
+
+    Returns:
+        The median over the samples under the measure's own name, and ``least``; in the units of
+        the model's inputs. NaN if there is no boundary on the grid.
+
+    Raises:
+        ValueError: if inputs do not have two features, or there are more than two classes.
+    """
+    inputs = _in_the_plane(target, "boundary_distance")
+    axis = _axis(inputs, points, margin)
+    grid = torch.cartesian_prod(axis, axis)
+    ahead = _ahead(_logits(target, grid, "boundary_distance")).view(points, points)
+    at = grid.double().view(points, points, 2)
+    boundary = torch.cat(
+        [
+            _crossings(ahead[:-1], ahead[1:], at[:-1], at[1:]),
+            _crossings(ahead[:, :-1], ahead[:, 1:], at[:, :-1], at[:, 1:]),
+        ]
+    )
+    if not len(boundary):
+        return {"": torch.nan, "least": torch.nan}
+    classes = torch.cat([targets for _, targets in target.batches])
+    found = _ahead(_logits(target, inputs, "boundary_distance")) > 0
+    signs = torch.where(found == classes.bool(), 1.0, -1.0).double()
+    distances = signs * torch.cdist(inputs.double(), boundary).min(dim=1).values
+    return {"": float(distances.quantile(0.5)), "least": float(distances.min())}
+
+
+def _crossings(one: Tensor, other: Tensor, at: Tensor, there: Tensor) -> Tensor:
+    """Where a function is 0 between neighbors, by linear interpolation; (crossings, 2).
+
+    Args:
+        one, other: Its values at neighbors, (rows, columns).
+        at, there: Their places, (rows, columns, 2).
+    """
+    crossed = (one > 0) != (other > 0)
+    one, other = one[crossed], other[crossed]
+    share = (one / (one - other))[:, None]
+    return at[crossed] + share * (there[crossed] - at[crossed])
+
+
+def _ahead(logits: Tensor) -> Tensor:
+    """By how much the second class is ahead, (samples,) float64."""
+    return logits[:, 1].double() - logits[:, 0].double()
+
+
+def _in_the_plane(target: Target, name: str) -> Tensor:
+    """All inputs, (samples, 2)."""
+    inputs = torch.cat([inputs.flatten(1) for inputs, _ in target.batches])
+    if inputs.shape[1] != 2:
+        raise UsageError(
+            f"{name} needs inputs of two features, not {inputs.shape[1]}: "
+            "measure it on the data set spirals"
+        )
+    return inputs
+
+
+def _axis(inputs: Tensor, points: int, margin: float) -> Tensor:
+    extent = float(inputs.abs().max()) * margin
+    return torch.linspace(-extent, extent, points, device=inputs.device, dtype=inputs.dtype)
+
+
+@torch.no_grad()
+def _logits(target: Target, inputs: Tensor, name: str) -> Tensor:
+    logits: Tensor = target.model(inputs)
+    if logits.shape[1] != 2:
+        raise UsageError(f"{name} needs two classes, not {logits.shape[1]}")
+    return logits
