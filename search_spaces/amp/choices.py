@@ -319,6 +319,7 @@ THREE_RUNS = replace(
     ONE_RUN,
     interpretation="3",
     why="not stated; three have a spread, by which what is said of the figure can be judged",
+    name="figure-runs",
     default="3",
     others={"1": Reading("1", seeds=1)},
     single="",

@@ -195,6 +195,7 @@ FIGURE6 = Artifact(
             replace(
                 THREE_RUNS,
                 interpretation="5",
+                name="spiral-runs",
                 default="5",
                 why="not stated; one is drawn, and of five the distances can be compared",
                 source="Figure 6, caption",

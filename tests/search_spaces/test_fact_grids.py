@@ -123,12 +123,12 @@ def test_fa_lambdas() -> None:
 
 
 ONE_RUN = {
-    "amp/figure6": "runs",
-    "amp/figure8": "runs",
-    "nso/figure3": "unstated-runs",
-    "nso/figure4": "unstated-runs",
+    "amp/figure6": "spiral-runs",
+    "amp/figure8": "figure-runs",
+    "nso/figure3": "figure-runs",
+    "nso/figure4": "figure-runs",
     "nso/figure6": "sensing-runs",
-    "nso/ablation_sigma_schedule": "unstated-runs",
+    "nso/ablation_sigma_schedule": "figure-runs",
 }
 """The reading by which an artifact has one run of everything, as the facts count."""
 

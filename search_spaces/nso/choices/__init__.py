@@ -64,7 +64,7 @@ def number_of_runs(runs: int) -> Choice:
             str(runs),
             "not stated for this one, which has one line each; three have a spread, by which what"
             " is said of it can be judged",
-            name="unstated-runs",
+            name="figure-runs",
             default=str(runs),
             others={"1": Reading("1", seeds=1)},
             source="section 2.1, of Table 2 alone",

@@ -33,7 +33,7 @@ def same(one: Artifact, other: Artifact, preset: str) -> None:
     assert other.experiment.measures == found.experiment.measures
     assert other.experiment.selection == found.experiment.selection
     shown = other.figures[0] if found.view.kind == "figure" else other.view
-    assert shown == replace(found.view, averages=())
+    assert shown == replace(found.view, averages=(), judged=())
     assert other.notes.title == found.notes.title
 
 
