@@ -7,9 +7,10 @@ from collections import Counter
 import pytest
 
 import search_spaces
-from search_spaces.claim import Claim, Property, Text
+from search_spaces.claim import Claim, Place, Property, Text
 from sweep.claims.evidence import printed
 from sweep.claims.judge import on_print
+from sweep.comparison import Sample
 from tests.facts import claims
 
 FACTS = claims()
@@ -71,3 +72,13 @@ def test_a_verdict_that_the_printed_digits_decide_is_none() -> None:
     judged = [on_print(claim, PRINTED) for claim in _of("nso-13", "nso-49")]
     assert [found.verdict for found in judged] == ["undecided", "undecided"]
     assert [found.note[:8] for found in judged] == ["it fails", "it holds"]
+
+
+def test_a_spread_of_unknown_runs_is_read_as_one_over_those_of_the_other_numbers() -> None:
+    """NSO's traces: sentences read their spreads so, and nothing else is drawn from them."""
+    table = search_spaces.find("nso/table4")
+    where = {"method": "SAM", "rho": "0.02"}
+    (cell,) = (c for c in table.experiment.cells if where.items() <= c.key.items())
+    assert cell.reported["nso_code_trace"].n is None
+    found = printed([table]).entry(Place("nso_code_trace", where), table.id).sample
+    assert found == Sample(3159.0, 75.0, 5)
