@@ -198,7 +198,7 @@ def test_trials_that_were_cancelled_or_not_asked_for_are_said_to_be_queued(
 
 
 def test_a_list_counts_distinct_trials() -> None:
-    """Those of ERM at nine radii are one, of three seeds; two data sets of which digits are made are one, too."""
+    """Those of ERM at nine radii are one per seed; two data sets made of digits are one, too."""
     import search_spaces
 
     sizes = {
