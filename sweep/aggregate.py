@@ -42,7 +42,7 @@ class Summary:
         std: Sample standard deviation (divided by n - 1); None when n < 2.
         n: How many trials the mean is over.
         asked: How many were asked for: n and those that follow.
-        diverged, failed, running: How many trials are so.
+        diverged, pruned, failed, running: How many trials are so.
         missing: How many were not run.
         undefined: How many are done and have no finite value of this metric.
         values, trial_ids: Of the n trials that the mean is over, in the same order.
@@ -53,6 +53,7 @@ class Summary:
     n: int
     asked: int
     diverged: int = 0
+    pruned: int = 0
     failed: int = 0
     running: int = 0
     missing: int = 0
@@ -70,6 +71,7 @@ class Summary:
         """Why n is less than asked, e.g. ``("1 diverged", "2 not run")``."""
         counts = {
             "diverged": self.diverged,
+            "pruned": self.pruned,
             "failed": self.failed,
             "running": self.running,
             "not run": self.missing,
@@ -264,6 +266,7 @@ def _summary(
         n=n,
         asked=len(members),
         diverged=statuses.count("diverged"),
+        pruned=statuses.count("pruned"),
         failed=statuses.count("failed"),
         running=statuses.count("running"),
         missing=statuses.count("missing"),

@@ -51,6 +51,7 @@ class Job:
         retried: Causes for which it has been started again as often as it may be.
         driver: Name under which the driver leases trials (`trainables.storage.lease`); empty: it
             leases none.
+        until: After so many epochs it is stopped for now, with a checkpoint; 0: it is not.
     """
 
     trial_id: str
@@ -63,6 +64,7 @@ class Job:
     sources: tuple[Source, ...] = ()
     retried: tuple[Cause, ...] = ()
     driver: str = ""
+    until: int = 0
 
     @classmethod
     def of(cls, config: TrialConfig, **fields: Any) -> Self:
@@ -146,7 +148,7 @@ class Report:
     epoch: int = 0
     epochs: int = 0
     numbers: Mapping[str, float] = field(default_factory=dict)
-    outcome: Literal["done", "diverged", "failed", "waiting"] | None = None
+    outcome: Literal["done", "diverged", "pruned", "failed", "waiting"] | None = None
     error: str = ""
     traceback: str = ""
     lost: bool = False

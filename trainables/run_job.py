@@ -62,8 +62,9 @@ def _reports(
         config, execution = job.checked_config(), job.make_execution()
         members = SINGLE_PROCESS if group is None else group(execution.torch_device())
         log.rank = members.rank
-        result = yield from training(config, execution, job.folder, members)
-        last = Report(job.trial_id, config.epochs, config.epochs, outcome=result.status)
+        result = yield from training(config, execution, job.folder, members, job.until)
+        epoch = job.until if result.status == "pruned" else config.epochs
+        last = Report(job.trial_id, epoch, config.epochs, outcome=result.status)
     except BdbQuit:  # a person has left the debugger: nothing is wrong with the trial
         raise
     except Exception as error:

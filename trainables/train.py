@@ -34,6 +34,7 @@ from trainables.parallel import equivalence
 from trainables.parallel.group import SINGLE_PROCESS, Group
 from trainables.precision import training_passes
 from trainables.provenance import elsewhere, machine, provenance
+from trainables.pruned import pruned
 from trainables.seeding import derive, reseed
 from trainables.storage import checkpoint
 from trainables.storage.files import Storage
@@ -404,10 +405,11 @@ def fit(
 
 
 def training(
-    config: TrialConfig, execution: Execution, storage: Storage | None, group: Group
+    config: TrialConfig, execution: Execution, storage: Storage | None, group: Group, until: int = 0
 ) -> Generator[Report, None, TrialResult]:
     """As `fit`, but a generator: yields a report after each epoch, and one whenever there is
-    something to say; returns the result. Closed between two epochs it saves a checkpoint."""
+    something to say; returns the result. Closed between two epochs it saves a checkpoint. After
+    ``until`` epochs (0: all) it is stopped, and the result is ``pruned`` if there are more."""
     notes: list[str] = []
 
     def report(epoch: int, numbers: Mapping[str, float]) -> Report:
@@ -425,13 +427,13 @@ def training(
     try:
         if notes:
             yield report(trial.epoch, {})
-        while not trial.finished:
+        while not trial.finished and not 0 < until <= trial.epoch:
             numbers = trial.run_epoch()
             yield report(trial.epoch, numbers)
     except GeneratorExit:
         trial.save()
         raise
-    result = trial.finish()
+    result = trial.finish() if trial.finished else pruned(trial)
     if notes:
         yield report(trial.epoch, {})
     return result

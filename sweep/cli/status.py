@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sweep.plan.expand import Plan, PlannedTrial
     from sweep.record.record import Record
 
-ENDS = ("done", "diverged", "failed", "outdated")
+ENDS = ("done", "diverged", "pruned", "failed", "outdated")
 """How a recorded trial ended, or that it was recorded with an older protocol."""
 
 MOVING = ("running", "retrying")
@@ -245,6 +245,8 @@ def _status(
     if end == "failed" and not runs:  # a driver that runs tries it again
         error = in_one_line(record.error(trial.trial_id))
         return TrialStatus(trial, LiveTrial("failed", since, error=error))
+    if end == "pruned" and not runs:
+        return TrialStatus(trial, LiveTrial("pruned", since))
     return TrialStatus(trial, LiveTrial("queued", 0))
 
 

@@ -29,6 +29,9 @@ from trainables.metric_name import NUMBER, MetricName
 OUTCOMES = ("done", "diverged")
 """How a trial may end so that it is not run again."""
 
+SEARCH = "search:"
+"""Begins the name of a stage that has what was tried of a row (`sweep.plan.searched_rows`)."""
+
 
 @dataclass(frozen=True)
 class PlannedTrial:
@@ -160,6 +163,15 @@ class Plan:
     def expected(self) -> list[PlannedTrial]:
         """A placeholder for every trial that waits for a winner, once."""
         return [trial for stage in self.distinct for trial in stage.expected]
+
+    @cached_property
+    def searching(self) -> Mapping[str, tuple[str, ...]]:
+        """Trial -> the rows of a search that try it, by the names of their stages."""
+        found: dict[str, dict[str, None]] = {}
+        for stage in self.stages:
+            for trial in stage.trials if stage.name.startswith(SEARCH) else ():
+                found.setdefault(trial.trial_id, {})[stage.name] = None
+        return {trial_id: tuple(stages) for trial_id, stages in found.items()}
 
     @property
     def size(self) -> int:

@@ -40,6 +40,8 @@ KIND = "kind"
 CURVES = "Curves/"
 """Begins the names of thinned curves, which MLflow draws and the record has not. MLflow orders
 groups of charts by these beginnings, capitals first, and shows what has none last."""
+ENDINGS = {"failed": "FAILED", "pruned": "KILLED"}
+"""Outcome -> how MLflow says that a run has ended, where it does not say FINISHED."""
 
 
 class Recordable(Protocol):
@@ -234,6 +236,7 @@ def encoded(history: Mapping[str, Sequence[float]]) -> bytes:
 __all__ = [
     "CURVES",
     "DIGEST",
+    "ENDINGS",
     "KIND",
     "LABELS",
     "PARENT",

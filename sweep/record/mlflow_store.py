@@ -30,6 +30,7 @@ from sweep.record.membership import Membership, as_tags
 from sweep.record.mirror import Fingerprint, Mirror, fingerprint, folder_of
 from sweep.record.mlflow_runs import (
     DIGEST,
+    ENDINGS,
     KIND,
     PROVENANCE,
     Entry,
@@ -263,7 +264,7 @@ class Tracker:
         """
         known = self._runs_of(trial.trial_id)
         same = [run for run in known if run.data.tags.get("outcome") == result.status]
-        if same:
+        if same and result.status != "pruned":  # which may have come further since
             self._add(same[0], result, int(time.time() * 1000))
         else:
             self.write_entry(Entry.of(trial, result, tags), known)
@@ -300,13 +301,13 @@ class Tracker:
         run = self._open(entry, self._runs_of(trial.trial_id), began=int(time.time() * 1000))
         self._close(run.run_id, entry, tags=[RunTag("error", mask(error)[:4000])])
 
-    def join(self, record: Record, joining: Mapping[str, Membership]) -> None:
-        """Note that tracked trials (by id) also belong to the sweeps given, each at its stage."""
-        new = {t: m for t, m in joining.items() if m not in record.memberships(t)}
+    def join(self, record: Record, joining: Mapping[str, Sequence[Membership]]) -> None:
+        """Note that tracked trials (by id) also belong to the sweeps given, each at its stages."""
+        new = {t: ms for t, ms in joining.items() if not {*ms} <= {*record.memberships(t)}}
         runs = [record.run_id(trial_id) for trial_id in new]
         with self._changing(runs):
             for run in self.named(runs):  # another driver may have noted its own since
-                members = dict.fromkeys([*run.memberships, new[run.trial_id]])
+                members = dict.fromkeys([*run.memberships, *new[run.trial_id]])
                 self._set_tags(run.run_id, as_tags([*members]))
 
     def _set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
@@ -409,8 +410,7 @@ class Tracker:
         self._terminate(run_id, entry.outcome)
 
     def _terminate(self, run_id: str, outcome: str) -> None:
-        status = "FAILED" if outcome == "failed" else "FINISHED"
-        self._call(self._client.set_terminated, run_id, status)
+        self._call(self._client.set_terminated, run_id, ENDINGS.get(outcome, "FINISHED"))
 
     def _experiment(self, paper: str) -> str:
         if paper not in self._opened:

@@ -100,7 +100,7 @@ class Record:
         return list(self._rows)
 
     def status(self, trial_id: str) -> str:
-        """``done``, ``diverged``, ``failed``, ``running``, or ``missing``: never tracked."""
+        """``done``, ``diverged``, ``pruned``, ``failed``, ``running``; else ``missing``."""
         row = self._rows.get(trial_id)
         return "missing" if row is None else self._statuses[row]
 
@@ -173,9 +173,16 @@ class Record:
 
         return Record(others, self._fetch)
 
-    def runs(self, history: bool = True) -> Iterator[Run]:
-        """The run of every trial, with its curves (``history``) or with none."""
-        for run in as_runs(self._columns(schema().names)):
+    def runs(self, history: bool = True, among: Iterable[str] | None = None) -> Iterator[Run]:
+        """The run of every trial, or of those ``among``, with its curves (``history``) or none."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = self._columns(schema().names)
+        if among is not None:
+            wanted = pa.array(list(among), pa.string())
+            table = table.filter(pc.is_in(table["trial_id"], value_set=wanted))
+        for run in as_runs(table):
             curves = self._curves_of(run.trial_id) if history else {}
             yield replace(run, history=dict(curves))
 

@@ -16,9 +16,9 @@ from trainables.parse_json import parse_json
 if TYPE_CHECKING:  # pyarrow waits for the work: the command line imports this module
     import pyarrow as pa
 
-RunStatus = Literal["done", "diverged", "failed", "running"]
+RunStatus = Literal["done", "diverged", "pruned", "failed", "running"]
 
-RANK = {"done": 3, "diverged": 3, "running": 1, "failed": 0}
+RANK = {"done": 3, "diverged": 3, "pruned": 2, "running": 1, "failed": 0}
 """A trial that was tracked twice counts once: as the run that came furthest, then the latest."""
 
 
@@ -32,7 +32,8 @@ class Run:
 
     Attributes:
         trial_id: Content hash of its configuration.
-        status: ``done``, ``diverged`` (non-finite loss), ``failed`` or ``running``.
+        status: ``done``, ``diverged`` (non-finite loss), ``pruned`` (a search has stopped it),
+            ``failed`` or ``running``.
         metrics: Recorded name -> value: fractions, nats, seconds.
         history: Metric name -> its curve; entry i belongs to epoch i + 1. None: it was not read
             with the rest, and `Record.curve` asks the tracking store for it.

@@ -329,7 +329,7 @@ def _is_active(run: MlflowRun) -> bool:
 
 
 def _is_complete(run: MlflowRun) -> bool:
-    return run.data.tags.get("outcome") in RANK.keys() - {"failed", "running"}
+    return run.data.tags.get("outcome") in RANK.keys() - {"pruned", "failed", "running"}
 
 
 def _config(result: TrialResult) -> TrialConfig | None:

@@ -9,8 +9,9 @@ winners, the next one is planned.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from search_spaces import presets
@@ -44,7 +45,15 @@ from trainables.scratch import collect
 from trainables.storage.files import Storage
 from trainables.storage.lease import driving
 from trainables.storage.result import TrialResult
-from trainables.storage.trial_folder import RESULT, read_result, tidy, trial_folder, trials_with
+from trainables.storage.trial_folder import (
+    PRUNED,
+    RESULT,
+    read_pruned,
+    read_result,
+    tidy,
+    trial_folder,
+    trials_with,
+)
 
 if TYPE_CHECKING:
     from sweep.run.executor import Executor
@@ -52,6 +61,11 @@ if TYPE_CHECKING:
 
 class StoppedError(FlatsweepError):
     """The sweep was interrupted; the message says how to go on."""
+
+
+def without_pauses(plan: Plan) -> Mapping[str, int]:
+    """No trial of a plan is stopped on its way."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,7 @@ class Sweep:
             ``retrain`` (`sweep.plan.changed`).
         where: Label -> entry of the cells that are meant; empty: all. They make no other sweep.
         only_failed: Of what is missing, run those trials alone that the record has as failed.
+        pauses: Trial of a plan -> the epoch after which it is stopped for now (`sweep.run.search`).
     """
 
     artifact: Artifact
@@ -78,6 +93,7 @@ class Sweep:
     changed: str = "stop"
     where: Mapping[str, str] = field(default_factory=dict)
     only_failed: bool = False
+    pauses: Callable[[Plan], Mapping[str, int]] = without_pauses
 
     def plan(self, record: Record) -> Plan:
         """The trials that it needs, as far as ``record`` determines them."""
@@ -86,10 +102,16 @@ class Sweep:
 
     def missing(self, planned: Plan, record: Record) -> list[PlannedTrial]:
         """The trials of its plan that it is to run."""
-        missing = planned.missing(record)
+        missing, pauses = planned.missing(record), self.pauses(planned)
         if self.only_failed:
             return [trial for trial in missing if record.status(trial.trial_id) == "failed"]
-        return missing
+        return [t for t in missing if not _is_paused(t.trial_id, pauses, record)]
+
+
+def _is_paused(trial_id: str, pauses: Mapping[str, int], record: Record) -> bool:
+    """Whether the record has a trial as far as it is to go for now."""
+    lasted = record.value(trial_id, "epochs_run") or 0
+    return trial_id in pauses and lasted >= pauses[trial_id]
 
 
 class SweepObserver(Protocol):
@@ -116,7 +138,8 @@ class SweepObserver(Protocol):
         """The trial has ended and is recorded.
 
         Args:
-            outcome: ``done``, ``diverged``, ``cancelled``, or ``failed: `` and the error.
+            outcome: ``done``, ``diverged``, ``pruned``, ``cancelled``, or ``failed: `` and the
+                error.
             result: None where it failed or was cancelled.
         """
 
@@ -137,7 +160,9 @@ class Attachments(Protocol):
 
 
 class Extension(Protocol):
-    """Asked when nothing is left to run: the artifact with more to run, or None at the end."""
+    """Asked when nothing is left to run: the artifact with more to run, or None at the end.
+
+    With the same artifact, pauses (`Sweep.pauses`) are other ones."""
 
     def __call__(self, plan: Plan, record: Record) -> Artifact | None: ...
 
@@ -193,7 +218,7 @@ def run(
     collect()  # what killed commands have left on this machine
     tracker.notify = observer.message
     tracker.open(sweep.artifact.paper)
-    attempted: set[tuple[str, frozenset[str]]] = set()
+    attempted: set[tuple[str, int, frozenset[str]]] = set()
     retraining = Retraining(executor.local, observer)
     with contextlib.ExitStack() as stack:
         leases = stack.enter_context(driving(storage))
@@ -203,11 +228,13 @@ def run(
             record = looked_through(tracker, leases, observer.message) if first else tracker.load()
             first = False
             planned, record = retraining.planned(sweep, record)
+            pauses = sweep.pauses(planned)
+            asked = partial(_asked, planned, pauses)
             missing = sweep.missing(planned, record)
             for trial in missing:
                 executor.refuse(trial.config)
             free, others = apart(leases, missing)
-            found = _unrecorded_results(planned, free, storage, observer)
+            found = _unrecorded_results(planned, free, pauses, storage, observer)
             found = retraining.usable(sweep, planned, found)
             if (found or missing) and not parent:
                 with leases.alone(RECORD):
@@ -217,8 +244,8 @@ def run(
                 if recorded := record_found(found, leases, tracker, tags):
                     observer.message(f"{recorded} finished trials found in storage and recorded")
                 continue
-            todo = [trial for trial in free if _asked(planned, trial) not in attempted]
-            others = [trial for trial in others if _asked(planned, trial) not in attempted]
+            todo = [trial for trial in free if asked(trial) not in attempted]
+            others = [trial for trial in others if asked(trial) not in attempted]
             if others and not (todo or limits.reached):
                 if not wait_for_others(leases, others, observer.message):
                     raise _stopped(len(others))
@@ -246,7 +273,7 @@ def run(
                     check_data(todo, sweep.execution)
                 stack.enter_context(executor.start(observer.message))
                 started = True
-            jobs = [_job(sweep, planned, trial, leases.owner) for trial in todo]
+            jobs = [_job(sweep, planned, trial, leases.owner, pauses) for trial in todo]
             max_concurrent = executor.max_concurrent(jobs)
             retraining.begin(todo, storage, tracker)
             note(storage, planned)
@@ -259,7 +286,7 @@ def run(
             if recorder.error is not None:
                 raise _unrecorded(recorder.error)
             again = recorder.unfinished.keys() | recorder.elsewhere
-            attempted |= {_asked(planned, trial) for trial in todo if trial.trial_id not in again}
+            attempted |= {asked(trial) for trial in todo if trial.trial_id not in again}
             if (left := recorder.left) and (cancelled.whole or not limits.stop):
                 raise _stopped(left, "cancelled" if cancelled.whole else "stopped")
 
@@ -304,7 +331,7 @@ class Tags:
 
     def _memberships(self, trial: PlannedTrial) -> list[Membership]:
         known = self.before.get(trial.trial_id, ())
-        return [*dict.fromkeys((*known, _membership(self.plan, trial)))]
+        return [*dict.fromkeys((*known, *memberships(self.plan, trial)))]
 
 
 def _start(planned: Plan, record: Record, tracker: Tracker, observer: SweepObserver) -> str:
@@ -321,9 +348,12 @@ def _start(planned: Plan, record: Record, tracker: Tracker, observer: SweepObser
     )
 
 
-def _asked(planned: Plan, trial: PlannedTrial) -> tuple[str, frozenset[str]]:
-    """A trial and what is to be measured on it: a later stage may ask more of the same trial."""
-    return trial.trial_id, frozenset(request.key for request in planned.measures_of(trial))
+def _asked(
+    planned: Plan, pauses: Mapping[str, int], trial: PlannedTrial
+) -> tuple[str, int, frozenset[str]]:
+    """A trial, how far it is to go and what is to be measured on it: more may be asked later."""
+    measures = frozenset(request.key for request in planned.measures_of(trial))
+    return trial.trial_id, pauses.get(trial.trial_id, 0), measures
 
 
 def check_data(todo: Sequence[PlannedTrial], execution: Mapping[str, Any]) -> None:
@@ -342,13 +372,18 @@ def check_data(todo: Sequence[PlannedTrial], execution: Mapping[str, Any]) -> No
 
 
 def _unrecorded_results(
-    planned: Plan, missing: Sequence[PlannedTrial], storage: Storage, observer: SweepObserver
+    planned: Plan,
+    missing: Sequence[PlannedTrial],
+    pauses: Mapping[str, int],
+    storage: Storage,
+    observer: SweepObserver,
 ) -> list[tuple[PlannedTrial, TrialResult]]:
     """Finished trials that the record does not know yet: the driver died before it tracked them.
 
     Results that the record has are not read.
     """
     with_result = trials_with(storage, RESULT) if missing else set()
+    stopped = trials_with(storage, PRUNED) if pauses and missing else set()
     found = []
     for trial in missing:
         if trial.trial_id in with_result:
@@ -357,25 +392,34 @@ def _unrecorded_results(
             if result is not None:
                 tidy(folder)
                 found.append((trial, result))
+        elif trial.trial_id in stopped and trial.trial_id in pauses:
+            result = read_pruned(trial_folder(storage, trial.trial_id), trial.trial_id)
+            if result is not None and result.metrics["epochs_run"] >= pauses[trial.trial_id]:
+                found.append((trial, result))
     return found
 
 
-def _joining(planned: Plan, record: Record) -> dict[str, Membership]:
-    """Recorded trials of the plan, and the place that each has in it."""
+def _joining(planned: Plan, record: Record) -> dict[str, list[Membership]]:
+    """Recorded trials of the plan, and the places that each has in it."""
     return {
-        trial.trial_id: _membership(planned, trial)
+        trial.trial_id: memberships(planned, trial)
         for trial in planned.trials
         if record.status(trial.trial_id) in OUTCOMES
     }
 
 
-def _membership(planned: Plan, trial: PlannedTrial) -> Membership:
-    return Membership(
-        planned.artifact.id, planned.preset, planned.selection.name, trial.stage, planned.variant
-    )
+def memberships(planned: Plan, trial: PlannedTrial) -> list[Membership]:
+    """The places of a trial in a plan: the first stage that needs it, and of a search every row."""
+    id_, rule = planned.artifact.id, planned.selection.name
+    return [
+        Membership(id_, planned.preset, rule, stage, planned.variant)
+        for stage in dict.fromkeys([trial.stage, *planned.searching.get(trial.trial_id, ())])
+    ]
 
 
-def _job(sweep: Sweep, planned: Plan, trial: PlannedTrial, driver: str) -> Job:
+def _job(
+    sweep: Sweep, planned: Plan, trial: PlannedTrial, driver: str, pauses: Mapping[str, int]
+) -> Job:
     measures = tuple(planned.measures_of(trial))
     return Job.of(
         trial.config,
@@ -387,4 +431,5 @@ def _job(sweep: Sweep, planned: Plan, trial: PlannedTrial, driver: str) -> Job:
             **sweep.execution,
         },
         driver=driver,
+        until=pauses.get(trial.trial_id, 0),
     )

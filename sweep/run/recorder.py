@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sweep.run.cancel import Cancellations
 from sweep.run.limits import Limits
 from trainables.storage.files import StorageError
-from trainables.storage.trial_folder import ignore, read_result, trial_folder
+from trainables.storage.trial_folder import ignore, read_pruned, read_result, trial_folder
 from trainables.storage.trial_log import append, opening
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class ResultRecorder:
         elif report.outcome == "failed":
             self.failed(trial.trial_id, report.error, report.traceback)
         else:
-            self._ended(trial, self._finished, trial)
+            self._ended(trial, self._finished, trial, report.outcome == "pruned")
 
     def failed(self, trial_id: str, error: str, traceback: str = "") -> None:
         """Note that the trial raised ``error``, or that its process died too often."""
@@ -191,9 +191,12 @@ class ResultRecorder:
         self._track(partial(self._tracker.write_failure, trial, error, tags), trial)
         self._observer.on_end(trial, f"failed: {error}", None)
 
-    def _finished(self, trial: PlannedTrial) -> None:
+    def _finished(self, trial: PlannedTrial, pruned: bool) -> None:
         folder, notes = trial_folder(self._storage, trial.trial_id), list[str]()
-        result = read_result(folder, trial.trial_id, notify=notes.append)
+        if pruned:
+            result = read_pruned(folder, trial.trial_id)
+        else:
+            result = read_result(folder, trial.trial_id, notify=notes.append)
         if result is None and notes:  # damaged since it was written
             self._failed(trial, notes[0])
             return

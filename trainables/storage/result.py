@@ -9,16 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from trainables.config import PROTOCOL_VERSION, TrialConfig
 from trainables.errors import FlatsweepError, UsageError
 from trainables.metric_name import MetricName, best, of_split
 from trainables.parse_json import NoJSONError, parse_json
 
-Status = Literal["done", "diverged"]
-"""How a trial that has a result ended."""
+Status = Literal["done", "diverged", "pruned"]
+"""How a trial that has a result ended; ``pruned``: a search has stopped it, and may go on."""
+
+FINAL: tuple[Status, ...] = ("done", "diverged")
+"""Of them those after which there is nothing left to train."""
 
 TOTALS = (
     "epochs_run",
@@ -46,7 +50,8 @@ class TrialResult:
 
     Attributes:
         status: ``done``, or ``diverged``: the loss stopped being finite. A diverged trial has
-            no final metrics, only ``epochs_run`` and what was spent.
+            no final metrics, only ``epochs_run`` and what was spent. ``pruned``: its numbers are
+            of the epochs so far.
         metrics: Final numbers: errors as fractions, NLL in nats, times in seconds. Plain names
             are read at the last epoch; ``best_test/...`` and ``best_validation/...`` at the epoch
             with the lowest test or validation error (an optimistic choice in the first case).
@@ -72,8 +77,13 @@ class TrialResult:
         return _as_result(json.loads(text))
 
     @classmethod
-    def verified(cls, content: bytes, trial_id: str) -> tuple[TrialResult, bool]:
+    def verified(
+        cls, content: bytes, trial_id: str, statuses: Sequence[Status] = FINAL
+    ) -> tuple[TrialResult, bool]:
         """The result of trial ``trial_id`` in a file, if it is that and nobody has changed it.
+
+        Args:
+            statuses: Those that it may have.
 
         Returns:
             The result, and whether the file has all that vouches for it. One from before there was
@@ -87,7 +97,7 @@ class TrialResult:
             read = parse_json(content)
         except NoJSONError as error:
             raise ResultError(f"it is no JSON ({error})") from None
-        if wrong := _wrong_shape(read):
+        if wrong := _wrong_shape(read, statuses):
             raise ResultError(wrong)
         if read["trial_id"] != trial_id:
             raise ResultError(f"it is of trial {read['trial_id']}")
@@ -113,7 +123,7 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _wrong_shape(read: Any) -> str:
+def _wrong_shape(read: Any, statuses: Sequence[Status]) -> str:
     """Why what was read cannot be a result; empty if it can."""
     if not isinstance(read, dict):
         return "it is no JSON object"
@@ -121,8 +131,8 @@ def _wrong_shape(read: Any) -> str:
     for name, kind in kinds.items():
         if not isinstance(read.get(name), kind):
             return f"it has no {name}"
-    if read.get("status") not in get_args(Status):
-        return f"its status is {read.get('status')!r}, not {' or '.join(get_args(Status))}"
+    if read.get("status") not in statuses:
+        return f"its status is {read.get('status')!r}, not {' or '.join(statuses)}"
     for name, value in read["metrics"].items():
         if not _is_number(value):
             return f"its {name} is {value!r}, which is no number"

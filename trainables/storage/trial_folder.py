@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.pt"
 RESULT = "result.json"
+PRUNED = "pruned.json"
+"""The numbers so far of a trial that a search has stopped, beside its checkpoint."""
 _TRIALS = "trials"
 
 
@@ -77,10 +79,27 @@ def write_result(
     return result
 
 
+def read_pruned(storage: Storage, trial_id: str) -> TrialResult | None:
+    """The numbers so far in the folder of a trial that was stopped; None: there are none that
+    somebody vouches for, and it is to be trained again, from its checkpoint if that is there."""
+    if not storage.exists(PRUNED):
+        return None
+    try:
+        return TrialResult.verified(storage.read(PRUNED), trial_id, ("pruned",))[0]
+    except ResultError:
+        return None
+
+
+def write_pruned(storage: Storage, result: TrialResult) -> None:
+    """Write the numbers so far of a trial that is stopped; its checkpoint is there already."""
+    storage.write(PRUNED, result.to_json().encode())
+
+
 def tidy(storage: Storage) -> None:
     """Remove from the folder of a trial that has its result what only an unfinished one needs: its
-    checkpoint, and what killed processes have half written."""
+    checkpoint, its numbers so far, and what killed processes have half written."""
     storage.delete(CHECKPOINT)
+    storage.delete(PRUNED)
     if storage.local:  # elsewhere a file is whole or absent
         for name in storage.names(".*.tmp"):
             storage.delete(name)

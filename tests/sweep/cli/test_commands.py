@@ -83,13 +83,14 @@ def test_a_search_is_told_its_row_before_anything_runs(tmp_path: Path) -> None:
     code, out, error = call(*words, "--where", "method=sam", "--where", "method=erm")
     assert (code, out) == (2, "")
     assert error == "sweep: --where has method twice; a cell has one entry of each label\n"
-    code, out, error = call("table", "test/tiny:search:sam")
-    assert error == (
-        "sweep: test/tiny:search:sam is a search; `sweep search test/tiny --where ...` prints it\n"
-    )
-    code, out, error = call(*words, "--where", "method=sam")
+    code, out, error = call("table", "test/tiny:search")
+    assert error == ("sweep: test/tiny:search is a search; `sweep search test/tiny` prints it\n")
+    code, out, error = call(*words, "--where", "method=erm")
     assert (code, out) == (2, "")
-    assert error == "sweep: test/tiny has no grid to search there at preset smoke\n"
+    assert error == (
+        "sweep: test/tiny has no grid to search there at preset smoke, and its methods declare no "
+        "range; --range FIELD=LOW:HIGH names one\n"
+    )
 
 
 def test_list_has_every_artifact_and_its_trials() -> None:
@@ -144,7 +145,7 @@ def test_a_finished_sweep_again_gives_the_identical_table(storage: str) -> None:
 @pytest.mark.usefixtures("offer")
 def test_status_and_export(storage: str, tmp_path: Path) -> None:
     rows = json.loads(call("status", "--storage", storage, "--format", "json")[1])
-    ends = {"done": 4, "diverged": 0, "failed": 0, "outdated": 0}
+    ends = {"done": 4, "diverged": 0, "pruned": 0, "failed": 0, "outdated": 0}
     nobody = {"queued": 0, "waiting": 0, "running": 0, "retrying": 0, "drivers": []}
     assert rows == [{"artifact": "test/tiny", "preset": "smoke", "variant": "", **ends, **nobody}]
     for suffix in ("csv", "parquet", "jsonl"):

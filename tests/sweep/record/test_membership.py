@@ -31,9 +31,9 @@ def planned(artifact: Artifact, preset: str, record: Record | None = None) -> Pl
     return plan(artifact, preset, SELECTIONS["paper"], record or Record.from_runs([]))
 
 
-def joining(plan: Plan) -> dict[str, Membership]:
+def joining(plan: Plan) -> dict[str, list[Membership]]:
     return {
-        t.trial_id: Membership(plan.artifact.id, plan.preset, plan.selection.name, t.stage)
+        t.trial_id: [Membership(plan.artifact.id, plan.preset, plan.selection.name, t.stage)]
         for t in plan.trials
     }
 
@@ -66,10 +66,10 @@ def test_status_counts_a_trial_in_the_sweeps_that_it_belongs_to(tracker: Tracker
     nobody = {"queued": 0, "waiting": 0, "running": 0, "retrying": 0, "drivers": []}
     rows = status.rows(tracker.load(), [])
     assert rows == [
-        {"artifact": "test/other", "preset": "small", "variant": "", "done": 2, "diverged": 0,
-         "failed": 0, "outdated": 0, **nobody},
-        {"artifact": "test/tiny", "preset": "smoke", "variant": "", "done": 3, "diverged": 0,
-         "failed": 1, "outdated": 0, **nobody},
+        {"artifact": "test/other", "preset": "small", "variant": "", "done": 2, "diverged": 0, "pruned": 0,
+                  "failed": 0, "outdated": 0, **nobody},
+        {"artifact": "test/tiny", "preset": "smoke", "variant": "", "done": 3, "diverged": 0, "pruned": 0,
+                  "failed": 1, "outdated": 0, **nobody},
     ]  # fmt: skip
     assert "no longer count" not in status.rows_text(rows, [])
 
@@ -98,8 +98,8 @@ def test_trials_of_an_older_protocol_are_counted_and_said(
     raised = config.PROTOCOL_VERSION + 1
     monkeypatch.setattr(config, "PROTOCOL_VERSION", raised)
     rows = {row["artifact"]: row for row in status.rows(tracker.load(), [])}
-    assert [rows["test/tiny"][end] for end in status.ENDS] == [0, 0, 0, 4]
-    assert [rows["test/other"][end] for end in status.ENDS] == [0, 0, 0, 2]
+    assert [rows["test/tiny"][end] for end in status.ENDS] == [0, 0, 0, 0, 4]
+    assert [rows["test/other"][end] for end in status.ENDS] == [0, 0, 0, 0, 2]
     assert status.rows_text(list(rows.values()), []).endswith("they no longer count")
     assert tracker.load().outdated("test/tiny", "smoke") == 4
     assert tracker.load().outdated("test/tiny", "small") == 0
