@@ -201,13 +201,11 @@ class Selection:
         on: A recorded metric; the grid point with the lowest mean over seeds wins.
         epoch: At which it, and every other number of the table, is read.
         stated: What the paper says of it; empty: nothing.
-        ranks: Nothing is chosen: every point is a row of the table, in this order.
     """
 
     on: str = "test_error"
     epoch: Epoch = "last"
     stated: str = ""
-    ranks: bool = False
 
 
 @dataclass(frozen=True)

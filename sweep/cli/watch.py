@@ -216,7 +216,7 @@ def cancel(
     if paper is not None:
         working = [one for one in working if one.paper == target]
     elif target and whole:
-        name = find_whole(target).id if ":search:" not in target else target
+        name = find_whole(target).id if ":search" not in target else target
         working = [one for one in working if one.artifact == name]
     if preset:
         working = [one for one in working if one.preset == preset]

@@ -74,9 +74,9 @@ def find_whole(name: str) -> Artifact:
     import search_spaces
     from sweep import files
 
-    found, _, searched = name.partition(":search:")
+    found, searched, _ = name.partition(":search")
     if searched:
-        raise UsageError(f"{name} is a search; `sweep search {found} --where ...` prints it")
+        raise UsageError(f"{name} is a search; `sweep search {found}` prints it")
     return files.load(name) if name.endswith(files.SUFFIXES) else search_spaces.find(name)
 
 

@@ -1,289 +1,191 @@
-"""A search between the points of a grid, for one cell of an artifact and one of its stages.
+"""A search of the rows of a table, each with as many points: the grid's, and others by Optuna.
 
-The grid is run first, as planned. Its numbers are what the first proposals rest on
-(`sweep.plan.proposals`). Every point is then a row of an artifact of its own, so that storage,
-record and table are those of every sweep. What is proposed follows from the recorded numbers: the
-same command again proposes the same points, and finds them in the record.
+The grid's points are tried first, as many as there may be. Their numbers are what the first
+proposals rest on (`sweep.plan.proposals`). What was tried is a stage of an artifact of its own
+(`sweep.plan.searched_rows`), so that storage, record and table are those of every sweep. All rows
+go on together, and only when nothing is left to run: what is proposed, and what goes on after a
+rung (`sweep.plan.halving`), follows from the recorded numbers and curves alone. The same command
+again, however it was ended, decides the same and finds it in the record.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from search_spaces.spec import Artifact, Cell, Metric, Selection, Stage, TableView
-from sweep import aggregate
-from sweep.aggregate import Summary
-from sweep.plan.expand import Plan, every_cell
-from sweep.plan.proposals import Axis, GridPoint, propose
+from search_spaces.spec import Artifact
+from sweep.plan.expand import Plan
+from sweep.plan.searched_rows import Ranges, SearchedRow, search_artifact, searched_rows
 from sweep.record.mlflow_store import Tracker
 from sweep.record.record import Record
 from sweep.run.executor import Executor
 from sweep.run.limits import Limits
-from sweep.run.loop import Attachments, Sweep, SweepObserver, run
+from sweep.run.loop import Attachments, Sweep, SweepObserver, memberships, run
+from sweep.run.row_search import Budget, RowSearch
+from sweep.tables.cells import competing_label
 from trainables.errors import UsageError
-from trainables.metric_name import MetricName
+from trainables.storage.files import Storage
+from trainables.storage.trial_folder import CHECKPOINT, trial_folder
 
-
-def chosen(artifact: Artifact, preset: str, where: Mapping[str, str]) -> tuple[Cell, Stage]:
-    """The cell that a search is for, and the last stage that has a grid for it.
-
-    Args:
-        preset: Name of the preset, for messages.
-        where: Label -> entry, by which the cell is found.
-
-    Raises:
-        UsageError: the artifact has no such label or entry, several cells have these entries, or
-            there is no grid for the cell.
-    """
-    cells = [cell for cell in every_cell(artifact) if not cell.hidden]
-    for label, value in where.items():
-        known = dict.fromkeys(cell.key.get(label, "") for cell in cells)
-        if value not in known:
-            raise UsageError(
-                f"{artifact.id} has no {label} {value!r}"
-                + (f" there; it has: {', '.join(filter(None, known))}" if any(known) else "")
-            )
-        cells = [cell for cell in cells if cell.key.get(label) == value]
-    searched = {
-        tuple(cell.key.values()): (cell, stage)
-        for cell in cells
-        for stage in artifact.experiment.stages
-        if stage.covers(cell) and len(list(stage.points())) > 1
-    }
-    if not searched:
-        raise UsageError(f"{artifact.id} has no grid to search there at preset {preset}")
-    for key, (_, stage) in searched.items():
-        if stage.settings:
-            raise UsageError(
-                f"{artifact.id} tries settings that go together there ({' / '.join(key)}, points); "
-                "a search moves along the axes of a grid"
-            )
-    if len(searched) > 1:
-        several = "; ".join(" / ".join(key) for key in list(searched)[:4])
-        keys = [cell.key for cell, _ in searched.values()]
-        labels = dict.fromkeys(label for key in keys for label in key)
-        open_ones = [name for name in labels if len({key.get(name) for key in keys}) > 1]
-        raise UsageError(
-            f"a search is for one row and {len(searched)} are left, such as {several}; "
-            f"name it by --where LABEL=VALUE, the label being {' or '.join(open_ones)}"
-        )
-    return next(iter(searched.values()))
-
-
-def narrowed(artifact: Artifact, cell: Cell, stage: Stage) -> Artifact:
-    """The artifact reduced to one stage of one cell, and to what that stage starts from."""
-    experiment = artifact.experiment
-    cells, stages, earliest = [cell], [stage], stage
-    while earliest.after is not None:
-        match = tuple(cell.key) if earliest.match is None else earliest.match
-        earliest = experiment.stage(earliest.after)
-        stages.insert(0, earliest)
-        cells += [
-            replace(other, hidden=True)
-            for other in every_cell(artifact)
-            if earliest.covers(other)
-            and all(other.key.get(label) == cell.key.get(label) for label in match)
-            and all(other.key != known.key for known in cells)
-        ]
-    shown = " / ".join(map(cell.label, cell.key))
-    name = "/".join(cell.key.values()).replace(" ", "_")  # MLflow's tag lists ids between spaces
-    measured = experiment.last_stage(cell).name == stage.name
-    return replace(
-        artifact,
-        id=f"{artifact.id}:search:{name}",
-        experiment=replace(
-            experiment,
-            cells=tuple(cells),
-            fan_out={},
-            per_name_overrides={},
-            stages=tuple(stages),
-            measures=experiment.measures if measured else (),
-        ),
-        notes=replace(
-            artifact.notes,
-            title=f"{shown}, the grid of stage {stage.name} and between",
-            claims=(),
-        ),
-    )
-
-
-def as_rows(
-    planned: Plan,
-    metrics: Sequence[Metric],
-    points: Sequence[GridPoint],
-    rule: Selection,
-    waiting: int = 0,
-) -> Artifact:
-    """An artifact with one row per point, for the first cell of a plan in its last stage.
-
-    Args:
-        planned: Of a `narrowed` artifact, its last stage no longer pending.
-        metrics: The columns after the first, which shows what is selected on.
-        points: Of the grid, and proposed.
-        rule: What is selected on.
-        waiting: How many further points wait for trials that failed.
-    """
-    artifact = planned.artifact
-    cell, stage = artifact.experiment.cells[0], artifact.experiment.stages[-1]
-    first = next(t for t in planned.stages[-1].trials if t.cell.key == cell.key)
-    axes = {axis: axis.rpartition(".")[2] for axis in stage.grid}
-    percent = MetricName(rule.on).quantity == "error"
-    criterion = Metric(
-        rule.on,
-        rule.on.replace("_", " ") + (" %" if percent else ""),
-        shown="percent" if percent else "plain",
-    )
-    proposed = len(points) - len(list(stage.points()))
-    made = artifact.with_experiment(
-        base=first.config.model_dump(mode="json", exclude={"seed"}),
-        cells=tuple(
-            Cell(
-                {**cell.key, **{axes[a]: str(v) for a, v in point.items()}},
-                dict(point),
-                ran=cell.ran,
-            )
-            for point in points
-        ),
-        stages=(Stage("search", seeds=stage.seeds),),
-        selection=replace(rule, stated="", ranks=True),
-    )
-    tried = f"{len(points) - proposed} points of the grid and {proposed} that Optuna proposed"
-    if waiting:
-        tried += f"; {waiting} more wait for the trials that failed"
-    view = TableView(
-        rows=(*cell.key, *axes.values()),
-        metrics=(criterion, *(m for m in metrics if m.key != rule.on)),
-        competing=artifact.view.competing,
-    )
-    return replace(made, view=view).with_notes(changes=(*artifact.notes.changes, tried))
-
-
-def columns(artifact: Artifact, narrow: Artifact) -> tuple[Metric, ...]:
-    """The columns of ``artifact`` that its `narrowed` part can fill.
-
-    Ratios to another cell are left out, and measures that the searched stage does not make.
-    """
-    absent = [m for m in artifact.experiment.measures if m not in narrow.experiment.measures]
-    return tuple(
-        metric
-        for metric in artifact.view.metrics
-        if metric.relative_to is None
-        and not any(measure.within({metric.name: None}) for measure in absent)
-    )
-
-
-def search_loss(summary: Summary) -> float | None:
-    """A point's mean over seeds; inf if one of them diverged, None while one has not ended."""
-    if summary.diverged:
-        return math.inf
-    return summary.mean if summary.complete else None
+JOINED = ("done", "diverged", "pruned")
+"""Ends of the trials that a search is noted for."""
 
 
 def search(
     sweep: Sweep,
     *,
-    where: Mapping[str, str],
-    proposals: int,
-    at_once: int,
+    budget: Budget,
+    ranges: Ranges | None = None,
     tracker: Tracker,
     observer: SweepObserver,
     executor: Executor,
     attachments: Attachments | None = None,
     limits: Limits | None = None,
 ) -> tuple[Plan, Record]:
-    """Run the grid of one row of the sweep's artifact, then further points that Optuna proposes.
+    """Search the rows of the sweep's artifact, those that its ``where`` chooses.
 
-    Nothing is proposed as long as a trial is failed: what it would rest on may still change.
+    Nothing is proposed for a row, and nothing of it stopped, as long as one of its trials is
+    failed: what that would rest on may still change.
 
     Args:
-        where: Label -> value of the row.
-        proposals: How many points are tried beside the grid's.
-        at_once: How many are proposed at once, from all before.
+        budget: Of each row.
+        ranges: Wider ones than those of the grids and parts, or of further fields.
         tracker, observer, executor, attachments, limits: As `sweep.run.loop.run` takes them.
 
     Returns:
-        The plan whose artifact has one row per point, best first, and its record; that of the
-        grid, if trials of a stage before it failed.
+        The plan whose artifact has the points of each row, the best first and none that was
+        pruned, and its record.
 
     Raises:
-        UsageError: ``where`` names no row, or several, or one that nothing is searched for; or
-            the trials do not record what the sweep selects on.
+        UsageError: nothing is searched in the rows, or the trials do not record what the sweep
+            selects on.
     """
-    cell, stage = chosen(sweep.artifact, sweep.preset, where)
-    narrow = narrowed(sweep.artifact, cell, stage)
-    rows = _Rows(
-        stage=stage,
-        rule=sweep.selection.criterion(sweep.artifact),
-        metrics=columns(sweep.artifact, narrow),
-        proposals=proposals,
-        at_once=at_once,
-        observer=observer,
-    )
-    return run(
-        replace(sweep, artifact=narrow),
+    rows = searched_rows(sweep.artifact, ranges)
+    _refuse(sweep, [row for row in rows if _is_chosen(row, sweep)])
+    searching = _Search(sweep, rows, budget, observer)
+    planned, record = run(
+        searching.sweep,
         tracker=tracker,
         observer=observer,
         executor=executor,
         attachments=attachments,
-        extension=rows.extended,
+        extension=searching.extended,
         limits=limits,
     )
+    searching.leave(tracker, record, Storage(sweep.storage))
+    return planned, record
 
 
-class _Rows:
-    """The rows of a search as they become more: the grid's, then proposed ones; at last ranked."""
+def _is_chosen(row: SearchedRow, sweep: Sweep) -> bool:
+    return sweep.where.items() <= row.cell.key.items()
 
-    def __init__(
-        self,
-        *,
-        stage: Stage,
-        rule: Selection,
-        metrics: Sequence[Metric],
-        proposals: int,
-        at_once: int,
-        observer: SweepObserver,
-    ) -> None:
-        self._stage, self._rule, self._metrics = stage, rule, metrics
-        self._at_once, self._observer = at_once, observer
-        self._points: list[GridPoint] = list(stage.points())
-        self._total = len(self._points) + proposals
-        self._grid: Plan | None = None
-        self._ranked = False
 
-    def extended(self, plan: Plan, record: Record) -> Artifact | None:
-        """The artifact with further rows, or with all of them best first; None after that."""
-        if self._ranked or not plan.stages[-1].trials:
-            return None
-        if self._grid is None:
-            self._grid = plan
-            return as_rows(plan, self._metrics, self._points, self._rule)
-        found = [result.metrics[self._rule.on] for result in aggregate.cells(plan, record)]
-        losses = [search_loss(summary) for summary in found]
-        # A failed trial is tried again, and its number would make the proposals others.
-        failed = any(summary.failed for summary in found)
-        further = [] if failed else self._proposed(losses)
-        waiting = self._total - len(self._points) if failed else 0
-        self._points += further
-        if not further:
-            self._rank(losses)
-        if waiting:
-            self._observer.message(f"{waiting} further points wait for the trials that failed")
-        return as_rows(self._grid, self._metrics, self._points, self._rule, waiting)
-
-    def _proposed(self, losses: Sequence[float | None]) -> list[GridPoint]:
-        assert self._grid is not None
-        method = self._grid.stages[-1].trials[0].config.method.name
-        results = list(zip(self._points, losses, strict=True))
-        return propose(
-            {name: Axis.of(name, values, method) for name, values in self._stage.grid.items()},
-            tried=[(point, loss) for point, loss in results if loss is not None],
-            pending=[point for point, loss in results if loss is None],
-            n=min(self._at_once, self._total - len(self._points)),
+def _refuse(sweep: Sweep, rows: Sequence[SearchedRow]) -> None:
+    """Raise UsageError where nothing is searched in any of the rows that are meant."""
+    if rows and not any(row.axes for row in rows):
+        together = next((row for row in rows if row.stage.settings), None)
+        if together is not None:
+            raise UsageError(
+                f"{sweep.artifact.id} tries settings that go together there "
+                f"({' / '.join(together.cell.key.values())}, points); a search moves along the "
+                "axes of a grid"
+            )
+        raise UsageError(
+            f"{sweep.artifact.id} has no grid to search there at preset {sweep.preset}, and its "
+            "methods declare no range; --range FIELD=LOW:HIGH names one"
         )
 
-    def _rank(self, losses: Sequence[float | None]) -> None:
-        order = [math.inf if loss is None else loss for loss in losses]
-        self._points = [self._points[i] for i in sorted(range(len(order)), key=order.__getitem__)]
-        self._ranked = True
+
+class _Search:
+    """The rows of a search as they get more points, and at last have their best first."""
+
+    def __init__(
+        self, sweep: Sweep, rows: Sequence[SearchedRow], budget: Budget, observer: SweepObserver
+    ) -> None:
+        self._artifact, self._budget, self._observer = sweep.artifact, budget, observer
+        self._rule = sweep.selection.criterion(sweep.artifact)
+        self._every = [RowSearch(row, budget) for row in rows]
+        self._rows = {each.row.name: each for each in self._every if _is_chosen(each.row, sweep)}
+        self._tried: Plan | None = None
+        self.sweep = replace(sweep, artifact=self._made(), pauses=self.pauses)
+
+    def _made(self) -> Artifact:
+        return search_artifact(self._artifact, [(each.row, each.points) for each in self._every])
+
+    def pauses(self, plan: Plan) -> dict[str, int]:
+        """Trial -> the epoch after which it is stopped for now, of those that are.
+
+        A trial that several need goes as far as one of them needs it.
+        """
+        whole = {t.trial_id: t.settings.epochs for stage in plan.stages for t in stage.trials}
+        far: dict[str, int] = {}
+        for stage in filter(lambda stage: stage.trials, plan.stages):
+            row = self._rows.get(stage.name)
+            until = row.pauses(row.trials(stage.trials)) if row else whole
+            for trial in stage.trials:
+                far[trial.trial_id] = max(until[trial.trial_id], far.get(trial.trial_id, 0))
+        return {name: epoch for name, epoch in far.items() if epoch < whole[name]}
+
+    def extended(self, plan: Plan, record: Record) -> Artifact | None:
+        """The artifact with further points, or at last with those that count; None after that."""
+        if self._tried is not None:
+            return None
+        trials = {
+            stage.name: self._rows[stage.name].trials(stage.trials)
+            for stage in plan.stages
+            if stage.trials and stage.name in self._rows
+        }
+        moved = [self._rows[name].advance(own, record, self._rule) for name, own in trials.items()]
+        if any(moved):
+            return self._made()
+        self._tried = plan
+        label = competing_label(self._artifact.view, self._artifact.experiment)
+        said = [self._budget.words(), *_ranges([row.row for row in self._rows.values()], label)]
+        if waiting := sum(row.waiting for row in self._rows.values()):
+            self._observer.message(f"{waiting} further points wait for the trials that failed")
+            said.append(f"{waiting} more points wait for the trials that failed")
+        said = [f"searched: {sentence}" for sentence in said]
+        said += [
+            f"spent: {self._rows[name].name}: {self._rows[name].spent(own, record)}"
+            for name, own in trials.items()
+        ]
+        ranked = search_artifact(
+            self._artifact,
+            [
+                (each.row, each.ranked() if each.row.name in self._rows else each.points)
+                for each in self._every
+            ],
+        )
+        return ranked.with_notes(changes=(*self._artifact.notes.changes, *said))
+
+    def leave(self, tracker: Tracker, record: Record, storage: Storage) -> None:
+        """Note all trials as the search's and, if it is at its end, remove what it kept for those
+        that it has stopped: they could have gone on so far."""
+        if self._tried is None:
+            return
+        trials = {trial.trial_id: trial for stage in self._tried.stages for trial in stage.trials}
+        ends = dict(zip(trials, record.statuses(trials), strict=True))
+        kept = {name: trial for name, trial in trials.items() if ends[name] in JOINED}
+        tracker.join(record, {t: memberships(self._tried, trial) for t, trial in kept.items()})
+        if all(row.finished for row in self._rows.values()):
+            for name in trials:
+                if ends[name] == "pruned":
+                    trial_folder(storage, name).delete(CHECKPOINT)
+
+
+def _ranges(rows: Sequence[SearchedRow], label: str) -> list[str]:
+    """``rho 0.01 to 0.05, the authors' scripts: SAM``: what may be proposed, and where.
+
+    Args:
+        label: Whose entries rows are called by.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for name, axis in row.axes.items():
+            source = f", {axis.source}" if axis.source and axis.ends is None else ""
+            said = f"{name.rpartition('.')[2]} {axis.words()}{source}"
+            found.setdefault(said, {})[row.cell.label(label)] = None
+    return [f"{said}: {', '.join(names)}" for said, names in found.items()]
+
+
+__all__ = ["Budget", "search"]

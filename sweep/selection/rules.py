@@ -52,19 +52,15 @@ class SelectionRule:
         """What a table says about its selection."""
         rule = self.criterion(artifact)
         experiment = artifact.experiment
-        ranked = experiment.selection.ranks
-        searched = ranked or any(len(list(stage.points())) > 1 for stage in experiment.stages)
-        if ranked:
-            what = f"every point that was tried, in the order of mean {rule.on} over seeds"
-        elif searched:
+        searched = any(len(list(stage.points())) > 1 for stage in experiment.stages)
+        if searched:
             what = f"the grid point with the lowest mean {rule.on} over seeds"
         else:
             what = "nothing is selected"
         sentence = f"{self.shown_as(artifact)}: {what}; numbers at the {EPOCH_WORDS[rule.epoch]}"
         judged = MetricName(rule.on).data_split if searched else None
         if rule.epoch == "best_test" or judged == "test":
-            best = "the first is chosen" if ranked else "chosen"
-            sentence += f" ({best} on the test set, so optimistic)"
+            sentence += " (chosen on the test set, so optimistic)"
         if not self.on and rule.stated:
             sentence += f". As stated: {rule.stated}"
         return sentence

@@ -14,6 +14,9 @@ from sweep.tables.reproduction import Direction
 
 NOTHING = "–"
 
+LABELS = ("searched", "spent")
+"""What notes are about that are no changes: a search's."""
+
 
 def format_number(value: float, digits: int, sign: bool = False) -> str:
     """``value`` with ``digits`` after the point; in scientific notation where these show only 0.
@@ -104,7 +107,8 @@ def header(table: Table) -> list[tuple[str, str]]:
         ("difference", table.difference),
         ("selection", table.selection),
         *((sentence.what, sentence.text) for sentence in table.sentences),
-        ("shrunk", "; ".join(table.notes)),
+        ("shrunk", "; ".join(note for note in table.notes if not _labelled(note))),
+        *(_labelled(note) for note in table.notes if _labelled(note)),
         ("comparison", comparison(table)),
         ("not compared", not_compared(table)),
         ("reproduced", reproduced(table)),
@@ -113,6 +117,12 @@ def header(table: Table) -> list[tuple[str, str]]:
         ("baseline", beside_baseline(table)),
     ]
     return [(what, text) for what, text in lines if text]
+
+
+def _labelled(note: str) -> tuple[str, str] | tuple[()]:
+    """A note that has a line of its own: what it is about, and the rest; of another nothing."""
+    what, _, said = note.partition(": ")
+    return (what, said) if what in LABELS else ()
 
 
 def comparison(table: Table) -> str:

@@ -10,6 +10,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.spec import Experiment, Stage
+from sweep.plan.expand import SEARCH
 from sweep.tables.cell_names import cell_names
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def _tried(
     Fields that all points have and have in common are left out, and those that are ``fixed``.
     """
     stage = stage.without(fixed)
+    if stage.name.startswith(SEARCH):  # it has not all that was tried
+        return dict.fromkeys(stage.searched, ())
     found: dict[str, Sequence[Any]] = {}
     if stage.after is not None:
         before = _tried(experiment, experiment.stage(stage.after), fixed)
@@ -105,7 +108,7 @@ def _word(value: Any) -> str:
 def _end(value: Any, tried: Sequence[Any]) -> str:
     """`` (largest of 3)`` where a number is at an end of the values that were tried."""
     numbers = [v for v in tried if isinstance(v, int | float) and not isinstance(v, bool)]
-    if len(numbers) < len(tried) or value not in (min(numbers), max(numbers)):
+    if not tried or len(numbers) < len(tried) or value not in (min(numbers), max(numbers)):
         return ""
     return f" ({'smallest' if value == min(numbers) else 'largest'} of {len(numbers)})"
 

@@ -130,13 +130,6 @@ def test_a_file_is_planned_run_shown_and_drawn(folder: Path) -> None:
     )
     for kind in ("cost", "curves"):
         assert call("plot", "s.yaml", "--kind", kind)[:2] == (0, f"mine-x-full-{kind}.png\n")
-    search = ("search", "s.yaml", "--executor", "serial", "--points", "1", "--format", "json")
-    code, out, _ = call(*search, "--where", "method=ERM")
-    found = json.loads(out)
-    assert (code, found["artifact"], found["preset"]) == (0, "mine/x:search:ERM", "full")
-    assert len({cell["row"]["lr"] for cell in found["cells"]}) == 3  # two of the grid, one between
-    code, _, error = call("search", "s.yaml", "--where", "method=SAN", "--executor", "serial")
-    assert (code, error) == (2, "sweep: mine/x has no method 'SAN' there; it has: ERM, SAM\n")
 
 
 def test_each_figure_of_a_file_is_drawn(folder: Path) -> None:
