@@ -81,6 +81,7 @@ class FigureKind(StrEnum):
     cost = "cost"
     curves = "curves"
     grid = "grid"
+    search = "search"
 
 
 TABLE_FORMATS = [

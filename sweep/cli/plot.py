@@ -24,7 +24,8 @@ def plot(
         typer.Option(
             "--kind",
             help="printed: measured against printed; cost: error against cost; "
-            "curves: every epoch; grid: what was searched [default: the figure's own].",
+            "curves: every epoch; grid: what was searched; search: what `sweep search` tried "
+            "[default: the figure's own].",
         ),
     ] = None,
     out: Annotated[

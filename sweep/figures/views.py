@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from search_spaces.spec import CurveView, Label, MapView, TableView
 from sweep.figures.drawing import figure_of
 from sweep.figures.kinds import of_kind, possible
+from sweep.figures.search import search_figures
 from sweep.plan.points import every_point
 from trainables.errors import UsageError
 
@@ -22,12 +23,15 @@ def figures_of(plan: Plan, record: Record, kind: str | None = None) -> list[Figu
     """The figures of ``plan``, as far as ``record`` has them.
 
     Args:
-        kind: One of `sweep.figures.kinds.KINDS`; None: those that the artifact has.
+        kind: One of `sweep.figures.kinds.KINDS`; ``search``: what `sweep search` has tried, which
+            no plan knows; None: those that the artifact has.
 
     Raises:
         UsageError: there is none of that kind (the message says which kinds there are), or the
             record has nothing to draw.
     """
+    if kind == "search":
+        return search_figures(plan, record)
     if kind is not None:
         return of_kind(plan, record, kind)
     views = plan.artifact.figures or (plan.artifact.view,)

@@ -22,6 +22,7 @@ from tests.mutants.faults import (
     sweep_files,
     sweep_planning,
     sweep_reading,
+    sweep_search,
     sweep_seen,
 )
 
@@ -33,6 +34,7 @@ MUTANTS = [
     *leases.MUTANTS,
     *sweep_claims.MUTANTS,
     *sweep_figures.MUTANTS,
+    *sweep_search.MUTANTS,
 ]
 TESTS = Path(__file__).parents[1] / "sweep"
 
@@ -55,13 +57,26 @@ ABOUT: dict[str, tuple[str, ...]] = {
     "claims.numbers": ("claims/test_numbers",),
     "claims.power": ("claims/test_power",),
     "claims.judge": ("claims/test_families", "claims/test_printed"),
-    "plan.expand": ("plan/test_expand", "plan/test_held_out", "plan/test_budget"),
+    "plan.expand": (
+        "plan/test_expand",
+        "plan/test_held_out",
+        "plan/test_budget",
+        "run/test_search",
+    ),
     "plan.held_out": ("plan/test_held_out",),
     "plan.variant": ("plan/test_variant",),
     "plan.budget": ("plan/test_budget",),
     "plan.cost": ("plan/test_cost",),
-    "plan.proposals": ("run/test_search",),
+    "plan.axes": ("plan/test_axes",),
+    "plan.proposals": ("plan/test_proposals",),
+    "plan.halving": ("plan/test_halving",),
+    "plan.searched_rows": ("plan/test_searched_rows", "run/test_search"),
+    "plan.tried": ("plan/test_tried",),
+    "plan.study": ("plan/test_tried",),
     "run.search": ("run/test_search",),
+    "run.row_search": ("run/test_search",),
+    "run.loop": ("run/test_search",),
+    "figures.search": ("figures/test_search",),
     "figures.data": ("figures/test_figures",),
     "figures.grid": ("figures/test_grid",),
     "figures.drawing": ("figures/test_figures", "figures/test_curves"),

@@ -66,10 +66,10 @@ def test_status_counts_a_trial_in_the_sweeps_that_it_belongs_to(tracker: Tracker
     nobody = {"queued": 0, "waiting": 0, "running": 0, "retrying": 0, "drivers": []}
     rows = status.rows(tracker.load(), [])
     assert rows == [
-        {"artifact": "test/other", "preset": "small", "variant": "", "done": 2, "diverged": 0, "pruned": 0,
-                  "failed": 0, "outdated": 0, **nobody},
-        {"artifact": "test/tiny", "preset": "smoke", "variant": "", "done": 3, "diverged": 0, "pruned": 0,
-                  "failed": 1, "outdated": 0, **nobody},
+        {"artifact": "test/other", "preset": "small", "variant": "", "done": 2,
+         "diverged": 0, "pruned": 0, "failed": 0, "outdated": 0, **nobody},
+        {"artifact": "test/tiny", "preset": "smoke", "variant": "", "done": 3,
+         "diverged": 0, "pruned": 0, "failed": 1, "outdated": 0, **nobody},
     ]  # fmt: skip
     assert "no longer count" not in status.rows_text(rows, [])
 
