@@ -108,7 +108,7 @@ def header(table: Table) -> list[tuple[str, str]]:
         ("selection", table.selection),
         *((sentence.what, sentence.text) for sentence in table.sentences),
         ("shrunk", "; ".join(note for note in table.notes if not _labelled(note))),
-        *(_labelled(note) for note in table.notes if _labelled(note)),
+        *(line for note in table.notes if (line := _labelled(note))),
         ("comparison", comparison(table)),
         ("not compared", not_compared(table)),
         ("reproduced", reproduced(table)),
@@ -119,10 +119,10 @@ def header(table: Table) -> list[tuple[str, str]]:
     return [(what, text) for what, text in lines if text]
 
 
-def _labelled(note: str) -> tuple[str, str] | tuple[()]:
-    """A note that has a line of its own: what it is about, and the rest; of another nothing."""
+def _labelled(note: str) -> tuple[str, str] | None:
+    """A note that has a line of its own: what it is about, and the rest; None: it has none."""
     what, _, said = note.partition(": ")
-    return (what, said) if what in LABELS else ()
+    return (what, said) if what in LABELS else None
 
 
 def comparison(table: Table) -> str:
