@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from search_spaces.spec import Metric
-from sweep.figures.drawing import COLORS, STYLE, canvas, caption
+from sweep.figures.page import COLORS, STYLE, canvas, caption
 from sweep.plan.axes import DECADES
 from sweep.plan.study import study
 from sweep.plan.tried import TriedPoint, TriedRow, tried_rows, value_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sweep.plan.expand import Plan
     from sweep.record.record import Record
 
-MOST_IN_A_ROW = 4
+MOST_IN_A_ROW = 3
 LEAST_POINTS = 4
 """Of fewer points with a number nothing is said of what mattered."""
 
