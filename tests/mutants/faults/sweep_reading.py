@@ -103,7 +103,7 @@ MUTANTS = [
         ("MetricName(self.on).data_split == 'validation'", "False"),
     ),
     *of("sweep.selection.rules:SelectionRule.sentence", "",
-        ("f' ({best} on the test set, so optimistic)'", "f''"),
+        ("' (chosen on the test set, so optimistic)'", "''"),
     ),
     *of("sweep.record.record:Record._find", "",
         ("self._rows.get(t, -1)", "self._rows.get(t, 0)"),
