@@ -21,6 +21,8 @@ FAULTS = {
     ("trainables/conformance/data_sets.py", "TypeError"),
     ("trainables/data/prepare/store.py", "ValueError"),
     ("trainables/models/variants.py", "TypeError"),
+    ("trainables/simulated_gpu.py", "NotImplementedError"),
+    ("trainables/simulated_gpu.py", "RuntimeError"),
 }
 """Raised where only this package's own code, or a part's, can be at fault."""
 CAUGHT = {"DiedError", "NoAnswerError"}

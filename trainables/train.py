@@ -290,9 +290,8 @@ class Trial:
         """Write a checkpoint; a trial that is resumed from it ends with the same bits."""
         if self.storage is None or self.group.rank:
             return
-        made_of = used.made_of(self.config, self.source)
-        of = {"made_of": made_of, "machine": machine(str(self.device))}
-        checkpoint.save(self.storage, CHECKPOINT, self._state() | of)
+        state = self._state() | {"made_of": used.made_of(self.config, self.source)}
+        checkpoint.save(self.storage, CHECKPOINT, state | {"machine": machine(str(self.device))})
         self._saved_at = time.monotonic()
 
     def _state(self) -> dict[str, Any]:
@@ -339,8 +338,7 @@ class Trial:
                 setattr(self, name, state[name])
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
-            kept = {name: value.to(self.device) for name, value in state["method"].items()}
-            self.method.load_state_dict(kept)
+            self.method.load_state_dict({n: v.to(self.device) for n, v in state["method"].items()})
             self.learning_rate.load_state_dict(state["learning_rate"])
             require_state(self.optimizer)
         if other := elsewhere(state.get("machine", {}), str(self.device)):

@@ -268,15 +268,14 @@ class Record:
         Args:
             trial_ids: Those that are asked of; None: all.
         """
-        names = self._metric_codes
         if trial_ids is None:
-            return sorted(names)
+            return sorted(self._metric_codes)
         import numpy as np
 
         rows = np.array([self._rows[t] for t in trial_ids if t in self._rows], dtype=np.int64)
         _, codes, trials, _ = self._entries
         found = set(np.unique(codes[np.isin(trials, rows)]).tolist())
-        return sorted(name for name, code in names.items() if code in found)
+        return sorted(name for name, code in self._metric_codes.items() if code in found)
 
     def curve(self, trial_id: str, metric: str) -> list[tuple[int, float]]:
         """A metric's history as (epoch, value), NaN where it was not measured; empty: none."""

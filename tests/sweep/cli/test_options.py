@@ -25,7 +25,9 @@ from trainables.errors import UsageError
 
 RUNS_A_SWEEP = {"run", "reproduce", "search", "measure"}
 STARTS_TRIALS = RUNS_A_SWEEP | {"grid"}
-READS_A_SWEEP = RUNS_A_SWEEP | {"plan", "table", "claims", "plot", "show", "status"}
+READS_A_SWEEP = RUNS_A_SWEEP | {
+    *("plan", "table", "claims", "plot", "show", "status", "report", "profile"),
+}
 READS_THE_RECORD = READS_A_SWEEP | {
     "grid",
     "ui",
