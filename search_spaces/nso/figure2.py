@@ -19,8 +19,12 @@ from search_spaces.spec import (
     Selection,
     Stage,
 )
+from trainables.metric_name import MetricName
 
 UNSELECTED = Selection(on="test_nll", epoch="last", stated="nothing is selected; last epoch")
+GAP_ERROR = MetricName("perturbation_gap@").std_error
+"""Of each gap, over the draws of the noise."""
+
 FIGURE2_SIGMAS = tuple(round(0.02 + 0.001 * step, 3) for step in range(21))  # code
 FIGURE2_DRAWS = 20  # code
 
@@ -59,7 +63,7 @@ FIGURE2 = Artifact(
                 "perturbation_gap@/hessian", "Hessian approximation", better="neither", digits=4
             ),
         ),
-        judged=(Metric("perturbation_gap@_std_error", "standard error of the gap"),),
+        judged=(Metric(GAP_ERROR, "standard error of the gap"),),
     ),
     notes=Notes(
         title="Loss gap under injected noise beside sigma^2 / 2 times the Hessian trace, MLP on"

@@ -25,6 +25,7 @@ from search_spaces.nso.ablations import CHOSEN, RIVALS, SCHEDULE_DATASETS, SCHED
 from search_spaces.nso.bound import BOUND
 from search_spaces.nso.bound import GAP as BOUND_GAP
 from search_spaces.nso.bound import METHODS as BOUND_METHODS
+from search_spaces.nso.figure2 import GAP_ERROR
 from search_spaces.nso.figures import FIGURE3_DATASETS, GAP, TEST_LOSS
 from search_spaces.nso.protocol import ACCURACY, DATASETS, GRADIENTS, LAMBDA1, TRACE
 from search_spaces.nso.sensing import INITIAL
@@ -76,7 +77,7 @@ MLP = {"model": "MLP"}
 TAYLOR = Approximates(
     Place("perturbation_gap", MLP),
     Place("perturbation_gap@/hessian", MLP),
-    Place("perturbation_gap@_std_error", MLP),
+    Place(GAP_ERROR, MLP),
     within=0.03,
 )
 

@@ -113,10 +113,10 @@ def dataset(entry: Entry) -> DatasetInput:
     """The data set as MLflow shows it: its name, and the digest of what was trained on."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    name = entry.tags.get(f"{PROVENANCE}data") or entry.params.get("data.source.name", "data")
+    part = entry.params.get("data.source.name", "data")
     used = Dataset(
-        name=name,
-        digest=entry.tags.get(f"{PROVENANCE}data_digest") or name,
+        name=entry.tags.get(f"{PROVENANCE}data") or part,
+        digest=entry.tags.get(f"{PROVENANCE}data_digest") or part,  # of 36 characters at most
         source_type="flatsweep",
         source=mask(entry.source),
     )

@@ -24,10 +24,9 @@ from sweep.cli.listing import plan_as_dict
 from sweep.figures import drawing
 from sweep.figures.data import panels
 from sweep.plan.cost import estimate
-from sweep.plan.expand import Plan, plan
+from sweep.plan.expand import Plan, every_cell, plan
 from sweep.record.record import Record
 from sweep.record.runs import Run
-from sweep.run.search import chosen
 from sweep.tables.layout import FORMATS, render
 from tests.sweep.tables.cases import FOUR, THREE, table_of
 
@@ -210,7 +209,7 @@ def test_cells_are_found_by_the_papers_labels():
     """``--where``, and the cell of a planned trial in JSON."""
     table = search_spaces.apply(search_spaces.find("nrs/table1"), "smoke")
     where = {"method": "NRS", "model": "VGG16", "dataset": "Cifar100", "augmentation": "Basic"}
-    cell, _ = chosen(table, "smoke", where)
+    (cell,) = (c for c in every_cell(table) if where.items() <= c.key.items())
     assert cell.key == where
     assert cell.label("dataset") == "digits, for Cifar100"
     planned = plan(table, "smoke", SELECTIONS["paper"], NOTHING)

@@ -194,6 +194,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "model": "factorization", "loss": "mse", "precision": "float64",
         "optimizer": {"lr": 0.001, "momentum": 0.0, "weight_decay": 0.0},
     },
+    "boundary_distance": {"data": {"source": "spirals"}, "model": "mlp_tiny"},
     "decision_boundary": {"data": {"source": "spirals"}, "model": "mlp_tiny"},
 }  # fmt: skip
 """Trials of the measures that most data sets cannot have."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweep.record.mlflow_runs import DIGEST, as_run, is_edited
+from sweep.record.mlflow_runs import DIGEST, PROVENANCE, Entry, as_run, dataset, is_edited
 from sweep.record.record import Record
 
 
@@ -40,3 +40,15 @@ def test_a_run_with_values_of_another_type_is_edited(odd: Any) -> None:
         data = {"tags": {DIGEST: "0" * 64, "outcome": "done"}, "params": {}, "metrics": {}}
         data[where] = {**data[where], "method": odd}
         assert is_edited(SimpleNamespace(data=SimpleNamespace(**data)))
+
+
+@pytest.mark.parametrize(("digest", "shown"), [("ab" * 8, "ab" * 8), ("", "made_up")])
+def test_a_data_set_that_has_no_digest_goes_by_the_name_of_its_part(
+    digest: str, shown: str
+) -> None:
+    """MLflow takes a digest of 36 characters; what a computed set is called may be longer."""
+    named = "measurements of a matrix of rank 5 (computed, draw 0)"
+    tags = {f"{PROVENANCE}data": named, f"{PROVENANCE}data_digest": digest}
+    entry = Entry("t1", "a trial", "done", {"data.source.name": "made_up"}, tags=tags)
+    used = dataset(entry).dataset
+    assert (used.name, used.digest) == (named, shown)

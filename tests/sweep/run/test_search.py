@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -175,6 +176,15 @@ def test_it_is_the_same_search_on_any_number_of_slots_in_any_order_and_after_any
     compare(alone)
     assert len(alone.trained) == trained  # the same command again trains nothing
     assert len(record) == len(alone.runs)
+
+
+def test_a_training_of_two_epochs_has_one_rung_before_its_end() -> None:
+    """Not as many as its points could be halved."""
+    short = ROWS.with_experiment(base={**ROWS.experiment.base, "epochs": 2})
+    made = MadeUp(valley)
+    searched(made, Budget(6, eta=2), short)
+    # Of each row six points of two seeds, of which half go on.
+    assert Counter(until for _, until in made.trained) == {1: 24, 2: 12}
 
 
 def test_halving_stops_the_worse_points_at_a_rung_and_trains_the_best_to_the_end() -> None:
