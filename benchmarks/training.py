@@ -168,7 +168,7 @@ def ours(count: int, threads: int, method: str = "erm") -> Callable[[], None]:
         model="resnet20",
         method=method,
         data={
-            "source": {"name": "random_images", "options": {"count": count}},
+            "source": {"name": "random_images", "count": count},
             "augmentation": ["pad_crop", "flip"],
         },
         batch_size=BATCH,
