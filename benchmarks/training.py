@@ -87,14 +87,19 @@ class Pictures(torch.utils.data.Dataset[tuple[Tensor, int]]):
         return self.transform(Image.fromarray(self.pixels[index])), self.targets[index]
 
 
+def loader_of(pixels: Tensor, targets: Tensor, workers: int) -> Any:
+    """Shuffled batches, transformed image by image by so many processes; 0: by this one."""
+    return torch.utils.data.DataLoader(
+        Pictures(pixels, targets), BATCH, shuffle=True, num_workers=workers,
+        persistent_workers=workers > 0,
+    )  # fmt: skip
+
+
 def plain(pixels: Tensor, targets: Tensor, workers: int) -> Callable[[], None]:
     """What everybody writes."""
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), **SGD)
-    loader: Any = torch.utils.data.DataLoader(
-        Pictures(pixels, targets), BATCH, shuffle=True, num_workers=workers,
-        persistent_workers=workers > 0,
-    )  # fmt: skip
+    loader = loader_of(pixels, targets, workers)
 
     def epoch() -> None:
         model.train()
@@ -111,10 +116,7 @@ def habits(pixels: Tensor, targets: Tensor, workers: int) -> Callable[[], None]:
     model = network()
     optimizer = torch.optim.SGD(model.parameters(), **SGD)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10**6)
-    loader: Any = torch.utils.data.DataLoader(
-        Pictures(pixels, targets), BATCH, shuffle=True, num_workers=workers,
-        persistent_workers=workers > 0,
-    )  # fmt: skip
+    loader = loader_of(pixels, targets, workers)
 
     def epoch() -> None:
         model.train()
@@ -169,6 +171,7 @@ def ours(count: int, threads: int, method: str = "erm") -> Callable[[], None]:
         method=method,
         data={
             "source": {"name": "random_images", "count": count},
+            "validation": 0,
             "augmentation": ["pad_crop", "flip"],
         },
         batch_size=BATCH,
