@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from search_spaces.spec import Metric
-from sweep.figures.page import COLORS, STYLE, canvas, caption
+from sweep.figures.page import COLORS, STYLE, canvas, caption, entitle, hide_empty
 from sweep.plan.axes import DECADES
 from sweep.plan.study import study
 from sweep.plan.tried import TriedPoint, TriedRow, tried_rows, value_of
@@ -90,11 +90,8 @@ def _figure(plan: Plan, panels: Sequence[Panel], said: str) -> Figure:
     columns = min(MOST_IN_A_ROW, len(panels))
     with mpl.rc_context(STYLE):
         figure, grid = canvas(-(-len(panels) // columns), columns)
-        places = [axis for row in grid for axis in row]
-        for axis in places[len(panels) :]:
-            axis.set_axis_off()
-        for axis, (title, draw) in zip(places, panels, strict=False):
-            axis.set_title(title)
+        for axis, (title, draw) in zip(hide_empty(grid, len(panels)), panels, strict=True):
+            entitle(axis, title)
             draw(axis)
         caption(figure, plan, f" {said}")
     return figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, combinations
 
 import pytest
 from matplotlib.axes import Axes
@@ -56,6 +56,21 @@ def test_the_history_has_every_point_and_the_best_so_far() -> None:
         assert list(step.get_xdata()) == [*done, len(row.points)]
         best = list(accumulate([losses[i] for i in done], min))
         assert list(step.get_ydata()) == pytest.approx([*best, best[-1]])
+
+
+def test_titles_of_neighbours_do_not_meet() -> None:
+    long = ROWS.with_experiment(
+        cells=tuple(
+            replace(cell, key={**cell.key, "data": "digits, in place of a set with a long name"})
+            for cell in ROWS.experiment.cells
+        )
+    )
+    _, record, _ = searched(MadeUp(valley), Budget(4), long)
+    planned = plan(long, "smoke", SELECTIONS["paper"], Record.from_runs([]))
+    for figure in figures_of(planned, record, "search"):
+        figure.draw_without_rendering()
+        boxes = [axis.title.get_window_extent() for axis in panels(figure)]
+        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def test_importances_are_of_rows_with_several_axes_and_of_enough_points() -> None:
