@@ -23,7 +23,7 @@ from sweep.record.columns import (
     only_at_the_end,
 )
 from sweep.selection import EPOCH_WORDS, SELECTIONS, SelectionRule, selection
-from sweep.selection.winner import Texts, candidates, lowest, winner
+from sweep.selection.winner import Texts, candidates_of, lowest, winner
 
 if TYPE_CHECKING:  # planning needs `winner`: the plan itself is only a type here
     import numpy as np
@@ -135,10 +135,10 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
         for trial in stage.trials:
             trials[stage.name, text(trial.cell.key)].append(trial)
 
+    shown = [plan.artifact.experiment.last_stage(cell) for cell in plan.cells]
+    own = [trials[s.name, text(c.key)] for c, s in zip(plan.cells, shown, strict=True)]
     found = []
-    for cell in plan.cells:
-        spec = plan.artifact.experiment.last_stage(cell)
-        points = candidates(trials[spec.name, text(cell.key)], record, rule)
+    for cell, spec, points in zip(plan.cells, shown, candidates_of(own, record, rule), strict=True):
         eligible = [p for p in points if p.complete] or [p for p in points if p.values] or points
         best = lowest(eligible) if eligible else None
         asked = 0 if best else spec.seeds

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache, reduce
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError, model_validator
 
@@ -160,10 +160,9 @@ class TrialConfig(Options):
             fields: Its `fields_as_json`.
             canonical, switched_off: Its own (`trainables.declared` keeps all three).
         """
-        made = cls.model_construct(**{name: _field(name, text) for name, text in fields.items()})
-        # Not `|=`, which sets `__dict__` itself, by pydantic's slow way.
-        made.__dict__.update(canonical=canonical, switched_off=list(switched_off))
-        return made
+        values = {name: _field(name, text) for name, text in fields.items()}
+        values |= {"canonical": canonical, "switched_off": list(switched_off)}
+        return _made(cls, values, set(fields))
 
     def fields_as_json(self) -> dict[str, str]:
         """Every field, a default too, as JSON."""
@@ -198,21 +197,13 @@ class TrialConfig(Options):
         named = {"canonical": name, "trial_id": trial_id.trial_id(name)}
         return self._of({**self.__dict__, "seed": seed, **named})
 
-    def id_with_seed(self, seed: int) -> str:
-        """The ``trial_id`` of `with_seed`, without the copy."""
-        return trial_id.trial_id(trial_id.of_seed(self.canonical, seed))
+    def ids_with_seeds(self, seeds: Iterable[int]) -> list[str]:
+        """The ``trial_id`` of `with_seed` for each of ``seeds``, without the copies."""
+        return trial_id.of_seeds(self.canonical, seeds)
 
     def _of(self, values: dict[str, Any]) -> Self:
         """A copy that has these ``values``: what `__copy__` does, in a fourth of the time."""
-        made = self.__new__(type(self))
-        for name, value in (
-            ("__dict__", values),
-            ("__pydantic_fields_set__", self.__pydantic_fields_set__),
-            ("__pydantic_extra__", None),
-            ("__pydantic_private__", None),
-        ):
-            object.__setattr__(made, name, value)
-        return made
+        return _made(type(self), values, self.__pydantic_fields_set__)
 
     @property
     def rules(self) -> tuple[Any, ...]:
@@ -339,7 +330,27 @@ def _field(name: str, text: str) -> Any:
         value["augmentation"] = _components(value["augmentation"])
     if name == "regularizers":
         return _components(value)
-    return GROUPS[name].model_construct(**value) if name in GROUPS else value
+    if (group := GROUPS.get(name)) is None:
+        return value
+    open_ended = group.model_config.get("extra") == "allow"  # a part, which has options
+    return group.model_construct(**value) if open_ended else _made(group, value, set(value))
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _made(model: type[Model], values: dict[str, Any], given: set[str]) -> Model:
+    """The object of class ``model`` that has these complete and validated ``values``: what
+    `model_construct` makes, in a fifth of the time (a plan makes ten thousand)."""
+    made = model.__new__(model)
+    for name, value in (
+        ("__dict__", values),
+        ("__pydantic_fields_set__", given),
+        ("__pydantic_extra__", None),
+        ("__pydantic_private__", None),
+    ):
+        object.__setattr__(made, name, value)
+    return made
 
 
 def _components(values: Sequence[Mapping[str, Any]]) -> tuple[Component, ...]:

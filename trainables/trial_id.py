@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 ADDED: dict[str, Any] = {"batchnorm_parts": 1, "schedule.watch": "running"}
 """Fields that came after trials were recorded, by dotted name, each with the value that stands for
 what was done before: with it the field is left out of a trial's name (see `Registry.register`)."""
+
+
+DIGITS = 16
+"""Hexadecimal digits of a name."""
 
 
 def canonical(config: TrialConfig) -> str:
@@ -48,13 +52,25 @@ def of_seed(canonical: str, seed: int) -> str:
     return f"{before}{key}{seed}{after.lstrip('0123456789')}"
 
 
+def of_seeds(canonical: str, seeds: Iterable[int]) -> list[str]:
+    """The `trial_id` of ``canonical`` with each of ``seeds``; what precedes them is hashed once."""
+    before, key, after = canonical.rpartition('"seed":')
+    begun, rest = hashlib.sha256((before + key).encode()), after.lstrip("0123456789")
+    found = []
+    for seed in seeds:
+        digest = begun.copy()
+        digest.update(f"{seed}{rest}".encode())
+        found.append(digest.hexdigest()[:DIGITS])
+    return found
+
+
 def trial_id(canonical: str) -> str:
-    """The first 16 hexadecimal digits of SHA-256 over ``canonical``."""
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    """The first `DIGITS` hexadecimal digits of SHA-256 over ``canonical``."""
+    return hashlib.sha256(canonical.encode()).hexdigest()[:DIGITS]
 
 
 def _as_json(fields: Mapping[str, Any]) -> str:
     return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
 
-__all__ = ["ADDED", "canonical", "of_seed", "trial_id"]
+__all__ = ["ADDED", "canonical", "of_seed", "of_seeds", "trial_id"]

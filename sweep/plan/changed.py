@@ -46,8 +46,8 @@ def changed(
         digest_now: None: of what lies prepared in the data folder.
     """
     data = _Data(digest_now or prepared_here)
-    found = {}
-    for trial in plan.trials:
+    found: dict[str, str] = {}
+    for trial in plan.trials if origins else ():
         origin = origins.get(trial.trial_id)
         if origin:
             clauses = [*_code(plan, trial, origin), *data.other(trial, origin)]
@@ -58,8 +58,8 @@ def changed(
 
 def origins_of(plan: Plan, record: Record) -> dict[str, Mapping[str, str]]:
     """Trial -> provenance, of the trials of a plan that are recorded and say something here."""
-    wanted = {trial.trial_id for trial in plan.trials}
-    return {t: o for t, o in record.origins((ORIGIN, "data_digest")).items() if t in wanted}
+    origins = record.origins((ORIGIN, "data_digest"))
+    return {t: origin for t, origin in origins.items() if t in plan.by_id} if origins else {}
 
 
 def _code(plan: Plan, trial: PlannedTrial, origin: Mapping[str, str]) -> list[str]:

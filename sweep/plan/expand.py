@@ -91,6 +91,14 @@ class PlannedStage:
     expected: tuple[PlannedTrial, ...] = ()
     after: str | None = None
 
+    def points(self) -> Iterator[PlannedTrial]:
+        """One trial of each point of each cell, those that wait included: the seeds share it."""
+        settings: TrialConfig | None = None
+        for trial in (*self.trials, *self.expected):
+            if trial.settings is not settings:
+                settings = trial.settings
+                yield trial
+
     @property
     def pending(self) -> int:
         """How many trials wait for a winner."""
@@ -163,6 +171,11 @@ class Plan:
     def expected(self) -> list[PlannedTrial]:
         """A placeholder for every trial that waits for a winner, once."""
         return [trial for stage in self.distinct for trial in stage.expected]
+
+    @cached_property
+    def by_id(self) -> Mapping[str, PlannedTrial]:
+        """Every trial that can run, by its name."""
+        return {trial.trial_id: trial for stage in self.stages for trial in stage.trials}
 
     @cached_property
     def searching(self) -> Mapping[str, tuple[str, ...]]:
@@ -254,7 +267,7 @@ def plan(artifact: Artifact, preset: str, selection: SelectionRule, record: Reco
     for stage in artifact.experiment.stages:
         stages[stage.name] = _expand(artifact, stage, cells, stages, held_out, record)
         _refuse_blind(artifact, stage, stages[stage.name], selection)
-    timed = [t for stage in stages.values() for t in (*stage.trials, *stage.expected)]
+    timed = [trial for stage in stages.values() for trial in stage.points()]
     found = budget.readings(
         [t.settings for t in timed if t.cell.budget == "time"], artifact.experiment.step_times
     )
@@ -313,8 +326,7 @@ def _expand(
             fields = artifact.experiment.fields(cell, stage, taken, point)
             configured = _configure(artifact, fields, cell)
             configured = held_out.taken_from(configured, searched=len(points) > 1, shown=final)
-            for seed in range(stage.seeds):
-                name = configured.id_with_seed(seed)
+            for seed, name in enumerate(configured.ids_with_seeds(range(stage.seeds))):
                 trial = PlannedTrial(stage.name, cell, seed, point, configured, name, awaits, final)
                 (trials if known else expected).append(trial)
     return PlannedStage(stage.name, tuple(trials), tuple(expected), stage.after)
@@ -329,11 +341,8 @@ def _refuse_blind(
     of_labels = searched and MetricName(rule.on).quantity == "error"
     on_validation = searched and MetricName(rule.on).data_split == "validation"
     other = "" if selection.name == "paper" else "; try --selection paper"
-    seen: TrialConfig | None = None
-    for trial in (*planned.trials, *planned.expected):
-        if trial.settings is seen:  # as those of the seed before
-            continue
-        seen = config = trial.settings
+    for trial in planned.points():
+        config = trial.settings
         if of_labels and config.loss != "cross_entropy":
             raise UsageError(
                 f"{artifact.id.partition(':')[0]} has no {rule.on} to select on, its loss is "

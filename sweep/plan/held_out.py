@@ -147,7 +147,7 @@ def sentence(planned: Plan) -> str:
     shown: dict[float, list[Cell]] = {}
     before: dict[float, list[str]] = {}
     for stage in planned.stages:
-        for trial in (*stage.trials, *stage.expected):
+        for trial in stage.points():
             held = trial.settings.data.validation
             if not trial.final:
                 before.setdefault(held, []).append(stage.name)

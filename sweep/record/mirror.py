@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sweep.record.connection import database, mirror_of
-from sweep.record.record import Columns, Record, of_parquet
-from sweep.record.runs import Run, as_table, schema
+from sweep.record.record import Record
+from sweep.record.runs import Columns, Run, as_table, of_parquet, schema
 from trainables.cache import cache_folder
 from trainables.masking import mask
 from trainables.parse_json import parse_json

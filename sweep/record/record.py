@@ -18,16 +18,22 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from sweep.record.membership import Membership, variants
-from sweep.record.runs import RANK, Run, as_runs, as_table, read_runs, schema
+from sweep.record.runs import (
+    RANK,
+    Columns,
+    Run,
+    as_runs,
+    as_table,
+    of_parquet,
+    read_runs,
+    schema,
+)
 from trainables import config
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:  # numpy and pyarrow wait for the work: the command line imports this module
     import numpy as np
     import pyarrow as pa
-
-Columns = Callable[[Sequence[str]], "pa.Table"]
-"""Reads some columns of a table of runs (`sweep.record.runs.schema`), always the same rows."""
 
 Curves = Callable[[str], Mapping[str, Sequence[float]]]
 """Reads the curves of a run, by its name in the tracking store."""
@@ -138,9 +144,12 @@ class Record:
 
     def provenance(self, trial_ids: Iterable[str]) -> dict[str, str]:
         """Where the trials' numbers come from: each kind of origin with all its values."""
+        import numpy as np
+
         rows = [self._rows[trial_id] for trial_id in trial_ids if trial_id in self._rows]
-        texts = self._light["provenance"].take(rows).unique().to_pylist() if rows else ()
-        origins = [json.loads(text) for text in texts if text]
+        kinds, codes = self._origins
+        met = np.unique(codes[rows]).tolist() if rows else ()
+        origins = [json.loads(kinds[code]) for code in met if kinds[code]]
         found = {
             name: {origin[name] for origin in origins if origin.get(name)}
             for name in ("data", "commit", "torch", "hardware", "precision")
@@ -149,13 +158,15 @@ class Record:
 
     def origins(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Trial -> these entries of its provenance, of finished trials that have one of them."""
-        kinds = self._light["provenance"].combine_chunks().dictionary_encode()
-        found = [json.loads(text) if text else {} for text in kinds.dictionary.to_pylist()]
+        kinds, codes = self._origins
+        found = [json.loads(text) if text else {} for text in kinds]
         kept = (*names, "data")
         chosen = [
             {n: o[n] for n in kept if o.get(n)} if any(map(o.get, names)) else {} for o in found
         ]
-        columns = zip(self._rows, self._statuses, kinds.indices.to_pylist(), strict=True)
+        if not any(chosen):
+            return {}
+        columns = zip(self._rows, self._statuses, codes.tolist(), strict=True)
         ended = {trial_id: chosen[i] for trial_id, end, i in columns if end in ("done", "diverged")}
         return {trial_id: origin for trial_id, origin in ended.items() if origin}
 
@@ -345,6 +356,15 @@ class Record:
     def _statuses(self) -> list[str]:
         return list(self._light["status"].to_pylist())
 
+    @cached_property
+    def _origins(self) -> tuple[list[str | None], np.ndarray]:
+        """Every provenance that a trial has, as JSON, and which of them it is, by row."""
+        import numpy as np
+
+        kinds = self._light["provenance"].combine_chunks().dictionary_encode("encode")
+        # `to_numpy`, and `take` of a list, would import pandas.
+        return kinds.dictionary.to_pylist(), np.from_dlpack(kinds.indices)
+
     def _text(self, column: str, trial_id: str) -> str:
         row = self._rows.get(trial_id)
         return "" if row is None else self._light[column][row].as_py() or ""
@@ -426,25 +446,4 @@ class Record:
         return self._entries[3]
 
 
-def of_parquet(files: Sequence[Path]) -> Columns:
-    """Reads columns of the runs in ``files``, in their order, even if they are removed meanwhile.
-
-    Raises:
-        OSError, pyarrow.ArrowInvalid: one of them cannot be read, or is damaged.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    opened = [pq.ParquetFile(file, page_checksum_verification=True) for file in files]
-
-    def read(names: Sequence[str]) -> pa.Table:
-        kinds = pa.schema([schema().field(name) for name in names])
-        tables = [file.read(columns=list(names)).cast(kinds) for file in opened]
-        # An empty one is made only if it must be: to make an array pyarrow imports pandas (0.2 s).
-        return pa.concat_tables(tables or [kinds.empty_table()])
-
-    read(["trial_id"])
-    return read
-
-
-__all__ = ["OUTDATED", "Columns", "Curves", "Record", "of_parquet"]
+__all__ = ["OUTDATED", "Columns", "Curves", "Record"]

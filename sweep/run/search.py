@@ -163,7 +163,7 @@ class _Search:
         that it has stopped: they could have gone on so far."""
         if self._tried is None:
             return
-        trials = {trial.trial_id: trial for stage in self._tried.stages for trial in stage.trials}
+        trials = self._tried.by_id
         ends = dict(zip(trials, record.statuses(trials), strict=True))
         kept = {name: trial for name, trial in trials.items() if ends[name] in JOINED}
         tracker.join(record, {t: memberships(self._tried, trial) for t, trial in kept.items()})

@@ -98,23 +98,39 @@ def candidates(trials: Sequence[PlannedTrial], record: Record, rule: Selection) 
     Raises:
         UsageError: as `winner`.
     """
-    ids = [trial.trial_id for trial in trials]
+    return candidates_of([trials], record, rule)[0]
+
+
+def candidates_of(
+    groups: Sequence[Sequence[PlannedTrial]], record: Record, rule: Selection
+) -> list[list[Candidate]]:
+    """The `candidates` of each group of trials; the record is asked once, for all of them."""
+    ids = [trial.trial_id for trials in groups for trial in trials]
     statuses = record.statuses(ids)
     numbers = at_epoch(ids, record, rule.on, rule.epoch).tolist()
+    found, start = [], 0
+    for trials in groups:
+        own = slice(start, start := start + len(trials))
+        found.append(_candidates(trials, statuses[own], numbers[own], rule.on))
+    return found
+
+
+def _candidates(
+    trials: Sequence[PlannedTrial], statuses: Sequence[str], numbers: Sequence[float], key: str
+) -> list[Candidate]:
     points: dict[str, Candidate] = {}
     text = Texts()
+    point = Candidate({})
     for trial, status, value in zip(trials, statuses, numbers, strict=True):
-        name = text(trial.point)
-        point = points.get(name)
-        if point is None:
-            point = points[name] = Candidate(trial.point)
+        if trial.point is not point.point:  # as that of the seed before
+            point = points.setdefault(text(trial.point), Candidate(trial.point))
         point.trials.append(trial)
         if status == "diverged":
             point.values.append(math.inf)
         elif status == "done" and not math.isnan(value):
             point.values.append(value)
     if len(points) > 1:
-        _must_be_recorded(rule.on, statuses, numbers)
+        _must_be_recorded(key, statuses, numbers)
     return list(points.values())
 
 
@@ -144,4 +160,4 @@ class Texts:
         return known[0]
 
 
-__all__ = ["Candidate", "Texts", "candidates", "lowest", "winner"]
+__all__ = ["Candidate", "Texts", "candidates", "candidates_of", "lowest", "winner"]

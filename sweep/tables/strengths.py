@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 
 def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
     """``epsilon of nrs = 0 in NRS / Cifar10``; empty if no cell that is shown ran with a 0."""
-    configs = {t.trial_id: t.settings for stage in planned.stages for t in stage.trials}
     found: dict[str, list[str]] = {}
     name = cell_names(result.cell for result in results)
     for result in results:
         if result.cell.hidden or not result.trial_ids:
             continue
-        for option in configs[result.trial_ids[0]].switched_off:
+        for option in planned.by_id[result.trial_ids[0]].settings.switched_off:
             cell = name(result.cell)
             found.setdefault(option, []).append(cell)
     return "; ".join(f"{option} = 0 in {', '.join(where)}" for option, where in found.items())

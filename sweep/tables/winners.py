@@ -37,7 +37,7 @@ def points(planned: Plan, results: Sequence[CellResult], ends: bool = False) -> 
     Args:
         ends: Say so of a value that lies at an end of those that were tried.
     """
-    trials = {t.trial_id: t for stage in planned.stages for t in stage.trials}
+    trials = planned.by_id
     experiment = planned.artifact.experiment
     tried: dict[tuple[str, tuple[str, ...]], Mapping[str, Sequence[Any]]] = {}
     found = []

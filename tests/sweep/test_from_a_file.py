@@ -65,9 +65,9 @@ def _run(trial: PlannedTrial) -> Run:
     )  # fmt: skip
 
 
-def shown(artifact_id: str, file: Path, blocked: str) -> str:
+def shown(artifact_id: str, file: Path, blocked: str, program: str = SHOW) -> str:
     draws = search_spaces.find(artifact_id).view.kind == "figure"
-    program = SHOW.replace("{draws}", str(draws))
+    program = program.replace("{draws}", str(draws))
     command = [sys.executable, "-c", program, artifact_id, str(file), blocked]
     done = subprocess.run([*command, str(file.with_suffix(".png"))], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -82,3 +82,13 @@ def test_from_a_file_of_a_record_alone(artifact_id: str, tmp_path: Path) -> None
     assert shown(artifact_id, tmp_path / "record.parquet", BLOCKED) == free
     assert "abc" in free
     assert re.search(r"\d \(\d\)", free)  # a mean and its n
+
+
+def test_a_table_of_the_mirror_does_not_import_pandas(tmp_path: Path) -> None:
+    """Which pyarrow does to make an array of a list: it takes longer than a small table."""
+    filled("nrs/table1").write(tmp_path / "record.parquet")
+    as_the_mirror = SHOW.replace(
+        "Record.read(sys.argv[2])", "Record(runs.of_parquet([Path(sys.argv[2])]))"
+    ).replace("import search_spaces", "import search_spaces\nfrom sweep.record import runs")
+    told = as_the_mirror + 'print("pandas" in sys.modules)'
+    assert shown("nrs/table1", tmp_path / "record.parquet", "", told).endswith("\nFalse\n")

@@ -122,10 +122,13 @@ def test_ids_of_seeds_are_those_of_whole_configurations(monkeypatch: pytest.Monk
     method = {"name": "seeded", "seed": 13}
     config = TrialConfig(seed=13, data={"split_seed": 13}, method=method)
     assert config.canonical.count('"seed":13') == 2
-    for seed in (0, 7, 120):
+    seeds = (0, 7, 120)
+    for seed, name in zip(seeds, config.ids_with_seeds(seeds), strict=True):
         copied = config.with_seed(seed)
         assert copied == TrialConfig(**config.model_dump() | {"seed": seed})
-        assert copied.trial_id == TrialConfig(**config.model_dump() | {"seed": seed}).trial_id
+        assert (
+            copied.trial_id == TrialConfig(**config.model_dump() | {"seed": seed}).trial_id == name
+        )
 
 
 @pytest.mark.parametrize("rows", [5, 50])

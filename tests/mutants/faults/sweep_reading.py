@@ -38,7 +38,7 @@ MUTANTS = [
         ("2 * sys.float_info.epsilon * count * max(map(abs, values))", "0.0"),
         ("not count or not math.isfinite((total := sum(values)))", "not count"),
     ),
-    *of("sweep.selection.winner:candidates", "",
+    *of("sweep.selection.winner:_candidates", "",
         ("point.values.append(math.inf)", ""),
         ("status == 'done' and (not math.isnan(value))", "not math.isnan(value)"),
     ),

@@ -178,6 +178,14 @@ def test_a_stage_waits_for_every_trial_of_the_one_before() -> None:
     assert planned(staged(), Record.from_runs(runs)).stages[1].pending == 0
 
 
+def test_the_seeds_of_a_point_share_its_settings_those_that_wait_too() -> None:
+    found = [list(stage.points()) for stage in planned(staged()).stages]
+    assert [[trial.point for trial in stage] for stage in found] == [
+        [{"optimizer.lr": rate} for rate in (0.1, 0.2, 0.4)],
+        [{"method.rho": rho} for rho in (0.05, 0.1)],
+    ]
+
+
 @pytest.mark.parametrize(("match", "distinct"), [((), 4), (("data",), 8)])
 def test_pending_trials_are_one_where_they_wait_for_the_same_winner(
     match: tuple[str, ...], distinct: int
