@@ -56,13 +56,15 @@ def _reports(
         if group is None and not job.lease():
             yield Report(job.trial_id, outcome="waiting")
             return
+        from trainables.gpu_memory import share_of_memory
         from trainables.parallel.group import SINGLE_PROCESS
         from trainables.train import training
 
         config, execution = job.checked_config(), job.make_execution()
         members = SINGLE_PROCESS if group is None else group(execution.torch_device())
         log.rank = members.rank
-        result = yield from training(config, execution, job.folder, members, job.until)
+        with share_of_memory(execution.torch_device(), job.gpus):
+            result = yield from training(config, execution, job.folder, members, job.until)
         epoch = job.until if result.status == "pruned" else config.epochs
         last = Report(job.trial_id, epoch, config.epochs, outcome=result.status)
     except BdbQuit:  # a person has left the debugger: nothing is wrong with the trial

@@ -10,7 +10,12 @@ from typing import Any
 from tests.mutants.cases import Check, cases
 from tests.mutants.engine import Mutant
 from tests.mutants.faults import devices
-from tests.trainables import test_execution, test_on_a_device, test_simulated_gpu
+from tests.trainables import (
+    test_execution,
+    test_gpu_memory,
+    test_on_a_device,
+    test_simulated_gpu,
+)
 from tests.trainables.data import test_loader
 from trainables.simulated_gpu import SimulatedGPU
 
@@ -43,6 +48,16 @@ def images() -> None:
         test_on_a_device.test_a_batch_of_images_costs_few_launches(gpu)
 
 
+def of_memory(test: Callable[..., None], *given: Any) -> Check:
+    """``test`` of a watched driver, which is its first argument."""
+
+    def check() -> None:
+        with test_gpu_memory.watched() as driver:
+            test(driver, *given)
+
+    return check
+
+
 CHECKS: dict[str, list[Check]] = {
     "counts": [
         on_gpu(test_simulated_gpu.test_what_is_counted, w) for w in test_simulated_gpu.COUNTS
@@ -60,6 +75,12 @@ CHECKS: dict[str, list[Check]] = {
     "nso": [trial("nso", "mlp_tiny", "sgd", "none")],
     "adversarial": [trial("adversarial", "mlp_tiny", "sgd", "none")],
     "bsam": [trial("bsam", "mlp_tiny", "sgd", "none")],
+    "memory": [
+        of_memory(test_gpu_memory.test_a_process_has_its_share_of_the_memory, 0.25, 0.25),
+        of_memory(test_gpu_memory.test_a_process_has_its_share_of_the_memory, 4, 1),
+        of_memory(test_gpu_memory.test_what_a_trial_leaves_is_given_back_also_after_an_error),
+        of_memory(test_gpu_memory.test_on_a_cpu_nothing_is_asked_of_a_driver),
+    ],
     "passes": list(
         cases(test_execution.test_training_passes_are_in_the_trials_precision_and_nothing_else_is)
     ),

@@ -16,6 +16,7 @@ from tests.trainables.test_on_a_device import METHODS, config, numbers
 from trainables import models
 from trainables.config import Request, TrialConfig
 from trainables.execution import Execution, reproducible
+from trainables.gpu_memory import share_of_memory
 from trainables.precision import rounding
 from trainables.storage.files import Storage
 from trainables.train import Trial, fit
@@ -132,3 +133,13 @@ def test_a_measure_is_that_of_the_cpu(name: str) -> None:
 def test_the_doctor_finds_it_well() -> None:
     for index in range(torch.cuda.device_count()):
         assert fault(torch.device("cuda", index)) == ""
+
+
+def test_a_process_keeps_to_its_share_and_gives_back_what_it_had() -> None:
+    total = torch.cuda.get_device_properties(GPU).total_memory
+    with share_of_memory(GPU, 0.1):
+        held = torch.empty(total // 20, dtype=torch.uint8, device=GPU)
+        with pytest.raises(torch.OutOfMemoryError):
+            torch.empty(total // 5, dtype=torch.uint8, device=GPU)
+        del held
+    assert torch.cuda.memory_reserved(GPU) < total // 20
