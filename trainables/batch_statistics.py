@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,11 +20,11 @@ from trainables.config import TrialConfig
 from trainables.data.base import DataError
 from trainables.methods.base import Method
 from trainables.methods.objective import normalized_together
-from trainables.structures import portions
+from trainables.structures import portions, tensors
 
 
 def check(
-    model: nn.Module, method: Method, config: TrialConfig, image: Tensor, images: int, workers: int
+    model: nn.Module, method: Method, config: TrialConfig, image: Any, images: int, workers: int
 ) -> None:
     """Raise `DataError` where a layer of ``model`` would normalize single values.
 
@@ -31,7 +32,7 @@ def check(
     normalizes, or a layer that normalizes each image by itself and finds one value to do it by.
 
     Args:
-        image: One input, (1, ...), on the model's device.
+        image: One input, (1, ...), on the model's device; or a structure of such tensors.
         images: How many are trained on.
         workers: How many processes share a batch.
     """
@@ -48,7 +49,7 @@ def check(
     what = f"layer {name!r} ({type(layer).__name__}) of model {config.model.name!r}"
     if not isinstance(layer, _BatchNorm):
         raise DataError(
-            f"{what} would normalize single values of images of shape {tuple(image.shape[1:])}: "
+            f"{what} would normalize single values of images of shape {_shape(image)}: "
             "take larger images, or another model"
         )
     last = least[0] > 1
@@ -62,6 +63,10 @@ def check(
         f"{what} would normalize single values: of {images} training images in batches of "
         f"{config.batch_size}, {batch} has a part of 1 image with 1 value per channel; {remedy}"
     )
+
+
+def _shape(image: Any) -> str:
+    return " and ".join(str(tuple(tensor.shape[1:])) for tensor in tensors(image))
 
 
 def batch_sizes(images: int, config: TrialConfig) -> list[int]:
@@ -94,7 +99,7 @@ class _OneValueError(Exception):
 
 
 def _first_of_one_value(
-    model: nn.Module, image: Tensor, kinds: tuple[type[nn.Module], ...]
+    model: nn.Module, image: Any, kinds: tuple[type[nn.Module], ...]
 ) -> tuple[str, nn.Module] | None:
     """The first layer of these kinds that has one value per channel, or per group, of ``image``.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from trainables import batch_statistics, data, methods, models
+from trainables import batch_statistics, data, methods, models, tasks
 from trainables.config import TrialConfig
 from trainables.data import augment
 from trainables.data.loader import BatchLoader
@@ -19,13 +18,6 @@ from trainables.own_parts import used
 from trainables.parallel.group import Group
 from trainables.parallel.sync_batchnorm import synchronize
 from trainables.seeding import global_seed
-
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "cross_entropy": nn.functional.cross_entropy,
-    "mse": nn.functional.mse_loss,
-}
-EVALUATION_BATCH = 1000
-"""Images per batch where nothing is trained."""
 
 DTYPES = {"float64": torch.float64} | dict.fromkeys(("float32", "tf32", "bfloat16"), torch.float32)
 """Of the weights; ``tf32`` and ``bfloat16`` are of the training's passes alone."""
@@ -53,7 +45,7 @@ class Components:
     initial: dict[str, Tensor]
     method: methods.Method
     local_generator: torch.Generator | None
-    loss_fn: Callable[[Tensor, Tensor], Tensor]
+    loss_fn: tasks.Task
     optimizer: torch.optim.Optimizer
     learning_rate: LearningRate
     source: dict[str, str]
@@ -88,6 +80,7 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
             config.model.name,
             num_classes=dataset.num_classes,
             input_shape=dataset.input_shape,
+            spec=dataset.spec,
             **config.model.options,
         ).to(device, dtype)
     method = methods.build(
@@ -102,8 +95,10 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
         local_generator = _join(group, method, device)
         if config.workers.batchnorm == "sync":
             model = synchronize(model, group)
-    image = torch.zeros(1, *dataset.input_shape, device=device, dtype=dtype)
-    batch_statistics.check(model, method, config, image, len(splits.train), group.size)
+    example = torch.zeros(1, *dataset.input_shape, device=device, dtype=dtype)
+    if not splits.train.is_array:
+        example, _ = next(batches.head(1, 1).epoch(0))
+    batch_statistics.check(model, method, config, example, len(splits.train), group.size)
     initial = {name: value.clone() for name, value in model.state_dict().items()}
     method.begin(model)
     optimizer = build_optimizer(model, config.optimizer)
@@ -118,7 +113,7 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
         initial=initial,
         method=method,
         local_generator=local_generator,
-        loss_fn=LOSSES[config.loss],
+        loss_fn=tasks.get(config.loss),
         optimizer=optimizer,
         learning_rate=learning_rate,
         source={
@@ -147,7 +142,7 @@ def _in_order(
     return {
         name: BatchLoader(
             images,
-            config.batch_size if name == "train" else EVALUATION_BATCH,
+            config.batch_size if name == "train" else tasks.get(config.loss).evaluation_batch,
             mean=splits.mean,
             std=splits.std,
             device=device,

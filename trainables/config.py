@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ValidationError, model_validator
 
 from trainables import trial_id
+from trainables.compatibility import misfits
 from trainables.errors import UsageError
 from trainables.fields import Component, Data, Optimizer, Schedule, Workers, registry_of
 from trainables.needs import BATCHNORM, OfTrial, idle
@@ -50,6 +51,8 @@ class TrialConfig(Options):
     Attributes:
         method: The update rule (``trainables.methods``) and its hyper-parameters.
         regularizers: Loss-side regularisers composed with it (``label_smoothing``, ``l2_sp``, ...).
+        loss: The task (``trainables.tasks``): ``cross_entropy``, ``mse``, ``token_cross_entropy``
+            (language modelling) or ``contrastive`` (images and captions).
         epochs: Passes over the training images; ``drop_last`` drops an incomplete last batch.
         batchnorm: Running statistics move with the ``clean`` pass only, with ``all`` passes, or
             with a pass of their own before the step (``separate``); see `methods.build`.
@@ -72,7 +75,7 @@ class TrialConfig(Options):
     model: Component = Component(name="mlp")
     method: Component = Component(name="erm")
     regularizers: tuple[Component, ...] = ()
-    loss: Literal["cross_entropy", "mse"] = "cross_entropy"
+    loss: str = "cross_entropy"
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     epochs: Count = 10
@@ -96,6 +99,7 @@ class TrialConfig(Options):
     def _ask_parts(self) -> Self:
         self._resolve_parts()
         self._settle_workers()
+        self._refuse_misfits()
         self._check_batchnorm_parts()
         self._refuse_what_has_no_effect()
         return self
@@ -116,6 +120,10 @@ class TrialConfig(Options):
         }
         for name, value in resolved.items():
             object.__setattr__(self, name, value)
+
+    def _refuse_misfits(self) -> None:
+        if clauses := misfits(self):
+            raise UsageError("; ".join(clauses))
 
     def _settle_workers(self) -> None:
         if changed := equivalence.options(self):

@@ -40,7 +40,7 @@ Answer = TypeVar("Answer")
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("trainables", "search_spaces", "sweep")
 """Each imports those before it, and no others."""
-PARTS = ("methods", "models", "data", "data.augment")
+PARTS = ("methods", "models", "data", "data.augment", "tasks")
 """Packages below ours whose parts a configuration is made of."""
 
 PENDING = 500

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import torch
 from torch import Tensor, nn
 
+from trainables import tasks
 from trainables.config import Request
 from trainables.data.loader import BatchLoader
 from trainables.errors import UsageError
 from trainables.measures import Target, measure
-from trainables.measures.predictions import classification
 from trainables.methods.base import Method
 from trainables.methods.objective import LossFn
 from trainables.metric_name import MetricName
 from trainables.parallel.group import SINGLE_PROCESS, Group
 from trainables.seeding import derive
+from trainables.structures import join
 
 
 def evaluate(
@@ -35,29 +35,21 @@ def evaluate(
     get the same numbers, bit for bit those that one worker gets.
 
     Args:
-        loss: ``cross_entropy`` or ``mse``, as in the configuration.
+        loss: The task, as in the configuration.
 
     Returns:
-        `classification.summary` of the split; for a regression its mean squared error, ``loss``.
+        The task's `summary` of the split (`trainables.tasks.base.Task`).
     """
+    task = tasks.get(loss)
     training = model.training
     model.eval()
     try:
-        outputs, targets = _predict(model, batches, group)
+        with torch.no_grad():
+            judged = [task.judge(model, *batch) for batch in group.portion(batches)]
+            # With fewer batches than workers, some have none.
+            return dict(task.summary(group.gather(join(judged) if judged else None)))
     finally:
         model.train(training)
-    if loss == "mse":
-        return {"loss": float(nn.functional.mse_loss(outputs.double(), targets.double()))}
-    return classification.summary(outputs, targets)
-
-
-def _predict(model: nn.Module, batches: BatchLoader, group: Group) -> tuple[Tensor, Tensor]:
-    mine = iter(group.portion(batches))
-    first = next(mine, None)  # with fewer batches than workers, some have none
-    if first is None:
-        return group.gather(None), group.gather(None)
-    outputs, targets = classification.predict(model, chain([first], mine))
-    return group.gather(outputs), group.gather(targets)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,12 @@ to any depth. Whatever in it is no tensor is passed on unchanged.
 from __future__ import annotations
 
 import itertools
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
 
+import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.utils import _pytree as pytree
 
 from trainables.errors import UsageError
@@ -26,12 +29,57 @@ def take(batch: Structure, samples: Any) -> Structure:
     return pytree.tree_map_only(Tensor, lambda tensor: tensor[samples], batch)
 
 
+def join(parts: Sequence[Structure]) -> Structure:
+    """Batches of one structure, one after the other, as one batch.
+
+    Where their rows have different lengths in a dimension, shorter ones are padded with zeros at
+    its end, as ragged data are (`trainables.data.base.Images`).
+    """
+    if len(parts) == 1:
+        return parts[0]
+    return pytree.tree_map(
+        lambda *tensors: _joined(tensors) if isinstance(tensors[0], Tensor) else tensors[0], *parts
+    )
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    sizes = {tuple(t.shape[1:]) for t in tensors}
+    if len(sizes) > 1:
+        longest = [max(edges) for edges in zip(*sizes, strict=True)]
+        tensors = [_padded(t, longest) for t in tensors]
+    return torch.cat(list(tensors))
+
+
+def _padded(tensor: Tensor, sizes: Sequence[int]) -> Tensor:
+    lacking = [size - had for size, had in zip(sizes, tensor.shape[1:], strict=True)]
+    return functional.pad(tensor, [n for more in reversed(lacking) for n in (0, more)])
+
+
+def detached(batch: Structure) -> Structure:
+    """The same without a graph."""
+    if isinstance(batch, Tensor):
+        return cast("Structure", batch.detach())
+    return pytree.tree_map_only(Tensor, Tensor.detach, batch)
+
+
+def leaves(batch: Structure) -> Structure:
+    """The same without a graph, each tensor the beginning of a new one."""
+    return pytree.tree_map_only(Tensor, lambda tensor: tensor.detach().requires_grad_(), batch)
+
+
+def moved(batch: Structure, device: torch.device) -> Structure:
+    """The same on ``device``."""
+    return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), batch)
+
+
 def batch_size(batch: Any) -> int:
     """How many samples the batch has.
 
     Raises:
         UsageError: it has no tensor, or tensors with different numbers of rows.
     """
+    if isinstance(batch, Tensor) and batch.ndim:
+        return len(batch)
     sizes = {tuple(t.shape[:1]) for t in tensors(batch)}
     if len(sizes) == 1 and (size := sizes.pop()):
         return size[0]
@@ -70,4 +118,14 @@ def portions(size: int, count: int) -> list[slice]:
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
 
 
-__all__ = ["batch_size", "one_tensor", "portions", "take", "tensors"]
+__all__ = [
+    "batch_size",
+    "detached",
+    "join",
+    "leaves",
+    "moved",
+    "one_tensor",
+    "portions",
+    "take",
+    "tensors",
+]

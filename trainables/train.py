@@ -15,11 +15,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from trainables import cached_result as cached
-from trainables.build import EVALUATION_BATCH, build_components
+from trainables.build import build_components
 from trainables.config import Request, TrialConfig
 from trainables.data.loader import BatchLoader
 from trainables.errors import UsageError
@@ -134,15 +134,15 @@ class Trial:
             inputs, targets = self.group.shard(inputs, targets)
             out = self._step(step, inputs, targets, noise)
             loss_sum += out.loss.to(torch.float64) * self.group.own
-            if isinstance(targets, Tensor) and targets.ndim == 1 and out.logits.ndim == 2:
-                wrong += (out.logits.argmax(1) != targets)[: self.group.own].sum()
+            if (errors := self.loss_fn.errors(out.logits, targets)) is not None:
+                wrong += errors[: self.group.own].sum()
             seen += self.group.whole
         totals = torch.stack([loss_sum, wrong.double()])
         self.group.total_(totals)
-        loss, errors = totals.tolist()  # the one time that an epoch waits for the device
+        loss, errs = totals.tolist()  # the one time that an epoch waits for the device
         numbers = {"running_train_loss": loss / seen, "learning_rate": rate}
-        if self.config.loss == "cross_entropy":
-            numbers["running_train_error"] = errors / seen
+        if self.loss_fn.counts_errors:
+            numbers["running_train_error"] = errs / seen
         if self.group.size > 1:
             self._average_running_statistics()
         return numbers
@@ -222,14 +222,14 @@ class Trial:
         """Images of the clean training numbers: ``train_samples`` of them, or all if watched."""
         decides = self.config.schedule.watch == "clean"
         count = None if decides else self.execution.train_samples
-        return self.splits["train"].head(count, EVALUATION_BATCH)
+        return self.splits["train"].head(count, self.loss_fn.evaluation_batch)
 
     @property
     def _watched(self) -> str:
         """Name of the number by which a plateau schedule goes."""
         if self.config.schedule.watch == "running":
             return "running_train_loss"
-        return "train_loss" if self.config.loss == "mse" else "train_nll"
+        return of_split("train", self.loss_fn.watched)
 
     def measure(self, requests: Sequence[Request]) -> dict[str, float]:
         """The numbers of ``requests`` on the model as it now is, by name."""

@@ -16,13 +16,14 @@ import pytest
 import torch
 
 from tests.trainables import reference_loop
-from trainables import build, methods, train
+from trainables import methods
 from trainables.config import TrialConfig
 from trainables.execution import Execution
 from trainables.storage import checkpoint
 from trainables.storage.files import Storage
 from trainables.storage.result import TrialResult, best_epoch
 from trainables.storage.trial_folder import WEIGHTS
+from trainables.tasks import Task
 from trainables.train import fit
 
 CLOSE = 1e-12
@@ -144,8 +145,7 @@ def fitted(config: TrialConfig, folder: Path) -> tuple[TrialResult, dict[str, to
 def test_fit_is_the_loop_written_out(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (build, train):
-        monkeypatch.setattr(module, "EVALUATION_BATCH", 10)  # several a split, the last incomplete
+    monkeypatch.setattr(Task, "evaluation_batch", 10)  # several a split, the last incomplete
     config = configured(name)
     result, weights = fitted(config, tmp_path)
     expected = reference(name)

@@ -1,13 +1,13 @@
-"""What a data set is: images or feature vectors with targets, in memory once for all trials.
+"""What a data set is: examples with targets, in memory once for all trials.
 
-Letters in shapes: N images, C channels, H x W pixels, D features.
+Letters in shapes: N examples, C channels, H x W pixels, D features.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainables.compatibility import Fitted
+from trainables.data import structured
 from trainables.errors import FlatsweepError, UsageError
-from trainables.registry import Registry
+from trainables.structures import batch_size, take, tensors
 
-registry: Registry[Any] = Registry("data set", given=("directory",))
+registry = Fitted("data set", given=("directory",))
 
 
 @dataclass(frozen=True)
@@ -80,37 +82,54 @@ class Images:
     with its own split, hold the pixels only once.
 
     Attributes:
-        base: uint8 (N, C, H, W), or float features (N, D); on the CPU, maybe memory-mapped.
-        targets: int64 (n,) class labels, or float (n,) or (n, k) regression targets.
+        base: uint8 images (N, C, H, W), or float features (N, D); on the CPU, maybe memory-mapped.
+            Of other examples a structure (`trainables.structures`) of tensors with N rows each, or
+            of objects with ``len(base)`` and ``base.batch(rows)``, which gives a structure of
+            tensors with one row for each of ``rows`` (int64, on the CPU): ragged data are there
+            padded with zeros to the longest of the batch.
+        targets: int64 (n,) class labels, or float (n,) or (n, k) regression targets; or a structure
+            of tensors, as the task has them (`trainables.tasks.base`).
         rows: int64 (n,), the rows of ``base`` that belong to this set; None: all, in order.
     """
 
-    base: Tensor
-    targets: Tensor
+    base: Any
+    targets: Any
     rows: Tensor | None = None
 
     def __post_init__(self) -> None:
-        expected = len(self.base if self.rows is None else self.rows)
-        if len(self.targets) != expected:
-            raise UsageError(f"{len(self.targets)} targets for {expected} inputs")
+        expected = structured.size(self.base) if self.rows is None else len(self.rows)
+        if len(self) != expected:
+            raise UsageError(f"{len(self)} targets for {expected} inputs")
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return batch_size(self.targets)
 
     @property
-    def inputs(self) -> Tensor:
+    def inputs(self) -> Any:
         """The examples themselves, (n, ...); a copy unless the set is the whole ``base``."""
-        return self.base if self.rows is None else self.base[self.rows]
+        return structured.rows_of(self.base, self.rows)
 
     def take(self, positions: Tensor) -> Images:
         """The examples at these positions, in this order; shares ``base``."""
         rows = positions if self.rows is None else self.rows[positions]
-        return Images(self.base, self.targets[positions], rows)
+        return Images(self.base, take(self.targets, positions), rows)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the examples are one tensor, of images or features."""
+        return hasattr(self.base, "dtype")
 
     @property
     def is_pixels(self) -> bool:
         """Whether the examples are uint8 images, and not features."""
-        return self.base.dtype == torch.uint8
+        return self.is_array and self.base.dtype == torch.uint8
+
+    @property
+    def labels(self) -> Tensor | None:
+        """The targets where they are class labels, int64 (n,); None: they are something else."""
+        known = self.targets
+        plain = isinstance(known, Tensor) and known.ndim == 1 and not known.is_floating_point()
+        return known if plain else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +140,9 @@ class Dataset:
         name: Its name in the registry.
         train: Training examples.
         test: The published test set; None where there is none (then `splits.split` draws one).
-        num_classes: Number of classes; for regression, of target values.
-        mean: Per-channel mean of the training images, as a fraction of full intensity. Where no
+        num_classes: Number of classes; for regression, of target values; 0 where there are none.
+        mean: Per-channel mean of the training images, as a fraction of full intensity; () of what
+            is no image. Where no
             test set is published, `splits.split` takes it from the images it does not draw as one.
         std: Per-channel standard deviation, likewise.
         class_names: In label order; () where the publisher names none.
@@ -137,14 +157,16 @@ class Dataset:
             own set `trainables.data.load` makes it, where it is not given.)
         notes: What a person should know of how it was read, e.g. which files were skipped.
         extra: Further tensors that belong to the set, such as the solution of matrix sensing.
+        spec: Of inputs that are no arrays, what a model has to know, such as ``{"vocabulary": 259,
+            "length": 64}``.
     """
 
     name: str
     train: Images
     test: Images | None
     num_classes: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
     class_names: tuple[str, ...] = ()
     source: str = ""
     validation: Images | None = None
@@ -155,6 +177,7 @@ class Dataset:
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
     extra: dict[str, Tensor] = field(default_factory=dict)
+    spec: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -163,7 +186,9 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one example as a model sees it."""
+        """Shape of one example as a model sees it; () where it is no array."""
+        if not self.train.is_array:
+            return ()
         channels, *size = self.train.base.shape[1:]
         return (channels, *([self.resize] * len(size) if self.resize else size))
 
@@ -172,7 +197,7 @@ def content(dataset: Dataset) -> str:
     """SHA-256 of all examples and targets of a data set."""
     digest = hashlib.sha256()
     for part in (dataset.train, dataset.validation, dataset.test):
-        for tensor in () if part is None else (part.inputs, part.targets):
+        for tensor in () if part is None else tensors((part.inputs, part.targets)):
             digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.contiguous().numpy().data)
     return digest.hexdigest()

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
+from torch.utils import _pytree as pytree
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from trainables.data import structured
 from trainables.data.augment.moves import Augmentation, Drawn, fuse
 from trainables.data.augment.resized_crop import RandomResizedCrop
 from trainables.data.base import DataError, Images
 from trainables.data.stream import ImageFiles, decoded
 from trainables.data.transfer import sent
 from trainables.seeding import generator
+from trainables.structures import take
 
 Call = Callable[[Tensor], Tensor]
 """One augmentation of one batch."""
@@ -34,20 +37,22 @@ DEVICE_FRACTION = 0.5
 """A tensor of images larger than this fraction of a GPU's free memory stays on the CPU."""
 
 
-def resident(base: Tensor, device: torch.device | str) -> Tensor:
+def resident(base: Any, device: torch.device | str) -> Any:
     """``base`` on ``device``: one copy per process and device, however many trials ask for it.
 
     A copy is dropped with the tensor that it is of. One that would fill the device
     (`DEVICE_FRACTION`), or that is streamed from files, is not made: ``base`` itself is returned.
 
     Args:
-        base: What a data set's `Images` are rows of.
+        base: What a data set's `Images` are rows of; of a structure each of its tensors.
         device: Where it is wanted; ``cuda`` means the current GPU.
     """
     device = torch.device(device)
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", torch.cuda.current_device())
-    if base.device == device or isinstance(base, ImageFiles):
+    if not isinstance(base, Tensor):
+        return pytree.tree_map_only(Tensor, partial(resident, device=device), base)
+    if base.device == device:
         return base
     copies: dict[torch.device, Tensor] = _resident.setdefault(base, {})
     if device not in copies:
@@ -70,6 +75,7 @@ class BatchLoader:
         augmentations: Applied in this order to uint8 images, then they are normalised; those
             with ``after_normalization``, and all after the first such, see normalised ones.
         mean, std: (C,) as fractions of full intensity, or per feature; None: inputs / 255 only.
+            Of a structure they are of its uint8 tensors.
         seed: The trial's seed.
         device: Where batches (and, once for all trials, the images) live.
         drop_last: Drop an incomplete last batch.
@@ -107,7 +113,8 @@ class BatchLoader:
                 "take a smaller batch_size or set drop_last = false"
             )
         if augmentations and not images.is_pixels:
-            raise DataError("augmentation needs images; this data set has feature vectors")
+            found = "feature vectors" if images.is_array else "other examples"
+            raise DataError(f"augmentation needs images; this data set has {found}")
         self._crop: RandomResizedCrop | None = None
         if isinstance(images.base, ImageFiles) and augmentations:
             first, *rest = augmentations
@@ -121,9 +128,7 @@ class BatchLoader:
         )
         hold = hold and not self._on_host
         self._base = resident(images.base, self.device) if hold else images.base
-        self._targets = images.targets.to(self.device)
-        if self._targets.is_floating_point():
-            self._targets = self._targets.to(dtype)
+        self._targets = structured.on_device(images.targets, self.device, dtype)
         self._mean, self._std = self._affine(mean, std)
 
     def head(self, count: int | None, batch_size: int | None = None) -> BatchLoader:
@@ -132,15 +137,16 @@ class BatchLoader:
         part.batch_size = batch_size or self.batch_size
         if count is not None and count < len(self.images):
             part.images = self.images.take(torch.arange(count))
-            part._targets = self._targets[:count]
+            part._targets = take(self._targets, slice(count))
         return part
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.images), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
-    def epoch(self, index: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """(inputs, targets) of epoch ``index``, from its ``start``-th batch on."""
+    def epoch(self, index: int, start: int = 0) -> Iterator[tuple[Any, Any]]:
+        """(inputs, targets) of epoch ``index``, from its ``start``-th batch on; tensors, or
+        structures of them where the data set's are."""
         if start >= len(self):
             return
         order = self.order(index)[start * self.batch_size : len(self) * self.batch_size]
@@ -151,7 +157,7 @@ class BatchLoader:
         # One copy, for which nobody waits, of all that an epoch on a device needs of the host.
         there = sent(torch.cat([rows[None], order[None], drawn]), self.device)
         images = self._images(rows, there[0], drawing)
-        targets = self._targets[there[1]].split(self.batch_size)
+        targets = self._split_targets(there[1])
         if self._all_drawn:
             numbers = there[2:].split(self.batch_size, dim=1)
             calls = map(self._applied, numbers)
@@ -160,8 +166,14 @@ class BatchLoader:
         for inputs, augmentations, labels in zip(images, calls, targets, strict=True):
             yield self._finish(inputs, augmentations), labels
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
         return self.epoch(0)
+
+    def _split_targets(self, order: Tensor) -> Iterable[Any]:
+        """The targets of each batch, of the positions ``order``."""
+        if isinstance(self._targets, Tensor):
+            return self._targets[order].split(self.batch_size)
+        return (take(self._targets, at) for at in order.split(self.batch_size))
 
     def order(self, index: int) -> Tensor:
         """The positions of the images in the order of epoch ``index``: int64 (n,), on the CPU."""
@@ -198,7 +210,7 @@ class BatchLoader:
         """The augmentations of a batch that draw when they see it."""
         return [partial(part, generator=draws) for part in self._parts]
 
-    def _images(self, rows: Tensor, there: Tensor, draws: Iterator[Generator]) -> Iterator[Tensor]:
+    def _images(self, rows: Tensor, there: Tensor, draws: Iterator[Generator]) -> Iterator[Any]:
         """The images of each batch as they are stored.
 
         Images in files are cropped while they are decoded, if the first augmentation is a crop; its
@@ -214,12 +226,17 @@ class BatchLoader:
                 for at in rows.split(self.batch_size)
             )
             return decoded(base, wanted, crop)
+        if not isinstance(base, Tensor):
+            both = zip(rows.split(self.batch_size), there.split(self.batch_size), strict=True)
+            return (structured.rows_of(base, *at) for at in both)
         here = there if base.device == there.device else rows
         # five times as fast as base[at] on a CPU
         return (base.index_select(0, at) for at in here.split(self.batch_size))
 
-    def _finish(self, inputs: Tensor, augmentations: Sequence[Call]) -> Tensor:
+    def _finish(self, inputs: Any, augmentations: Sequence[Call]) -> Any:
         """Augmented, on the device, normalised, resized."""
+        if not self.images.is_array:
+            return structured.finished(inputs, self.device, self.dtype, self._normalize)
         for augmentation in augmentations[: self._on_host]:
             inputs = augmentation(inputs)
         inputs = sent(inputs, self.device)
@@ -242,11 +259,13 @@ class BatchLoader:
         self, mean: Tensor | Sequence[float] | None, std: Tensor | Sequence[float] | None
     ) -> tuple[Tensor, Tensor]:
         """Mean and std in the units of the images (grey levels 0..255 for pixels)."""
-        scale = 255.0 if self.images.is_pixels else 1.0
-        trailing = (1,) * (self.images.base.ndim - 2)
+        array = self.images.is_array
+        scale = 255.0 if self.images.is_pixels or not array else 1.0
+        trailing = (1,) * ((self.images.base.ndim if array else 4) - 2)
 
         def per_channel(values: Tensor | Sequence[float] | None, default: float) -> Tensor:
-            values = torch.as_tensor([default] if values is None else values, dtype=torch.float64)
+            given = [default] if values is None or len(values) == 0 else values
+            values = torch.as_tensor(given, dtype=torch.float64)
             working = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
             return (values * scale).to(self.device, working).view(-1, *trailing)
 

@@ -99,7 +99,7 @@ def _hold_out(
 ) -> tuple[Tensor, Tensor]:
     """Cut ``part`` (a fraction below 1, else a count) of the positions ``kept`` off.
 
-    Each class in proportion where ``stratified``, else uniformly.
+    Each class in proportion where ``stratified`` and the targets are classes, else uniformly.
     """
     count = round(part * len(kept)) if part < 1 else int(part)
     if not 0 < count < len(kept):
@@ -108,10 +108,9 @@ def _hold_out(
             "ask for at least one, and leave at least one to train on"
         )
     shuffled = kept[torch.randperm(len(kept), generator=generator(seed, "split", purpose))]
-    targets = images.targets[shuffled]
     held = torch.arange(len(shuffled)) < count
-    if stratified and not targets.is_floating_point():
-        held = _stratified(targets, count)
+    if stratified and dataset.num_classes and images.labels is not None:
+        held = _stratified(images.labels[shuffled], count)
     return shuffled[~held].sort().values, shuffled[held].sort().values
 
 

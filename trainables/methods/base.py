@@ -56,14 +56,15 @@ class Output:
 
     Attributes:
         loss: 0-d, the (regularized) loss of the first forward pass.
-        logits: (batch, classes), of the first forward pass, in the batch's order.
+        logits: (batch, classes), or the structure of the model's outputs, of the first forward
+            pass, in the batch's order.
         objective: 0-d, the function of the weights whose gradient at fixed noise is in
             ``p.grad``; None where there is none (a perturbation that itself depends on the
             weights is held constant, as in SAM).
     """
 
     loss: Tensor
-    logits: Tensor
+    logits: Any
     objective: Tensor | None
 
 

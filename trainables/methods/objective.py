@@ -14,10 +14,13 @@ from trainables.methods.ops.batchnorm import moving, tracked_layers
 from trainables.methods.ops.parameters import Displacement, Scratch, trainable
 from trainables.parallel.division import Division
 from trainables.parallel.group import SINGLE_PROCESS, Group
-from trainables.structures import batch_size, portions, take
+from trainables.parallel.whole_batch import whole_batch
+from trainables.structures import batch_size, detached, join, portions, take
 
-LossFn = Callable[[Tensor, Any], Tensor]
-"""``loss_fn(logits, targets)``: 0-d, the *mean* over the batch."""
+LossFn = Callable[[Any, Any], Tensor]
+"""``loss_fn(logits, targets)``: 0-d, the *mean* over the batch. One that is more than a mean over
+samples has an attribute ``whole_batch`` that is true; one of which logits are no (..., classes) has
+``divergence`` (`trainables.tasks.base.Task`)."""
 
 BatchNorm = Literal["clean", "all", "separate"]
 
@@ -50,7 +53,14 @@ class Regularizer:
     """A change of the batch, its targets or its loss. Subclasses override what they change.
 
     A rule sees the regularized loss wherever its formula says loss, so each composes with all.
+
+    Attributes:
+        of_arrays: Whether it changes inputs, which then are one tensor of real numbers.
+        of_labels: Whether it changes targets that are classes.
     """
+
+    of_arrays = False
+    of_labels = False
 
     @property
     def evaluations(self) -> float:
@@ -72,7 +82,7 @@ class Regularizer:
         """The inputs and targets to train on instead of these; called once per step."""
         return inputs, targets
 
-    def targets(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def targets(self, logits: Any, targets: Any) -> Any:
         """The targets (class indices or probabilities) to use instead; called after each pass."""
         return targets
 
@@ -196,8 +206,9 @@ class Objective:
 
     # The pieces of f.
 
-    def forward(self, samples: Any = None, microbatch: tuple[int, int] | None = None) -> Tensor:
-        """Logits of the batch, or of those of its ``samples`` (an index along the first dimension).
+    def forward(self, samples: Any = None, microbatch: tuple[int, int] | None = None) -> Any:
+        """Logits (or whatever the model's outputs are) of the batch, or of those of its ``samples``
+        (an index along the first dimension).
 
         Running statistics move as `Composition.batchnorm` says. A pass that is the i-th of M which
         together see the batch once is given ``microbatch = (i, M)``: all M then count as one pass,
@@ -215,7 +226,7 @@ class Objective:
             own = moves and (moves[0] * len(pieces) + index, moves[1] * len(pieces))
             with moving(self._norms, own):
                 logits.append(self.model(take(inputs, piece)))
-        return torch.cat(logits) if len(logits) > 1 else logits[0]
+        return join(logits)
 
     def _moving_statistics(self, microbatch: tuple[int, int] | None) -> tuple[int, int] | None:
         """(i, M) where the coming pass moves the running statistics as the i-th of M; else None."""
@@ -228,19 +239,36 @@ class Objective:
             self._first_group = first
         return microbatch if self._first_group else None
 
-    def clean_pass(self) -> tuple[Tensor, Tensor]:
+    def clean_pass(self) -> tuple[Tensor, Any]:
         """(f, logits) at w without a graph; moves the running statistics (``separate``)."""
         with torch.no_grad():
             return self.evaluate()
 
-    def data_loss(self, logits: Tensor, samples: Any = None) -> Tensor:
-        """The loss of the logits, 0-d, without `penalty`."""
-        value = self.loss_fn(logits, self.dense_targets(logits, samples))
+    def data_loss(self, logits: Any, samples: Any = None) -> Tensor:
+        """The loss of the logits, 0-d, without `penalty`.
+
+        Where the loss is of the whole batch, so is the value, on each of the workers.
+        """
+        targets = self.dense_targets(logits, samples)
+        if samples is None and self.workers > 1 and getattr(self.loss_fn, "whole_batch", False):
+            logits, targets = whole_batch((logits, targets), self.composition.group)
+        value = self.loss_fn(logits, targets)
         for regularizer in self.composition.regularizers:
             value = regularizer.loss(value)
         return value
 
-    def dense_targets(self, logits: Tensor, samples: Any = None, given: Any = None) -> Any:
+    def divergence(self, p: Any, q: Any, samples: Any = None) -> Tensor:
+        """Mean over the batch, or its ``samples``, of KL(p ‖ q), logits given: of softmax over the
+        last dimension, or as the loss defines it."""
+        own = getattr(self.loss_fn, "divergence", None)
+        if own is not None:
+            targets = self.targets if samples is None else take(self.targets, samples)
+            return own(p, q, targets)
+        return functional.kl_div(
+            q.log_softmax(-1), p.log_softmax(-1), reduction="batchmean", log_target=True
+        )
+
+    def dense_targets(self, logits: Any, samples: Any = None, given: Any = None) -> Any:
         """The batch's targets, or those ``given``, after the regularizers' changes."""
         targets = self.targets if given is None else given
         targets = targets if samples is None else take(targets, samples)
@@ -260,14 +288,14 @@ class Objective:
 
     def evaluate(
         self, samples: Any = None, microbatch: tuple[int, int] | None = None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Any]:
         """(f, logits), with their graph."""
         logits = self.forward(samples, microbatch)
         value = self.data_loss(logits, samples)
         penalty = self.penalty()
         return (value if penalty is None else value + penalty), logits
 
-    def accumulate(self, weight: float = 1.0) -> tuple[Tensor, Tensor]:
+    def accumulate(self, weight: float = 1.0) -> tuple[Tensor, Any]:
         """Add ``weight · ∇f`` to ``p.grad``; returns (f, logits), detached.
 
         Autograd adds layer by layer, so no second gradient of full size is ever held.
@@ -276,7 +304,7 @@ class Objective:
         value, logits = self.evaluate()
         (value if weight == 1.0 else weight * value).backward()
         self._fill_with_zeros()
-        return value.detach(), logits.detach()
+        return value.detach(), detached(logits)
 
     def gradient(self, value: Tensor) -> list[Tensor]:
         """∇ of ``value``, one tensor per parameter; zeros where it does not depend on one."""

@@ -2,8 +2,11 @@
 
 Every file of this package is imported, so that a new architecture is one new
 file. A network's keyword-only parameters are its options; the number of
-classes and the shape of one input come from the data set. Initial weights are
-drawn from torch's global generator: seed it first (`trainables.seeding`).
+classes and the shape of one input come from the data set. A network of other inputs than images and
+feature vectors is registered with its kind of ``inputs`` (`trainables.compatibility`) and takes
+``spec`` instead of a shape: what the data set declares of its inputs, such as
+``spec["vocabulary"]``. It is called with a batch's inputs as they are, a dict or a pair. Initial
+weights are drawn from torch's global generator: seed it first (`trainables.seeding`).
 
 No network has an activation that works in place or an operation without second
 derivatives, so that every method and curvature measure can go through it.
@@ -19,9 +22,10 @@ from typing import Any
 
 from torch import nn
 
+from trainables.compatibility import ARRAYS, Fitted
 from trainables.errors import UsageError
 from trainables.needs import OfTrial
-from trainables.registry import Registry, import_all
+from trainables.registry import import_all
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,22 @@ class Layers:
     varying: bool = False
 
 
-class Networks(Registry[Any]):
+class Spec(dict[str, int]):
+    """What a data set declares of its inputs, `trainables.data.base.Dataset.spec`."""
+
+    def __missing__(self, key: str) -> int:
+        declared = ", ".join(self) or "nothing"
+        raise UsageError(f"it needs {key!r} of the data, which declare {declared}")
+
+
+class Networks(Fitted):
     """Networks by name, each with a declaration of its `Layers`.
 
     Validating a configuration needs only the declaration, so no network is built for it.
     """
 
     def __init__(self) -> None:
-        super().__init__("model", given=("num_classes", "input_shape"))
+        super().__init__("model", given=("num_classes", "input_shape", "spec"))
         self._layers: dict[str, Callable[[Any], Layers]] = {}
 
     def register(
@@ -60,9 +72,11 @@ class Networks(Registry[Any]):
         added: Mapping[str, Any] | None = None,
         needs: OfTrial | None = None,
         version: str = "",
+        inputs: str = ARRAYS,
+        losses: tuple[str, ...] = (),
         layers: Layers | Callable[[Any], Layers] | None = None,
     ) -> Callable[[Any], Any]:
-        """As `Registry.register`.
+        """As `Fitted.register`.
 
         Args:
             layers: The layers, or a function from an object with the network's options as
@@ -70,10 +84,10 @@ class Networks(Registry[Any]):
         """
         if layers is not None:
             self._layers[name] = layers if callable(layers) else lambda _: layers
-        return super().register(name, added, needs, version)
+        return super().register(name, added, needs, version, inputs, losses)
 
     def drop(self, name: str) -> None:
-        """As `Registry.drop`."""
+        """As `Fitted.drop`."""
         super().drop(name)
         self._layers.pop(name, None)
 
@@ -95,20 +109,27 @@ def build(
     name: str,
     num_classes: int = 10,
     input_shape: Sequence[int] = (3, 32, 32),
+    spec: Mapping[str, int] | None = None,
     **options: Any,
 ) -> nn.Module:
     """Network ``name`` for inputs of ``input_shape``: ``(B, *input_shape) -> (B, num_classes)``.
+
+    Args:
+        spec: For a network of other inputs than arrays: what the data set declares of them.
 
     Raises:
         ValueError: unknown name or option, an option out of range, or a network
             that cannot take inputs of this shape. One sentence each.
     """
-    shape = tuple(input_shape)
-    if num_classes < 1 or not shape or min(shape) < 1:
+    shape, declared = tuple(input_shape), Spec(spec or {})
+    takes_arrays = registry.fit(name).inputs == ARRAYS
+    if takes_arrays and (num_classes < 1 or not shape or min(shape) < 1):
         raise UsageError(f"num_classes = {num_classes}, input_shape = {shape}: all must be >= 1")
     options = registry.resolve(name, options)
     try:
-        model = registry.build(name, num_classes=num_classes, input_shape=shape, **options)
+        model = registry.build(
+            name, num_classes=num_classes, input_shape=shape, spec=declared, **options
+        )
     except ValueError as error:
         raise UsageError(f"model {name!r}: {error}") from None
     assert isinstance(model, nn.Module)

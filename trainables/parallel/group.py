@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from trainables.errors import FlatsweepError
-from trainables.structures import batch_size, take
+from trainables.structures import batch_size, join, moved, take
 
 
 class PeerLostError(FlatsweepError, RuntimeError):
@@ -61,17 +61,26 @@ class Group:
     def total_(self, tensor: Tensor) -> None:
         """Replace the tensor by its sum over the workers."""
 
-    def portion(self, batches: Any) -> Iterable[tuple[Tensor, Tensor]]:
+    def portion(self, batches: Any) -> Iterable[tuple[Any, Any]]:
         """The batches that this worker evaluates: consecutive ones of a `BatchLoader`."""
         return batches
 
-    def gather(self, tensor: Tensor | None) -> Tensor:
-        """The workers' tensors, concatenated along the first dimension in the order of the ranks.
+    def gather(self, rows: Any) -> Any:
+        """The workers' structures of tensors, joined (`trainables.structures.join`) in the order of
+        the ranks.
 
-        A worker that has no tensor gives None.
+        A worker that has no rows gives None.
         """
-        assert tensor is not None
-        return tensor
+        assert rows is not None
+        return rows
+
+    def whole_rows(self, rows: Tensor) -> Tensor:
+        """The rows of the whole batch last given to `shard`, of this worker's and the others'."""
+        return rows
+
+    def own_rows(self, rows: Tensor) -> Tensor:
+        """Of rows of the whole batch those of this worker's part; at least one."""
+        return rows
 
     def from_first(self, make: Callable[[], bytes | None]) -> bytes | None:
         """Call ``make`` on the first worker, and return there and elsewhere what it returned."""
@@ -95,7 +104,7 @@ class DistributedGroup(Group):
     def __init__(self, device: torch.device | str) -> None:
         self.device = torch.device(device)
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
-        self._weight = 1.0
+        self._weight, self._start = 1.0, 0
         self._buffers: dict[Any, tuple[Tensor, list[Tensor]]] = {}
 
     def shard(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
@@ -105,7 +114,7 @@ class DistributedGroup(Group):
         """
         self.whole = batch_size(inputs)
         start, stop = (self.whole * (self.rank + i) // self.size for i in (0, 1))
-        self.own = stop - start
+        self.own, self._start = stop - start, start
         self._weight = self.own * self.size / self.whole
         mine = slice(start, stop) if self.own else slice(0, 1)
         return take(inputs, mine), take(targets, mine)
@@ -143,15 +152,24 @@ class DistributedGroup(Group):
         with _contact():
             dist.all_reduce(tensor)
 
-    def portion(self, batches: Any) -> Iterator[tuple[Tensor, Tensor]]:
+    def portion(self, batches: Any) -> Iterator[tuple[Any, Any]]:
         start, stop = (len(batches) * (self.rank + i) // self.size for i in (0, 1))
         return islice(batches.epoch(0, start), stop - start)
 
-    def gather(self, tensor: Tensor | None) -> Tensor:
+    def gather(self, rows: Any) -> Any:
         parts: list[Any] = [None] * self.size
         with _contact():
-            dist.all_gather_object(parts, None if tensor is None else tensor.cpu())
-        return torch.cat([part for part in parts if part is not None]).to(self.device)
+            dist.all_gather_object(parts, moved(rows, torch.device("cpu")))
+        return moved(join([part for part in parts if part is not None]), self.device)
+
+    def whole_rows(self, rows: Tensor) -> Tensor:
+        whole = rows.new_zeros(self.whole, *rows.shape[1:])
+        whole[self._start : self._start + self.own] = rows[: self.own]
+        self.total_(whole)  # of zeros and one number
+        return whole
+
+    def own_rows(self, rows: Tensor) -> Tensor:
+        return rows[self._start : self._start + self.own] if self.own else rows[:1]
 
     def from_first(self, make: Callable[[], bytes | None]) -> bytes | None:
         content = [make() if self.rank == 0 else None]

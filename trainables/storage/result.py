@@ -171,7 +171,7 @@ def best_epoch(history: dict[str, list[float]], judge: str) -> dict[str, float]:
     first. ``best_<judge>/epoch`` counts from 1. Only what was measured in every epoch has a number
     here; without such a split the result is empty.
     """
-    if not any(of_split(judge, name) in history for name in ("error", "loss")):
+    if not any(of_split(judge, name) in history for name in ("error", "nll", "loss")):
         return {}
     order = best_first(history, judge)
     first, then = order[0], best(judge)

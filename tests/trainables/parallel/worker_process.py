@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 from multiprocessing.connection import Connection
@@ -36,7 +37,10 @@ def main(address: str, rank: int, jobs: Connection) -> None:
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
     """``save_after``, ``die_after``: epochs after which to save, and the second worker dies;
-    ``drift_after``: one after which the second worker's last bias moves by 1e-9."""
+    ``drift_after``: one after which the second worker's last bias moves by 1e-9; ``parts``: the
+    module whose ``register`` makes parts known."""
+    if "parts" in job:
+        importlib.import_module(job["parts"]).register()
     group = DistributedGroup("cpu")
     storage = Storage(job["storage"]) if "storage" in job else None
     trial = Trial(TrialConfig(**job["config"]), Execution(device="cpu"), storage, group)

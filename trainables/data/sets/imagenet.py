@@ -65,4 +65,4 @@ def _split(root: Path, classes: list[str], size: int, skipped: originals.Skipped
         labels += [label] * len(found)
     checked_labels(np.array(labels, np.int64), len(classes), str(root))
     # An ImageFiles has the shape, dtype and length of the tensor it stands for.
-    return Images(ImageFiles(root, names, size), torch.tensor(labels))  # type: ignore[arg-type]
+    return Images(ImageFiles(root, names, size), torch.tensor(labels))

@@ -189,6 +189,8 @@ def _samples_do_not_interact(objective: Objective, count: int) -> bool:
     layers = [Layer(m) for m in objective.model.modules() if isinstance(m, nn.Linear)]
     with _recording(layers):
         whole = objective.model(objective.inputs)
+    if not isinstance(whole, Tensor):
+        return False
     if any(la.calls != 1 or la.a is None or la.a.dim() != 2 for la in layers):
         return False
     if any(la.a.shape[0] != objective.size for la in layers if la.a is not None):

@@ -38,6 +38,8 @@ class Adversarial(Regularizer):
             in units of the raw pixels, 1/255 being one gray level. Empty: normalized units.
     """
 
+    of_arrays = True
+
     epsilon: Strength = 1 / 255
     step: NonNegative = 1 / 255
     num_steps: Count = 1

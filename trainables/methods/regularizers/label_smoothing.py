@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from torch import Tensor
+from typing import Annotated, Any, Literal
 
 from trainables.methods.base import Regularizer, registry
 from trainables.methods.objective import probabilities
@@ -26,8 +25,11 @@ class LabelSmoothing(Regularizer):
             ``others``: r = (1 - q)/(K - 1), nothing for the true class, as in AMP's first
             code; AMP's Table 1 needs it.
 
-    Targets are class indices or probabilities (mixed targets); it has no meaning for regression.
+    Targets are class indices or probabilities (mixed targets), in language modelling those of
+    every place, over the vocabulary; it has no meaning for regression.
     """
+
+    of_labels = True
 
     smoothing: Annotated[Fraction, OffAtZero()] = 0.2
     convention: Literal["uniform", "others"] = "uniform"
@@ -35,7 +37,9 @@ class LabelSmoothing(Regularizer):
     def same_over_workers(self, division: Division) -> bool:
         return True
 
-    def targets(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def targets(self, logits: Any, targets: Any) -> Any:
+        if isinstance(targets, Mapping):
+            return {**targets, "tokens": self.targets(logits, targets["tokens"])}
         classes = logits.shape[-1]
         q = probabilities(targets, classes, logits.dtype)
         if self.convention == "uniform":

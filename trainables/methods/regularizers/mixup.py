@@ -33,6 +33,8 @@ class Mixup(Regularizer):
         "code": {"per": "sample"},
     }
 
+    of_arrays = True
+
     alpha: Positive = 1.0
     per: Literal["batch", "sample"] = "batch"
 

@@ -17,6 +17,7 @@ from trainables.methods.rules.sam import PerturbationScope
 from trainables.needs import Searched, given
 from trainables.parallel.division import Division
 from trainables.registry import Count, Positive, Strength
+from trainables.structures import detached
 
 
 @registry.register("fa", added={"estimator": "squared_norm"})
@@ -165,7 +166,7 @@ class FA(Method):
             outputs, objective.params, seeds, allow_unused=True, materialize_grads=True
         )
         objective.set_gradient(list(gradient))
-        return Output(loss.detach(), logits.detach(), objective=penalized)
+        return Output(loss.detach(), detached(logits), objective=penalized)
 
     def by_differences(self, objective: Objective) -> Output:
         """The step in the form ``difference``: gradients at displaced weights alone."""
@@ -203,7 +204,7 @@ class FA(Method):
                 torch._foreach_mul_(third, scale)
                 torch._foreach_add_(total, third)
         objective.set_gradient(total)
-        return Output(loss.detach(), logits.detach(), objective=None)
+        return Output(loss.detach(), detached(logits), objective=None)
 
     def weight(self, objective: Objective) -> float:
         """lam / (B P), with B the size of the batch whose Hessian is penalized."""

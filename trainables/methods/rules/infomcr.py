@@ -16,7 +16,7 @@ from trainables.methods.ops.full_precision import full_precision
 from trainables.needs import BATCHNORM, DROPOUT, SEVERAL_IMAGES, Needs, OfTrial, Searched, given
 from trainables.parallel.division import Division
 from trainables.registry import Count, Fraction, Readings, Strength
-from trainables.structures import portions
+from trainables.structures import detached, join, portions, take
 
 Phases = Literal["111", "011", "001", "100", "010"]
 
@@ -151,7 +151,7 @@ class InfoMCR(Method):
                 loss, logits = infomcr_linear.gradient(objective, count, self.alpha, self.beta)
             else:
                 loss, logits = self.loop(objective, count)
-        return Output(loss, logits if places is None else logits[places], objective=None)
+        return Output(loss, logits if places is None else take(logits, places), objective=None)
 
     def splits(self, objective: Objective) -> int:
         """How many of the M sub-batches are this worker's; at most one per sample.
@@ -166,7 +166,7 @@ class InfoMCR(Method):
             )
         return min(self.num_splits // objective.workers, objective.size)
 
-    def loop(self, objective: Objective, count: int) -> tuple[Tensor, Tensor]:
+    def loop(self, objective: Objective, count: int) -> tuple[Tensor, Any]:
         """The step sub-batch by sub-batch, for any network.
 
         2M passes, and one over the whole batch where ``statistics`` is ``full_batch``.
@@ -181,7 +181,7 @@ class InfoMCR(Method):
             whole, whole_logits = objective.evaluate()
             total = objective.gradient(whole)
             losses.append(whole.detach())
-            scores.append(whole_logits.detach())
+            scores.append(detached(whole_logits))
         for i, samples in enumerate(portions(objective.size, count)):
             fraction = (samples.stop - samples.start) / objective.size
             value, logits = objective.evaluate(samples, (i, count))
@@ -198,7 +198,7 @@ class InfoMCR(Method):
                 torch._foreach_add_(total, at_w)
             if not full:
                 losses.append(fraction * value.detach())
-                scores.append(logits.detach())
+                scores.append(detached(logits))
         assert total is not None
         objective.set_gradient(total)
-        return torch.stack(losses).sum(), torch.cat(scores)
+        return torch.stack(losses).sum(), join(scores)

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from trainables.methods.base import Method, Output, registry
 from trainables.methods.objective import Objective
@@ -24,7 +23,7 @@ from trainables.needs import (
 )
 from trainables.parallel.division import Division
 from trainables.registry import Count, Strength
-from trainables.structures import portions
+from trainables.structures import detached, join, leaves, portions, tensors
 
 Scale = Annotated[
     Literal["relative", "relative_per_tensor", "unit_then_scale", "literal", "gaussian_literal"],
@@ -182,9 +181,9 @@ class RPR(Neighborhood):
                 value, scores = objective.evaluate(samples, microbatch)
                 (weight * value).backward()
             losses.append(weight * value.detach())
-            logits.append(scores.detach())
+            logits.append(detached(scores))
         loss = torch.stack(losses).sum()
-        return Output(loss, torch.cat(logits), loss if self.scale in _EXACT else None)
+        return Output(loss, join(logits), loss if self.scale in _EXACT else None)
 
 
 @registry.register("nrs")
@@ -235,7 +234,7 @@ class NRS(Neighborhood):
             totals.append(total)
         exact = self.scale in _EXACT and self.loss != "detached_target"
         summed = torch.stack(totals).sum() if exact else None
-        return Output(torch.stack(losses).sum(), torch.cat(logits), objective=summed)
+        return Output(torch.stack(losses).sum(), join(logits), objective=summed)
 
     def device(
         self,
@@ -243,7 +242,7 @@ class NRS(Neighborhood):
         samples: slice | None,
         microbatch: tuple[int, int] | None,
         weight: float,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Any, Tensor]:
         """Add one device's gradient to ``p.grad``, with its weight.
 
         Returns:
@@ -260,29 +259,32 @@ class NRS(Neighborhood):
             noisy = objective.forward(samples)
             noisy_penalty = objective.penalty()
 
-            p, q = (z.detach().requires_grad_() for z in (clean, noisy))
+            p, q = leaves(clean), leaves(noisy)
             loss, other = objective.data_loss(p, samples), objective.data_loss(q, samples)
             ce_weight = 0.5 if self.loss == "averaged" else 1.0
-            total = ce_weight * (loss + other) + self.alpha * self.divergence(p, q)
-            slope_p, slope_q = torch.autograd.grad(weight * total, (p, q))
+            apart = self.divergence(objective, p, q, samples)
+            total = ce_weight * (loss + other) + self.alpha * apart
+            slopes = torch.autograd.grad(weight * total, [*tensors(p), *tensors(q)])
+            slope_p, slope_q = slopes[: len(slopes) // 2], slopes[len(slopes) // 2 :]
             penalty_weight = weight * ce_weight
             _backward(noisy, slope_q, noisy_penalty, penalty_weight)
         _backward(clean, slope_p, clean_penalty, penalty_weight)
         for penalty in (clean_penalty, noisy_penalty):
             total = total if penalty is None else total + ce_weight * penalty
         loss = loss if clean_penalty is None else loss + clean_penalty
-        return weight * loss.detach(), clean.detach(), weight * total.detach()
+        return weight * loss.detach(), detached(clean), weight * total.detach()
 
-    def divergence(self, p: Tensor, q: Tensor) -> Tensor:
-        """mean over the batch of KL(softmax p ‖ softmax q), logits given."""
-        target = p.detach() if self.loss == "detached_target" else p
-        return functional.kl_div(
-            q.log_softmax(-1), target.log_softmax(-1), reduction="batchmean", log_target=True
-        )
+    def divergence(self, objective: Objective, p: Any, q: Any, samples: slice | None) -> Tensor:
+        """mean over the samples of KL(p ‖ q), logits given."""
+        target = detached(p) if self.loss == "detached_target" else p
+        return objective.divergence(target, q, samples)
 
 
-def _backward(logits: Tensor, slope: Tensor, penalty: Tensor | None, weight: float) -> None:
-    if penalty is None:
-        logits.backward(slope)
-    else:
-        torch.autograd.backward([logits, penalty], [slope, torch.full_like(penalty, weight)])
+def _backward(
+    outputs: Any, slopes: Sequence[Tensor], penalty: Tensor | None, weight: float
+) -> None:
+    """Add to ``p.grad`` what outputs with these slopes, and a penalty of this weight, give."""
+    pairs = [(z, d) for z, d in zip(tensors(outputs), slopes, strict=True) if z.requires_grad]
+    if penalty is not None:
+        pairs.append((penalty, torch.full_like(penalty, weight)))
+    torch.autograd.backward([z for z, _ in pairs], [d for _, d in pairs])
