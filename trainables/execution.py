@@ -25,7 +25,8 @@ class Execution:
         device: ``auto`` takes the GPU if there is one.
         data_dir: Where data sets are; None: ``$FLATSWEEP_DATA`` or the user's cache folder.
         threads: CPU threads. Sums are ordered by thread, so one value gives one set of bits.
-        checkpoint_every: Seconds of training between checkpoints.
+        checkpoint_every: Seconds of training between checkpoints, at least: a large one comes
+            later (`trainables.storage.checkpoint_writer`). 0: one after every epoch.
         keep_weights: Which weights stay in storage when the trial is finished.
         measures: What is measured on the model besides error, NLL and calibration.
         train_samples: The final training numbers are of at most so many of the training images, the

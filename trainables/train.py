@@ -37,6 +37,7 @@ from trainables.provenance import elsewhere, machine, provenance
 from trainables.pruned import pruned
 from trainables.seeding import derive, reseed
 from trainables.storage import checkpoint
+from trainables.storage.checkpoint_writer import CheckpointWriter
 from trainables.storage.files import Storage
 from trainables.storage.result import TrialResult, best_epoch, best_first
 from trainables.storage.trial_folder import CHECKPOINT, ignore, tidy, write_result, write_weights
@@ -73,7 +74,7 @@ class Trial:
         self.config, self.execution, self.storage = config, execution, storage
         self.group, self.notify = group, notify
         self.device = execution.torch_device()
-        self._saved_at = time.monotonic()
+        self._writer = CheckpointWriter(None if group.rank else storage, execution.checkpoint_every)
         with reproducible(execution.threads, config.varying):
             self._start()
             self._resume()
@@ -105,10 +106,10 @@ class Trial:
         """Train one epoch, evaluate, and return the numbers, which ``history`` then has too."""
         config = self.config
         with reproducible(self.execution.threads, self.config.varying):
-            started, spent = time.perf_counter(), time.process_time()
+            started, spent = time.perf_counter(), self._writer.cpu_time_beside()
             numbers = self._train_epoch()
             self.seconds += time.perf_counter() - started
-            self.cpu_seconds += time.process_time() - spent
+            self.cpu_seconds += self._writer.cpu_time_beside() - spent
             self.diverged = not math.isfinite(numbers["running_train_loss"])
             self.epoch += 1
             if not self.diverged:
@@ -119,7 +120,8 @@ class Trial:
                 due = [r for r in self.execution.measures if r.due(self.epoch, config.epochs)]
                 self._note(numbers | self.measure(due))
                 self._keep_best()
-        self._checkpoint_when_due()
+        if not self.finished and self._writer.due():
+            self._begin_checkpoint()
         return numbers
 
     def _train_epoch(self) -> dict[str, float]:
@@ -288,11 +290,13 @@ class Trial:
 
     def save(self) -> None:
         """Write a checkpoint; a trial that is resumed from it ends with the same bits."""
-        if self.storage is None or self.group.rank:
-            return
+        if self.storage is not None and not self.group.rank:
+            self._begin_checkpoint()
+            self._writer.wait()
+
+    def _begin_checkpoint(self) -> None:
         state = self._state() | {"made_of": used.made_of(self.config, self.source)}
-        checkpoint.save(self.storage, CHECKPOINT, state | {"machine": machine(str(self.device))})
-        self._saved_at = time.monotonic()
+        self._writer.write(state | {"machine": machine(str(self.device))})
 
     def _state(self) -> dict[str, Any]:
         """What a checkpoint keeps of how far the trial is."""
@@ -344,11 +348,6 @@ class Trial:
         if other := elsewhere(state.get("machine", {}), str(self.device)):
             self.notify(f"trial {where} goes on with {other}: its last bits may differ by that")
 
-    def _checkpoint_when_due(self) -> None:
-        due = time.monotonic() - self._saved_at >= self.execution.checkpoint_every
-        if due and not self.finished:
-            self.save()
-
     def _keep_best(self) -> None:
         if self.storage is None or self.group.rank or self.execution.keep_weights != "best":
             return
@@ -359,6 +358,7 @@ class Trial:
     def finish(self) -> TrialResult:
         """Write the result (and weights) to storage, delete the checkpoint, return the result."""
         result = self.result()
+        self._writer.wait()
         if self.storage is not None and self.group.rank == 0:
             if self.execution.keep_weights == "last" and not self.diverged:
                 write_weights(self.storage, self.model, self.epoch)
