@@ -288,6 +288,8 @@ def run(
             again = recorder.unfinished.keys() | recorder.elsewhere
             attempted |= {asked(trial) for trial in todo if trial.trial_id not in again}
             if (left := recorder.left) and (cancelled.whole or not limits.stop):
+                points = points_of(planned.whole or planned)
+                keep(tracker, parent, note(storage, planned, points=points), leases, tracker.notify)
                 raise _stopped(left, "cancelled" if cancelled.whole else "stopped")
 
 
