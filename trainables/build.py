@@ -13,6 +13,7 @@ from trainables.data import augment
 from trainables.data.loader import BatchLoader
 from trainables.data.splits import Splits, split
 from trainables.execution import Execution
+from trainables.memory_format import lay_out
 from trainables.optim import LearningRate, build_optimizer
 from trainables.own_parts import used
 from trainables.parallel.group import Group
@@ -62,6 +63,17 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
     device, dtype = execution.torch_device(), DTYPES[config.precision]
     dataset = data.load(config.data.source.name, execution.data_dir, **config.data.source.options)
     splits = split(dataset, config.data, config.seed)
+    with global_seed(config.seed, "init", device=device):
+        model = models.build(
+            config.model.name,
+            num_classes=dataset.num_classes,
+            input_shape=dataset.input_shape,
+            spec=dataset.spec,
+            **config.model.options,
+        ).to(device, dtype)
+    example = torch.zeros(1, *dataset.input_shape, device=device, dtype=dtype)
+    array = splits.train.is_array
+    layout = lay_out(model, example) if array else torch.contiguous_format
     batches = BatchLoader(
         splits.train,
         config.batch_size,
@@ -74,15 +86,10 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
         dtype=dtype,
         resize=dataset.resize,
         hold=not execution.shared_device,
+        memory_format=layout,
     )
-    with global_seed(config.seed, "init", device=device):
-        model = models.build(
-            config.model.name,
-            num_classes=dataset.num_classes,
-            input_shape=dataset.input_shape,
-            spec=dataset.spec,
-            **config.model.options,
-        ).to(device, dtype)
+    if not array:
+        example, _ = next(batches.head(1, 1).epoch(0))
     method = methods.build(
         config.method.name,
         regularizers=[(r.name, r.options) for r in config.regularizers],
@@ -95,9 +102,6 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
         local_generator = _join(group, method, device)
         if config.workers.batchnorm == "sync":
             model = synchronize(model, group)
-    example = torch.zeros(1, *dataset.input_shape, device=device, dtype=dtype)
-    if not splits.train.is_array:
-        example, _ = next(batches.head(1, 1).epoch(0))
     batch_statistics.check(model, method, config, example, len(splits.train), group.size)
     initial = {name: value.clone() for name, value in model.state_dict().items()}
     method.begin(model)
@@ -108,7 +112,9 @@ def build_components(config: TrialConfig, execution: Execution, group: Group) ->
     return Components(
         batches=batches,
         extra=dataset.extra,
-        splits=_in_order(config, splits, device, dataset.resize, not execution.shared_device),
+        splits=_in_order(
+            config, splits, device, dataset.resize, not execution.shared_device, layout
+        ),
         model=model,
         initial=initial,
         method=method,
@@ -136,7 +142,12 @@ def _join(group: Group, method: methods.Method, device: torch.device) -> torch.G
 
 
 def _in_order(
-    config: TrialConfig, splits: Splits, device: torch.device, resize: int | None, hold: bool
+    config: TrialConfig,
+    splits: Splits,
+    device: torch.device,
+    resize: int | None,
+    hold: bool,
+    layout: torch.memory_format,
 ) -> dict[str, BatchLoader]:
     parts = {"train": splits.clean, "validation": splits.validation, "test": splits.test}
     return {
@@ -150,6 +161,7 @@ def _in_order(
             shuffle=False,
             resize=resize,
             hold=hold,
+            memory_format=layout,
         )
         for name, images in parts.items()
         if images is not None

@@ -28,7 +28,7 @@ from trainables.request import Request
 if TYPE_CHECKING:
     from trainables.models import Layers
 
-PROTOCOL_VERSION: Literal[2] = 2
+PROTOCOL_VERSION: Literal[3] = 3
 """Raised whenever the training loop changes numbers: old results then no longer count as done."""
 
 READABLE = {"data.source": "data", "model": "models", "method": "methods"}
@@ -70,7 +70,7 @@ class TrialConfig(Options):
         ValueError: in one sentence, naming field, value and what is allowed.
     """
 
-    protocol: Literal[2] = PROTOCOL_VERSION
+    protocol: Literal[3] = PROTOCOL_VERSION
     data: Data = Data()
     model: Component = Component(name="mlp")
     method: Component = Component(name="erm")

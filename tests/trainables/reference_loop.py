@@ -42,6 +42,7 @@ def train(c: TrialConfig) -> Outcome:
     torch.manual_seed(derive(c.seed, "init"))
     shape = {"num_classes": dataset.num_classes, "input_shape": dataset.input_shape}
     model = models.build(c.model.name, **shape, **c.model.options).double()
+    model.to(memory_format=torch.channels_last)  # the order in which noise is drawn for weights
     method = methods.build(
         c.method.name,
         regularizers=[(r.name, r.options) for r in c.regularizers],
@@ -63,7 +64,7 @@ def train(c: TrialConfig) -> Outcome:
             step = epoch * per_epoch + index
             rows = order[index * c.batch_size : (index + 1) * c.batch_size]
             inputs = augmented(images[rows], c, random(c.seed, "augment", epoch, index))
-            batch = ((inputs - mean) / std, labels[rows])
+            batch = (normalized(inputs, mean, std), labels[rows])
             lr, drops = rate(c, step, per_epoch, plateau.drops)
             torch.manual_seed(derive(c.seed, "dropout", step))
             model.train()
@@ -200,6 +201,12 @@ def augmented(images: Tensor, c: TrialConfig, g: torch.Generator) -> Tensor:
     return images
 
 
+def normalized(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """With the channels of a pixel together: dropout draws its masks in the order of memory."""
+    x = (images - mean) / std
+    return x.clone(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
 # -- a step --------------------------------------------------------------------------------------
 
 
@@ -318,7 +325,7 @@ def evaluated(
     """In evaluation mode, all images at once, unaugmented."""
     model.eval()
     with torch.no_grad():
-        outputs = model((images[0] - mean) / std).numpy()
+        outputs = model(normalized(images[0], mean, std)).numpy()
     targets = images[1].numpy()
     if loss == "mse":
         return {"loss": float(((outputs - targets) ** 2).mean())}

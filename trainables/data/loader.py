@@ -84,6 +84,7 @@ class BatchLoader:
         resize: Edge that images are resized to after augmentation (bilinear, antialiased).
         hold: Keep all images on ``device`` (see `resident`), unless an augmentation must see them
             on the CPU; False: move them batch by batch.
+        memory_format: How the images of a batch lie in memory. Augmentations see contiguous ones.
 
     Raises:
         DataError: if there is not a single batch.
@@ -103,10 +104,11 @@ class BatchLoader:
         shuffle: bool = True,
         resize: int | None = None,
         hold: bool = True,
+        memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
         self.images, self.batch_size, self.seed = images, batch_size, seed
         self.device, self.dtype, self.shuffle = torch.device(device), dtype, shuffle
-        self.drop_last, self.resize = drop_last, resize
+        self.drop_last, self.resize, self.memory_format = drop_last, resize, memory_format
         if len(self) == 0:
             raise DataError(
                 f"{len(images)} images give no batch of {batch_size}; "
@@ -129,7 +131,7 @@ class BatchLoader:
         hold = hold and not self._on_host
         self._base = resident(images.base, self.device) if hold else images.base
         self._targets = structured.on_device(images.targets, self.device, dtype)
-        self._mean, self._std = self._affine(mean, std)
+        self._mean, self._shift, self._std = self._affine(mean, std)
 
     def head(self, count: int | None, batch_size: int | None = None) -> BatchLoader:
         """The first ``count`` images (None: all) in batches of ``batch_size`` (None: as here)."""
@@ -236,40 +238,48 @@ class BatchLoader:
     def _finish(self, inputs: Any, augmentations: Sequence[Call]) -> Any:
         """Augmented, on the device, normalised, resized."""
         if not self.images.is_array:
-            return structured.finished(inputs, self.device, self.dtype, self._normalize)
+            normalize = partial(self._normalize, memory_format=self.memory_format)
+            return structured.finished(inputs, self.device, self.dtype, normalize)
         for augmentation in augmentations[: self._on_host]:
             inputs = augmentation(inputs)
         inputs = sent(inputs, self.device)
         for augmentation in augmentations[self._on_host : len(self._before)]:
             inputs = augmentation(inputs)
-        inputs = self._normalize(inputs)
+        done = not self._after and self.resize is None
+        inputs = self._normalize(inputs, self.memory_format if done else torch.contiguous_format)
         for augmentation in augmentations[len(self._before) :]:
             inputs = augmentation(inputs)
         if self.resize is not None:
             inputs = torch.nn.functional.interpolate(
                 inputs, (self.resize, self.resize), mode="bilinear", antialias=True
             )
-        return inputs
+        return inputs.contiguous(memory_format=self.memory_format)
 
-    def _normalize(self, inputs: Tensor) -> Tensor:
-        working = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
-        return inputs.to(working).sub_(self._mean).div_(self._std).to(self.dtype)
+    def _normalize(self, inputs: Tensor, memory_format: torch.memory_format) -> Tensor:
+        """Pixels: x / std - mean / std in one operation, which rounds the quotient and then the
+        difference, on any device. Features, which can be far from 0: (x - mean) / std."""
+        working = self._std.dtype
+        if self.images.is_array and not self.images.is_pixels:
+            return inputs.to(working).sub_(self._mean).div_(self._std).to(self.dtype)
+        normalized = torch.empty_like(inputs, dtype=working, memory_format=memory_format)
+        return torch.addcdiv(self._shift, inputs, self._std, out=normalized).to(self.dtype)
 
     def _affine(
         self, mean: Tensor | Sequence[float] | None, std: Tensor | Sequence[float] | None
-    ) -> tuple[Tensor, Tensor]:
-        """Mean and std in the units of the images (grey levels 0..255 for pixels)."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean, - mean / std, and std, in units of the images (grey levels 0..255 for pixels)."""
         array = self.images.is_array
         scale = 255.0 if self.images.is_pixels or not array else 1.0
         trailing = (1,) * ((self.images.base.ndim if array else 4) - 2)
 
         def per_channel(values: Tensor | Sequence[float] | None, default: float) -> Tensor:
             given = [default] if values is None or len(values) == 0 else values
-            values = torch.as_tensor(given, dtype=torch.float64)
-            working = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
-            return (values * scale).to(self.device, working).view(-1, *trailing)
+            return (torch.as_tensor(given, dtype=torch.float64) * scale).view(-1, *trailing)
 
-        return per_channel(mean, 0.0), per_channel(std, 1.0)
+        working = torch.float32 if self.dtype == torch.bfloat16 else self.dtype
+        means, stds = per_channel(mean, 0.0), per_channel(std, 1.0)
+        one, two, three = (v.to(self.device, working) for v in (means, -means / stds, stds))
+        return one, two, three
 
 
 def _stages(

@@ -27,6 +27,7 @@ from sweep.plan.expand import Plan, plan
 from sweep.record.record import Record
 from sweep.record.runs import Run
 from sweep.tables import layout
+from trainables.config import PROTOCOL_VERSION
 
 PAPER, VALIDATION = SELECTIONS["paper"], SELECTIONS["validation"]
 EMPTY = Record.from_runs([])
@@ -144,10 +145,11 @@ def test_a_changed_protocol_version_shares_nothing(monkeypatch: pytest.MonkeyPat
     before = ids(artifact())
     plain = planned(artifact()).trials[0].config
     canonical = plain.canonical
-    assert '"protocol":2' in canonical
+    ours = f'"protocol":{PROTOCOL_VERSION}'
+    assert ours in canonical
     import hashlib
 
-    raised = canonical.replace('"protocol":2', '"protocol":3')
+    raised = canonical.replace(ours, f'"protocol":{PROTOCOL_VERSION + 1}')
     assert hashlib.sha256(raised.encode()).hexdigest()[:16] not in before
 
 
