@@ -1,9 +1,10 @@
 """What a step of each method costs beside plain training: ``python -m benchmarks.methods``.
 
-A step is the method's gradient and an SGD update (momentum, weight decay). In every round each
-method's step is timed right after one of ERM, in one process on one thread, and the ratio of the
-two is kept: CPU time of the process on a CPU, device time between events on a GPU. Printed is the
-median ratio (and the quartiles) over the rounds; the number of rounds is in the notes.
+A step is the method's gradient and an SGD update (momentum, weight decay), with images, weights and
+optimizer as a trial has them. In every round each method's step is timed right after one of ERM, in
+one process on one thread, and the ratio of the two is kept: CPU time of the process on a CPU,
+device time between events on a GPU. Printed is the median ratio (and the quartiles) over the
+rounds; the number of rounds is in the notes.
 
 Networks: the MLP 3072-512-100 with batches of 128, ResNet-20 with batches of 64, and, where
 there is a GPU, PreActResNet-18 with batches of 128. Beside each ratio: the gradient evaluations
@@ -35,7 +36,10 @@ from torch.overrides import TorchFunctionMode
 
 from benchmarks.report import publish
 from trainables import methods, models
+from trainables.config import Optimizer
+from trainables.memory_format import lay_out
 from trainables.methods.base import Method
+from trainables.optim import build_optimizer
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ class Bench:
         title, classes, batch, options = make[name]
         model = models.build(name, num_classes=classes, **options).to(device)
         inputs = torch.randn(batch, 3, 32, 32, device=device)
+        inputs = inputs.contiguous(memory_format=lay_out(model, inputs[:1]))
         return cls(title, model, inputs, torch.randint(classes, (batch,), device=device))
 
     def smooth(self) -> Bench:
@@ -172,10 +177,8 @@ class Bench:
         return found
 
 
-def _sgd(model: nn.Module) -> torch.optim.SGD:
-    return torch.optim.SGD(
-        model.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4, foreach=True
-    )
+def _sgd(model: nn.Module) -> torch.optim.Optimizer:
+    return build_optimizer(model, Optimizer(name="sgd", lr=1e-4, momentum=0.9, weight_decay=5e-4))
 
 
 def plain_loop(bench: Bench) -> Callable[[], None]:

@@ -296,15 +296,27 @@ class Objective:
         return (value if penalty is None else value + penalty), logits
 
     def accumulate(self, weight: float = 1.0) -> tuple[Tensor, Any]:
-        """Add ``weight · ∇f`` to ``p.grad``; returns (f, logits), detached.
+        """Add ``weight · ∇f`` to ``p.grad``; returns (f, logits), detached."""
+        value, logits = self.evaluate()
+        self.add_gradient([value if weight == 1.0 else weight * value])
+        return value.detach(), detached(logits)
 
-        Autograd adds layer by layer, so no second gradient of full size is ever held.
+    def add_gradient(
+        self, outputs: Sequence[Tensor], slopes: Sequence[Tensor | None] | None = None
+    ) -> None:
+        """Add the gradient of ``Σ <slope, output>`` to ``p.grad``; without slopes of 0-d outputs.
+
+        The two gradients are added at once, not by autograd parameter by parameter.
         """
         self._whole = False
-        value, logits = self.evaluate()
-        (value if weight == 1.0 else weight * value).backward()
+        held = [p.grad for p in self.params]
+        for p in self.params:
+            p.grad = None
+        torch.autograd.backward(outputs, slopes)
         self._fill_with_zeros()
-        return value.detach(), detached(logits)
+        added = [(p.grad, old) for p, old in zip(self.params, held, strict=True) if old is not None]
+        if added:
+            torch._foreach_add_(*map(list, zip(*added, strict=True)))
 
     def gradient(self, value: Tensor) -> list[Tensor]:
         """∇ of ``value``, one tensor per parameter; zeros where it does not depend on one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
@@ -37,7 +38,8 @@ def moving(layers: Sequence[_NormBase], microbatch: tuple[int, int] | None) -> I
         return
     index, count = microbatch
     if count == 1:
-        yield
+        with _counted_together(layers):
+            yield
         return
     momenta = [layer.momentum for layer in layers]
     counters = [layer.num_batches_tracked for layer in layers]
@@ -54,6 +56,30 @@ def moving(layers: Sequence[_NormBase], microbatch: tuple[int, int] | None) -> I
                 layer.momentum = momentum
                 if index and momentum and counter is not None and isinstance(layer, _BatchNorm):
                     counter.sub_(1)
+
+
+@contextmanager
+def _counted_together(layers: Sequence[_NormBase]) -> Iterator[None]:
+    """Within the block layers do not count their passes; after it all have counted one, at once.
+
+    Torch's own layers, that is, but for a cumulative average, which divides by the count.
+    """
+    counting = [m for m in layers if _counts(m)]
+    counters = [layer.num_batches_tracked for layer in counting]
+    for layer in counting:
+        layer.num_batches_tracked = None
+    try:
+        yield
+    finally:
+        for layer, counter in zip(counting, counters, strict=True):
+            layer.num_batches_tracked = counter
+    if counters:
+        torch._foreach_add_(counters, 1)
+
+
+def _counts(layer: _NormBase) -> bool:
+    torchs = type(layer).forward is _BatchNorm.forward
+    return torchs and layer.momentum is not None and layer.num_batches_tracked is not None
 
 
 @contextmanager

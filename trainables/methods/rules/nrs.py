@@ -179,7 +179,7 @@ class RPR(Neighborhood):
             with objective.displaced() as at:
                 at.perturb(self.draw(objective))
                 value, scores = objective.evaluate(samples, microbatch)
-                (weight * value).backward()
+                objective.add_gradient([weight * value])
             losses.append(weight * value.detach())
             logits.append(detached(scores))
         loss = torch.stack(losses).sum()
@@ -267,8 +267,8 @@ class NRS(Neighborhood):
             slopes = torch.autograd.grad(weight * total, [*tensors(p), *tensors(q)])
             slope_p, slope_q = slopes[: len(slopes) // 2], slopes[len(slopes) // 2 :]
             penalty_weight = weight * ce_weight
-            _backward(noisy, slope_q, noisy_penalty, penalty_weight)
-        _backward(clean, slope_p, clean_penalty, penalty_weight)
+            _backward(objective, noisy, slope_q, noisy_penalty, penalty_weight)
+        _backward(objective, clean, slope_p, clean_penalty, penalty_weight)
         for penalty in (clean_penalty, noisy_penalty):
             total = total if penalty is None else total + ce_weight * penalty
         loss = loss if clean_penalty is None else loss + clean_penalty
@@ -281,10 +281,14 @@ class NRS(Neighborhood):
 
 
 def _backward(
-    outputs: Any, slopes: Sequence[Tensor], penalty: Tensor | None, weight: float
+    objective: Objective,
+    outputs: Any,
+    slopes: Sequence[Tensor],
+    penalty: Tensor | None,
+    weight: float,
 ) -> None:
     """Add to ``p.grad`` what outputs with these slopes, and a penalty of this weight, give."""
     pairs = [(z, d) for z, d in zip(tensors(outputs), slopes, strict=True) if z.requires_grad]
     if penalty is not None:
         pairs.append((penalty, torch.full_like(penalty, weight)))
-    torch.autograd.backward([z for z, _ in pairs], [d for _, d in pairs])
+    objective.add_gradient([z for z, _ in pairs], [d for _, d in pairs])
