@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from trainables.data import augment
+from trainables.data.augment import moves
 
 
 def batch(count=37, channels=3, height=12, width=9, dtype=torch.uint8, seed=0):
@@ -89,18 +90,32 @@ MOVES = [("pad_crop", {"padding": 3, "fill": fill}) for fill in ("zero", "gray",
 
 @pytest.mark.parametrize(("name", "options"), MOVES)
 @pytest.mark.parametrize("flip_first", [False, True])
-def test_fused_moves_are_the_moves_one_after_the_other(name, options, flip_first):
-    moves = [augment.build(name, **options), augment.build("flip")]
+@pytest.mark.parametrize("table", [moves.TABLE, 0])
+def test_fused_moves_are_the_moves_one_after_the_other(
+    name, options, flip_first, table, monkeypatch
+):
+    """Whether the table is of whole images, or has too many places and is of rows and columns."""
+    monkeypatch.setattr(moves, "TABLE", table)
+    parts = [augment.build(name, **options), augment.build("flip")]
     if flip_first:
-        moves.reverse()
+        parts.reverse()
     images, alone = batch(), batch()
-    (fused,) = augment.fuse(moves)
+    (fused,) = augment.fuse(parts)
     together = fused(images, generator())
     draws = generator()
-    for move in moves:
+    for move in parts:
         alone = move(alone, draws)
     assert torch.equal(together, alone)
     assert torch.equal(images, batch())  # the stored images are not written to
+
+
+def test_the_frame_is_kept_from_batch_to_batch_and_gives_the_same():
+    (kept,) = augment.fuse([augment.build("pad_crop", fill="gray"), augment.build("flip")])
+    shapes = [(37, 3, 12, 9), (9, 3, 12, 9), (40, 3, 12, 9), (5, 1, 12, 9), (5, 3, 9, 12)]
+    for seed, shape in enumerate(shapes):
+        images = batch(*shape, seed=seed)
+        (fresh,) = augment.fuse([augment.build("pad_crop", fill="gray"), augment.build("flip")])
+        assert torch.equal(kept(images, generator()), fresh(images, generator()))
 
 
 def test_what_is_fused():

@@ -15,6 +15,7 @@ such an augmentation runs on normalised images (`after_normalization`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,9 @@ from trainables.registry import Count, Fraction, Registry
 registry: Registry[Any] = Registry("augmentation")
 
 _LEVEL = {"zero": 0, "gray": 128, "mean": 0}
+
+TABLE = 2**22
+"""So many numbers a table of moves may have: 32 MB."""
 
 
 class Augmentation:
@@ -70,18 +74,24 @@ class Drawn(Augmentation):
 class Move(Drawn):
     """An augmentation that only moves pixels: output pixel (i, j) is input pixel (row_i, column_j).
 
-    A coordinate outside the image means ``fill``.
+    A coordinate outside the image means ``fill``. It draws one of finitely many moves.
     """
 
+    numbers = 1
     fill: int | None = None
 
+    @property
+    def choices(self) -> int:
+        """How many moves there are, which `draw` counts from 0."""
+        raise NotImplementedError
+
     def trace(
-        self, drawn: Tensor, rows: Tensor, columns: Tensor, size: tuple[int, int]
+        self, choice: Tensor, rows: Tensor, columns: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        """From coordinates of output pixels, rows (B, H) and columns (B, W), to those of inputs.
+        """From coordinates of output pixels, rows (N, H) and columns (N, W), to those of inputs.
 
         Args:
-            drawn: What `draw` returned, on the images' device.
+            choice: Which move each of the N is, int64 (N, 1).
         """
         raise NotImplementedError
 
@@ -90,52 +100,84 @@ class Move(Drawn):
 
 
 class Moves(Drawn):
-    """Several moves, one after the other, as one gather."""
+    """Several moves, one after the other, as one gather.
+
+    A table has for each choice of moves the places that its pixels come from, in images that lie in
+    a frame of ``fill``. Table and frame are made once; a batch is copied into the frame, its
+    places are looked up, and gathered.
+    """
+
+    numbers = 1
 
     def __init__(self, moves: Sequence[Move]) -> None:
         self.moves = tuple(moves)
-        self.numbers = sum(move.numbers for move in moves)
         self.after_normalization = any(move.after_normalization for move in moves)
+        self._tables: dict[Any, tuple[int, list[Tensor]]] = {}
+        self._frame: Tensor | None = None
 
     def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
-        return torch.cat([move.draw(batch, size, generator) for move in self.moves])
+        """The moves' choices, as the digits of one number."""
+        number = torch.zeros((1, batch), dtype=torch.int64)
+        for move in self.moves:
+            number = number * move.choices + move.draw(batch, size, generator)
+        return number
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
-        batch, channels, *size = images.shape
+        batch, channels, height, width = images.shape
+        key = (height, width, images.device)
+        if key not in self._tables:
+            margin, tables = self._sources((height, width))
+            self._tables[key] = margin, [sent(table, images.device) for table in tables]
+        margin, tables = self._tables[key]
+        first, *others = (table.index_select(0, drawn[0]) for table in tables)
+        places = (first + others[0] if others else first).view(batch, 1, -1)
+        framed = self._framed(images, margin).flatten(2)
+        return framed.gather(2, places.expand(-1, channels, -1)).view(images.shape)
+
+    def _sources(self, size: tuple[int, int]) -> tuple[int, list[Tensor]]:
+        """How wide the frame is, and the places in it: one table (choices, H W), or where that has
+        more than `TABLE` entries two whose sum it is, (choices, H, 1) and (choices, 1, W)."""
         height, width = size
-        rows = torch.arange(height, device=images.device).expand(batch, -1)
-        columns = torch.arange(width, device=images.device).expand(batch, -1)
-        parts = drawn.split([move.numbers for move in self.moves])
-        for move, numbers in zip(reversed(self.moves), reversed(parts), strict=True):
-            rows, columns = move.trace(numbers, rows, columns, (height, width))
-        fills = [move.fill for move in self.moves if move.fill is not None]
-        if fills:
-            inside = _both(_within(rows, height), _within(columns, width))
-            rows, columns = rows.clamp(0, height - 1), columns.clamp(0, width - 1)
-        index = (rows[:, :, None] * width + columns[:, None, :]).view(batch, 1, -1)
-        moved = images.flatten(2).gather(2, index.expand(-1, channels, -1)).view_as(images)
-        if fills:
-            moved = _blank(moved, inside, fills[0])
-        return moved
+        number = torch.arange(math.prod(move.choices for move in self.moves))[:, None]
+        rows, columns = (torch.arange(edge).expand(len(number), -1) for edge in size)
+        for move in reversed(self.moves):
+            rows, columns = move.trace(number % move.choices, rows, columns, size)
+            number = number // move.choices
+        outside = (-rows.min(), rows.max() + 1 - height, -columns.min(), columns.max() + 1 - width)
+        margin = max(0, *map(int, outside))
+        down = ((rows + margin) * (width + 2 * margin))[:, :, None]
+        across = (columns + margin)[:, None]
+        if len(rows) * height * width > TABLE:
+            return margin, [down, across]
+        return margin, [(down + across).flatten(1)]
+
+    def _framed(self, images: Tensor, margin: int) -> Tensor:
+        """``images`` within ``margin`` pixels of ``fill`` on every side, until the next call."""
+        if not margin:
+            return images
+        batch, channels, height, width = images.shape
+        level = next(move.fill for move in self.moves if move.fill is not None)
+        shape = (channels, height + 2 * margin, width + 2 * margin)
+        frame = self._frame
+        if frame is None or len(frame) < batch or not _alike(frame, images, shape):
+            frame = self._frame = images.new_full((batch, *shape), level)
+        frame = frame[:batch]
+        frame[:, :, margin : margin + height, margin : margin + width].copy_(images)
+        return frame
 
 
-def _within(position: Tensor, size: int) -> Tensor:
-    return (position >= 0) & (position < size)
-
-
-def _both(rows: Tensor, columns: Tensor) -> Tensor:
-    """bool (B, H), (B, W) to bool (B, 1, H, W); multiplying bytes is faster than ``&``."""
-    product = rows.view(torch.uint8)[:, :, None] * columns.view(torch.uint8)[:, None, :]
-    return product.view(torch.bool)[:, None]
+def _alike(frame: Tensor, images: Tensor, shape: tuple[int, ...]) -> bool:
+    kinds = (frame.dtype, frame.device) == (images.dtype, images.device)
+    return kinds and frame.shape[1:] == shape
 
 
 def _blank(images: Tensor, keep: Tensor, level: int) -> Tensor:
-    """``images`` (B, C, H, W) with the pixels that ``keep`` (B or 1, 1, H, W) leaves out at
-    ``level``; multiplying bytes is ten times as fast as masking them."""
+    """``images`` (B, C, H, W) with the pixels where ``keep`` (uint8, B or 1, 1, H, W) is 0, not 1,
+    at ``level``; multiplying bytes is ten times as fast as masking them."""
     if images.is_floating_point():
-        return images.masked_fill(~keep, level)
-    blanked = images * keep.view(torch.uint8)
-    return blanked.add_((~keep).view(torch.uint8) * level) if level else blanked
+        return images.masked_fill(keep == 0, level)
+    blanked = images * keep
+    return blanked.add_((1 - keep) * level) if level else blanked
 
 
 @registry.register("pad_crop")
@@ -169,14 +211,20 @@ class PadCrop(Move):
                 f"pad_crop: padding = {self.padding} must be below the image edge "
                 f"{min(size)} when fill = 'reflect'"
             )
-        count = 1 if self.shared else batch
-        offset = torch.randint(2 * self.padding + 1, (2, count), generator=generator)
-        return offset.expand(2, batch) - self.padding
+        count, offsets = 1 if self.shared else batch, 2 * self.padding + 1
+        down, right = torch.randint(offsets, (2, count), generator=generator)
+        return (down * offsets + right).expand(1, batch)
+
+    @property
+    def choices(self) -> int:
+        return (2 * self.padding + 1) ** 2
 
     def trace(
-        self, drawn: Tensor, rows: Tensor, columns: Tensor, size: tuple[int, int]
+        self, choice: Tensor, rows: Tensor, columns: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        rows, columns = rows + drawn[0, :, None], columns + drawn[1, :, None]
+        offsets = 2 * self.padding + 1
+        rows = rows + choice // offsets - self.padding
+        columns = columns + choice % offsets - self.padding
         if self.mode == "reflect":
             rows, columns = _reflect(rows, size[0]), _reflect(columns, size[1])
         return rows, columns
@@ -199,14 +247,17 @@ class Flip(Move):
         self.probability = probability
 
     def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
-        mirrored = torch.rand((batch, 1), generator=generator)[:, 0] < self.probability
-        # Column j is taken from a + b j.
-        return torch.stack([mirrored * (size[1] - 1), 1 - 2 * mirrored.long()])
+        mirrored = torch.rand((batch, 1), generator=generator) < self.probability
+        return mirrored.long().T
+
+    @property
+    def choices(self) -> int:
+        return 2
 
     def trace(
-        self, drawn: Tensor, rows: Tensor, columns: Tensor, size: tuple[int, int]
+        self, choice: Tensor, rows: Tensor, columns: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        return rows, torch.addcmul(drawn[0, :, None], drawn[1, :, None], columns)
+        return rows, torch.where(choice == 1, size[1] - 1 - columns, columns)
 
 
 @registry.register("cutout")
@@ -232,21 +283,28 @@ class Cutout(Drawn):
         self.size, self.level, self.shared = size, _LEVEL[fill], shared
         self.after_normalization = fill == "mean"
         self.needs_pixels = fill != "mean"
+        self._outside: dict[Any, Tensor] = {}
 
     def draw(self, batch: int, size: tuple[int, int], generator: Generator) -> Tensor:
         count = 1 if self.shared else batch
         center = [torch.randint(edge, (count, 1), generator=generator)[:, 0] for edge in size]
-        return torch.stack(center).expand(2, batch) - self.size // 2
+        return torch.stack(center).expand(2, batch)
 
     def apply(self, images: Tensor, drawn: Tensor) -> Tensor:
-        in_rows, in_columns = (
-            (position >= start) & (position < start + self.size)
-            for position, start in (
-                (torch.arange(images.shape[2], device=images.device), drawn[0, :, None]),
-                (torch.arange(images.shape[3], device=images.device), drawn[1, :, None]),
-            )
+        rows, columns = (
+            self._table(edge, images.device).index_select(0, center)
+            for edge, center in zip(images.shape[2:], drawn, strict=True)
         )
-        return _blank(images, ~_both(in_rows, in_columns), self.level)
+        return _blank(images, rows[:, None, :, None] | columns[:, None, None, :], self.level)
+
+    def _table(self, edge: int, device: torch.device) -> Tensor:
+        """uint8 (edge, edge): of each centre the positions outside of the square, on ``device``."""
+        if (edge, device) not in self._outside:
+            position = torch.arange(edge)
+            start = position[:, None] - self.size // 2
+            outside = (position < start) | (position >= start + self.size)
+            self._outside[edge, device] = sent(outside.to(torch.uint8), device)
+        return self._outside[edge, device]
 
 
 def fuse(augmentations: Sequence[Augmentation]) -> list[Augmentation]:
