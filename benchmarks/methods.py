@@ -339,7 +339,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if on_gpu else "cpu")
     parser.add_argument("--models", nargs="+", choices=["mlp", "resnet20", "preact_resnet18"])
     parser.add_argument("--methods", nargs="+", choices=methods.names())
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--compile", action="store_true", help="add compiled networks (slow)")
     parser.add_argument("--save", action="store_true", help="keep the table in benchmarks/results")

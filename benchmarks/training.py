@@ -257,7 +257,7 @@ def measure(arguments: argparse.Namespace) -> tuple[list[dict[str, Any]], list[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--steps", type=int, default=20, help="of an epoch")
+    parser.add_argument("--steps", type=int, default=10, help="of an epoch")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=0, help="of the DataLoaders")

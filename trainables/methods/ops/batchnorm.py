@@ -65,7 +65,7 @@ def _counted_together(layers: Sequence[_NormBase]) -> Iterator[None]:
     Torch's own layers, that is, but for a cumulative average, which divides by the count.
     """
     counting = [m for m in layers if _counts(m)]
-    counters = [layer.num_batches_tracked for layer in counting]
+    counters = [c for layer in counting if (c := layer.num_batches_tracked) is not None]
     for layer in counting:
         layer.num_batches_tracked = None
     try:
