@@ -67,6 +67,11 @@ def leaves(batch: Structure) -> Structure:
     return pytree.tree_map_only(Tensor, lambda tensor: tensor.detach().requires_grad_(), batch)
 
 
+def in_float64(batch: Structure) -> Structure:
+    """The same, its real numbers in float64."""
+    return pytree.tree_map_only(Tensor, lambda t: t.double() if t.is_floating_point() else t, batch)
+
+
 def moved(batch: Structure, device: torch.device) -> Structure:
     """The same on ``device``."""
     return pytree.tree_map_only(Tensor, lambda tensor: tensor.to(device), batch)
@@ -121,6 +126,7 @@ def portions(size: int, count: int) -> list[slice]:
 __all__ = [
     "batch_size",
     "detached",
+    "in_float64",
     "join",
     "leaves",
     "moved",

@@ -12,6 +12,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from trainables import models
 from trainables.conformance.cases import equal, flat, generator, global_seed
 from trainables.errors import UsageError
+from trainables.methods.ops.attention import plain_attention
 
 SHAPES = ((1, 8, 8), (3, 32, 32), (3, 64, 64), (3, 224, 224), (16,), (8, 8))
 """Of one input; a network is tried on the first that it takes."""
@@ -106,7 +107,8 @@ def second_derivative(name: str) -> str:
     """A second derivative, which measures of curvature and some methods take."""
     model = build(name)
     parameters = list(model.parameters())
-    first = torch.autograd.grad(loss(model, name), parameters, create_graph=True)
+    with plain_attention():
+        first = torch.autograd.grad(loss(model, name), parameters, create_graph=True)
     product = torch.stack([g.square().sum() for g in first]).sum()
     torch.autograd.grad(product, parameters, allow_unused=True)
     return ""

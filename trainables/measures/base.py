@@ -30,8 +30,9 @@ from trainables.registry import Registry
 if TYPE_CHECKING:
     from trainables.methods.base import Method
 
-Batches = Sequence[tuple[Tensor, Tensor]]
-"""(inputs, targets) of each batch, on the model's device. Sizes may differ; read several times."""
+Batches = Sequence[tuple[Any, Any]]
+"""(inputs, targets) of each batch, tensors or structures of them (`trainables.structures`), on the
+model's device. Sizes may differ; read several times."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Target:
 
     Attributes:
         model: In evaluation mode.
-        loss_fn: ``loss_fn(logits, targets)``, 0-d, the mean over the batch.
+        loss_fn: ``loss_fn(outputs, targets)``, 0-d, the mean over the batch; of a trial its
+            `trainables.tasks.base.Task`.
         batches: The samples that it is taken on.
         generator: Source of all randomness of an estimator, on the model's device; None: torch's
             global one.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from trainables.errors import UsageError
+from trainables.structures import detached, tensors
 
 if TYPE_CHECKING:
     from trainables.measures.base import Batches
@@ -83,17 +84,22 @@ _REMEDY = {
 
 
 @torch.no_grad()
-def _fingerprint(model: nn.Module, batches: Batches) -> list[tuple[Tensor, ...]]:
-    """Per batch: position-weighted checksums of the inputs and targets, and the logits."""
-    return [(_checksum(x), _checksum(y), model(x)) for x, y in batches]
+def _fingerprint(model: nn.Module, batches: Batches) -> list[tuple[list[Tensor], ...]]:
+    """Per batch: position-weighted checksums of the inputs and targets, and the outputs."""
+    return [(_checksums(x), _checksums(y), tensors(detached(model(x)))) for x, y in batches]
 
 
-def _checksum(tensor: Tensor) -> Tensor:
-    flat = tensor.detach().reshape(-1).double()
-    return flat @ torch.linspace(1, 2, len(flat), dtype=torch.float64, device=flat.device)
+def _checksums(batch: Any) -> list[Tensor]:
+    flat = (tensor.detach().reshape(-1).double() for tensor in tensors(batch))
+    return [f @ torch.linspace(1, 2, len(f), dtype=torch.float64, device=f.device) for f in flat]
 
 
-def _equal(a: Tensor, b: Tensor, exact: bool) -> bool:
+def _equal(one: list[Tensor], two: list[Tensor], exact: bool) -> bool:
+    pairs = zip(one, two, strict=False)
+    return len(one) == len(two) and all(_same(a, b, exact) for a, b in pairs)
+
+
+def _same(a: Tensor, b: Tensor, exact: bool) -> bool:
     if a.shape != b.shape:
         return False
     if exact:

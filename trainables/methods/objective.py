@@ -16,6 +16,7 @@ from trainables.parallel.division import Division
 from trainables.parallel.group import SINGLE_PROCESS, Group
 from trainables.parallel.whole_batch import whole_batch
 from trainables.structures import batch_size, detached, join, portions, take
+from trainables.tasks.base import kl_divergence
 
 LossFn = Callable[[Any, Any], Tensor]
 """``loss_fn(logits, targets)``: 0-d, the *mean* over the batch. One that is more than a mean over
@@ -260,13 +261,8 @@ class Objective:
     def divergence(self, p: Any, q: Any, samples: Any = None) -> Tensor:
         """Mean over the batch, or its ``samples``, of KL(p ‖ q), logits given: of softmax over the
         last dimension, or as the loss defines it."""
-        own = getattr(self.loss_fn, "divergence", None)
-        if own is not None:
-            targets = self.targets if samples is None else take(self.targets, samples)
-            return own(p, q, targets)
-        return functional.kl_div(
-            q.log_softmax(-1), p.log_softmax(-1), reduction="batchmean", log_target=True
-        )
+        targets = self.targets if samples is None else take(self.targets, samples)
+        return divergence(self.loss_fn, p, q, targets)
 
     def dense_targets(self, logits: Any, samples: Any = None, given: Any = None) -> Any:
         """The batch's targets, or those ``given``, after the regularizers' changes."""
@@ -382,6 +378,13 @@ class Objective:
         torch.set_rng_state(state[0])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(state[1], self.device)
+
+
+def divergence(loss_fn: LossFn, p: Any, q: Any, targets: Any) -> Tensor:
+    """Mean over a batch of KL(p ‖ q), logits given: of softmax over the last dimension, or as the
+    loss defines it."""
+    own = getattr(loss_fn, "divergence", None)
+    return kl_divergence(p, q) if own is None else own(p, q, targets)
 
 
 def normalized_together(samples: int, batch: int, parts: int) -> list[slice]:

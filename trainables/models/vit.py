@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from trainables.errors import UsageError
+from trainables.methods.ops.attention import plain_attention
 from trainables.models import Layers, registry
 from trainables.models.blocks import image_shape
 from trainables.models.variants import register_variant
@@ -22,7 +22,7 @@ class PlainAttention(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        with sdpa_kernel(SDPBackend.MATH):
+        with plain_attention():
             return self.network(x)
 
 

@@ -64,9 +64,7 @@ class Task:
 
     def divergence(self, p: Any, q: Any, targets: Any) -> Tensor:
         """Mean over the batch of KL(p ‖ q) between what two outputs predict, 0-d, nats."""
-        return functional.kl_div(
-            q.log_softmax(-1), p.log_softmax(-1), reduction="batchmean", log_target=True
-        )
+        return kl_divergence(p, q)
 
     def judge(self, model: nn.Module, inputs: Any, targets: Any) -> Any:
         """What `summary` needs of a batch, one row per sample; ``model`` is in evaluation mode.
@@ -80,4 +78,11 @@ class Task:
         raise NotImplementedError
 
 
-__all__ = ["Task", "registry"]
+def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
+    """Mean over the batch of KL(softmax p ‖ softmax q), over the last dimension; 0-d, nats."""
+    return functional.kl_div(
+        q.log_softmax(-1), p.log_softmax(-1), reduction="batchmean", log_target=True
+    )
+
+
+__all__ = ["Task", "kl_divergence", "registry"]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainables.tasks.base import Task, registry
+from trainables.tasks.base import Task, kl_divergence, registry
 
 FOUND = 10
 """Among so many of the most similar ones the right one is looked for (recall@10)."""
@@ -41,7 +41,7 @@ class Contrastive(Task):
     def divergence(self, p: Any, q: Any, targets: Any) -> Tensor:
         """The mean of both directions', as in the loss."""
         one, two = similarities(*p), similarities(*q)
-        return (super().divergence(one, two, None) + super().divergence(one.T, two.T, None)) / 2
+        return (kl_divergence(one, two) + kl_divergence(one.T, two.T)) / 2
 
     def summary(self, judged: Any) -> dict[str, float]:
         """``nll``, the loss with all pairs of the split in one batch; ``recall_at_10``: of the

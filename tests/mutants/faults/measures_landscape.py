@@ -27,7 +27,7 @@ MUTANTS = [
         ("target.method if own else RPR(epsilon=epsilon, scale=scale)", "RPR(epsilon=epsilon, scale=scale)"),
     ),
     *of("trainables.measures.landscape.divergence:_divergence", "divergence.a_given_neighborhood",
-        ("kl_div(q, p, reduction='sum', log_target=True)", "kl_div(p, q, reduction='sum', log_target=True)"),
+        ("divergence(target.loss_fn, p, q, targets)", "divergence(target.loss_fn, q, p, targets)"),
     ),
     *of("trainables.measures.predictions.input_jacobian:jacobian_norms",
         "fisher.robustness_is_the_jacobian_of_the_outputs",

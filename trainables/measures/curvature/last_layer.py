@@ -17,6 +17,7 @@ from trainables.errors import UsageError
 from trainables.measures.base import Target, registry
 from trainables.measures.curvature.spectrum import TOLERANCE, extreme_eigenvalues
 from trainables.measures.parameters import last_linear
+from trainables.measures.predictions.classification import require_classes
 from trainables.methods.objective import LossFn
 from trainables.methods.ops.noise import fill
 from trainables.registry import Positive
@@ -64,11 +65,13 @@ def last_layer_hessian(target: Target, bias: bool = True) -> LastLayerHessian:
     try:
         for inputs, targets in target.batches:
             logits.append(target.model(inputs))
-            if len(seen) != len(logits) or not torch.equal(seen[-1][1], logits[-1]):
+            one = isinstance(logits[-1], Tensor) and len(seen) == len(logits)
+            if not one or not torch.equal(seen[-1][1], logits[-1]):
                 raise UsageError(
                     f"the model's output is not that of its last linear layer {name!r}"
                 )
             if len(logits) == 1:
+                require_classes(logits[0], targets)
                 _require_cross_entropy(target.loss_fn, logits[0], targets)
     finally:
         hook.remove()

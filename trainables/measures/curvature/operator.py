@@ -14,6 +14,8 @@ from trainables.measures.base import Batches
 from trainables.measures.curvature.second_derivatives import fast_double_backward
 from trainables.measures.parameters import select, vector_to_tensors
 from trainables.methods.objective import LossFn
+from trainables.methods.ops.attention import plain_attention
+from trainables.structures import batch_size
 
 KEPT_BYTES = 2 * 2**30
 """Default memory of the kept graphs. Batches beyond it are differentiated in each product."""
@@ -23,6 +25,9 @@ class HessianOperator:
     """``operator @ v = H v``, H the Hessian of the mean loss over *all samples* of ``batches``.
 
         H = (1 / N) sum_b n_b H_b,      H_b the Hessian of loss_fn on batch b of n_b samples
+
+    Of a loss that is more than a mean over samples, such as the contrastive one, it is this mean
+    over the batches as they are given. Attention is in its plain form (`plain_attention`).
 
     For each batch the graph of the first backward pass is built once and kept;
     a product is one reverse pass through it (Pearlmutter 1994), about one
@@ -58,7 +63,7 @@ class HessianOperator:
         self.point = {name: p.detach().requires_grad_() for name, p in chosen.items()}
         self._values = {name: p.detach() for name, p in model.named_parameters()} | self.point
         self.size = sum(p.numel() for p in self.point.values())
-        self.samples = sum(len(targets) for _, targets in self.batches)
+        self.samples = sum(batch_size(targets) for _, targets in self.batches)
         if not self.samples or not self.size:
             raise UsageError("a Hessian needs at least one sample and one trainable parameter")
         self.products = 0
@@ -111,11 +116,11 @@ class HessianOperator:
             gradient = self._kept.get(index) or self._differentiate(index)
             if index < self._keep:
                 self._kept[index] = gradient
-            yield len(targets) / self.samples, gradient
+            yield batch_size(targets) / self.samples, gradient
 
     def _differentiate(self, index: int) -> tuple[Tensor, ...]:
         inputs, targets = self.batches[index]
-        with torch.enable_grad(), fast_double_backward():
+        with torch.enable_grad(), fast_double_backward(), plain_attention():
             loss = self.loss_fn(functional_call(self.model, self._values, (inputs,)), targets)
             return torch.autograd.grad(
                 loss,
@@ -137,10 +142,10 @@ class HessianOperator:
 
         with saved_tensors_hooks(count, lambda tensor: tensor):
             self._differentiate(0)
-        per_sample = sum(sizes.values()) / max(1, len(self.batches[0][1]))
+        per_sample = sum(sizes.values()) / max(1, batch_size(self.batches[0][1]))
         fitting = 0
         for _, targets in self.batches:
-            memory -= int(per_sample * len(targets))
+            memory -= int(per_sample * batch_size(targets))
             if memory < 0:
                 break
             fitting += 1

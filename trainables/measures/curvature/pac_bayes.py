@@ -6,11 +6,13 @@ import math
 
 import torch
 
+from trainables.errors import UsageError
 from trainables.measures.base import Result, Target, registry
 from trainables.measures.curvature.trace import hessian_trace
 from trainables.measures.distances import distance_from_initialization
 from trainables.measures.parameters import Which
 from trainables.registry import Count
+from trainables.structures import batch_size, take
 
 
 @registry.register("pac_bayes_bound")
@@ -51,7 +53,8 @@ def pac_bayes_bound(
         counts as 0.
 
     Raises:
-        UsageError: the target lacks the initial weights.
+        UsageError: the target lacks the initial weights, or the loss is more than a mean over
+            samples.
     """
     trace = hessian_trace(target, num_samples=num_samples, parameters=parameters)
     radius = distance_from_initialization(target, parameters=parameters)[""]
@@ -69,12 +72,14 @@ def pac_bayes_bound(
 
 def _largest_loss(target: Target) -> tuple[float, int]:
     """The largest loss of a single image, and how many images there are."""
+    if getattr(target.loss_fn, "whole_batch", False):
+        raise UsageError("a loss that is of the whole batch has none of single samples to bound")
     largest, seen = 0.0, 0
     with torch.no_grad():
         for inputs, targets in target.batches:
-            outputs = target.model(inputs)
-            pairs = zip(outputs.split(1), targets.split(1), strict=True)
-            losses = torch.stack([target.loss_fn(z, y) for z, y in pairs])
+            batch = target.model(inputs), targets
+            each = (take(batch, slice(i, i + 1)) for i in range(batch_size(targets)))
+            losses = torch.stack([target.loss_fn(*one) for one in each])
             largest, seen = max(largest, float(losses.max())), seen + len(losses)
     return largest, seen
 

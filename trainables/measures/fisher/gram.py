@@ -25,13 +25,16 @@ from torch.autograd import Function
 from torch.func import functional_call, vjp, vmap
 from torch.nn import functional
 
+from trainables.methods.ops.attention import plain_attention
+from trainables.structures import batch_size, detached, take
+
 BLOCK_ENTRIES = 2**25
 """Entries of the largest intermediate tensor (128 MiB in float32)."""
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 
 
-def gram(model: nn.Module, inputs: Tensor, cotangent: Callable[[Tensor], Tensor]) -> Tensor:
+def gram(model: nn.Module, inputs: Any, cotangent: Callable[[Tensor], Tensor]) -> Tensor:
     """G over all trainable parameters, (n, n), float64.
 
     Each layer's part is computed in the model's dtype, the sum over layers in float64: the
@@ -42,20 +45,21 @@ def gram(model: nn.Module, inputs: Tensor, cotangent: Callable[[Tensor], Tensor]
         cotangent: From the (n, classes) logits to u, same shape; called once, without gradients.
     """
     values = {name: p.detach() for name, p in model.named_parameters()}
-    taps = _Taps(model, len(inputs))
-    with taps.attached(), torch.enable_grad():
+    samples = batch_size(inputs)
+    taps = _Taps(model, samples)
+    with taps.attached(), torch.enable_grad(), plain_attention():
         logits = functional_call(model, values, (inputs,))
-        u = cotangent(logits.detach())
+        u = cotangent(detached(logits))
         if logits.requires_grad:
             total = (logits * u.to(logits.dtype)).sum()
             torch.autograd.grad(total, taps.root, allow_unused=True)
     done = list(taps.parts)  # each used once, on the batch: its part is the whole
-    out = torch.zeros(len(inputs), len(inputs), dtype=torch.float64, device=inputs.device)
+    out = torch.zeros(samples, samples, dtype=torch.float64, device=u.device)
     for layer in done:
         out += taps.parts[layer]
     covered = {name for layer in done for name in taps.owned[layer]}
     rest = [n for n, p in model.named_parameters() if p.requires_grad and n not in covered]
-    for names in _groups(rest, values, BLOCK_ENTRIES // len(inputs)):
+    for names in _groups(rest, values, BLOCK_ENTRIES // samples):
         out += _by_rows(model, values, names, inputs, u.to(logits.dtype))
     return out
 
@@ -268,16 +272,17 @@ def _groups(names: list[str], values: dict[str, Tensor], most: int) -> Iterator[
 
 
 def _by_rows(
-    model: nn.Module, values: dict[str, Tensor], names: list[str], inputs: Tensor, u: Tensor
+    model: nn.Module, values: dict[str, Tensor], names: list[str], inputs: Any, u: Tensor
 ) -> Tensor:
     """The part of ``names``, from their per-sample gradients: what has no formula."""
     chosen = {name: values[name] for name in names}
 
-    def row(x: Tensor, cotangent: Tensor) -> tuple[Tensor, ...]:
+    def row(x: Any, cotangent: Tensor) -> tuple[Tensor, ...]:
         def output(parameters: dict[str, Tensor]) -> Tensor:
-            return functional_call(model, values | parameters, (x[None],))[0]
+            return functional_call(model, values | parameters, (take(x, None),))[0]
 
         return tuple(vjp(output, chosen)[1](cotangent)[0].values())
 
-    parts = vmap(row)(inputs, u)
+    with plain_attention():  # the fused one has no batching rule
+        parts = vmap(row)(inputs, u)
     return torch.stack([_rows_gram(part) for part in parts]).sum(dim=0)

@@ -8,7 +8,7 @@ observed Fisher information of the subset.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from trainables.errors import UsageError
 from trainables.measures.base import Batches, Estimate, Target, registry
 from trainables.measures.fisher.gram import gram
+from trainables.measures.predictions.classification import require_classes
 from trainables.registry import Count, Positive
+from trainables.structures import batch_size, join, take, tensors
 
 Subsets = Literal["random", "consecutive"]
 """``random``: each trial draws its samples anew, without repetition inside a trial (Eq. 5).
@@ -27,7 +29,7 @@ SAMPLES = TRIALS = 100
 
 
 def fisher_gram(
-    model: nn.Module, inputs: Tensor, targets: Tensor, logit_scale: float | None = None
+    model: nn.Module, inputs: Any, targets: Tensor, logit_scale: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """xi, as ``xi = diag(r) G diag(r)``: G (n, n) and log r (n,), float64.
 
@@ -42,6 +44,7 @@ def fisher_gram(
     norms: list[Tensor] = []
 
     def cotangent(logits: Tensor) -> Tensor:
+        require_classes(logits, targets)
         d = _logit_gradient(logits.double(), targets, logit_scale)
         norms.append(torch.linalg.vector_norm(d, dim=1))
         return d / norms[0].clamp_min(torch.finfo(d.dtype).tiny)[:, None]
@@ -172,11 +175,9 @@ def fisher_spectral_radius(
     return every["spectral_radius"]
 
 
-def _subsets(
-    target: Target, size: int, trials: int, how: Subsets
-) -> Iterator[tuple[Tensor, Tensor]]:
+def _subsets(target: Target, size: int, trials: int, how: Subsets) -> Iterator[tuple[Any, Any]]:
     """``trials`` pairs (inputs, targets) of ``size`` samples."""
-    counts = [len(targets) for _, targets in target.batches]
+    counts = [batch_size(targets) for _, targets in target.batches]
     total = sum(counts)
     needed = size if how == "random" else size * trials
     if total < needed:
@@ -195,13 +196,12 @@ def _subsets(
         yield _pick(target.batches, index.sort().values, ends)
 
 
-def _pick(batches: Batches, index: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+def _pick(batches: Batches, index: Tensor, ends: Tensor) -> tuple[Any, Any]:
     """The samples at ``index`` (ascending) of the concatenation of ``batches``."""
     owner = torch.searchsorted(ends, index, right=True)
-    inputs, targets = [], []
-    for number, (x, y) in enumerate(batches):
+    chosen = []
+    for number, batch in enumerate(batches):
         at = index[owner == number] - (int(ends[number - 1]) if number else 0)
         if len(at):
-            inputs.append(x[at.to(x.device)])
-            targets.append(y[at.to(y.device)])
-    return torch.cat(inputs), torch.cat(targets)
+            chosen.append(take(batch, at.to(tensors(batch)[0].device)))
+    return join(chosen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trainables.errors import UsageError
 from trainables.measures.base import Estimate, Target, registry
-from trainables.structures import portions
+from trainables.structures import batch_size, portions, take
 
 Several = Annotated[int, Field(ge=2)]
 
@@ -35,7 +35,7 @@ def sub_batch_gradients(target: Target, *, num_splits: Several = 8) -> dict[str,
     rows = [
         torch.stack(_alike(_gradients(target, inputs, targets, num_splits)))
         for inputs, targets in target.batches
-        if len(targets) >= num_splits
+        if batch_size(targets) >= num_splits
     ]
     if not rows:
         raise UsageError(f"no batch has num_splits = {num_splits} samples")
@@ -44,13 +44,13 @@ def sub_batch_gradients(target: Target, *, num_splits: Several = 8) -> dict[str,
     return {name: Estimate.of(column) for name, column in zip(names, columns, strict=True)}
 
 
-def _gradients(target: Target, inputs: Tensor, targets: Tensor, count: int) -> Tensor:
+def _gradients(target: Target, inputs: Any, targets: Any, count: int) -> Tensor:
     """One row per part: the gradient of its mean loss, float64, (count, parameters)."""
     weights = [p for p in target.model.parameters() if p.requires_grad]
     rows = []
-    for part in portions(len(targets), count):
+    for part in portions(batch_size(targets), count):
         with torch.enable_grad():
-            loss = target.loss_fn(target.model(inputs[part]), targets[part])
+            loss = target.loss_fn(target.model(take(inputs, part)), take(targets, part))
         gradient = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
         rows.append(torch.cat([g.reshape(-1) for g in gradient]).double())
     return torch.stack(rows)

@@ -9,6 +9,7 @@ from trainables.errors import UsageError
 from trainables.measures.base import Target, registry
 from trainables.metric_name import place, sample_place
 from trainables.registry import Count, Positive
+from trainables.structures import one_tensor
 
 SAMPLES = 300
 """Of the samples that it is measured on, how many are recorded: spirals has 200."""
@@ -107,7 +108,8 @@ def _ahead(logits: Tensor) -> Tensor:
 
 def _in_the_plane(target: Target, name: str) -> Tensor:
     """All inputs, (samples, 2)."""
-    inputs = torch.cat([inputs.flatten(1) for inputs, _ in target.batches])
+    tensors = [one_tensor(inputs, f"measure {name!r}") for inputs, _ in target.batches]
+    inputs = torch.cat([inputs.flatten(1) for inputs in tensors])
     if inputs.shape[1] != 2:
         raise UsageError(
             f"{name} needs inputs of two features, not {inputs.shape[1]}: "

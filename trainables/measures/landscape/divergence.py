@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch.nn.functional import kl_div
 
 from trainables.errors import UsageError
 from trainables.measures.base import Estimate, Target, registry
 from trainables.measures.landscape.sharpness import mean_loss
+from trainables.methods.objective import divergence
 from trainables.methods.ops.parameters import global_norm
 from trainables.methods.rules.nrs import RPR, Neighborhood, Scale
 from trainables.needs import given
 from trainables.registry import Count, Strength
+from trainables.structures import batch_size, in_float64
 
 GIVEN = given(own=False)
 
@@ -32,7 +33,8 @@ def model_divergence(
 ) -> dict[str, Estimate]:
     """d_p(θ, θ + δ), the mean over the samples of KL(softmax f(x; θ) ‖ softmax f(x; θ + δ)), nats.
 
-    δ is drawn ``num_samples`` times as `Neighborhood` draws it.
+    Where the model's outputs are no logits of classes, it is as the task defines it. δ is drawn
+    ``num_samples`` times as `Neighborhood` draws it.
 
     Args:
         epsilon, scale: Of the neighborhood; the defaults are NRS's own.
@@ -52,7 +54,7 @@ def model_divergence(
         raise UsageError("own = True needs a trial of NRS or RPR, whose method has a neighborhood")
     params = {n: p for n, p in target.model.named_parameters() if p.requires_grad}
     weights: list[Tensor] = [*params.values()]
-    clean = [target.model(inputs).double().log_softmax(-1) for inputs, _ in target.batches]
+    clean = [in_float64(target.model(inputs)) for inputs, _ in target.batches]
     before, size = mean_loss(target), global_norm(weights)
     rows = []
     for _ in range(num_samples):
@@ -65,10 +67,11 @@ def model_divergence(
     return dict(zip(("", "rise", "size"), map(Estimate.of, columns), strict=True))
 
 
-def _divergence(target: Target, clean: list[Tensor], moved: dict[str, Tensor]) -> float:
+def _divergence(target: Target, clean: list[Any], moved: dict[str, Tensor]) -> float:
     """Mean over all samples, summed in float64."""
-    total = torch.zeros((), dtype=torch.float64)
-    for (inputs, _), p in zip(target.batches, clean, strict=True):
-        q = functional_call(target.model, moved, (inputs,)).double().log_softmax(-1)
-        total = total.to(q.device) + kl_div(q, p, reduction="sum", log_target=True)
-    return float(total) / sum(len(p) for p in clean)
+    total, samples = 0.0, 0
+    for (inputs, targets), p in zip(target.batches, clean, strict=True):
+        q = in_float64(functional_call(target.model, moved, (inputs,)))
+        total += float(divergence(target.loss_fn, p, q, targets)) * batch_size(targets)
+        samples += batch_size(targets)
+    return total / samples

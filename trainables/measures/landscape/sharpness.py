@@ -21,6 +21,7 @@ from trainables.methods.ops.noise import fill
 from trainables.metric_name import join
 from trainables.needs import given
 from trainables.registry import Count, NonNegative, Positive
+from trainables.structures import batch_size
 
 
 @torch.no_grad()
@@ -28,9 +29,10 @@ def mean_loss(target: Target, values: Mapping[str, Tensor] | None = None) -> flo
     """L, summed in float64; parameters named in ``values`` have the values given there."""
     total, samples = torch.zeros((), dtype=torch.float64), 0
     for inputs, targets in target.batches:
-        logits = functional_call(target.model, dict(values or {}), (inputs,))
-        total = total.to(logits.device) + target.loss_fn(logits, targets).double() * len(targets)
-        samples += len(targets)
+        outputs = functional_call(target.model, dict(values or {}), (inputs,))
+        loss, size = target.loss_fn(outputs, targets), batch_size(targets)
+        total = total.to(loss.device) + loss.double() * size
+        samples += size
     return float(total) / samples
 
 
@@ -39,7 +41,7 @@ def mean_gradient(
 ) -> Tensor:
     """Gradient of L at ``values`` in the parameters named in ``chosen``, one vector (size,)."""
     leaves = {name: values[name].detach().requires_grad_() for name in chosen}
-    samples = sum(len(targets) for _, targets in target.batches)
+    samples = sum(batch_size(targets) for _, targets in target.batches)
     out = torch.cat([leaf.detach().reshape(-1) for leaf in leaves.values()]).zero_()
     for inputs, targets in target.batches:
         with torch.enable_grad():
@@ -49,7 +51,7 @@ def mean_gradient(
                 loss, list(leaves.values()), allow_unused=True, materialize_grads=True
             )
         for part, value in zip(vector_to_tensors(out, leaves.values()), gradient, strict=True):
-            part.add_(value, alpha=len(targets) / samples)
+            part.add_(value, alpha=batch_size(targets) / samples)
     return out
 
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from trainables.errors import UsageError
 from trainables.measures.base import Target, registry
 from trainables.registry import Count, Fraction
+from trainables.structures import join
 
 
 def top_k_error(logits: Tensor, targets: Tensor, k: int = 1) -> Tensor:
@@ -121,11 +123,23 @@ def summary(logits: Tensor, targets: Tensor, bins: int = 15) -> dict[str, float]
     return dict(zip(values, numbers, strict=True))
 
 
+def require_classes(outputs: Any, targets: Any) -> None:
+    """Raise UsageError unless these are logits (n, classes) and class indices (n,)."""
+    classes = isinstance(targets, Tensor) and targets.ndim == 1 and not targets.is_floating_point()
+    if not (classes and isinstance(outputs, Tensor) and outputs.ndim == 2):
+        raise UsageError("it is of classifiers: it needs one class of each sample, and its logits")
+
+
 @torch.no_grad()
-def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Logits (n, classes) and targets (n,) of all batches, in the model's present mode."""
-    outputs = [(model(inputs), targets) for inputs, targets in batches]
-    return torch.cat([logits for logits, _ in outputs]), torch.cat([t for _, t in outputs])
+def predict(model: nn.Module, batches: Iterable[tuple[Any, Any]]) -> tuple[Tensor, Tensor]:
+    """Logits (n, classes) and targets (n,) of all batches, in the model's present mode.
+
+    Raises:
+        UsageError: the model is no classifier.
+    """
+    outputs, targets = join([(model(inputs), targets) for inputs, targets in batches])
+    require_classes(outputs, targets)
+    return outputs, targets
 
 
 @registry.register("classification")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from trainables.measures.base import Target, registry
+from trainables.structures import batch_size, one_tensor
 
 BLOCK_ENTRIES = 2**26
 """Entries of the Jacobians held at once."""
@@ -52,12 +53,12 @@ def robustness(target: Target, *, outputs: Outputs = "probabilities") -> float:
             simplex (section 3), or ``logits``, which go into the softmax.
     """
     total, samples = 0.0, 0
-    for inputs, targets in target.batches:
-        classes = 1
+    for given, targets in target.batches:
+        inputs = one_tensor(given, "measure 'robustness'")
         with torch.no_grad():
             classes = target.model(inputs[:1]).shape[1]
         step = max(1, BLOCK_ENTRIES // (classes * inputs[0].numel()))
         for part in inputs.split(step):
             total += float(jacobian_norms(target.model, part, outputs).sum())
-        samples += len(targets)
+        samples += batch_size(targets)
     return total / samples

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from trainables.errors import UsageError
+from trainables.methods.ops.attention import plain_attention
 
 _WRONG_AT_THIRD_ORDER = (
     "BatchNorm", "LayerNorm", "InstanceNorm", "RmsNorm", "ScaledDotProduct", "CompiledFunction",
@@ -38,7 +38,7 @@ def exact_norms(model: nn.Module) -> Iterator[nn.Module]:
     Yields:
         ``model``, or what was compiled into it: a compiled model does not see the replacement.
     """
-    with _Primitive(), sdpa_kernel(SDPBackend.MATH):  # attention in products and a softmax
+    with _Primitive(), plain_attention():
         yield getattr(model, "_orig_mod", model)
 
 
