@@ -103,6 +103,13 @@ def resolve(package: str, name: str, options: Mapping[str, Any]) -> dict[str, An
 
 
 @kept
+def of_task(loss: str) -> dict[str, Any]:
+    """What the task says of its numbers: ``records`` and ``selected`` (`trainables.tasks.Task`)."""
+    task = importlib.import_module(f"{__package__}.tasks").get(loss)
+    return {"records": task.records, "selected": task.selected}
+
+
+@kept
 def _completed(fields: Mapping[str, Any]) -> dict[str, Any]:
     made = TrialConfig(**fields)
     return {

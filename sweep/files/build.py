@@ -226,7 +226,10 @@ class _Builder:
         given = [fields.values(self.base) | dict(cell.fields) for cell in cells]
         given = [found | dict(stage.fields) for found in given for stage in stages]
         held_out = any(found.get("data.validation") != 0 for found in given)
-        quantity = "loss" if any(found.get("loss") == "mse" for found in given) else "error"
+        losses = {found.get("loss", "cross_entropy") for found in given}
+        known = losses.intersection(declared.names("tasks"))  # another is refused with its line
+        quantities = {declared.of_task(loss)["selected"] for loss in sorted(known)}
+        quantity = next((q for q in ("loss", "nll") if q in quantities), "error")
         usual = f"{'validation' if held_out else 'test'}_{quantity}"
         return Selection(select.on or usual, select.epoch, select.stated)
 

@@ -32,8 +32,16 @@ SHOWN: dict[str, tuple[str, Literal["plain", "percent"], int]] = {
     "brier": ("Brier score", "plain", 3),
     "error_top5": ("top-5 error %", "percent", 2),
     "loss": ("loss", "plain", 4),
+    "token_nll": ("NLL per token", "plain", 3),
+    "perplexity": ("perplexity", "plain", 2),
+    "answer_accuracy": ("answers right %", "percent", 2),
+    "recall_at_10": ("recall@10 %", "percent", 2),
+    "recall_at_10_of_texts": ("recall@10 of texts %", "percent", 2),
 }
 """Quantity of a split -> its column's head after the split's name, how it is shown, digits."""
+
+HIGHER = ("answer_accuracy", "recall_at_10", "recall_at_10_of_texts")
+"""Those of which more is better."""
 
 WHOLE = (*TOTALS, "epoch", "running_train_loss", "running_train_error")
 """What is recorded of every trial beside the numbers of its splits."""
@@ -44,7 +52,9 @@ def metric(column: Column) -> Metric:
     name = MetricName(column.name)
     head, shown, digits = SHOWN.get(name.quantity, (column.name.replace("_", " "), "plain", 3))
     label = f"{name.data_split} {head}" if name.quantity in SHOWN else head
-    better: Literal["lower", "neither"] = "lower" if name.quantity in SHOWN else "neither"
+    better: Literal["lower", "higher", "neither"] = "lower" if name.quantity in SHOWN else "neither"
+    if name.quantity in HIGHER:
+        better = "higher"
     if column.minus or column.relative_to is not None:
         label = column.name.replace("_", " ") + (f" - {column.minus}" if column.minus else "")
         label += " / " + " ".join(column.relative_to.values()) if column.relative_to else ""

@@ -25,6 +25,7 @@ from trainables.config import TrialConfig, merge
 from trainables.errors import UsageError
 from trainables.masking import mask
 from trainables.metric_name import NUMBER, MetricName
+from trainables.storage.result import CRITERIA
 
 OUTCOMES = ("done", "diverged")
 """How a trial may end so that it is not run again."""
@@ -338,12 +339,13 @@ def _refuse_blind(
     """Raise if trials of ``stage`` will not record what the rule looks at."""
     rule = selection.criterion(artifact)
     searched = len(list(stage.points())) > 1
-    of_labels = searched and MetricName(rule.on).quantity == "error"
+    criterion = MetricName(rule.on).quantity if searched else ""
     on_validation = searched and MetricName(rule.on).data_split == "validation"
     other = "" if selection.name == "paper" else "; try --selection paper"
     for trial in planned.points():
         config = trial.settings
-        if of_labels and config.loss != "cross_entropy":
+        records = declared.of_task(config.loss)["records"] if criterion in CRITERIA else [criterion]
+        if criterion not in records:
             raise UsageError(
                 f"{artifact.id.partition(':')[0]} has no {rule.on} to select on, its loss is "
                 f"{config.loss}{other}"

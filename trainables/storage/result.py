@@ -164,6 +164,10 @@ def _as_json(fields: dict[str, Any]) -> str:
     return json.dumps(fields, sort_keys=True)
 
 
+CRITERIA = ("error", "nll", "loss")
+"""Numbers of a split by which epochs are judged, the first that is there first."""
+
+
 def best_epoch(history: dict[str, list[float]], judge: str) -> dict[str, float]:
     """The numbers of the epoch with the lowest error on split ``judge``, as ``best_<judge>/...``.
 
@@ -171,7 +175,7 @@ def best_epoch(history: dict[str, list[float]], judge: str) -> dict[str, float]:
     first. ``best_<judge>/epoch`` counts from 1. Only what was measured in every epoch has a number
     here; without such a split the result is empty.
     """
-    if not any(of_split(judge, name) in history for name in ("error", "nll", "loss")):
+    if not any(of_split(judge, name) in history for name in CRITERIA):
         return {}
     order = best_first(history, judge)
     first, then = order[0], best(judge)
@@ -184,7 +188,7 @@ def best_epoch(history: dict[str, list[float]], judge: str) -> dict[str, float]:
 
 def best_first(history: dict[str, list[float]], judge: str) -> list[int]:
     """All epochs, counted from 0, the best first: by error on split ``judge``, loss, and time."""
-    names = [of_split(judge, criterion) for criterion in ("error", "nll", "loss")]
+    names = [of_split(judge, criterion) for criterion in CRITERIA]
     criteria = [history[name] for name in names if name in history]
     keys = list(zip(*criteria, strict=True))
     return sorted(range(len(keys)), key=keys.__getitem__)

@@ -41,8 +41,9 @@ class Task:
         whole_batch: Whether the loss of a batch is more than a mean over its samples: then it is of
             the whole batch also where several workers share one, and no rule may cut the batch.
         counts_errors: Whether the loop tells a running error.
-        records: Names of the numbers of a split that `summary` always gives.
+        records: Names of the numbers of a split that `summary` can give.
         watched: Which of them is the loss that training lowers.
+        selected: Which of them tells the better of two models, where nobody says otherwise.
         evaluation_batch: Samples per batch where nothing is trained.
     """
 
@@ -52,6 +53,7 @@ class Task:
     counts_errors: ClassVar[bool] = False
     records: ClassVar[tuple[str, ...]] = ("nll",)
     watched: ClassVar[str] = "nll"
+    selected: ClassVar[str] = "nll"
     evaluation_batch: ClassVar[int] = 1000
 
     def __call__(self, outputs: Any, targets: Any) -> Tensor:

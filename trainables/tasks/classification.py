@@ -17,6 +17,7 @@ class Classification(Task):
     plain_targets = True
     counts_errors = True
     records = ("error", "error_top5", "nll", "ece", "brier")
+    selected = "error"
 
     def __call__(self, outputs: Any, targets: Any) -> Tensor:
         return functional.cross_entropy(outputs, targets)

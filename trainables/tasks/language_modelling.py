@@ -33,7 +33,7 @@ class LanguageModelling(Task):
     """
 
     evaluation_batch = 64
-    records = ("nll", "token_nll", "perplexity")
+    records = ("nll", "token_nll", "perplexity", "answer_accuracy", "error")
 
     def __call__(self, outputs: Any, targets: Any) -> Tensor:
         return _of_samples(token_losses(outputs, targets["tokens"]), targets["counted"]).mean()

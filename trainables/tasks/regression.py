@@ -17,7 +17,7 @@ class Regression(Task):
     plain_targets = True
     class_labels = False
     records = ("loss",)
-    watched = "loss"
+    watched = selected = "loss"
 
     def __call__(self, outputs: Any, targets: Any) -> Tensor:
         return functional.mse_loss(outputs, targets)
