@@ -23,10 +23,11 @@ def draws(seed=0):
 
 
 def texts() -> Dataset:
-    """Counting upwards from a random start: a prompt of two tokens, then text and its end."""
+    """Counting upwards from a random start, which is how far, too: a prompt of two tokens, then
+    text and its end."""
     start = torch.randint(1, V - 1, (N, 1), generator=draws())
     whole = (start + torch.arange(L + 1) - 1) % (V - 1) + 1
-    length = torch.randint(4, L + 1, (N, 1), generator=draws(1))
+    length = 4 + start % (L - 3)
     places = torch.arange(L + 1)
     whole = torch.where(places < length, whole, END)
     mask = places[:L] < length
