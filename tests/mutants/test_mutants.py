@@ -9,10 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.mutants import devices, measures, methods, sweep
+from tests.mutants import devices, measures, methods, sweep, tasks
 from tests.mutants.engine import Change, Mutant, noticed, sample
 
-KINDS = {"methods": methods, "measures": measures, "sweep": sweep, "devices": devices}
+KINDS = {
+    "methods": methods,
+    "measures": measures,
+    "tasks": tasks,
+    "sweep": sweep,
+    "devices": devices,
+}
 
 
 def cases() -> list[Any]:

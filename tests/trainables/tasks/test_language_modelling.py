@@ -17,14 +17,12 @@ TASK = tasks.get("token_cross_entropy")
 CLOSE = 1e-12
 
 
-@pytest.fixture
-def batch():
+def texts():
     found = stand_ins.texts().train
     return take((found.inputs, found.targets), slice(9))
 
 
-@pytest.fixture
-def model():
+def writer():
     torch.manual_seed(0)
     return stand_ins.Writer({"vocabulary": stand_ins.V}).double()
 
@@ -46,8 +44,8 @@ def by_hand(logits, targets) -> tuple[list[float], list[int]]:
     return sums, counts
 
 
-def test_the_loss_is_the_mean_over_samples_of_counted_places(model, batch) -> None:
-    inputs, targets = batch
+def test_the_loss_is_the_mean_over_samples_of_counted_places() -> None:
+    model, (inputs, targets) = writer(), texts()
     logits = model(inputs).detach()
     sums, counts = by_hand(logits, targets)
     assert len(set(counts)) > 1
@@ -55,8 +53,8 @@ def test_the_loss_is_the_mean_over_samples_of_counted_places(model, batch) -> No
     assert float(TASK(logits, targets)) == pytest.approx(expected, rel=CLOSE)
 
 
-def test_what_is_not_counted_decides_nothing(model, batch) -> None:
-    inputs, targets = batch
+def test_what_is_not_counted_decides_nothing() -> None:
+    model, (inputs, targets) = writer(), texts()
     logits = model(inputs).detach().requires_grad_()
     other = {**targets, "tokens": torch.where(targets["counted"], targets["tokens"], 1)}
     assert torch.equal(TASK(logits, targets), TASK(logits, other))
@@ -65,7 +63,9 @@ def test_what_is_not_counted_decides_nothing(model, batch) -> None:
     assert (slope[targets["counted"]] != 0).any(1).all()
 
 
-def test_a_sample_without_counted_places_has_no_loss(model, batch) -> None:
+def test_a_sample_without_counted_places_has_no_loss() -> None:
+    model = writer()
+    batch = texts()
     inputs, targets = take(batch, slice(2))
     none = {**targets, "counted": targets["counted"].clone()}
     none["counted"][1] = False
@@ -74,17 +74,17 @@ def test_a_sample_without_counted_places_has_no_loss(model, batch) -> None:
     assert float(TASK(logits, none)) == pytest.approx(float(alone) / 2, rel=CLOSE)
 
 
-def test_parts_of_a_batch_have_the_batchs_loss(model, batch) -> None:
+def test_parts_of_a_batch_have_the_batchs_loss() -> None:
     """A mean over samples: microbatches of any sizes add up to it."""
-    inputs, targets = batch
+    model, (inputs, targets) = writer(), texts()
     logits = model(inputs).detach()
     parts = [(slice(0, 2), 2), (slice(2, 9), 7)]
     total = sum(n / 9 * float(TASK(logits[at], take(targets, at))) for at, n in parts)
     assert total == pytest.approx(float(TASK(logits, targets)), rel=CLOSE)
 
 
-def test_the_numbers_of_a_split(model, batch) -> None:
-    inputs, targets = batch
+def test_the_numbers_of_a_split() -> None:
+    model, (inputs, targets) = writer(), texts()
     sums, counts = by_hand(model(inputs), targets)
     found = TASK.summary(TASK.judge(model.eval(), inputs, targets))
     assert found["nll"] == pytest.approx(float(TASK(model(inputs).detach(), targets)), rel=CLOSE)
@@ -119,7 +119,9 @@ def trained(model, batch):
 
 
 @pytest.mark.parametrize("steps", ["trained", "not"])
-def test_greedy_writes_what_one_sample_alone_gives(model, batch, steps) -> None:
+def test_greedy_writes_what_one_sample_alone_gives(steps) -> None:
+    model = writer()
+    batch = texts()
     if steps == "trained":
         trained(model, batch)
     inputs, targets = batch
@@ -136,9 +138,9 @@ def test_greedy_writes_what_one_sample_alone_gives(model, batch, steps) -> None:
         assert right.any()
 
 
-def test_what_follows_the_prompt_is_not_looked_at(model, batch) -> None:
+def test_what_follows_the_prompt_is_not_looked_at() -> None:
     """Reference answers in the inputs, which training needs, do not help."""
-    inputs, targets = batch
+    model, (inputs, targets) = writer(), texts()
     end = targets["answer"][:, -1]
     later = targets["counted"].int().cumsum(1) > 1
     blank = {
@@ -155,9 +157,9 @@ def test_shorter_answers_stand_at_the_right() -> None:
     assert ends_with(written, answer).tolist() == [True, True, False, False]
 
 
-def test_label_smoothing_is_that_of_every_place(model, batch) -> None:
+def test_label_smoothing_is_that_of_every_place() -> None:
     """(1 - s) of the loss and s of the mean over the vocabulary, at counted places alone."""
-    inputs, targets = batch
+    model, (inputs, targets) = writer(), texts()
     smoothed = methods.build("erm", regularizers=[("label_smoothing", {"smoothing": 0.3})])
     out = smoothed.gradient(model, TASK, inputs, targets, generator=None)
     logits = model(inputs).detach()
@@ -169,7 +171,8 @@ def test_label_smoothing_is_that_of_every_place(model, batch) -> None:
     torch.testing.assert_close(out.loss, expected, rtol=CLOSE, atol=CLOSE)
 
 
-def test_the_divergence_is_of_counted_places(batch) -> None:
+def test_the_divergence_is_of_counted_places() -> None:
+    batch = texts()
     targets = take(batch[1], slice(2))
     shape = (2, stand_ins.L, stand_ins.V)
     p, q = torch.randn(2, *shape, generator=stand_ins.draws(), dtype=torch.float64)
@@ -181,7 +184,9 @@ def test_the_divergence_is_of_counted_places(batch) -> None:
     assert float(TASK.divergence(p, q, targets)) == pytest.approx(sum(of_samples) / 2, rel=CLOSE)
 
 
-def test_models_without_a_mask_can_write(batch) -> None:
+def test_models_without_a_mask_can_write() -> None:
+    batch = texts()
+
     class Next(nn.Module):
         def forward(self, inputs):
             assert set(inputs) == {"tokens"}
