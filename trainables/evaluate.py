@@ -7,8 +7,9 @@ no part of its identity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ from trainables.methods.objective import LossFn
 from trainables.metric_name import MetricName
 from trainables.parallel.group import SINGLE_PROCESS, Group
 from trainables.seeding import derive
-from trainables.structures import join
+from trainables.structures import join, tensors
 
 
 def evaluate(
@@ -50,6 +51,32 @@ def evaluate(
             return dict(task.summary(group.gather(join(judged) if judged else None)))
     finally:
         model.train(training)
+
+
+HELD_BYTES = 2**28
+"""Batches that are measured on are made once for all passes if they take no more than that, and
+anew for each pass otherwise: of a large split the device holds the pixels, a quarter as much."""
+
+
+class Remade(Sequence[tuple[Any, Any]]):
+    """The batches of a split, each made when it is read."""
+
+    def __init__(self, batches: BatchLoader) -> None:
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._batches.batch(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        return iter(self._batches)
+
+
+def _held_or_remade(batches: BatchLoader) -> Sequence[tuple[Any, Any]]:
+    each = sum(tensor.nbytes for tensor in tensors(batches.batch(0)))
+    return list(batches) if each * len(batches) <= HELD_BYTES else Remade(batches)
 
 
 @dataclass(frozen=True)
@@ -85,15 +112,18 @@ def measure_requests(requests: Sequence[Request], subject: Subject) -> dict[str,
     training = subject.model.training
     subject.model.eval()
     numbers: dict[str, float] = {}
+    checked: set[tuple[str, int | None, int | None]] = set()
     try:
         for request in requests:
-            numbers |= _measured(request, subject)
+            images = request.split, request.samples, request.batch_size
+            numbers |= _measured(request, subject, images in checked)
+            checked.add(images)
     finally:
         subject.model.train(training)
     return numbers
 
 
-def _measured(request: Request, subject: Subject) -> dict[str, float]:
+def _measured(request: Request, subject: Subject, checked: bool) -> dict[str, float]:
     if request.split not in subject.splits:
         raise UsageError(f"measure {request.key!r}: the trial has no {request.split} images")
     batches = subject.splits[request.split].head(request.samples, request.batch_size)
@@ -105,12 +135,13 @@ def _measured(request: Request, subject: Subject) -> dict[str, float]:
         target = Target(
             subject.model,
             subject.loss_fn,
-            list(batches),
+            _held_or_remade(batches),
             generator,
             subject.initial,
             subject.extra,
             subject.method,
             len(subject.splits["train"].images),
+            checked,
         )
         found = measure(request.name, target, **request.options)
     except UsageError as error:

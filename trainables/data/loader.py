@@ -135,11 +135,20 @@ class BatchLoader:
 
     def head(self, count: int | None, batch_size: int | None = None) -> BatchLoader:
         """The first ``count`` images (None: all) in batches of ``batch_size`` (None: as here)."""
-        part = copy.copy(self)
+        part = self if count is None or count >= len(self.images) else self._part(0, count)
+        part = copy.copy(part)
         part.batch_size = batch_size or self.batch_size
-        if count is not None and count < len(self.images):
-            part.images = self.images.take(torch.arange(count))
-            part._targets = take(self._targets, slice(count))
+        return part
+
+    def batch(self, index: int) -> tuple[Any, Any]:
+        """(inputs, targets) of the ``index``-th batch in the order of the images, made alone."""
+        start = index * self.batch_size
+        return next(iter(self._part(start, min(start + self.batch_size, len(self.images)))))
+
+    def _part(self, start: int, stop: int) -> BatchLoader:
+        part = copy.copy(self)
+        part.images = self.images.take(torch.arange(start, stop))
+        part._targets = take(self._targets, slice(start, stop))
         return part
 
     def __len__(self) -> int:

@@ -22,7 +22,7 @@ MUTANTS = [
         ("target.generator is None", "True"),
     ),
     *of("trainables.measures.base:measure", "guard.random_models_are_refused",
-        ("with rounding('ieee'), guarded(target.model, target.batches): ...", "if True: ..."),
+        ("with rounding('ieee'), guarded(target.model, target.batches, target.checked): ...", "if True: ..."),
     ),
     *of("trainables.measures.predictions.classification:_binned", "predictions.calibration_by_hand",
         ("torch.bucketize(confidence, edges[1:-1])",

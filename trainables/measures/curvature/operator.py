@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +59,7 @@ class HessianOperator:
         parameters: str | Sequence[str] = "all",
         memory: int = KEPT_BYTES,
     ) -> None:
-        self.model, self.loss_fn, self.batches = model, loss_fn, list(batches)
+        self.model, self.loss_fn, self.batches = model, loss_fn, batches
         chosen = select(model, parameters)
         self.point = {name: p.detach().requires_grad_() for name, p in chosen.items()}
         self._values = {name: p.detach() for name, p in model.named_parameters()} | self.point
@@ -112,14 +113,14 @@ class HessianOperator:
 
     def _gradients(self) -> Iterator[tuple[float, tuple[Tensor, ...]]]:
         """For each batch its weight in the mean, and its gradient with the graph behind it."""
-        for index, (_, targets) in enumerate(self.batches):
-            gradient = self._kept.get(index) or self._differentiate(index)
+        for index, batch in enumerate(self.batches):
+            gradient = self._kept.get(index) or self._differentiate(batch)
             if index < self._keep:
                 self._kept[index] = gradient
-            yield batch_size(targets) / self.samples, gradient
+            yield batch_size(batch[1]) / self.samples, gradient
 
-    def _differentiate(self, index: int) -> tuple[Tensor, ...]:
-        inputs, targets = self.batches[index]
+    def _differentiate(self, batch: tuple[Any, Any]) -> tuple[Tensor, ...]:
+        inputs, targets = batch
         with torch.enable_grad(), fast_double_backward(), plain_attention():
             loss = self.loss_fn(functional_call(self.model, self._values, (inputs,)), targets)
             return torch.autograd.grad(
@@ -141,7 +142,7 @@ class HessianOperator:
             return tensor
 
         with saved_tensors_hooks(count, lambda tensor: tensor):
-            self._differentiate(0)
+            self._differentiate(self.batches[0])
         per_sample = sum(sizes.values()) / max(1, batch_size(self.batches[0][1]))
         fitting = 0
         for _, targets in self.batches:
