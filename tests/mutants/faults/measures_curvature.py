@@ -103,7 +103,7 @@ MUTANTS = [
         ("index < self._keep", "True"),
     ),
     *of("trainables.measures.curvature.operator:HessianOperator._gradients", "curvature.products_are_dense",
-        ("batch_size(targets) / self.samples", "1 / len(self.batches)"),
+        ("batch_size(batch[1]) / self.samples", "1 / len(self.batches)"),
     ),
     *of("trainables.measures.curvature.operator:HessianOperator._how_many_fit", "curvature.memory_is_bounded",
         ("int(per_sample * batch_size(targets))", "0"),
