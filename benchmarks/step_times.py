@@ -95,7 +95,7 @@ def with_images(config: TrialConfig, folder: Path) -> TrialConfig:
     for split in ("train", "test"):
         pq.write_table(pa.table({"img": rows, "label": labels}), home / f"{split}.parquet")
     source = {"name": "parquet", "set": home.name}
-    return config.replace(**{"data.source": source, "data.validation": 0})
+    return config.replace(**{"data.source": source, "data.subset": None, "data.validation": 0})
 
 
 class Steps:
@@ -236,7 +236,7 @@ def beside(new: StepTimes, others: Sequence[StepTimes]) -> tuple[StepTimes, ...]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--presets", nargs="+", default=["smoke", "small", "paper"])
+    parser.add_argument("--presets", nargs="+", default=["smoke", "laptop", "small", "paper"])
     parser.add_argument("--methods", nargs="+", choices=methods.names(), default=methods.names())
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--save", action="store_true", help="write them to the file")

@@ -65,10 +65,11 @@ def test_steps_of_a_trial_are_told_apart_by_what_they_cost(tmp_path: Path) -> No
     assert any((p != b).any() for p, b in zip(steps.trial.model.parameters(), before, strict=True))
 
 
+@pytest.mark.parametrize("preset", ["paper", "laptop"])  # of all images, of some
 def test_images_that_are_not_there_are_replaced_by_random_ones_of_their_shape(
-    tmp_path: Path,
+    preset: str, tmp_path: Path
 ) -> None:
-    config = step_times.trials("paper")["erm"].replace(batch_size=8)
+    config = step_times.trials(preset)["erm"].replace(batch_size=8)
     steps = Steps(step_times.with_images(config, tmp_path), tmp_path, "cpu")
     inputs, targets = next(steps.batches)
     assert inputs.shape == (8, 3, 32, 32)

@@ -17,10 +17,25 @@ PREPARED_VERSION = 2
 then prepared anew."""
 
 
+COPIES = {"cifar10": "CIFAR-10 (JPEG)"}
+"""Folder of Parquet files -> what tables and figures call its images: of those that are not
+bit-identical to the original's."""
+
+
 def data_directory(directory: str | os.PathLike[str] | None = None) -> Path:
     """``directory``, or $FLATSWEEP_DATA, or ~/.cache/flatsweep/data."""
     chosen = directory or os.environ.get("FLATSWEEP_DATA") or Path("~/.cache/flatsweep/data")
     return Path(chosen).expanduser()
+
+
+def copied(source: Mapping[str, Any]) -> str:
+    """Whose copy a data set is, of `COPIES`; empty: of none.
+
+    Args:
+        source: Its name and options, as a configuration gives them.
+    """
+    folder = source.get("set", "cifar10")  # which the data set takes where none is given
+    return COPIES.get(folder, "") if source["name"] == "parquet" else ""
 
 
 def digest(content: Any) -> str:
@@ -82,4 +97,12 @@ def _agree(made_by: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
     )
 
 
-__all__ = ["PREPARED_VERSION", "data_directory", "digest", "prepared_content", "prepared_notes"]
+__all__ = [
+    "COPIES",
+    "PREPARED_VERSION",
+    "copied",
+    "data_directory",
+    "digest",
+    "prepared_content",
+    "prepared_notes",
+]

@@ -39,7 +39,7 @@ from search_spaces.amp.protocol import (
     trained,
 )
 from search_spaces.amp.rivals import TABLE1_CHOICES
-from search_spaces.presets import AS_PRINTED, SMALL, SMOKE, adjusted
+from search_spaces.presets import AS_PRINTED, LAPTOP, SMALL, SMOKE, adjusted
 from search_spaces.printed import rows, table
 from search_spaces.spec import (
     Artifact,
@@ -212,7 +212,10 @@ FIGURE6 = Artifact(
         ),
     ),
     presets={
-        "small": adjusted(AS_PRINTED, name="small", summary=SPIRALS, comparable=False),
+        **{
+            name: adjusted(AS_PRINTED, name=name, summary=SPIRALS, comparable=False)
+            for name in ("small", "laptop")
+        },
         "smoke": adjusted(
             AS_PRINTED,
             {"epochs": 250},
@@ -400,7 +403,7 @@ CLAIM_COST = Artifact(
             ),
         ),
     ),
-    presets={p.name: adjusted(p, {"epochs": 2}) for p in (SMALL, SMOKE)},
+    presets={p.name: adjusted(p, {"epochs": 2}) for p in (SMALL, LAPTOP, SMOKE)},
 )
 
 FIGURES = (FIGURE2, FIGURE6, FIGURE7, FIGURE8, CLAIM_COST)

@@ -104,7 +104,7 @@ FIGURE4 = Artifact(
     ),
     presets={
         name: adjusted(AS_PRINTED, name=name, summary=CARRIER, comparable=False)
-        for name in ("small", "smoke")
+        for name in ("small", "laptop", "smoke")
     },
 )
 

@@ -16,7 +16,7 @@ from search_spaces.infomcr.protocol import (
     SUBSETS,
 )
 from search_spaces.preset import KEEP
-from search_spaces.presets import SMALL, SMOKE, adjusted
+from search_spaces.presets import LAPTOP, SMALL, SMOKE, adjusted
 from search_spaces.spec import (
     Artifact,
     Cell,
@@ -48,7 +48,7 @@ SCENARIO: dict[str, Any] = {
     "batch_size": 128,
 }
 # A patience of 10 epochs would never end in the few epochs of the smaller presets.
-SOONER = {p.name: adjusted(p, {"schedule.patience": 1}) for p in (SMALL, SMOKE)}
+SOONER = {p.name: adjusted(p, {"schedule.patience": 1}) for p in (SMALL, LAPTOP, SMOKE)}
 SUBSET = 10000
 CONFUSION_SIZES = (0, 1000, 2000, 3000, 4000, 5000)
 AUGMENTATIONS: dict[str, tuple[Any, ...]] = {
@@ -136,6 +136,9 @@ FIGURE4 = _scenario(
     (metrics.ALL_IMAGES, metrics.LARGE_BATCHES),
     {
         "small": adjusted(SOONER["small"], substitute={"batch_size": KEEP}),
+        "laptop": adjusted(
+            SOONER["laptop"], substitute={"batch_size": {128: 32, 256: 64, 512: 128, 1024: 256}}
+        ),
         "smoke": adjusted(
             SOONER["smoke"], substitute={"batch_size": {128: 16, 256: 32, 512: 64, 1024: 128}}
         ),

@@ -24,7 +24,7 @@ from search_spaces.infomcr.protocol import (
     cell,
     stages,
 )
-from search_spaces.presets import SMALL, SMOKE, adjusted
+from search_spaces.presets import LAPTOP, SMALL, SMOKE, adjusted
 from search_spaces.printed import rows
 from search_spaces.spec import (
     Artifact,
@@ -73,7 +73,7 @@ TIME = Artifact(
         title="Training time a step with and without the regulariser",
         choices=choices.TIME,
     ),
-    presets={p.name: adjusted(p, {"epochs": 1}) for p in (SMALL, SMOKE)},
+    presets={p.name: adjusted(p, {"epochs": 1}) for p in (SMALL, LAPTOP, SMOKE)},
 )
 
 STAGE_ABLATION = Artifact(

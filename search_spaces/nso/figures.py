@@ -25,7 +25,7 @@ from search_spaces.nso.protocol import (
     stages,
 )
 from search_spaces.preset import OTHERWISE
-from search_spaces.presets import SMALL, SMOKE, adjusted
+from search_spaces.presets import LAPTOP, SMALL, SMOKE, adjusted
 from search_spaces.spec import (
     Artifact,
     Cell,
@@ -189,6 +189,7 @@ FIGURE4 = Artifact(
     ),
     presets={
         "small": adjusted(SMALL, substitute={"epochs": {20: 4, 40: 8, 60: 12, OTHERWISE: 6}}),
+        "laptop": adjusted(LAPTOP, substitute={"epochs": {20: 10, 40: 20, 60: 30, OTHERWISE: 20}}),
         "smoke": adjusted(SMOKE, substitute={"epochs": {20: 2, 40: 4, 60: 6, OTHERWISE: 4}}),
     },
 )
@@ -308,6 +309,7 @@ FIGURE5 = Artifact(
     ),
     presets={
         "small": adjusted(SMALL, substitute={"batch_size": {8: 32, 16: 64, 32: 128, 64: 256}}),
+        "laptop": adjusted(LAPTOP, substitute={"batch_size": {8: 16, 16: 32, 32: 64, 64: 128}}),
         "smoke": adjusted(SMOKE, substitute={"batch_size": {8: 16, 16: 32, 32: 64, 64: 128}}),
     },
 )

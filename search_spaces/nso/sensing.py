@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from search_spaces.choice import on
@@ -202,5 +203,9 @@ FIGURE6 = Artifact(
             " matrix (section 5)",
         ),
     ),
-    presets={"small": SENSING_SMALL, "smoke": SENSING_SMOKE},
+    presets={
+        "small": SENSING_SMALL,
+        "laptop": replace(SENSING_SMALL, name="laptop"),
+        "smoke": SENSING_SMOKE,
+    },
 )

@@ -43,7 +43,7 @@ from search_spaces.nso.protocol import (
     stages,
 )
 from search_spaces.nso.sensing import FIGURE6
-from search_spaces.nso.table2 import TABLE2
+from search_spaces.nso.table2 import NOISE_TRACES, TABLE2
 from search_spaces.printed import rows
 from search_spaces.spec import (
     Artifact,
@@ -384,6 +384,7 @@ PAPER = Paper(
         *ABLATIONS,
         FIGURE5_WITHOUT,
         BOUND_TABLE,
+        NOISE_TRACES,
     ),
     claims=CLAIMS,
 )

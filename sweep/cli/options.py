@@ -180,7 +180,8 @@ class VariantOptions(RecordOptions, PartsOptions):
         str,
         typer.Option(
             "--preset",
-            help="paper, small or smoke [default: smoke]; of a file full [default] or its own.",
+            help="paper, small, laptop or smoke [default: smoke]; of a file full [default] or "
+            "its own.",
             autocompletion=complete.presets,
         ),
     ] = ""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.aggregate import EPOCH_WORDS
+from trainables.data_folder import copied
 from trainables.errors import UsageError
 
 if TYPE_CHECKING:  # matplotlib takes a second to import
@@ -171,12 +172,22 @@ def caption(figure: Figure, plan: Plan, further: str, beside: bool = False) -> N
     other = [note for note in artifact.notes.changes if note.startswith(("data.source:", "model:"))]
     if other:
         said += f" Not as {'written' if artifact.own else 'in the paper'}: {'; '.join(other)}."
+    if copies := _copies(plan):
+        said += f" Images: {copies}."
     if beside and any(cell.reported for cell in artifact.experiment.cells):
         said += " Hollow: printed"
         comparable = presets.of(artifact, plan.preset).comparable
         said += "." if comparable else f" ({directions_only(plan)})."
     below = figure.supxlabel(_wrapped(said, 16.5 * inches), fontsize=6.5, color="#444444")
     _make_room(figure, title, below)
+
+
+def _copies(plan: Plan) -> str:
+    """Whose images are trained on, of copies that are not bit-identical to the original."""
+    base = plan.artifact.experiment.base
+    sources = [{**base, **cell.fields}.get("data.source") for cell in plan.cells]
+    names = {copied(s if isinstance(s, Mapping) else {"name": s}) for s in sources}
+    return ", ".join(sorted(filter(None, names)))
 
 
 def directions_only(plan: Plan) -> str:

@@ -207,7 +207,7 @@ def test_preset_paper_changes_nothing(artifact: Artifact) -> None:
 
 
 @every_runnable
-@pytest.mark.parametrize("preset", ["small", "smoke"])
+@pytest.mark.parametrize("preset", ["small", "laptop", "smoke"])
 def test_a_shrunk_artifact_says_so(artifact: Artifact, preset: str) -> None:
     shrunk = search_spaces.apply(artifact, preset)
     assert not shrunk.presets.get(preset, presets.PRESETS[preset]).comparable

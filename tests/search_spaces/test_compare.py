@@ -94,6 +94,7 @@ GRADIENTS = {
     [
         ("smoke", {1: 50, 1.7: 29, 2: 25, 21: 2}),
         ("small", {1: 6, 1.7: 4, 2: 3, 21: 1}),
+        ("laptop", {1: 20, 1.7: 12, 2: 10, 21: 1}),
         ("paper", {1: 200, 1.7: 118, 2: 100, 21: 10}),
     ],
 )
@@ -118,7 +119,7 @@ def test_a_method_that_waits_for_a_drop_of_the_rate_costs_more_from_there() -> N
 
 @every_preset
 def test_epochs_at_equal_time(preset: str) -> None:
-    given = {"smoke": 50, "small": 6, "paper": 200}[preset]
+    given = {"smoke": 50, "laptop": 20, "small": 6, "paper": 200}[preset]
     ratios = {step.method["name"]: step.ratio for step in step_times_of(preset)}
     for name, trial in trials(preset, "time").items():
         # within half an epoch of the quotient, but at least one

@@ -154,7 +154,7 @@ def part(artifact: Artifact, cell: Cell, path: str) -> str:
     return value["name"] if isinstance(value, dict) else value
 
 
-@pytest.mark.parametrize("preset", ["small", "smoke"])
+@pytest.mark.parametrize("preset", ["small", "laptop", "smoke"])
 @pytest.mark.parametrize("artifact", RUNNABLE, ids=[a.id for a in RUNNABLE])
 def test_labels_and_titles_name_the_parts_that_run(artifact, preset):
     """Against the fields themselves: data set and network of every cell."""

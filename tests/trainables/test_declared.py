@@ -28,7 +28,7 @@ from sweep.record.record import Record
 from sweep.selection import selection
 
 found = []
-for preset in ("paper", "small", "smoke"):
+for preset in ("paper", "small", "laptop", "smoke"):
     for artifact in map(search_spaces.find, sys.argv[2:]):
         shrunk = search_spaces.apply(artifact, preset)
         made = plan(shrunk, preset, selection("paper"), Record.from_runs([]))

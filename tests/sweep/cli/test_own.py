@@ -98,7 +98,7 @@ def test_show_says_what_a_file_resolved_to(folder: Path) -> None:
 def test_show_knows_papers_too() -> None:
     code, out, _ = call("show", "nrs/table3", "--preset", "small")
     assert code == 0
-    assert out.splitlines()[1] == "preset small (of paper, small, smoke)"
+    assert out.splitlines()[1] == "preset small (of paper, small, laptop, smoke)"
 
 
 def test_a_file_is_planned_run_shown_and_drawn(folder: Path) -> None:

@@ -434,6 +434,24 @@ def test_the_caption_names_preset_selection_and_print():
     )
 
 
+@pytest.mark.parametrize(
+    ("source", "images"),
+    [
+        ("parquet", "CIFAR-10 (JPEG)"),
+        ({"name": "parquet", "set": "cifar10", "resize": 64}, "CIFAR-10 (JPEG)"),
+        ({"name": "parquet", "set": "photographs"}, ""),
+        ("cifar10", ""),
+    ],
+)
+def test_the_caption_says_of_a_copy_whose_images_it_has(source, images):
+    artifact = figure_of(
+        [{"method": m, "epsilon": e} for m in "ab" for e in "12"], Label("epsilon")
+    )
+    artifact = artifact.with_experiment(base={**artifact.experiment.base, "data.source": source})
+    said = drawing.figure_of(planned(artifact), last(artifact)).get_supxlabel().replace("\n", " ")
+    assert (f" Images: {images}." in said) == ("Images" in said) == bool(images)
+
+
 FIGURES = [
     a.id for a in search_spaces.artifacts() if a.view.kind == "figure" and not a.experiment.blocked
 ]

@@ -255,7 +255,7 @@ def test_presets_are_the_files_own() -> None:
     made = artifact(f"{BASE}points: {together}\npresets: {{tiny: {{epochs: 1}}}}\n")
     (stage,) = search_spaces.apply(made, "tiny").experiment.stages
     assert stage.settings == ({"batch_size": 32},)
-    for papers in ("paper", "small", "smoke"):
+    for papers in search_spaces.PRESETS:
         with pytest.raises(
             ValueError, match=rf"unknown preset of mine/x {papers!r}.*: full, tiny$"
         ):

@@ -49,7 +49,7 @@ def test_every_artifact_is_written_as_printed(made: Artifact) -> None:
 
 
 @pytest.mark.parametrize("made", RUNNABLE[::4], ids=lambda a: a.id)
-@pytest.mark.parametrize("preset", ["small", "smoke"])
+@pytest.mark.parametrize("preset", ["small", "laptop", "smoke"])
 def test_an_artifact_is_written_as_a_preset_runs_it(made: Artifact, preset: str) -> None:
     same(made, artifact(text_of(search_spaces.apply(made, preset), "mine")), preset)
 

@@ -131,6 +131,25 @@ def test_a_step_time_is_of_one_network_and_of_the_methods_options(other: dict[st
     )
 
 
+def test_a_step_time_is_of_a_copy_of_the_data_set_too() -> None:
+    """CIFAR-10 as Parquet files has CIFAR-10's images; another folder, or size, has others."""
+    made = StepTimes(
+        budget.setting(trial("erm", **{"data.source": "cifar10"})),
+        "", "", "", "", (StepTime(TIMES[0].steps[2].method, 5.0, (5, 5)),),
+    )  # fmt: skip
+    for source, same in (
+        ("cifar10", True),
+        ("parquet", True),
+        ({"name": "parquet", "set": "cifar10"}, True),
+        ({"name": "parquet", "set": "cifar10", "size": 64}, False),
+        ({"name": "parquet", "set": "cifar10", "resize": 64}, False),
+        ({"name": "parquet", "set": "photographs"}, False),
+        ("cifar100", False),
+    ):
+        config = trial("fa", **{"data.source": source})
+        assert (budget.measured_step_time(config, (made,)) is not None) is same, source
+
+
 def test_a_network_is_looked_for_in_every_table() -> None:
     wider = StepTimes(
         budget.setting(trial(batch_size=32)),

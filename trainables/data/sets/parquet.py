@@ -17,12 +17,11 @@ from trainables.data.prepare import decode, shards
 from trainables.data.prepare.labels import checked_labels
 from trainables.data.prepare.store import Raw, RawSplit, prepared
 from trainables.data.sets.options import Normalization, SetName, TestSet, variant
+from trainables.data_folder import COPIES
 from trainables.registry import Count, Index
 
 ColumnName = Annotated[str, Field(min_length=1, pattern=r"^[^,/\x00-\x1f]+$")]
 
-# Names for the footnotes of sets whose Parquet form is not bit-identical to the original.
-_SOURCES = {"cifar10": "CIFAR-10 (JPEG)"}
 _CLASSES = {
     "cifar10": (
         *("airplane", "automobile", "bird", "cat", "deer"),
@@ -109,4 +108,4 @@ def read(
         resize = decode.square(size) if size else None
         chunks = decode.decode_images(part.images(), part.describe, shape, resize)
         parts[split] = RawSplit((len(numbers), *shape), numbers, chunks)
-    return Raw(parts, classes, _SOURCES.get(name, f"{name} (Parquet)"))
+    return Raw(parts, classes, COPIES.get(name, f"{name} (Parquet)"))
