@@ -1,4 +1,5 @@
-# make demo | test | test-slow | gpu-check | mutants | lint | types | bench | .venv
+# make demo | test | test-slow | gpu-check | mutants | lint | types | bench | results | gpu-results
+# | .venv
 # Needs Python 3.11 or newer (PYTHON=python3.12 names another) and nothing else.
 
 # A sweep starts many processes, and each would compile torch, ray and mlflow anew (3 s, not 1).
@@ -9,7 +10,8 @@ BIN := .venv/bin
 ARTIFACT ?= compare/methods
 PRESET ?= smoke
 
-.PHONY: demo test test-slow gpu-check mutants lint format types bench lock .venv clean
+.PHONY: demo test test-slow gpu-check mutants lint format types bench results gpu-results lock \
+  .venv clean
 
 demo: .venv/.ready
 	$(BIN)/python -m sweep reproduce $(ARTIFACT) --preset $(PRESET)
@@ -45,6 +47,16 @@ types: .venv/.ready
 
 bench: .venv/.ready
 	$(BIN)/python -m benchmarks
+
+# What is missing of docs/results: nights on two cores, stopped and continued at will (HOURS=8).
+results: .venv/.ready
+	$(BIN)/python -m benchmarks.reproductions $(if $(HOURS),--hours $(HOURS))
+
+# Six tables at preset small, on a GPU that four trials share (GPUS=1: each its own).
+GPUS ?= 0.25
+gpu-results: .venv/.ready
+	$(BIN)/python -m benchmarks.reproductions --item gpu $(if $(HOURS),--hours $(HOURS)) \
+	  -- --gpus $(GPUS)
 
 # The set-up alone. The stamp is written last: an interrupted set-up is done again.
 .venv: .venv/.ready

@@ -11,9 +11,9 @@ HELPERS = {
     "__main__", "chaos_parts", "chaos_sweep", "driver", "process", "report", "stock", "study",
     "test_chaos", "test_scale", "test_step_times",
 }  # fmt: skip
-APART = {"chaos", "step_times"}
-"""Not run with all others: one takes two hours, and what the other saves decides how long trials
-train."""
+APART = {"chaos", "reproductions", "step_times"}
+"""Not run with all others: they take hours or nights, and what the last saves decides how long
+trials train."""
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""What came out: real reproductions, run, judged and kept in `docs/results`."""
