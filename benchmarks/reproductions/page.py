@@ -55,6 +55,7 @@ GROUPS = (
 )
 """A section's head, the verdicts that it has, and what it says where there are none."""
 
+MACHINE = ("hardware", "python", "torch")
 UNTRIED = ("not yet", "never judged")
 
 AGAIN = """\
@@ -67,11 +68,12 @@ python -m benchmarks.reproductions --list
 ```
 
 The first runs what is missing of all above, item by item, and can be stopped at any time: it goes
-on X
-trial with its settings, provenance, numbers and thinned curves. `--item 3` runs one item,
-`--hours 8` stops after so many hours. The second is for a GPU: six tables at preset small, on all
-their networks and data sets. `ledger.json` has the commands, hours, versions and hardware of each
-table; a test prints every table again from `record.parquet` and finds it equal."""
+on from its storage or, on another machine, from the records that lie here, which have every trial
+with its settings, provenance, numbers and thinned curves (`sweep sync --from` one of them makes a
+record of it). `--item 3` runs one item, `--hours 8` stops after so many hours. The second is
+for a GPU: six tables at preset small, on all their networks and data sets. `ledger.json` has the
+commands, hours, versions and hardware of each table; a test prints every table again from the
+records and finds it equal."""
 
 
 def text(ledger: Ledger, said: Mapping[str, Said], items: Mapping[str, Item]) -> str:
@@ -96,10 +98,10 @@ def _where(ledger: Ledger, done: Iterable[tuple[str, Sweep]]) -> Iterator[str]:
         name = "CIFAR-10 (JPEG)" if ledger.source == "parquet" else "CIFAR-10"
         yield f"Images are those of {name}."
     entries = [ledger.of(sweep).environment for _, sweep in done]
-    for name in ("hardware", "python", "torch"):
-        found = dict.fromkeys(of[name] for of in entries if name in of)
-        if found:
-            yield f"{name.capitalize()}: {'; '.join(found)}."
+    found = [" and ".join(dict.fromkeys(of.get(name, "") for of in entries)) for name in MACHINE]
+    if entries:
+        hardware, python, torch = found
+        yield f"Run on {hardware}; Python {python}, torch {torch}."
 
 
 def _overview(

@@ -107,7 +107,7 @@ def test_each_table_has_a_row_with_its_seeds_trials_and_hours() -> None:
     whole = text({COMPARE.name: said([cell("erm", 3.1, n=2), cell("sam", 3.0)])})
     assert "| laptop | 2–3 | 24 | – | 1.50, 2.25 |" in whole
     assert "Images are those of CIFAR-10 (JPEG)." in whole
-    assert "Hardware: a machine." in whole
+    assert "Run on a machine; Python 3, torch 2." in whole
 
 
 def test_what_is_left_is_named() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.reproductions.__main__ import listed, rendered, run
 from benchmarks.reproductions.items import Item, Sweep
-from benchmarks.reproductions.work import RECORD, Work, WorkError
+from benchmarks.reproductions.work import PART, POINTS, Work, WorkError
+from sweep.record import export
 from tests.sweep.called import call
 
 TINY = """
@@ -73,7 +75,7 @@ def test_an_item_is_run_written_and_continued_elsewhere(finished: Calls) -> None
     written = {file.name: file.read_bytes() for file in Path("out").iterdir()}
     assert set(written) == {
         *("tiny-yaml-full.md", "tiny-yaml-full-cost.png", "tiny-yaml-full-search.md"),
-        *("README.md", "ledger.json", RECORD),
+        *("README.md", "ledger.json", "record-1-1.parquet"),
     }
     entry = here.ledger.of(SWEEP)
     assert (entry.item, entry.trials, bool(entry.done)) == ("1", 4, True)
@@ -128,15 +130,37 @@ def test_results_are_of_one_form_of_the_images() -> None:
     assert Work(Path("out"), Path("a"), items=ITEMS).source == "cifar10"
 
 
-def test_curves_are_thinned_until_the_record_can_be_committed(
+def test_curves_are_thinned_until_a_record_can_be_committed(
+    finished: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, write = working("a", finished), export.write
+    tried: list[tuple[int, str]] = []
+
+    def noted(record: Any, out: Path, *rest: Any) -> int:
+        tried.append((rest[-1], rest[1]))
+        return write(record, out, *rest)
+
+    monkeypatch.setattr(export, "write", noted)
+    monkeypatch.setattr("benchmarks.reproductions.work.LIMIT", 1)
+    work.export("1")
+    assert tried == [(points, layout) for points in POINTS for layout in ("long", "wide")]
+    monkeypatch.setattr("benchmarks.reproductions.ledger.LIMIT", 1)
+    with pytest.raises(WorkError, match=r"too large to be committed: .*record-1-1.parquet"):
+        work.export("1")
+
+
+def test_a_record_of_many_trials_is_several_files(
     finished: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = working("a", finished)
-    monkeypatch.setattr("benchmarks.reproductions.ledger.LIMIT", 1)
-    with pytest.raises(WorkError, match=r"too large to be committed: .*record.parquet"):
-        work.export()
-    points = [words[words.index("--points") + 1] for words in finished]
-    assert points == ["50", "20", "10", "5", "2"]
+    assert PART >= 100
+    monkeypatch.setattr("benchmarks.reproductions.work.PART", 3)
+    work.export("1")
+    assert len(list(Path("out").glob("record-1-*.parquet"))) == 3  # of eight trials
+    there = working("b", finished)
+    there.take_over()
+    kept = Path("out", "tiny-yaml-full-search.md").read_bytes()
+    assert there.table(SEARCH, "md").encode() == kept
 
 
 @pytest.mark.usefixtures("finished")

@@ -10,17 +10,23 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import environment
 from benchmarks.reproductions import page
 from benchmarks.reproductions.items import ITEMS, Item, Source, Sweep, every
-from benchmarks.reproductions.ledger import Ledger, too_large
+from benchmarks.reproductions.ledger import LIMIT, Ledger, too_large
 
-RECORD = "record.parquet"
+if TYPE_CHECKING:
+    from sweep.record.record import Record
+
+RECORDS = "record-*.parquet"
+"""Of an item's trials, so many in each file."""
+PART = 250
 POINTS = (50, 20, 10, 5, 2)
-"""Epochs of each curve that the committed record has: as many of these as fit."""
+"""Epochs of each curve that a committed record has: as many of these as fit."""
 
 CORES = 2
 """Of the machine that the hours are foreseen for."""
@@ -98,9 +104,9 @@ class Work:
     # -- steps -------------------------------------------------------------------------------------
 
     def take_over(self) -> None:
-        """Record what the folder's record has: its trials are not trained again."""
-        if (self.folder / RECORD).exists():
-            self.say("sync", "--from", str(self.folder / RECORD))
+        """Record what the folder's records have: their trials are not trained again."""
+        for file in sorted(self.folder.glob(RECORDS)):
+            self.say("sync", "--from", str(file))
 
     def foresee(self, sweep: Sweep, item: str) -> float | None:
         """Hours of one core that a sweep takes, by timing a few steps; once, before it begins."""
@@ -154,7 +160,7 @@ class Work:
         for kind in sweep.figures:
             files += self._draw(sweep, kind)
         shown = json.loads(self.table(sweep, "json"))
-        trials, spent = self._spent(shown)
+        trials, spent = self._trials(sweep, shown)
         self.ledger.note(
             sweep,
             item,
@@ -163,7 +169,7 @@ class Work:
                 for words in (sweep.run(self.source), sweep.table(self.source))
             ),
             spent=round(spent, 4),
-            trials=trials,
+            trials=len(trials),
             done=datetime.now(UTC).strftime("%Y-%m-%d"),
             files=tuple(files),
             environment={
@@ -171,7 +177,7 @@ class Work:
                 "commit": shown["provenance"].get("commit", ""),
             },
         )
-        self.export()
+        self.export(item)
         self.write_page()
 
     def table(self, sweep: Sweep, format: str) -> str:  # noqa: A002
@@ -186,19 +192,30 @@ class Work:
             return ""
         return self.say("claims", *sweep.asked(self.source), "--format", format)
 
-    def _spent(self, shown: Mapping[str, Any]) -> tuple[int, float]:
-        """How many trials a sweep has, of all that was tried for its table; and their hours."""
-        from sweep.plan.cost import hours_spent
-        from sweep.record.mlflow_store import Tracker, default_uri
+    def _trials(
+        self, sweep: Sweep, shown: Mapping[str, Any] | None = None
+    ) -> tuple[list[str], float]:
+        """All that were tried for a sweep's table, and the hours that they trained.
 
-        record = Tracker(default_uri(str(self.storage))).load()
-        of = [shown[name] for name in ("artifact", "preset", "variant")]
+        Args:
+            shown: The table, as JSON; None: it is asked for.
+        """
+        from sweep.plan.cost import hours_spent
+
+        table = shown or json.loads(self.table(sweep, "json"))
+        record = self._record()
+        of = [table[name] for name in ("artifact", "preset", "variant")]
         own = [
             run.trial_id
             for run in record.runs(history=False)
             if any([m.artifact, m.preset, m.variant] == of for m in run.memberships)
         ]
-        return len(own), hours_spent(own, record)
+        return own, hours_spent(own, record)
+
+    def _record(self) -> Record:
+        from sweep.record.mlflow_store import Tracker, default_uri
+
+        return Tracker(default_uri(str(self.storage))).load()
 
     def _draw(self, sweep: Sweep, kind: str) -> list[str]:
         name = f"{sweep.name}{f'-{kind}' * bool(kind)}.png"
@@ -207,19 +224,28 @@ class Work:
         said = self.say("plot", *sweep.asked(self.source), *of, "--out", str(out))
         return [Path(line).name for line in said.splitlines() if line.endswith(".png")]
 
-    def export(self) -> None:
-        """The record, with as many epochs of each curve as fit.
+    def export(self, item: str) -> None:
+        """The trials of what is done of an item, with as many epochs of each curve as fit.
 
         Raises:
-            WorkError: it is too large with two.
+            WorkError: a file is too large with two.
         """
-        for points in POINTS:
-            self.say(
-                "export", str(self.folder / RECORD), "--layout", "wide", "--points", f"{points}"
-            )
-            if not (large := too_large(self.folder)):
-                return
-        raise WorkError(f"too large to be committed: {', '.join(large)}")
+        from sweep.record import export
+
+        done = [sweep for sweep in self.items[item].sweeps if self.ledger.is_done(sweep)]
+        ids = sorted({trial for sweep in done for trial in self._trials(sweep)[0]})
+        record = self._record()
+        for old in self.folder.glob(RECORDS.replace("*", f"{item}-*")):
+            old.unlink()
+        for start in range(0, len(ids), PART):
+            file = self.folder / RECORDS.replace("*", f"{item}-{start // PART + 1}")
+            places = [(trial, {}) for trial in ids[start : start + PART]]
+            for points, layout in product(POINTS, export.Layout):
+                export.write(record, file, True, layout, places, points)
+                if file.stat().st_size < LIMIT:
+                    break
+        if large := too_large(self.folder):
+            raise WorkError(f"too large to be committed: {', '.join(large)}")
 
     def write_page(self) -> None:
         """The page that says what came out, from what the commands print."""
