@@ -1,6 +1,7 @@
 """``python -m benchmarks.reproductions``: run what is missing of `docs/results`, item by item.
 
     python -m benchmarks.reproductions --list            # what there is to do, foreseen, done
+    python -m benchmarks.reproductions --foresee         # after timing a few steps of each
     python -m benchmarks.reproductions                   # items 1 to 4: a few nights of two cores
     python -m benchmarks.reproductions --item 3 --hours 8
     python -m benchmarks.reproductions --item gpu -- --gpus 0.25     # options of `sweep run`
@@ -100,6 +101,7 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--hours", type=float, help="stop after so many, to go on another time")
     parser.add_argument("--list", action="store_true", help="what there is to do, foreseen, done")
+    parser.add_argument("--foresee", action="store_true", help="time a few steps, then list")
     parser.add_argument(
         "--render", action="store_true", help="write what is done anew; run nothing"
     )
@@ -116,7 +118,10 @@ def main(words: Sequence[str] | None = None) -> int:
             put_into_readme(work)
             return 0
         work.take_over()
-        if given.list:
+        if given.foresee:
+            for number, sweep in chosen(work, numbers):
+                work.foresee(sweep, number)
+        if given.list or given.foresee:
             print("\n".join(listed(work, numbers)))
         elif given.render:
             rendered(work, numbers)

@@ -125,13 +125,17 @@ def _overview(
             f"| {number} | {_links(sweep, entry)} | {sweep.preset} | {its.seeds} | {entry.trials} "
             f"| {verdicts} | {_hours(entry.foreseen)}, {_hours(entry.spent)} |"
         )
-    said_of = [_about(n, items[n], sweep, said[sweep.name]) for n, sweep in done]
-    return "\n".join([*lines, "", "Hours are of one core.", "", *said_of])
+    lines += ["", "Hours are of one core."]
+    for number, item in items.items():
+        own = [sweep for of, sweep in done if of == number]
+        lines += ["", f"Item {number}: {item.question}", ""] if own else []
+        lines += [_about(sweep, said[sweep.name]) for sweep in own]
+    return "\n".join(lines)
 
 
-def _about(number: str, item: Item, sweep: Sweep, said: Said) -> str:
-    """The question, what was left out, and whether a verdict speaks about the paper."""
-    lines = [f"- {number}, [{sweep.name}]({sweep.name}.md): {item.question}"]
+def _about(sweep: Sweep, said: Said) -> str:
+    """What was left out, and whether a verdict speaks about the paper."""
+    lines = [f"- [{sweep.name}]({sweep.name}.md): {escape(said.table['title'])}."]
     lines += [f"  Thinned: {sweep.thinned}."] if sweep.thinned else []
     if said.table["variant"]:
         lines.append(f"  With {escape(said.table['variant'])}.")

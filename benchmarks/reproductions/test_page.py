@@ -30,7 +30,14 @@ def cell(method: str, mean: float | None, bold: bool = False, n: int = 3) -> dic
 
 
 def said(cells: list[dict[str, Any]], *claims: dict[str, Any], **more: Any) -> Said:
-    table = {"cells": cells, "variant": "", "comparable": False, "reproduction": None, **more}
+    table = {
+        "cells": cells,
+        "title": "A title",
+        "variant": "",
+        "comparable": False,
+        "reproduction": None,
+        **more,
+    }
     return Said(table, {"claims": list(claims)} if claims else {})
 
 
