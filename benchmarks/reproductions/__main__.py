@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.reproductions.items import BY_DEFAULT, ITEMS, Sweep, every
 from benchmarks.reproductions.readme import with_table
-from benchmarks.reproductions.work import CORES, Work, WorkError, default_storage
+from benchmarks.reproductions.work import Work, WorkError, default_storage
 
 FOLDER = Path(__file__).parents[2] / "docs" / "results"
 
@@ -55,7 +55,7 @@ def run(work: Work, numbers: Sequence[str]) -> bool:
         if work.left() == 0:
             return False
         hours = work.foresee(sweep, number)
-        said = "" if hours is None else f", {hours:.1f} hours of a core, {hours / CORES:.1f} of two"
+        said = "" if hours is None else f", {hours:.1f} hours of one core or GPU foreseen"
         print(f"== item {number}: {sweep.name}{said}", file=sys.stderr, flush=True)
         if not work.run(sweep, number):
             return False

@@ -125,7 +125,7 @@ def _overview(
             f"| {number} | {_links(sweep, entry)} | {sweep.preset} | {its.seeds} | {entry.trials} "
             f"| {verdicts} | {_hours(entry.foreseen)}, {_hours(entry.spent)} |"
         )
-    lines += ["", "Hours are of one core."]
+    lines += ["", "Hours are of one core, or of one GPU."]
     for number, item in items.items():
         own = [sweep for of, sweep in done if of == number]
         lines += ["", f"Item {number}: {item.question}", ""] if own else []

@@ -28,9 +28,6 @@ PART = 250
 POINTS = (50, 20, 10, 5, 2)
 """Epochs of each curve that a committed record has: as many of these as fit."""
 
-CORES = 2
-"""Of the machine that the hours are foreseen for."""
-
 Call = Callable[..., tuple[int, str, str]]
 """A command of `sweep` by its words: exit code, standard output, standard error."""
 
