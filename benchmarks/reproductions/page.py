@@ -140,13 +140,19 @@ def _about(sweep: Sweep, said: Said) -> str:
     if said.table["variant"]:
         lines.append(f"  With {escape(said.table['variant'])}.")
     if said.judged:
-        as_printed = "It was run as printed, and a verdict speaks about the paper."
-        elsewhere = f"{ELSEWHERE[0].upper()}{ELSEWHERE[1:]}."
-        lines.append(f"  {as_printed if said.table['comparable'] else elsewhere}")
+        lines.append(f"  {_speaks_about(sweep, said)}")
     found = said.table["reproduction"]
     if found and found["compared"]:
         lines.append(f"  {found['inside']} of {found['compared']} printed numbers are inside.")
     return "\n".join(lines)
+
+
+def _speaks_about(sweep: Sweep, said: Said) -> str:
+    if not said.table["comparable"]:
+        return f"{ELSEWHERE[0].upper()}{ELSEWHERE[1:]}."
+    if sweep.own:
+        return f"This project's choice: {sweep.own}. A verdict is of these alone."
+    return "It was run as printed, and a verdict speaks about the paper."
 
 
 def _links(sweep: Sweep, entry: Entry) -> str:

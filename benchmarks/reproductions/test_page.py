@@ -88,6 +88,13 @@ def test_of_what_ran_as_printed_a_verdict_speaks_about_the_paper() -> None:
     assert "3 of 4 printed numbers are inside." in whole
 
 
+def test_of_what_the_paper_does_not_print_no_verdict_speaks_about_it() -> None:
+    (spirals,) = (s for s in ITEMS["3"].sweeps if s.artifact == "amp/figure6")
+    whole = text({spirals.name: said([cell("ERM", 4.0)], claim("fails"), comparable=True)})
+    assert "speaks about the paper" not in whole
+    assert f"This project's choice: {spirals.own}. A verdict is of these alone." in whole
+
+
 @pytest.mark.parametrize(
     ("cells", "sentence"),
     [
