@@ -229,9 +229,10 @@ def _sentence(claim: Claim, sweep: Sweep) -> str:
     held = "" if claim["held"] is None else f", {claim['held']} of {claim['of']}"
     more = claim["more_seeds"]
     seeds = f"; {more} more seeds of each would decide" if more else ""
+    own = f" (this project's choice: {sweep.own})" if sweep.own else ""
     return (
         f"- **{claim['verdict']}**{held}, {claim['runs']} runs ([{sweep.name}]({sweep.name}-claims"
-        f".md), {claim['id']}): {escape(claim['sentence'])}{seeds}"
+        f".md), {claim['id']}): {escape(claim['sentence'])}{seeds}{own}"
     )
 
 

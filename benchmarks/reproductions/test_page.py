@@ -93,6 +93,7 @@ def test_of_what_the_paper_does_not_print_no_verdict_speaks_about_it() -> None:
     whole = text({spirals.name: said([cell("ERM", 4.0)], claim("fails"), comparable=True)})
     assert "speaks about the paper" not in whole
     assert f"This project's choice: {spirals.own}. A verdict is of these alone." in whole
+    assert f"(this project's choice: {spirals.own})" in section(whole, "What does not")
 
 
 @pytest.mark.parametrize(
