@@ -131,7 +131,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def extended(project: Path) -> Path:
     """The same with every part of CONTRIBUTING, its executor offered and its paper finished."""
     write(project, files := blocks("CONTRIBUTING.md"))
-    assert len(files) == 7
+    assert len(files) == 8
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (line,) = re.findall(r"```python\n(    if name == .*?)```", text, re.S)
     for path, anchor, offered in (
@@ -222,7 +222,8 @@ def asked(project: Path, program: str) -> dict[str, Any]:
 
 
 def test_the_recipes_of_contributing_make_a_table(extended: Path) -> None:
-    """A network, data, augmentation, measure, paper and format, a file each: run and printed."""
+    """A network, task, data, augmentation, measure, paper and format, a file each: run and
+    printed."""
     table = sweep(extended, "table", "--format", "tsv")
     assert table.returncode == 0, table.stderr
     rows = [line.split("\t") for line in table.stdout.splitlines()]

@@ -88,6 +88,7 @@ def prepare(
         "images": sizes,
         "classes": dataset.num_classes,
         "shape": list(dataset.input_shape),
+        "spec": dict(dataset.spec),
         "fingerprint": dataset.fingerprint,
         "directory": str(directory),
         "notes": list(dataset.notes),
@@ -96,8 +97,10 @@ def prepare(
         print(json.dumps(facts))
     else:
         counts = ", ".join(f"{count:,} {split}" for split, count in sizes.items())
-        shape = " x ".join(map(str, dataset.input_shape))
-        print(f"{name}: {dataset.source}, {counts}, {dataset.num_classes} classes, {shape}; ready")
+        kind = [f"{dataset.num_classes} classes"] if dataset.num_classes else []
+        kind += [" x ".join(map(str, dataset.input_shape))] if dataset.input_shape else []
+        kind += [f"{fact} {value}" for fact, value in dataset.spec.items()]
+        print(f"{name}: {dataset.source}, {', '.join([counts, *kind])}; ready")
         for note in dataset.notes:
             print(f"note: {note}")
 

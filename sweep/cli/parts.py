@@ -17,6 +17,7 @@ class Kind(StrEnum):
     data = "data"
     augmentations = "augmentations"
     measures = "measures"
+    losses = "losses"
 
 
 PACKAGES = {
@@ -25,6 +26,7 @@ PACKAGES = {
     Kind.data: "trainables.data",
     Kind.augmentations: "trainables.data.augment.moves",
     Kind.measures: "trainables.measures",
+    Kind.losses: "trainables.tasks",
 }
 
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.divergence import kl_divergence
 from trainables.methods.ops.batchnorm import moving, tracked_layers
 from trainables.methods.ops.parameters import Displacement, Scratch, trainable
 from trainables.parallel.division import Division
 from trainables.parallel.group import SINGLE_PROCESS, Group
 from trainables.parallel.whole_batch import whole_batch
 from trainables.structures import batch_size, detached, join, portions, take
-from trainables.tasks.base import kl_divergence
 
 LossFn = Callable[[Any, Any], Tensor]
 """``loss_fn(logits, targets)``: 0-d, the *mean* over the batch. One that is more than a mean over

@@ -51,6 +51,7 @@ def _parts(config: TrialConfig, requests: Iterable[Request]) -> Iterator[tuple[s
     yield "data", config.data.source.name
     yield from (("data.augment", each.name) for each in config.data.augmentation)
     yield "models", config.model.name
+    yield "tasks", config.loss
     yield "methods", config.method.name
     yield from (("methods", each.name) for each in config.regularizers)
     yield from (("measures", request.name) for request in requests)

@@ -24,8 +24,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
-from torch.nn import functional
 
+from trainables.divergence import kl_divergence
 from trainables.registry import Registry
 
 registry: Registry[Any] = Registry("loss")
@@ -80,11 +80,4 @@ class Task:
         raise NotImplementedError
 
 
-def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
-    """Mean over the batch of KL(softmax p ‖ softmax q), over the last dimension; 0-d, nats."""
-    return functional.kl_div(
-        q.log_softmax(-1), p.log_softmax(-1), reduction="batchmean", log_target=True
-    )
-
-
-__all__ = ["Task", "kl_divergence", "registry"]
+__all__ = ["Task", "registry"]

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainables.tasks.base import Task, kl_divergence, registry
+from trainables.divergence import kl_divergence
+from trainables.tasks.base import Task, registry
 
 FOUND = 10
 """Among so many of the most similar ones the right one is looked for (recall@10)."""

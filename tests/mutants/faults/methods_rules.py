@@ -196,7 +196,7 @@ MUTANTS = [
         ("detached(p) if self.loss == 'detached_target' else p", "detached(p)"),
         ("detached(p) if self.loss == 'detached_target' else p", "p"),
     ),
-    *of("trainables.tasks.base:kl_divergence", "nrs",
+    *of("trainables.divergence:kl_divergence", "nrs",
         ("'batchmean'", "'mean'"),
         ("'batchmean'", "'sum'"),
     ),

@@ -69,6 +69,7 @@ def test_prepare_reports_progress_and_facts(run, tmp_path, originals):
         "images": {"train": 10, "test": 4},
         "classes": 2,
         "shape": [3, 16, 16],
+        "spec": {},
         "fingerprint": data.load("folder", tmp_path, size=16).fingerprint,
         "directory": str(tmp_path),
         "notes": [],
