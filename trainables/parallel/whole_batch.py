@@ -1,7 +1,7 @@
 """Outputs of the whole batch on each of the workers that share it, differentiable.
 
 For losses that are more than a mean over samples. Every worker then computes the loss of the whole
-batch, the same number everywhere; its gradient in a worker's own outputs is sent back to it.
+batch, the same number everywhere, and its gradient by way of its own outputs.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from trainables.parallel.group import Group
 
 
 class _Whole(torch.autograd.Function):
-    """A worker's rows -> those of the whole batch; `_Own` is its adjoint, and it is that one's.
+    """A worker's rows -> those of the whole batch. `_Own` is its adjoint, and it is that one's.
 
-    The loss is the sum of the workers' losses, each times its fraction of the batch, as
-    `Group.mean_` weights their gradients. In the products that this weighting makes
-    (a worker's own slope counts by its fraction, too) both are differentiable any number of times.
+    What follows is one function of the whole batch, computed by every worker: a slope in its rows
+    is the same everywhere, and nothing has to be sent to know it.
     """
 
     @staticmethod
@@ -34,17 +33,13 @@ class _Whole(torch.autograd.Function):
 
 
 class _Own(torch.autograd.Function):
-    """Slopes of the workers' losses in the whole batch's rows -> their mean, of a worker's own rows
-    alone, times n / own."""
+    """A slope in the whole batch's rows -> n / own times that in a worker's own, since
+    `Group.mean_` counts the gradient that comes of it by own / n. Differentiable like `_Whole`."""
 
     @staticmethod
     def forward(ctx: Any, slope: Tensor, group: Group) -> Tensor:
         ctx.group = group
-        mean = slope.clone(memory_format=torch.contiguous_format)
-        count = group.reductions
-        group.mean_([mean])
-        group.reductions = count  # counts exchanges of parameter-sized quantities alone
-        return group.own_rows(mean) * (group.whole / group.own if group.own else 0.0)
+        return group.own_rows(slope) * (group.whole / max(1, group.own))
 
     @staticmethod
     def backward(ctx: Any, rows: Tensor) -> tuple[Tensor, None]:

@@ -86,7 +86,8 @@ def test_parts_of_a_batch_have_the_batchs_loss() -> None:
 def test_the_numbers_of_a_split() -> None:
     model, (inputs, targets) = writer(), texts()
     sums, counts = by_hand(model(inputs), targets)
-    found = TASK.summary(TASK.judge(model.eval(), inputs, targets))
+    with torch.no_grad():
+        found = TASK.summary(TASK.judge(model.eval(), inputs, targets))
     assert found["nll"] == pytest.approx(float(TASK(model(inputs).detach(), targets)), rel=CLOSE)
     assert found["token_nll"] == pytest.approx(sum(sums) / sum(counts), rel=CLOSE)
     assert found["perplexity"] == pytest.approx(math.exp(sum(sums) / sum(counts)), rel=CLOSE)
