@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainables import methods
-from trainables.config import TrialConfig, merge
+from trainables.config import PROTOCOL_VERSION, TrialConfig, merge
 from trainables.errors import UsageError
 from trainables.trial_id import ADDED
 
@@ -66,9 +66,10 @@ def test_the_identity_is_the_same_in_every_process() -> None:
 
 
 def test_a_changed_protocol_version_is_not_accepted() -> None:
-    assert json.loads(TrialConfig().canonical)["protocol"] == 2
-    with pytest.raises(ValueError, match="protocol = 1"):
-        TrialConfig(protocol=1)
+    assert json.loads(TrialConfig().canonical)["protocol"] == PROTOCOL_VERSION
+    older = PROTOCOL_VERSION - 1
+    with pytest.raises(ValueError, match=f"protocol = {older}"):
+        TrialConfig(protocol=older)
 
 
 def test_a_copy_has_a_name_of_its_own() -> None:
