@@ -78,6 +78,10 @@ class Fitted(Registry[Any]):
         """What part ``name`` declares."""
         return self._fits.get(name, Fit())
 
+    def fit_of(self, part: Any) -> Fit:
+        """What ``part`` declares, under whichever name; nothing if it is not registered."""
+        return self.fit(next((name for name, known in self._parts.items() if known is part), ""))
+
 
 def misfits(trial: TrialConfig) -> list[str]:
     """What of a configuration cannot go together, each as a clause that says why."""

@@ -21,7 +21,8 @@ def register_variant(
 ) -> Callable[..., nn.Module]:
     """Enrol ``network`` as ``name`` too: same options, other ``defaults``, its own ``doc``.
 
-    Its ``layers`` are those that ``network`` was registered with, unless they are given.
+    Its ``layers`` are those that ``network`` was registered with, unless they are given; so are its
+    ``inputs`` and ``losses``.
 
     Parameters of ``network`` that are not keyword-only are no options: their values are fixed here.
     Options that ``network`` got later (`Registry.register`) came to its variants as late.
@@ -45,5 +46,11 @@ def register_variant(
     build.__signature__ = signature.replace(parameters=changed)  # type: ignore[attr-defined]
     build.__name__ = build.__qualname__ = name
     build.__doc__ = doc
-    declared = layers or registry.declaration(network)
-    return registry.register(name, registry.added(network), layers=declared)(build)
+    declared, fit = layers or registry.declaration(network), registry.fit_of(network)
+    return registry.register(
+        name,
+        registry.added(network),
+        inputs=fit.inputs,
+        losses=fit.losses,
+        layers=declared,
+    )(build)
