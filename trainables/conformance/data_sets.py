@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 from trainables import data
 from trainables.conformance.cases import global_seed
 from trainables.data.base import Dataset, MissingDataError, content
@@ -11,6 +9,7 @@ from trainables.data.loader import BatchLoader
 from trainables.data.splits import split
 from trainables.data_folder import data_directory
 from trainables.fields import Data
+from trainables.structures import batch_size, tensors
 
 
 def build(name: str, seed: int = 0) -> Dataset | None:
@@ -39,12 +38,13 @@ def examples(name: str) -> str:
             continue
         if len(images) == 0:
             return f"{what} has no examples"
-        if not (images.base.dtype == torch.uint8 or images.base.is_floating_point()):
+        if images.is_array and not (images.is_pixels or images.base.is_floating_point()):
             return f"{what} is {images.base.dtype}: images are uint8, features floating-point"
-        if images.base.is_floating_point() and not images.inputs.isfinite().all():
+        if not all(tensor.isfinite().all() for tensor in tensors(images.inputs)):
             return f"{what} has numbers that are not finite"
-        if not images.targets.is_floating_point() and not (
-            0 <= int(images.targets.min()) <= int(images.targets.max()) < dataset.num_classes
+        labels = images.labels if dataset.num_classes else None
+        if labels is not None and not (
+            0 <= int(labels.min()) <= int(labels.max()) < dataset.num_classes
         ):
             return f"{what} has labels outside 0 ... {dataset.num_classes - 1} (num_classes - 1)"
     return ""
@@ -55,13 +55,15 @@ def statistics(name: str) -> str:
     dataset = build(name)
     if dataset is None:
         return ""
+    if dataset.class_names and len(dataset.class_names) != dataset.num_classes:
+        return f"it has {len(dataset.class_names)} class_names and {dataset.num_classes} classes"
+    if not dataset.train.is_array:
+        return ""
     channels = dataset.train.base.shape[1]
     if len(dataset.mean) != len(dataset.std) or len(dataset.mean) not in (1, channels):
         return (
             f"mean and std have {len(dataset.mean)} and {len(dataset.std)} of {channels} channels"
         )
-    if dataset.class_names and len(dataset.class_names) != dataset.num_classes:
-        return f"it has {len(dataset.class_names)} class_names and {dataset.num_classes} classes"
     return ""
 
 
@@ -82,9 +84,12 @@ def batches(name: str) -> str:
     parts = split(dataset, Data(validation=0.2), 0)
     loader = BatchLoader(parts.train, 2, (), parts.mean, parts.std, resize=dataset.resize)
     inputs, _ = next(loader.epoch(0))
-    if inputs.shape != (2, *dataset.input_shape):
+    if parts.train.is_array and inputs.shape != (2, *dataset.input_shape):
         return f"a batch of 2 has shape {tuple(inputs.shape)}"
-    return "" if inputs.isfinite().all() else "a normalized batch is not finite: see mean and std"
+    if batch_size(inputs) != 2:
+        return f"a batch of 2 has {batch_size(inputs)} rows"
+    finite = all(tensor.isfinite().all() for tensor in tensors(inputs))
+    return "" if finite else "a normalized batch is not finite: see mean and std"
 
 
 CHECKS = (examples, statistics, same_again, batches)

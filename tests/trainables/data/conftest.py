@@ -17,6 +17,11 @@ SMALL = {
     "retina": {"size": 16},
     "folder": {"size": 16},
     "spirals": {"points": 40},
+    "word_problems": {"problems": 24},
+    "paraphrases": {"pairs": 24},
+    "commonsense_qa": {"tokenizer": "words"},
+    "strategy_qa": {"rationales": 2, "tokenizer": "bytes"},
+    "mrpc": {"tokenizer": "words"},
     "matrix_sensing": {"size": 6, "rank": 2, "measurements": 60},
 }
 """Options that keep a test's data set small."""

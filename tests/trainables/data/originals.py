@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.trainables.data.text_originals import write_mrpc, write_rationales
+
 Maker = Callable[[Path], None]
 
 
@@ -78,6 +80,19 @@ class Originals:
     def _make_spirals(self, directory: Path) -> None: ...
 
     def _make_matrix_sensing(self, directory: Path) -> None: ...
+
+    def _make_word_problems(self, directory: Path) -> None: ...
+
+    def _make_paraphrases(self, directory: Path) -> None: ...
+
+    def _make_commonsense_qa(self, directory: Path) -> None:
+        write_rationales(directory, "commonsense_qa")
+
+    def _make_strategy_qa(self, directory: Path) -> None:
+        write_rationales(directory, "strategy_qa")
+
+    def _make_mrpc(self, directory: Path) -> None:
+        write_mrpc(directory)
 
     def _make_parquet(self, directory: Path) -> None:
         make_parquet(directory)

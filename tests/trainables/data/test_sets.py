@@ -14,9 +14,12 @@ from trainables.config import Data
 from trainables.data.base import about
 from trainables.data.loader import BatchLoader
 from trainables.data.splits import split
+from trainables.structures import batch_size, tensors
 
 STREAMED = {"imagenet"}
-IN_MEMORY = {"digits", "spirals", "matrix_sensing", "random_rbf"}
+IN_MEMORY = {"digits", "spirals", "matrix_sensing", "random_rbf"} | {
+    *("word_problems", "paraphrases", "commonsense_qa", "strategy_qa", "mrpc")
+}
 
 
 def test_every_set_says_what_it_is_and_has_a_maker(originals):
@@ -34,17 +37,20 @@ def test_a_set_is_consistent_and_gives_batches(name, tmp_path, originals, small)
     assert dataset.source
     assert data.load(name, tmp_path, **small.get(name, {})) is dataset
     for part in (dataset.train, dataset.validation, dataset.test):
-        if part is not None and part.targets.dtype == torch.int64:
-            assert 0 <= part.targets.min() <= part.targets.max() < dataset.num_classes
+        if part is not None and part.labels is not None and dataset.num_classes:
+            assert 0 <= part.labels.min() <= part.labels.max() < dataset.num_classes
     if dataset.class_names:
         assert len(dataset.class_names) == dataset.num_classes
     parts = split(dataset, Data(validation=0.2), 0)
     batches = BatchLoader(parts.train, 2, (), parts.mean, parts.std, resize=dataset.resize)
     inputs, targets = next(batches.epoch(0))
-    assert inputs.shape == (2, *dataset.input_shape)
-    assert inputs.dtype == torch.float32
-    assert inputs.isfinite().all()
-    assert len(targets) == 2
+    assert batch_size(inputs) == batch_size(targets) == 2
+    assert all(tensor.isfinite().all() for tensor in tensors(inputs))
+    if parts.train.is_array:
+        assert inputs.shape == (2, *dataset.input_shape)
+        assert inputs.dtype == torch.float32
+    else:
+        assert dataset.spec
 
 
 @pytest.mark.parametrize("name", [n for n in data.names() if about[n].originals])

@@ -133,7 +133,7 @@ class Part:
 
         row = 0
         for file, _ in self.files:
-            with _reading(file):
+            with reading(file):
                 for batch in pq.ParquetFile(file).iter_batches(ROWS, columns=[self.column]):
                     for value in batch.column(0):
                         yield _image(value.as_py(), self.describe(row))
@@ -151,7 +151,7 @@ def read(files: Sequence[Path], wanted: Columns) -> Part:
     labels, counts, image = [], [], ""
     classes = wanted.classes
     for file in files:
-        with _reading(file):
+        with reading(file):
             opened = pq.ParquetFile(file)
             schema = opened.schema_arrow
             image = _column(schema, wanted.images, IMAGES, file)
@@ -197,7 +197,7 @@ def shape(splits: Mapping[str, Part]) -> tuple[int, int, int]:
 
 
 @contextlib.contextmanager
-def _reading(file: Path) -> Iterator[None]:
+def reading(file: Path) -> Iterator[None]:
     """Within it, what Arrow says of a broken file is one sentence."""
     import pyarrow as pa
 

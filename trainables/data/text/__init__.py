@@ -1,0 +1,1 @@
+"""From texts to the tensors that a batch is made of."""
