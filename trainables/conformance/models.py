@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +11,12 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
 from trainables import models
+from trainables.compatibility import ARRAYS
 from trainables.conformance.cases import equal, flat, generator, global_seed
-from trainables.errors import UsageError
+from trainables.conformance.kinds import KINDS, Kind
+from trainables.errors import UsageError, unknown
 from trainables.methods.ops.attention import plain_attention
+from trainables.structures import tensors
 
 SHAPES = ((1, 8, 8), (3, 32, 32), (3, 64, 64), (3, 224, 224), (16,), (8, 8))
 """Of one input; a network is tried on the first that it takes."""
@@ -22,8 +26,22 @@ CLASSES = 5
 
 def build(name: str, dtype: torch.dtype = torch.float64, seed: int = 0) -> nn.Module:
     """With its defaults."""
+    own = kind(name)
+    size, spec = (shape(name), None) if own is None else ((), own.spec)
     with global_seed(seed):
-        return models.build(name, CLASSES, shape(name)).to(dtype)
+        return models.build(name, CLASSES, size, spec).to(dtype)
+
+
+def kind(name: str) -> Kind | None:
+    """Of its inputs; None: arrays.
+
+    Raises:
+        UsageError: there is no batch of them to try it on.
+    """
+    inputs = models.registry.fit(name).inputs
+    if inputs not in (ARRAYS, *KINDS):
+        raise UsageError(unknown("kind of inputs", inputs, (ARRAYS, *KINDS)))
+    return KINDS.get(inputs)
 
 
 @cache
@@ -44,22 +62,32 @@ def shape(name: str) -> tuple[int, ...]:
     raise errors[1]
 
 
-def batch(name: str, dtype: torch.dtype = torch.float64, size: int = 4) -> Tensor:
+def batch(name: str, dtype: torch.dtype = torch.float64, size: int = 4) -> Any:
     """Of its inputs."""
+    if (own := kind(name)) is not None:
+        return own.batch(size, dtype)
     return torch.randn(size, *shape(name), generator=generator(1), dtype=dtype)
 
 
 def output(name: str) -> str:
     """A pass with float32 and float64 weights."""
     for dtype in (torch.float32, torch.float64):
-        found = build(name, dtype)(batch(name, dtype))
-        if found.shape != (4, CLASSES):
-            return f"of 4 inputs and {CLASSES} classes its output has shape {tuple(found.shape)}"
-        if found.dtype != dtype:
-            return f"with {dtype} weights its output is {found.dtype}"
-        if not found.isfinite().all():
-            return "its first output is not finite"
+        for found in tensors(build(name, dtype)(batch(name, dtype))):
+            if kind(name) is None and found.shape != (4, CLASSES):
+                shown = tuple(found.shape)
+                return f"of 4 inputs and {CLASSES} classes its output has shape {shown}"
+            if found.shape[:1] != (4,):
+                return f"of 4 inputs its output has shape {tuple(found.shape)}"
+            if found.dtype != dtype:
+                return f"with {dtype} weights its output is {found.dtype}"
+            if not found.isfinite().all():
+                return "its first output is not finite"
     return ""
+
+
+def outputs(model: nn.Module, name: str) -> Tensor:
+    """Of a batch, in one vector."""
+    return flat(tensors(model(batch(name))))
 
 
 def initial_weights(name: str) -> str:
@@ -78,7 +106,7 @@ def state(name: str) -> str:
     model.train()(batch(name))
     new = build(name, seed=4)
     new.load_state_dict(model.state_dict())
-    if equal(model.eval()(batch(name)), new.eval()(batch(name))):
+    if equal(outputs(model.eval(), name), outputs(new.eval(), name)):
         return ""
     return (
         "what its outputs depend on is not all in its state_dict: register parameters and buffers"
@@ -89,9 +117,9 @@ def evaluation_mode(name: str) -> str:
     """Two passes in evaluation mode."""
     model = build(name).eval()
     with global_seed(1):
-        one = model(batch(name))
+        one = outputs(model, name)
     with global_seed(2):
-        two = model(batch(name))
+        two = outputs(model, name)
     return "" if equal(one, two) else "two passes in evaluation mode differ"
 
 
@@ -115,9 +143,11 @@ def second_derivative(name: str) -> str:
 
 
 def loss(model: nn.Module, name: str) -> Tensor:
-    """Of a batch."""
-    outputs = model(batch(name))
-    return nn.functional.cross_entropy(outputs, torch.arange(len(outputs)) % CLASSES)
+    """Of a batch: cross-entropy, or the mean square of all that is no array's output."""
+    found = model(batch(name))
+    if kind(name) is None:
+        return nn.functional.cross_entropy(found, torch.arange(len(found)) % CLASSES)
+    return torch.cat([tensor.flatten() for tensor in tensors(found)]).square().mean()
 
 
 def declared_layers(name: str) -> str:

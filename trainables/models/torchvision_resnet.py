@@ -10,11 +10,8 @@ from torch import nn
 from trainables.models import Layers
 from trainables.models.blocks import image_shape
 from trainables.models.variants import register_variant
-from trainables.models.weights import load_weights
-from trainables.needs import Needs
+from trainables.models.weights import NAMED_FILE, load_weights
 from trainables.registry import Fraction
-
-NAMED_FILE = Needs("weights, the name of a file", lambda o: o.weights is not None)
 
 
 def torchvision_resnet(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -19,6 +19,9 @@ from torch import Tensor, nn
 
 from trainables.data_folder import data_directory
 from trainables.errors import UsageError, reason
+from trainables.needs import Needs
+
+NAMED_FILE = Needs("weights, the name of a file", lambda o: o.weights is not None)
 
 _DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.[^.]+$")
 
@@ -89,6 +92,38 @@ def _checked_file(name: str, sha256: str | None) -> Path:
             f"weights = {name!r}: there is no {path}; put the file there, "
             "or name its folder in $FLATSWEEP_WEIGHTS"
         )
+    _check_digest(path, name, sha256)
+    return path
+
+
+def checked_folder(name: str, sha256: str | None, files: Sequence[str]) -> Path:
+    """Folder ``name`` of a published network, with the first of ``files`` that is there.
+
+    Args:
+        sha256: That file's SHA-256 or at least its first 8 digits.
+        files: Names that a file of all weights has.
+
+    Raises:
+        ValueError: when ``name`` is not a plain name, there is no such file, or another one.
+    """
+    if Path(name).name != name:
+        raise UsageError(
+            f"weights = {name!r} must be a folder's name without what is above it; "
+            "name that in $FLATSWEEP_WEIGHTS"
+        )
+    folder = weights_directory() / name
+    there = [folder / file for file in files if (folder / file).is_file()]
+    if not there:
+        raise UsageError(
+            f"weights = {name!r}: there is no {folder / files[0]}; put the files of the published "
+            "network there, or name the folder above it in $FLATSWEEP_WEIGHTS"
+        )
+    _check_digest(there[0], name, sha256)
+    return folder
+
+
+def _check_digest(path: Path, name: str, sha256: str | None) -> None:
+    """Raise UsageError unless the file's SHA-256 begins as ``sha256`` and its name say."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     in_name = _DIGEST_IN_NAME.search(name)
@@ -102,4 +137,3 @@ def _checked_file(name: str, sha256: str | None) -> Path:
             raise UsageError(
                 f"weights = {name!r}: {path} has SHA-256 {digest}, which does not begin with {part}"
             )
-    return path

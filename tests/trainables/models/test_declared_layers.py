@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pytest
@@ -11,7 +12,9 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from trainables import models
+from trainables.conformance.kinds import KINDS
 from trainables.models import Layers, registry
+from trainables.structures import tensors
 
 BASES = {  # the smallest networks; a variant's options are those of the large one
     name
@@ -26,11 +29,37 @@ def shape(name: str) -> tuple[int, tuple[int, ...]]:
     return (1, (1, 4, 4)) if name == "factorization" else (3, (2, 16, 16))
 
 
+def given(name: str) -> dict[str, Any]:
+    """What the network takes of a data set, beside its options."""
+    classes, size = shape(name)
+    own = KINDS.get(registry.fit(name).inputs)
+    every = {
+        "num_classes": classes,
+        "input_shape": size,
+        "spec": own and dict(own.spec),
+    }
+    return {
+        key: every[key] for key in inspect.signature(registry.get(name)).parameters.keys() & every
+    }
+
+
+def inputs_of(name: str) -> Any:
+    """Four of its inputs."""
+    own = KINDS.get(registry.fit(name).inputs)
+    if own is not None:
+        return own.batch(4, torch.float64)
+    return torch.randn(4, *shape(name)[1], dtype=torch.float64)
+
+
+def passed(model: nn.Module, inputs: Any) -> torch.Tensor:
+    """All outputs in one vector."""
+    return torch.cat([tensor.flatten() for tensor in tensors(model(inputs))])
+
+
 def built(name: str, options: dict[str, Any]) -> nn.Module:
     """With the options as they are: nothing is refused."""
-    classes, size = shape(name)
     torch.manual_seed(0)
-    model = registry.get(name)(num_classes=classes, input_shape=size, **options)
+    model = registry.get(name)(**given(name), **options)
     assert isinstance(model, nn.Module)
     return model.double()
 
@@ -56,15 +85,14 @@ def test_every_network_declares_its_layers(name: str) -> None:
 @pytest.mark.parametrize("name", models.names())
 def test_the_declaration_is_true_of_the_network(name: str) -> None:
     """With each option that adds or removes layers. Dropout is what makes two passes differ."""
-    classes, size = shape(name)
-    size = (3, 32, 32) if len(size) == 3 and name != "factorization" else size
+    known = given(name)
+    if name != "factorization" and "input_shape" in known:
+        known["input_shape"] = (3, 32, 32)
     for options in kinds(name):
         declared = models.layers(name, registry.resolve(name, options))
         assert declared is not None
         with torch.device("meta"):
-            model = registry.get(name)(
-                num_classes=classes, input_shape=size, **registry.resolve(name, options)
-            )
+            model = registry.get(name)(**known, **registry.resolve(name, options))
         parameters = list(model.parameters())
         assert declared.batchnorm == any(isinstance(m, _NormBase) for m in model.modules())
         assert declared.vectors == any(p.dim() < 2 for p in parameters)
@@ -84,11 +112,10 @@ def _drops(model: nn.Module) -> bool:
 
 @pytest.mark.parametrize("name", sorted(BASES))
 def test_dropout_is_what_makes_two_passes_differ(name: str) -> None:
-    _, size = shape(name)
-    inputs = torch.randn(4, *size, dtype=torch.float64)
+    inputs = inputs_of(name)
     for options in kinds(name):
         model, complete = filled(built(name, options)), registry.resolve(name, options)
-        same = torch.equal(model(inputs), model(inputs))
+        same = torch.equal(passed(model, inputs), passed(model, inputs))
         declared = models.layers(name, complete)
         assert declared is not None
         assert declared.dropout != same
@@ -121,10 +148,9 @@ def alternatives(name: str, option: str) -> list[Any]:
 def behaviour(name: str, options: dict[str, Any]) -> list[torch.Tensor]:
     """Parameters, what a pass of training gives and leaves, and what evaluation then gives."""
     model = filled(built(name, options))
-    _, size = shape(name)
     torch.manual_seed(1)
-    inputs = torch.randn(4, *size, dtype=torch.float64)
-    seen = model(inputs), *model.state_dict().values(), model.eval()(inputs)
+    inputs = inputs_of(name)
+    seen = passed(model, inputs), *model.state_dict().values(), passed(model.eval(), inputs)
     return [tensor.detach() for tensor in seen]
 
 

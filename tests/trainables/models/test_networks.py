@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.trainables.models.derivatives import NoMutation, has_second_and_third_derivatives
 from trainables import models
-from trainables.methods.ops.third_order import exact_norms
+from trainables.compatibility import ARRAYS
 
-IMAGE_MODELS = [name for name in models.names() if name != "factorization"]
+OF_ARRAYS = [name for name in models.names() if models.registry.fit(name).inputs == ARRAYS]
+IMAGE_MODELS = [name for name in OF_ARRAYS if name != "factorization"]
 TINY = [name for name in IMAGE_MODELS if name.endswith("_tiny")] + ["resnet8"]
 SHAPES = [(1, 8, 8), (3, 32, 32)]
 SHAPED = [(name, shape) for name in TINY for shape in SHAPES]
@@ -46,20 +46,7 @@ def test_shape_and_dtype(name: str, shape: tuple[int, ...], dtype: torch.dtype) 
     assert output.isfinite().all()
 
 
-class _NoMutation(TorchDispatchMode):
-    """Refuses operations that write to one of their arguments.
-
-    All but torchvision's ``out += identity``, whose derivative needs neither operand;
-    `test_second_derivative_of_torchvisions_exists` goes through it.
-    """
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        harmless = func is torch.ops.aten.add_.Tensor
-        assert harmless or not func._schema.is_mutable, f"{func} writes to its input"
-        return func(*args, **kwargs or {})
-
-
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", OF_ARRAYS)
 def test_full_size_changes_nothing_in_place(name: str) -> None:
     """Shapes, and no writing; in evaluation mode, where no running statistic is due to move."""
     shape = {"factorization": (8, 8)}.get(name, (3, 32, 32))
@@ -68,7 +55,7 @@ def test_full_size_changes_nothing_in_place(name: str) -> None:
         model = models.build(name, classes, shape).eval()
         inputs = torch.empty(2, *shape)
     assert not [m for m in model.modules() if getattr(m, "inplace", False)]
-    with _NoMutation():
+    with NoMutation():
         output = model(inputs)
     assert output.shape == ((2,) if name == "factorization" else (2, classes))
 
@@ -84,56 +71,13 @@ def test_second_derivative_of_torchvisions_exists() -> None:
 
 @pytest.mark.parametrize("name", TINY)
 def test_second_and_third_derivatives(name: str) -> None:
-    """H v, and the gradient of |H v|^2 (FA's penalty) within `exact_norms`, against differences.
-
-    Central differences along u with step h err by h^2 / 6 times the next derivatives but one and
-    by eps / h = 2e-10 relative to the function; the bounds leave room for steep BatchNorms.
-    """
     model = seeded(name, input_shape=(1, 8, 8)).double()
     with torch.no_grad():  # a head of zeros would hide the rest of a ViT
         for parameter in model.parameters():
             if not parameter.any():
                 parameter.normal_(std=0.1, generator=torch.Generator().manual_seed(4))
-    inputs, parameters = batch((1, 8, 8), 8), list(model.parameters())
-    generator = torch.Generator().manual_seed(2)
-    v, u = (
-        [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in parameters]
-        for _ in range(2)
-    )
-
-    def gradient() -> tuple[Tensor, ...]:
-        return torch.autograd.grad(loss_of(model, inputs), parameters, create_graph=True)
-
-    def penalty() -> Tensor:
-        with exact_norms(model):
-            slope = inner(gradient(), v)
-        return inner(*[torch.autograd.grad(slope, parameters, create_graph=True)] * 2)
-
-    exact = torch.autograd.grad(inner(gradient(), u), parameters)
-    size = float(max(e.abs().max() for e in exact))
-    for e, d in zip(exact, difference(gradient, parameters, u), strict=True):
-        torch.testing.assert_close(d, e, rtol=1e-5, atol=1e-6 * size)
-    third = inner(torch.autograd.grad(penalty(), parameters), u)
-    (expected,) = difference(lambda: [penalty()], parameters, u)
-    torch.testing.assert_close(expected, third, rtol=1e-4, atol=0)
-
-
-def inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-    return torch.stack([(x * y).sum() for x, y in zip(a, b, strict=True)]).sum()
-
-
-def difference(
-    function: Callable[[], Sequence[Tensor]], parameters: list[nn.Parameter], u: list[Tensor]
-) -> list[Tensor]:
-    """``(f(w + h u) - f(w - h u)) / 2h`` for h = 1e-6."""
-    h, ends = 1e-6, []
-    for sign in (1, -1):
-        with torch.no_grad():
-            torch._foreach_add_(parameters, u, alpha=sign * h)
-        ends.append([t.detach().clone() for t in function()])
-        with torch.no_grad():
-            torch._foreach_sub_(parameters, u, alpha=sign * h)
-    return [(a - b) / (2 * h) for a, b in zip(*ends, strict=True)]
+    inputs = batch((1, 8, 8), 8)
+    has_second_and_third_derivatives(model, lambda: loss_of(model, inputs))
 
 
 @pytest.mark.parametrize(("name", "shape"), SHAPED)
