@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from trainables import measures, methods, models
+from trainables.compatibility import ARRAYS
 from trainables.config import Request, TrialConfig
 from trainables.data import augment, loader
 from trainables.execution import Execution
@@ -25,7 +26,11 @@ from trainables.simulated_gpu import SimulatedGPU
 from trainables.storage.files import Storage
 from trainables.train import Trial, fit
 
-TINY = [name for name in models.names() if name.endswith("_tiny")]
+TINY = [
+    name
+    for name in models.names()
+    if name.endswith("_tiny") and models.registry.fit(name).inputs == ARRAYS
+]
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "sgd": {"name": "sgd", "lr": 0.05, "nesterov": True, "clip_norm": 1.0},
     "adam": {"name": "adam", "lr": 0.01, "amsgrad": True},

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.test_layers import loaded
+from tests.trainables.tasks.test_every_method import REFUSED
+from trainables import methods
 from trainables.config import TrialConfig
 from trainables.errors import UsageError
 from trainables.storage.files import Storage
@@ -65,6 +67,26 @@ def test_what_is_recorded_of_texts() -> None:
     assert told["test_perplexity"] == pytest.approx(math.exp(told["test_token_nll"]), rel=1e-12)
     told = fit(TRIALS["bert"].replace(epochs=1), EXECUTION).metrics
     assert 0 <= told["test_error"] <= 1
+
+
+KIND = {"gpt2": "token_cross_entropy", "bert": "cross_entropy"}
+
+
+@pytest.mark.parametrize("method", methods.names())
+@pytest.mark.parametrize("name", TRIALS)
+def test_every_method_takes_a_finite_step_or_is_refused(name: str, method: str) -> None:
+    options = {"name": method, **({"start": 0.0} if method == "infomcr" else {})}
+    changes = {"method": options, "batch_size": 16, "data.validation": 0, "epochs": 1}
+    if words := REFUSED.get((KIND[name], method)):
+        with pytest.raises(UsageError, match=words):
+            TRIALS[name].replace(**changes)
+        return
+    trial = Trial(TRIALS[name].replace(**changes), EXECUTION)
+    before = [p.detach().clone() for p in trial.model.parameters()]
+    assert all(map(math.isfinite, trial.run_epoch().values()))
+    after = list(trial.model.parameters())
+    assert all(p.isfinite().all() for p in after)
+    assert any((p != old).any() for p, old in zip(after, before, strict=True))
 
 
 @pytest.mark.slow
