@@ -10,8 +10,9 @@ import pytest
 
 from tests.test_layers import loaded
 from tests.trainables.tasks.test_every_method import REFUSED
+from tests.trainables.test_on_a_device import Watched, simulated
 from trainables import methods
-from trainables.config import TrialConfig
+from trainables.config import Request, TrialConfig
 from trainables.errors import UsageError
 from trainables.storage.files import Storage
 from trainables.storage.result import TrialResult
@@ -87,6 +88,26 @@ def test_every_method_takes_a_finite_step_or_is_refused(name: str, method: str) 
     after = list(trial.model.parameters())
     assert all(p.isfinite().all() for p in after)
     assert any((p != old).any() for p, old in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_a_device_has_the_numbers_of_the_cpu_and_no_step_waits_for_it(name: str) -> None:
+    """The device is simulated: it computes as the CPU, but for noise, and refuses tensors of both.
+
+    Sums may be in another order: 1e-9 is a million roundings.
+    """
+    asked = (Request("hessian_trace", options={"num_samples": 2}, samples=8),)
+    changes = {"epochs": 1, "precision": "float64", "model.dropout": 0.0, "method": "sam"}
+    config = TRIALS[name].replace(**changes)
+    here = numbers(fit(config, Execution(device="cpu", measures=asked)))
+    with simulated() as gpu:
+        trial = Watched(gpu, config, Execution(device="cuda", measures=asked))
+        trial.run_epoch()
+        there = numbers(trial.finish())
+    assert {step.total("wait") for step in trial.steps} == {0}
+    assert there.keys() == here.keys()
+    for key, values in here.items():
+        assert there[key] == pytest.approx(values, rel=1e-9, nan_ok=True)
 
 
 @pytest.mark.slow

@@ -60,6 +60,7 @@ def gpt2(
     return build(
         "GPT2LMHeadModel",
         "GPT2Config",
+        causal=True,
         weights=weights,
         weights_sha256=weights_sha256,
         hub=hub,

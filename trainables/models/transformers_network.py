@@ -6,10 +6,10 @@ built, and not before: that takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import torch
 from pydantic import Field
@@ -32,26 +32,49 @@ class Logits(nn.Module):
 
     Inputs are ``tokens`` int64 (B, L), ``mask`` bool (B, L), true where there is a token, and
     ``segments`` int64 (B, L) where there are two sentences.
+
+    Args:
+        causal: Whether a place sees none that comes after it.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    network: Any  # a transformers.PreTrainedModel
+
+    def __init__(self, network: nn.Module, causal: bool) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.causal = network, causal
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Weights that are one tensor stay one where torch makes new parameters for a device."""
+        moved = super()._apply(fn, recurse)
+        self.network.tie_weights()
+        return moved
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """(B, classes), or (B, L, V) of a language model."""
-        named = {"input_ids": inputs["tokens"], "attention_mask": inputs["mask"]}
+        named = {"input_ids": inputs["tokens"], "attention_mask": self._bias(inputs["mask"])}
         if "segments" in inputs:
             named["token_type_ids"] = inputs["segments"]
         logits = self.network(**named).logits
         assert isinstance(logits, Tensor)
         return logits
 
+    def _bias(self, mask: Tensor) -> Tensor:
+        """What is added to the scores of attention: (B, 1, 1, L), or (B, 1, L, L) if causal.
+
+        Made here, as the library would first ask the device whether there is anything to mask.
+        """
+        seen = mask[:, None, None, :]
+        if self.causal:
+            seen = seen & seen.new_ones(mask.shape[1], mask.shape[1]).tril()
+        dtype = next(self.network.parameters()).dtype
+        return torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)
+
 
 def build(
     network: str,
     config: str,
     *,
+    causal: bool = False,
     weights: str | None = None,
     weights_sha256: str | None = None,
     hub: str | None = None,
@@ -65,6 +88,7 @@ def build(
 
     Args:
         network, config: Names of its class, and of that of its configuration.
+        causal: See `Logits`.
         weights, weights_sha256, hub: See `trainables.models.gpt2.gpt2`. None of them: the weights
             are drawn.
         new, unused: Beginnings of the names of parameters that published weights may lack, and may
@@ -79,7 +103,7 @@ def build(
     described._attn_implementation = "eager"
     kind = getattr(transformers, network)
     if weights is None and hub is None:
-        return Logits(kind(described))
+        return Logits(kind(described), causal)
     what, folder = _found(weights, weights_sha256, hub)
     try:
         with _quietly(transformers):
@@ -100,7 +124,7 @@ def build(
         )
     _check(what, "only the network", found["missing_keys"], new)
     _check(what, "only the file", found["unexpected_keys"], unused)
-    return Logits(made.train())
+    return Logits(made.train(), causal)
 
 
 def _found(weights: str | None, weights_sha256: str | None, hub: str | None) -> tuple[str, Path]:
