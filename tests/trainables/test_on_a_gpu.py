@@ -37,6 +37,12 @@ def test_the_same_bits_each_time_and_after_a_restart(method: str, tmp_path: Path
     assert numbers(fit(of, ON_GPU, Storage(str(tmp_path)))) == first
 
 
+OF_INPUTS: dict[str, dict[str, Any]] = {
+    "tokens": {"data": {"source": {"name": "word_problems", "problems": 60}}},
+}
+"""Data of networks that take no arrays."""
+
+
 @pytest.mark.parametrize("network", models.names())
 def test_a_trial_of_each_network(network: str, tmp_path: Path) -> None:
     """No operation without a deterministic kernel, and none that waits for the device in a step."""
@@ -50,6 +56,12 @@ def test_a_trial_of_each_network(network: str, tmp_path: Path) -> None:
     if network == "factorization":
         source = {"name": "matrix_sensing", "size": 6, "rank": 2, "measurements": 60}
         given = {"data": {"source": source, "validation": 0}, "model": network, "loss": "mse"}
+    declared = models.registry.fit(network)
+    if declared.inputs in OF_INPUTS:
+        given = {**OF_INPUTS[declared.inputs], "model": network}
+        given["loss"] = (*declared.losses, "cross_entropy")[0]
+        if given["loss"] == "cross_entropy" and declared.inputs == "tokens":
+            given["data"] = {"source": {"name": "paraphrases", "pairs": 60}}
     on_gpu = Execution(device="cuda", data_dir=tmp_path)
     trial = Quiet(TrialConfig(**given, epochs=1, batch_size=16), on_gpu)
     trial.run_epoch()
