@@ -392,8 +392,9 @@ def test_a_promise_that_is_broken_is_named(package: str, part: Any, said: str) -
 
 OURS = [
     *(("methods", name) for name in methods.names()),
-    *(("models", name) for name in ("mlp", "resnet_tiny", "vit_tiny")),
+    *(("models", name) for name in ("mlp", "resnet_tiny", "vit_tiny", "clip_tiny", "gcn_tiny")),
     *(("data", name) for name in ("digits", "spirals", "cifar10")),
+    *(("data", name) for name in ("captioned_digits", "ego_graphs")),
     *(("data.augment", name) for name in augment.registry.names()),
     *(("measures", name) for name in ("hessian_trace", "perturbation_gap", "classification")),
 ]

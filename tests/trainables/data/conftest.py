@@ -23,6 +23,8 @@ SMALL = {
     "strategy_qa": {"rationales": 2, "tokenizer": "bytes"},
     "mrpc": {"tokenizer": "words"},
     "matrix_sensing": {"size": 6, "rank": 2, "measurements": 60},
+    "ego_graphs": {"graphs": 30},
+    "conceptual_captions": {"size": 16},
 }
 """Options that keep a test's data set small."""
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.trainables.data.pair_originals import write_captioned, write_collab
 from tests.trainables.data.text_originals import write_mrpc, write_rationales
 
 Maker = Callable[[Path], None]
@@ -220,3 +221,13 @@ class Originals:
         file = directory / "openml_159" / "dataset.arff"
         file.parent.mkdir(parents=True)
         file.write_text("\n".join(lines) + "\n")
+
+    def _make_captioned_digits(self, directory: Path) -> None: ...
+
+    def _make_ego_graphs(self, directory: Path) -> None: ...
+
+    def _make_collab(self, directory: Path) -> None:
+        write_collab(directory)
+
+    def _make_conceptual_captions(self, directory: Path) -> None:
+        write_captioned(directory / "conceptual_captions", {"train": 12, "validation": 6})

@@ -16,10 +16,12 @@ from trainables.data.loader import BatchLoader
 from trainables.data.splits import split
 from trainables.structures import batch_size, tensors
 
-STREAMED = {"imagenet"}
+STREAMED = {"imagenet", "conceptual_captions"}
 IN_MEMORY = {"digits", "spirals", "matrix_sensing", "random_rbf"} | {
     *("word_problems", "paraphrases", "commonsense_qa", "strategy_qa", "mrpc")
 }
+
+IN_MEMORY |= {"captioned_digits", "ego_graphs", "collab"}
 
 
 def test_every_set_says_what_it_is_and_has_a_maker(originals):

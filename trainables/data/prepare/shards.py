@@ -19,7 +19,7 @@ from trainables.data.prepare import decode
 from trainables.data.prepare.originals import ROLES, by_split, inside
 from trainables.parse_json import parse_json
 
-IMAGES = ("img", "image", "images", "pixel_values", "pixels")
+IMAGES = ("img", "image", "images", "pixel_values", "pixels", "jpg")
 LABELS = ("label", "labels", "fine_label", "target", "class")
 """Names of columns, as data hubs have them: the first that is there is used."""
 
