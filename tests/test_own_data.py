@@ -93,6 +93,15 @@ def images(data: Path) -> None:
     np.savez(data / "measured.npz", images=pixels, labels=labels)
 
 
+def captions(data: Path) -> None:
+    for split, each in {"train": 24, "validation": 12}.items():
+        (data / "holidays" / split).mkdir(parents=True)
+        for i in range(each):
+            file = data / "holidays" / split / f"{i}.jpg"
+            Image.fromarray(picture(i % 2, i)).save(file)
+            file.with_suffix(".txt").write_text(f"brighter on the {('left', 'right')[i % 2]}")
+
+
 USUAL = FILES["from-a-hub"].replace(", images: picture, labels: species", "")
 PHOTOS, PETS, MEASURED = ("folder photos size=16", "parquet pets size=32", "arrays measured")
 CASES: dict[str, tuple[str, Callable[[Path], None], str, dict[str, int]]] = {
@@ -107,6 +116,10 @@ CASES: dict[str, tuple[str, Callable[[Path], None], str, dict[str, int]]] = {
     "usual columns": (USUAL, usual_columns, PETS, {"train": 60, "test": 20}),
     "features": (FILES["features"], features, MEASURED, {"train": 45, "test": 15}),
     "images in an array": (FILES["features"], images, MEASURED, {"train": 40}),
+    "captions": (
+        FILES["captions"], captions, "conceptual_captions holidays size=16",
+        {"train": 24, "test": 12},
+    ),
 }  # fmt: skip
 """What a file says, what lies there, the data set's name and options, and its splits' sizes."""
 

@@ -37,10 +37,13 @@ def test_the_same_bits_each_time_and_after_a_restart(method: str, tmp_path: Path
     assert numbers(fit(of, ON_GPU, Storage(str(tmp_path)))) == first
 
 
-OF_INPUTS: dict[str, dict[str, Any]] = {
-    "tokens": {"data": {"source": {"name": "word_problems", "problems": 60}}},
+NO_ARRAYS = {
+    ("tokens", "token_cross_entropy"): "word_problems",
+    ("tokens", "cross_entropy"): "paraphrases",
+    ("pairs", "contrastive"): "captioned_digits",
+    ("graphs", "cross_entropy"): "ego_graphs",
 }
-"""Data of networks that take no arrays."""
+"""Data of networks by their kind of inputs and their loss."""
 
 
 @pytest.mark.parametrize("network", models.names())
@@ -57,11 +60,10 @@ def test_a_trial_of_each_network(network: str, tmp_path: Path) -> None:
         source = {"name": "matrix_sensing", "size": 6, "rank": 2, "measurements": 60}
         given = {"data": {"source": source, "validation": 0}, "model": network, "loss": "mse"}
     declared = models.registry.fit(network)
-    if declared.inputs in OF_INPUTS:
-        given = {**OF_INPUTS[declared.inputs], "model": network}
-        given["loss"] = (*declared.losses, "cross_entropy")[0]
-        if given["loss"] == "cross_entropy" and declared.inputs == "tokens":
-            given["data"] = {"source": {"name": "paraphrases", "pairs": 60}}
+    loss = (*declared.losses, "cross_entropy")[0]
+    if source := NO_ARRAYS.get((declared.inputs, loss)):
+        model = {"name": network, **({"patch": 4} if declared.inputs == "pairs" else {})}
+        given = {"data": {"source": source, "subset": 60}, "model": model, "loss": loss}
     on_gpu = Execution(device="cuda", data_dir=tmp_path)
     trial = Quiet(TrialConfig(**given, epochs=1, batch_size=16), on_gpu)
     trial.run_epoch()
