@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,12 @@ WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 """Without a workspace of a fixed size cuBLAS adds in another order each time. It is read when CUDA
 starts."""
 
+COMPILER = ("TORCHINDUCTOR_DETERMINISTIC", "1")
+"""What a part compiles is deterministic, too. It is read when torch's compiler is imported."""
+
+WARN, ERROR = 1, 2
+"""torch's debug modes for operations without a deterministic kernel."""
+
 
 @contextlib.contextmanager
 def reproducible(threads: int, varying: bool = False) -> Iterator[None]:
@@ -85,16 +92,16 @@ def reproducible(threads: int, varying: bool = False) -> Iterator[None]:
         varying: It may: its network is declared to have one (`trainables.models.Layers`).
     """
     os.environ.setdefault(*WORKSPACE)
+    os.environ.setdefault(*COMPILER)
     memory: Any = torch.utils.deterministic
     before = (
         torch.get_num_threads(),
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.get_deterministic_debug_mode(),
         torch.backends.cudnn.benchmark,
         memory.fill_uninitialized_memory,
     )
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=varying)
+    _set_determinism(WARN if varying else ERROR)
     torch.backends.cudnn.benchmark = False
     # No bit depends on it, and a kernel for each new tensor is most of a small network's step.
     memory.fill_uninitialized_memory = False
@@ -104,6 +111,14 @@ def reproducible(threads: int, varying: bool = False) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1], warn_only=before[2])
-        torch.backends.cudnn.benchmark = before[3]
-        memory.fill_uninitialized_memory = before[4]
+        _set_determinism(before[1])
+        torch.backends.cudnn.benchmark = before[2]
+        memory.fill_uninitialized_memory = before[3]
+
+
+def _set_determinism(mode: int) -> None:
+    """As torch.use_deterministic_algorithms, which imports the compiler to tell it: 1.7 s of each
+    process that trains."""
+    torch.set_deterministic_debug_mode(mode)
+    if compiler := sys.modules.get("torch._inductor.config"):
+        compiler.deterministic = mode > 0  # type: ignore[attr-defined]

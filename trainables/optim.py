@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from trainables.config import Optimizer, Schedule
 from trainables.errors import UsageError
+from trainables.uncompiled import SGD, Adam, AdamW
 
 LAST = torch.channels_last
 
@@ -37,11 +38,9 @@ def build_optimizer(model: nn.Module, config: Optimizer) -> torch.optim.Optimize
     how = {"fused": fused, "foreach": not fused}
     made: torch.optim.Optimizer
     if config.name == "sgd":
-        made = torch.optim.SGD(
-            groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, **how
-        )
+        made = SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, **how)
     else:
-        adam = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
+        adam = AdamW if config.name == "adamw" else Adam
         made = adam(groups, lr=config.lr, betas=config.betas, amsgrad=config.amsgrad, **how)
     if fused:
         made.register_step_pre_hook(_lay_out_gradients)
