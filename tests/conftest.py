@@ -5,6 +5,7 @@ The last lines of a run name the tests that were skipped, and what they need.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -25,6 +26,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # As a command sets it before it imports MLflow: here another test may have imported it already.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 
+# With all of torch, Ray and MLflow in memory, looking for cycles after every 700 new objects is a
+# tenth of the time.
+gc.set_threshold(20_000, 10, 10)
+
 # One for all processes of a run, the commands that they start among them; not the user's own.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     _cache = tempfile.TemporaryDirectory(prefix="flatsweep-cache-")
@@ -33,16 +38,24 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that use Ray (mark ``ray``, or its fixture) run one after the other in one process of
-    `pytest -n` with ``--dist loadgroup``, and the others beside them.
+    """Which tests run one after the other in one process of `pytest -n` with ``--dist loadgroup``.
 
-    They share a Ray, and two that start at once on a busy machine give up on their processes. First
-    of all it is seen whether Ray's private names are where they were: if not, much else fails.
+    Those that use Ray (mark ``ray``, or its fixture), as they share a Ray, and two that start at
+    once on a busy machine give up on their processes; and those of a file that share what it sets
+    up once, which each process would set up again. First of all it is seen whether Ray's private
+    names are where they were: if not, much else fails.
     """
     items.sort(key=lambda item: item.path.stem != "test_ray_private")
     for item in items:
         if "ray_address" in getattr(item, "fixturenames", ()) or item.get_closest_marker("ray"):
             item.add_marker(pytest.mark.xdist_group("ray"))
+        elif _shares_its_files_setup(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def _shares_its_files_setup(item: pytest.Item) -> bool:
+    known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(fixture.scope == "module" for found in known.values() for fixture in found)
 
 
 def pytest_xdist_auto_num_workers() -> int:

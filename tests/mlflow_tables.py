@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ def copy_from_now_on(folder: Path) -> None:
 
     initialize.copies = True  # type: ignore[attr-defined]
     utils._initialize_tables = initialize  # type: ignore[attr-defined]
+    # Which migration is the last one: all of them are loaded anew for every store that is opened.
+    utils._get_latest_schema_revision = cache(utils._get_latest_schema_revision)  # type: ignore[attr-defined]
 
 
 def _keep(database: Path, at: Path) -> None:

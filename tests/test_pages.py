@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from ray.scripts.scripts import cli as ray_cli
 
 from tests.sweep.called import call
 
@@ -107,6 +106,8 @@ def test_a_wrong_option_on_the_cluster_page_would_be_found() -> None:
 
 
 def test_every_ray_command_of_the_cluster_page_is_known() -> None:
+    from ray.scripts.scripts import cli as ray_cli
+
     called = [shlex.split(command)[1:] for command in COMMANDS if command.startswith("ray ")]
     assert len(called) == 8
     for words in called:

@@ -3,7 +3,6 @@
 import math
 
 import torch
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 from tests.trainables.measures.networks import close, cross_entropy, network, refuses, uneven
 from trainables import measures
@@ -47,6 +46,8 @@ def test_likelihood_and_brier_by_loop():
 
 
 def test_calibration_as_torchmetrics():
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
     logits, targets = _scores(1000)
     probabilities = logits.softmax(1)
     for bins in (1, 10, 15):
