@@ -5,18 +5,20 @@ By default one seed and one point of each grid, in this process; behind ``slow``
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import search_spaces
-from search_spaces.spec import Artifact, Fields, Stage
+from search_spaces.spec import Artifact, Fields
 from sweep import aggregate
 from sweep.figures import drawing
 from sweep.plan.expand import Plan, plan
 from sweep.record.mlflow_store import Tracker, default_uri
 from sweep.record.record import Record
+from sweep.record.summary_runs import Summary, SummaryRuns
 from sweep.run.executor import Executor
 from sweep.run.loop import Sweep, run
 from sweep.run.serial import SerialExecutor
@@ -60,12 +62,13 @@ def thinned(artifact: Artifact) -> Artifact:
     Training is short, and where digits are trained on, on a fifth of them: what is looked at is
     the way, not the numbers.
     """
+    of_digits = _of_digits(artifact)
     stages = tuple(
         replace(
             stage,
             seeds=1,
             grid={axis: values[:1] for axis, values in stage.grid.items()},
-            fields={**stage.fields, **FEWER} if _all_of_digits(artifact, stage) else stage.fields,
+            fields={**stage.fields, **FEWER} if stage.name in of_digits else stage.fields,
         )
         for stage in artifact.experiment.stages
     )
@@ -88,18 +91,40 @@ FEW_EPOCHS = 2
 FEWER = {"data.subset": 160}
 
 
-def _all_of_digits(artifact: Artifact, stage: Stage) -> bool:
-    """Whether every cell of the stage is trained on so many digits that fewer are enough."""
+def _of_digits(artifact: Artifact) -> set[str]:
+    """Stages of which every cell is trained on so many digits that fewer are enough."""
     found = plan(artifact, "smoke", aggregate.SELECTIONS["paper"], Record.from_runs([]))
-    trials = [t for s in found.stages if s.name == stage.name for t in (*s.trials, *s.expected)]
-    return all(
-        t.config.data.source.name == "digits"
-        and not t.config.data.source.options.get("confusion")
-        and (t.config.data.subset or 0) > FEWER["data.subset"]
-        for t in trials
-    )
+    return {
+        stage.name
+        for stage in found.stages
+        if all(
+            t.config.data.source.name == "digits"
+            and not t.config.data.source.options.get("confusion")
+            and (t.config.data.subset or 0) > FEWER["data.subset"]
+            for t in (*stage.trials, *stage.expected)
+        )
+    }
 
 
+@pytest.fixture
+def summarized(artifact: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mean and std of every cell and curve are taken, and of some artifacts written to MLflow.
+
+    That takes half of the time otherwise. What is written there has tests of its own.
+    """
+    if artifact.id not in WRITTEN:
+
+        def take(_: SummaryRuns, wanted: Sequence[Summary]) -> int:
+            return sum(bool(summary.metrics) and bool(summary.curves()) for summary in wanted)
+
+        monkeypatch.setattr(SummaryRuns, "write", take)
+
+
+WRITTEN = {"nrs/table1", "amp/figure8", "infomcr/table1"}
+"""Cells that are searched, a figure, rows with measures."""
+
+
+@pytest.mark.usefixtures("summarized")
 @pytest.mark.parametrize("artifact", RUNNABLE)
 def test_from_plan_to_table(artifact: Artifact, storage: str, tmp_path: Path) -> None:
     becomes_a_table(thinned(shrunk(artifact)), storage, SerialExecutor(), tmp_path)
