@@ -61,35 +61,34 @@ from pathlib import Path
 
 import search_spaces
 
-paper, folder = sys.argv[1:]
-sys.modules[f"search_spaces.{paper}"] = None  # importing it is an error
-others = [module for module in search_spaces._modules() if module.name != paper]
-search_spaces._modules = lambda: others
+folder, *papers = sys.argv[1:]
+for paper in papers:
+    sys.modules[f"search_spaces.{paper}"] = None  # importing it is an error
+search_spaces._modules = list
 from sweep.files import load
 from tests.sweep.files.cases import ids, planned
 
-assert paper not in [paper.key for paper in search_spaces.papers()]
-found = {file.stem: ids(planned(load(file))) for file in Path(folder).glob("*.yaml")}
+assert search_spaces.papers() == ()
+found = {str(file): ids(planned(load(file))) for file in Path(folder).glob("*/*.yaml")}
 print(json.dumps({
     name: sorted([trial, sorted(awaits)] for trial, awaits in trials)
     for name, trials in found.items()
 }))
 """
-PAPERS = sorted({made.id.partition("/")[0] for made in RUNNABLE})
 
 
-@pytest.mark.parametrize("paper", PAPERS)
-def test_the_papers_file_is_not_needed(paper: str, tmp_path: Path) -> None:
-    """Of every artifact that runs, in a process that cannot import the paper."""
+@pytest.mark.parametrize("preset", ["smoke", pytest.param("paper", marks=pytest.mark.slow)])
+def test_no_papers_file_is_needed(preset: str, tmp_path: Path) -> None:
+    """By any artifact that runs, in a process that cannot import a paper."""
     expected = {}
     for made in RUNNABLE:
-        key, _, name = made.id.partition("/")
-        if key == paper:
-            written = text_of(search_spaces.apply(made, "paper"), "mine")
-            (tmp_path / f"{name}.yaml").write_text(written)
-            trials = ids(planned(made, "paper"))
-            expected[name] = sorted([trial, sorted(awaits)] for trial, awaits in trials)
-    command = [sys.executable, "-c", WITHOUT, paper, str(tmp_path)]
+        file = tmp_path / f"{made.id}.yaml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text_of(search_spaces.apply(made, preset), "mine"))
+        trials = ids(planned(made, preset))
+        expected[str(file)] = sorted([trial, sorted(awaits)] for trial, awaits in trials)
+    papers = sorted({made.id.partition("/")[0] for made in RUNNABLE})
+    command = [sys.executable, "-c", WITHOUT, str(tmp_path), *papers]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == expected
