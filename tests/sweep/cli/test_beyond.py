@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from sweep.cli import commands
 from sweep.cli.beyond import parse_ranges
 from sweep.record.mlflow_store import Tracker, default_uri
+from sweep.run.recorder import ResultRecorder
+from tests.forked import forked
 from tests.sweep.called import call
 from trainables.errors import UsageError
+from trainables.job import Report
+from trainables.storage.trial_folder import RESULT
 
 FILE = """
 name: x
@@ -61,38 +65,53 @@ def test_a_search_prints_one_table_and_is_drawn_and_exported(folder: Path) -> No
     assert len(optuna.load_study(study_name="SAM", storage=storage).trials) == 3
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    """What a search that nothing happens to prints, and how its trials ended."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("whole")
+        patch.chdir(folder)
+        (folder / "s.yaml").write_text(FILE)
+        found = json.loads(call(*SEARCH, "--format", "json")[1])
+        return found, ends(folder / "results")
+
+
+def ends(storage: Path) -> dict[str, str]:
+    record = Tracker(default_uri(str(storage))).load()
+    return dict(zip(record.trial_ids, record.statuses(record.trial_ids), strict=True))
+
+
 @pytest.mark.parametrize("after", [3, 9])
 def test_a_search_that_is_killed_goes_on_and_prints_the_table_of_one_that_was_not(
-    folder: Path, after: int
+    folder: Path, after: int, whole: tuple[Any, Any]
 ) -> None:
     """SIGKILL after so many epochs of all trials: nothing of the driver's memory is left."""
-    expected = json.loads(call(*SEARCH, "--storage", "whole", "--format", "json")[1])
-    code = f"""
-import os, signal, sys
-from sweep.run.recorder import ResultRecorder
-told, left = ResultRecorder.reported, [{after}]
-def reported(self, report):
-    left[0] -= 1
-    if left[0] < 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    told(self, report)
-ResultRecorder.reported = reported
-from sweep.cli import commands
-commands.app(sys.argv[1:])
-"""
-    words = [*SEARCH, "--storage", "killed"]
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    code, out, error = call(*words, "--format", "json")
+    expected, ended = whole
+
+    def run() -> None:
+        told, left = ResultRecorder.reported, [after]
+
+        def reported(self: ResultRecorder, report: Report) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            told(self, report)
+
+        ResultRecorder.reported = reported  # type: ignore[method-assign]
+        commands.app(SEARCH)
+
+    with forked(run, folder / "said") as driver:
+        said = driver.wait(240)
+    assert driver.process.exitcode == -signal.SIGKILL, said
+    before = len(list(folder.glob(f"results/trials/*/{RESULT}")))
+    assert before < len(ended)
+    code, out, error = call(*SEARCH, "--format", "json")
     found = json.loads(out)
     assert code == 0, error
     for name in ("winners", "selection"):
         assert found[name] == expected[name]
     assert [c["values"] for c in found["cells"]] == [c["values"] for c in expected["cells"]]
-    records = [Tracker(default_uri(name)).load() for name in ("whole", "killed")]
-    ends = [dict(zip(r.trial_ids, r.statuses(r.trial_ids), strict=True)) for r in records]
-    assert ends[0] == ends[1]
-    assert os.path.isdir("killed")
+    assert ends(folder / "results") == ended
 
 
 @pytest.mark.parametrize(
