@@ -52,7 +52,10 @@ def test_the_command_offers_every_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("artifact_id", RUNNABLE)
+@pytest.mark.parametrize(
+    "artifact_id",  # what is recorded of one is made up once
+    [pytest.param(name, marks=pytest.mark.xdist_group(f"kinds {name}")) for name in RUNNABLE],
+)
 def test_a_kind_is_drawn_or_refused_with_those_that_can(artifact_id: str, kind: str) -> None:
     planned, record = recorded(artifact_id)
     why = KINDS[kind].why_not(planned)

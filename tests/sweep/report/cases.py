@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+import pytest
+
 import search_spaces
 from sweep import aggregate
 from sweep.claims.record import claims_of, judge_all
@@ -13,6 +15,9 @@ from sweep.record.record import Record
 from sweep.report import Page, report_of
 from sweep.selection import selection
 from tests.sweep.test_from_a_file import filled
+
+TOGETHER = pytest.mark.xdist_group("reports")
+"""Tests that look at the same reports, which each process would make anew."""
 
 NAMES = ("infomcr/table1", "amp/figure8")
 """A table with claims, and a figure."""

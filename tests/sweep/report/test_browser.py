@@ -10,9 +10,9 @@ import pytest
 from sweep.report import write
 from tests.browser import PROGRAMS, Browser, browser
 from tests.needs import needs_program
-from tests.sweep.report.cases import NAMES, report
+from tests.sweep.report.cases import NAMES, TOGETHER, report
 
-pytestmark = needs_program(*PROGRAMS)
+pytestmark = [needs_program(*PROGRAMS), TOGETHER]
 WIDTHS = (360, 800, 1400)
 
 

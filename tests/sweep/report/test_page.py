@@ -14,9 +14,11 @@ from sweep.record.record import Record
 from sweep.report import Section, report_of
 from sweep.report.page import _reproduced
 from sweep.report.pictures import in_page
-from tests.sweep.report.cases import planned, report, whole
+from tests.sweep.report.cases import TOGETHER, planned, report, whole
 from tests.sweep.tables.test_reproduction import with_reasons
 from tests.sweep.test_from_a_file import BLOCKED
+
+pytestmark = TOGETHER
 
 
 def less(record: Record, count: int = 0, failed: int = 0) -> Record:
@@ -54,6 +56,13 @@ def test_claims_are_counted_by_their_verdict() -> None:
     assert sum(int(part.split()[0]) for part in counted.split(", ")) == len(page.claims.judged)
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without pictures, which take most of the time."""
+    monkeypatch.setattr("sweep.report.page.pictures_of", lambda *_, **__: ())
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_trials_are_counted_once_and_their_hours_added() -> None:
     record = whole("infomcr/table1")
     found = planned("infomcr/table1", record)
@@ -69,6 +78,7 @@ def test_trials_are_counted_once_and_their_hours_added() -> None:
     assert said["recorded"].startswith("1970-01-02 to 1970-")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_is_missing_is_named_with_its_cells() -> None:
     record = less(whole("infomcr/table1"), count=1, failed=2)
     said = dict(report("infomcr/table1", record).summary)

@@ -16,9 +16,12 @@ from sweep.report import SUFFIXES, Page, Section, render, write
 from sweep.report.pictures import Picture
 from sweep.tables.layout import Table
 from tests.golden.make import FOLDER, report
+from tests.sweep.report.cases import TOGETHER
 from tests.sweep.report.cases import report as made_up
 from tests.sweep.tables.cases import NASTY, nasty
 from trainables.errors import UsageError
+
+pytestmark = TOGETHER
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
