@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from sweep.cli import main
+from tests.forked import forked
 from tests.nodes import Nodes
+from tests.sweep.called import call
 
 pytestmark = pytest.mark.ray
 
@@ -49,6 +52,19 @@ class Cluster(Nodes):
             timeout=500, check=False,
         )  # fmt: skip
 
+    def swept(self, *words: str) -> tuple[int | None, str]:
+        """Exit code of ``sweep``, and what it says, in a fork of this process."""
+
+        def run() -> None:
+            os.chdir(self.home)
+            os.environ.clear()
+            os.environ.update(self.environment)
+            sys.argv = ["sweep", *words]
+            main()
+
+        with forked(run, self.home / "said") as driver:
+            return (driver.wait(500), driver.process.exitcode)[::-1]
+
     def sweep(self, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
         return self.command(str(BIN / "sweep"), *words, **changes)
 
@@ -65,15 +81,14 @@ def nodes(
 
 def test_a_sweep_runs_on_another_node_of_a_cluster_that_asks_for_a_token(nodes: Cluster) -> None:
     nodes.join(cpus=2)
-    refused = nodes.sweep(
-        "run", "amp/figure6", "--address", nodes.address, "--storage", "s", "--cpus", "3"
-    )
-    assert refused.returncode == 1, refused.stderr
-    assert "a trial asks for 3 CPUs and the cluster has 2" in refused.stderr
-    done = nodes.sweep("run", "infomcr/claim_time", "--address", nodes.address, "--storage", "s")
-    assert done.returncode == 0, done.stderr
-    status = nodes.sweep("status", "--storage", "s", "--format", "json")
-    assert [row["failed"] for row in json.loads(status.stdout)] == [0]
+    joining = ("--address", nodes.address, "--storage", "s")
+    code, said = nodes.swept("run", "amp/figure6", *joining, "--cpus", "3")
+    assert code == 1, said
+    assert "a trial asks for 3 CPUs and the cluster has 2" in said
+    code, said = nodes.swept("run", "infomcr/claim_time", *joining)
+    assert code == 0, said
+    code, said, _ = call("status", "--storage", str(nodes.home / "s"), "--format", "json")
+    assert [row["failed"] for row in json.loads(said)] == [0]
     results = list((nodes.home / "s" / "trials").glob("*/result.json"))
     assert len(results) == 2
     assert {json.loads(path.read_text())["status"] for path in results} == {"done"}

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import psutil
 import pytest
 
@@ -24,10 +25,7 @@ from sweep.record.mlflow_store import Tracker, default_uri
 from tests.nodes import Nodes
 from trainables.ports import LOOPBACK, free_ports
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.timeout(1200),  # on a busy machine all of it may take minutes to start
-]
+pytestmark = pytest.mark.timeout(1200)  # on a busy machine all of it may take minutes to start
 
 ROOT = Path(__file__).parents[2]
 SWEEP = """
@@ -148,6 +146,7 @@ def local_sweep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[psutil.Pro
         yield started
 
 
+@pytest.mark.ray
 def test_all_that_a_local_sweep_starts_listens_on_loopback(local_sweep: psutil.Process) -> None:
     processes = tree(local_sweep)
     names = {process.name() for process in processes if listening(process)}
@@ -155,15 +154,36 @@ def test_all_that_a_local_sweep_starts_listens_on_loopback(local_sweep: psutil.P
     assert beyond(processes) == []
 
 
-def test_who_has_no_token_is_refused(local_sweep: psutil.Process, tmp_path: Path) -> None:
-    """At the door of the cluster, and at that of each process which runs code for it."""
-    import grpc
+@pytest.fixture
+def channels() -> Iterator[contextlib.ExitStack]:
+    with contextlib.ExitStack() as found:
+        yield found
 
+
+def run_code(port: int, service: str, channels: contextlib.ExitStack) -> grpc.Future:
+    """A call that runs code, under way: what listens at a port that is not Ray's never answers."""
+    method = "GetNodeStats" if service == "NodeManager" else "PushTask"
+    channel = channels.enter_context(grpc.insecure_channel(f"{LOOPBACK}:{port}"))
+    return channel.unary_unary(f"/ray.rpc.{service}Service/{method}").future(b"", timeout=20)
+
+
+@pytest.mark.ray
+def test_who_has_no_token_is_refused(
+    local_sweep: psutil.Process, tmp_path: Path, channels: contextlib.ExitStack
+) -> None:
+    """At the door of the cluster, and at that of each process which runs code for it."""
     gcs = next(p for p in tree(local_sweep) if p.name() == "gcs_server")
     address = f"{LOOPBACK}:{listening(gcs)[0][1]}"
     raylet = next(p for p in tree(local_sweep) if p.name() == "raylet")
     token = raylet.environ()["RAY_AUTH_TOKEN"]
     assert len(token) == 64
+
+    code, services = [raylet, of_ray(local_sweep), *workers(local_sweep)], {raylet: "NodeManager"}
+    asked = [
+        (process, run_code(port, services.get(process, "CoreWorker"), channels))
+        for process in code
+        for _, port in listening(process)
+    ]
 
     def join(**authentication: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -179,19 +199,14 @@ def test_who_has_no_token_is_refused(local_sweep: psutil.Process, tmp_path: Path
         assert refused.returncode == 1
         assert "InvalidAuthToken" in refused.stderr
 
-    code = [raylet, of_ray(local_sweep), *workers(local_sweep)]
-    for process, service in zip(code, ["NodeManager", *["CoreWorker"] * 3], strict=True):
-        answers = set()
-        for _, port in listening(process):
-            with grpc.insecure_channel(f"{LOOPBACK}:{port}") as channel:
-                method = "GetNodeStats" if service == "NodeManager" else "PushTask"
-                call = channel.unary_unary(f"/ray.rpc.{service}Service/{method}")
-                with pytest.raises(grpc.RpcError) as caught:
-                    call(b"", timeout=20)
-                answers.add(caught.value.code())
-        assert grpc.StatusCode.UNAUTHENTICATED in answers, (process.name(), answers)
+    answers: dict[psutil.Process, set[grpc.StatusCode]] = {}
+    for process, call in asked:
+        answers.setdefault(process, set()).add(call.exception().code())
+    assert [*answers] == code
+    assert all(grpc.StatusCode.UNAUTHENTICATED in found for found in answers.values()), answers
 
 
+@pytest.mark.ray
 def test_the_token_is_in_no_command_line_and_no_file(local_sweep: psutil.Process) -> None:
     processes = tree(local_sweep)
     token = next(p for p in processes if p.name() == "raylet").environ()["RAY_AUTH_TOKEN"]
@@ -205,6 +220,7 @@ def test_the_token_is_in_no_command_line_and_no_file(local_sweep: psutil.Process
     assert not (Path(local_sweep.environ()["HOME"]) / ".ray").exists()
 
 
+@pytest.mark.ray
 @pytest.mark.slow
 def test_nodes_of_tests_and_benchmarks_listen_on_loopback() -> None:
     with Nodes(cpus=0, dashboard=True) as nodes:
@@ -233,13 +249,13 @@ def test_sweep_ui_listens_on_loopback_and_names_no_store_in_ps(tmp_path: Path) -
 
 
 DYING = """
-import json, os, psutil, time
+import json, psutil, sys
 from ray._private import services
 from sweep.ray_executor import session
 there, dead, said = services.RAYLET_EXECUTABLE, [], []
 start = services.start_raylet
 def dying(*arguments, **options):
-    services.RAYLET_EXECUTABLE = "/bin/false" if len(dead) < 2 else there
+    services.RAYLET_EXECUTABLE = "/bin/false" if len(dead) < int(sys.argv[1]) else there
     dead.append(None)
     return start(*arguments, **options)
 services.start_raylet = dying
@@ -249,17 +265,19 @@ print(json.dumps([said, len(servers), [p.name() for p in psutil.Process().childr
 """
 
 
-def test_a_raylet_that_died_is_seen_and_the_start_tried_again(tmp_path: Path) -> None:
+@pytest.mark.ray
+@pytest.mark.parametrize("deaths", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_raylet_that_died_is_seen_and_the_start_tried_again(tmp_path: Path, deaths: int) -> None:
     """Ray itself would say that the node timed out. Nothing is left of the starts that failed."""
     done = subprocess.run(
-        [sys.executable, "-c", DYING], env=environment(tmp_path), text=True, capture_output=True,
-        check=False,
+        [sys.executable, "-c", DYING, str(deaths)], env=environment(tmp_path), text=True,
+        capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said, servers, left = json.loads(done.stdout.splitlines()[-1])
     assert said == [
         "starting Ray on this machine",
-        *["Ray did not start (its raylet ended with code 1): trying again"] * 2,
+        *["Ray did not start (its raylet ended with code 1): trying again"] * deaths,
     ]
     assert servers == 1
     assert left == []

@@ -320,7 +320,7 @@ def test_a_stopped_sweep_keeps_what_is_finished_and_goes_on(
         if name == "serial":  # in whose second trial the signal came; Ray's may have begun none
             assert len(storage.names("trials/*/checkpoint.pt")) == 1
     slow = of_epochs(epochs)
-    plan, record, witness = sweep(slow, tmp_path, executor(*by))
+    plan, record, witness = sweep(slow, tmp_path)  # by either (benchmarks/test_chaos.py: by Ray)
     assert sum(witness.waves) <= 4 - len(before)
     assert [record.status(t.trial_id) for t in plan.trials] == ["done"] * 4
     assert {name: storage.read(name) for name in before} == before
