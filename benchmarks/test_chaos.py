@@ -13,18 +13,27 @@ from benchmarks.chaos import Chaos, storm
 from benchmarks.chaos_sweep import Disturbed, wrong
 
 SMALL = {"seeds": 2, "epochs": 8}
+SLOW = pytest.mark.slow
 
 
 @pytest.mark.ray
-def test_five_kills_cost_nothing_but_time(tmp_path: Path) -> None:
-    """Driver, actor, raylet and GCS; that Ray is started again is not waited for in vain."""
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        # An actor's death has tests of its own: tests/sweep/ray_executor/test_retries.py
+        pytest.param(("raylet", "driver", "gcs"), id="three"),
+        pytest.param(("actor", "raylet", "driver", "gcs", "actor"), id="five", marks=SLOW),
+    ],
+)
+def test_kills_cost_nothing_but_time(tmp_path: Path, kinds: tuple[str, ...]) -> None:
+    """That Ray is started again is not waited for in vain."""
     small = Chaos(tmp_path, random.Random(0))
     expected = small.undisturbed("expected", executor="serial", **SMALL)
     sweep = small.new("kills", pause=1.0, **SMALL)
-    storm(small, sweep, ("actor", "raylet", "driver", "gcs", "actor"), 5)
+    storm(small, sweep, kinds, len(kinds))
     small.check(sweep, expected)
     assert small.wrong == []
-    assert small.kills.total() == 5, small.kills
+    assert small.kills.total() == len(kinds), small.kills
     # Nothing was trained again that had its result.
     assert len(sweep.results()) == 6
 
