@@ -24,7 +24,7 @@ if "flatsweep_own_parts" not in __file__:
 SWEEP = """\
 import: mine.py
 base: {model: mlp_tiny, epochs: 1, data.subset: 100, batch_size: 32}
-compare: {mine: mine_sent}
+compare: {one: mine_sent, two: {method: mine_sent, workers: 2}}
 seeds: 1
 """
 
@@ -36,19 +36,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     forget_all()
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_method_reaches_the_processes_that_train(
-    workers: str, folder: Path, ray_address: str
-) -> None:
+def test_a_method_reaches_the_processes_that_train(folder: Path, ray_address: str) -> None:
     """One by one, and workers of Ray Train. The file is another as soon as it was imported, so that
     no other process of this machine can have it from its place."""
     (folder / "helps.py").write_text("NAME = 1\n")
     (folder / "mine.py").write_text(METHOD.format(name="mine_sent") + GONE)
     (folder / "s.yaml").write_text(SWEEP)
-    words = ("--address", ray_address, "--workers", workers, "--cpus", "0.5")
-    code, _, error = call("run", "s.yaml", *words)
+    code, _, error = call("run", "s.yaml", "--address", ray_address, "--cpus", "0.5")
     assert code == 0, error
-    (result,) = folder.rglob("result.json")
-    origin = json.loads(result.read_text())["provenance"]
-    (label,) = from_text(origin["parts"])
-    assert label == "method mine_sent"
+    results = [json.loads(path.read_text()) for path in folder.rglob("result.json")]
+    assert sorted(result["config"]["workers"]["count"] for result in results) == [1, 2]
+    for result in results:
+        (label,) = from_text(result["provenance"]["parts"])
+        assert label == "method mine_sent"
