@@ -73,7 +73,8 @@ class Nodes:
                 "--head", f"--port={port}", f"--num-cpus={cpus}",
                 f"--temp-dir={self.folder / f'ray{attempts}'}",
                 f"--ray-client-server-port={client}",
-                f"--include-dashboard={str(dashboard).lower()}", *(shown if dashboard else []),
+                "--no-monitor", f"--include-dashboard={str(dashboard).lower()}",
+                *(shown if dashboard else []),
             )  # fmt: skip
         except RuntimeError:
             if attempts == 1:
@@ -91,7 +92,7 @@ class Nodes:
             process = subprocess.Popen(
                 [
                     str(self.folder / "python" / "bin" / "python"), "-m", "trainables.ray_private",
-                    "start", "--block", "--num-gpus=0", *arguments,
+                    "start", "--block", "--num-gpus=0", "--include-log-monitor=false", *arguments,
                 ],
                 env=self.environment, cwd=self.folder, stdout=out, stderr=out,
                 start_new_session=True,

@@ -41,7 +41,7 @@ def test_the_names_are_there() -> None:
         services.canonicalize_bootstrap_address: {"addr"},
         services.start_ray_process: {"command", "process_type"},
         services.get_node: {"gcs_address", "node_id"},
-        parameter.RayParams: {*start.AGENTS},
+        parameter.RayParams: {*start.AGENTS, *start.ALONE},
         train.join_process_group: {
             "backend", "world_rank", "world_size", "init_method", "timeout_s"
         },

@@ -112,13 +112,13 @@ def _start(notify: Callable[[str], None], parts: str | None, options: dict[str, 
     """``ray.init``, again where a process of Ray did not survive it: a busy machine kills some."""
     import ray
 
-    from trainables.ray_private.start import loopback, watched
+    from trainables.ray_private.start import ALONE, loopback, watched
 
     if ray.is_initialized():
         raise ResourceError("this process has joined a Ray already: leave it with ray.shutdown()")
     for left in reversed(range(TRIES)):
         try:
-            with loopback(), watched():
+            with loopback(), watched(**ALONE):
                 ray.init(
                     address="local", _node_ip_address=LOOPBACK, include_dashboard=False,
                     runtime_env=_runtime_environment(parts), **LOGGING, **options,

@@ -152,6 +152,7 @@ def test_all_that_a_local_sweep_starts_listens_on_loopback(local_sweep: psutil.P
     names = {process.name() for process in processes if listening(process)}
     assert {"gcs_server", "raylet", local_sweep.name()} <= names
     assert beyond(processes) == []
+    assert not any("monitor.py" in command(process) for process in processes)  # they have no use
 
 
 @pytest.fixture

@@ -19,6 +19,9 @@ AGENTS = (
     "dashboard_agent_listen_port", "metrics_agent_port", "metrics_export_port",
     "runtime_env_agent_port",
 )  # fmt: skip
+ALONE = {"no_monitor": True, "include_log_monitor": False}
+"""A cluster of one node does not grow, and nobody reads its log elsewhere: two processes less."""
+
 NEEDED = ("raylet", "gcs_server")
 """Kinds of a node's processes that nobody starts again."""
 
@@ -66,10 +69,13 @@ def read_authentication() -> None:
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[None]:
+def watched(**settings: Any) -> Iterator[None]:
     """Within the block a node that this process starts fails as soon as one of its processes dies.
 
     Ray itself waits minutes for the dead process. A start that fails leaves no process behind.
+
+    Args:
+        settings: Of the node, such as `ALONE`.
 
     Raises:
         DiedError: a process has ended before the node was there.
@@ -103,7 +109,9 @@ def watched() -> Iterator[None]:
     with (
         _replaced(services, "start_ray_process", start),
         _replaced(services, "get_node", wait),
-        _replaced(parameter, "RayParams", lambda **options: make(**{**options, **ports})),
+        _replaced(
+            parameter, "RayParams", lambda **options: make(**{**options, **ports, **settings})
+        ),
     ):
         try:
             yield
