@@ -31,7 +31,7 @@ def random_direction(
     for part, p in zip(vector_to_tensors(direction, chosen.values()), chosen.values(), strict=True):
         if p.ndim > 1 or one_dimensional:
             rows = part.view(len(p), -1) if p.ndim > 1 else part.view(1, -1)
-            own = torch.linalg.vector_norm(p.detach().view(rows.shape), dim=1, keepdim=True)
+            own = torch.linalg.vector_norm(p.detach().reshape(rows.shape), dim=1, keepdim=True)
             rows.mul_(own / torch.linalg.vector_norm(rows, dim=1, keepdim=True))
         else:
             part.zero_()
