@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from search_spaces.choice import Choice, Override, Reading
 from search_spaces.claim import Claim
+from search_spaces.measure import Measure
 from search_spaces.preset import Fields, Preset
 from search_spaces.variant import Variant
 from search_spaces.view import (
@@ -31,8 +32,9 @@ from search_spaces.view import (
     Metric,
     TableView,
     View,
+    Where,
+    agrees,
 )
-from trainables.config import Request as Measure
 from trainables.metric_name import Epoch
 
 Budget = Literal["epochs", "gradients", "time"]
@@ -141,7 +143,7 @@ class Stage:
     """
 
     name: str
-    where: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    where: Where = field(default_factory=dict)
     fields: Fields = field(default_factory=dict)
     grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     seeds: int = 3
@@ -152,10 +154,7 @@ class Stage:
 
     def covers(self, cell: Cell) -> bool:
         """Whether ``cell`` has trials in this stage."""
-        return all(
-            cell.key.get(label) in (allowed if isinstance(allowed, tuple) else (allowed,))
-            for label, allowed in self.where.items()
-        )
+        return agrees(cell.key, self.where)
 
     def size(self, cells: Iterable[Cell]) -> int:
         """How many trials the stage has over ``cells``, one that several need counted as often."""
@@ -251,6 +250,8 @@ class Experiment:
         base: Fields that all cells have in common: dotted field of a trial -> value.
         fan_out: Label -> registry package: the cells are repeated for every registered name
             (``{"method": "methods"}``), so that a new part appears by being registered.
+        only_fitting: Of the cells that ``fan_out`` makes, those are left out whose data, model,
+            loss and method cannot go together (`trainables.compatibility`).
         per_name_overrides: Registered name -> further fields of the cells that ``fan_out`` makes
             for it.
         selection: The paper's own rule.
@@ -264,6 +265,7 @@ class Experiment:
     stages: tuple[Stage, ...]
     base: Fields = field(default_factory=dict)
     fan_out: Mapping[str, str] = field(default_factory=dict)
+    only_fitting: bool = False
     per_name_overrides: Mapping[str, Fields] = field(default_factory=dict)
     selection: Selection = Selection()
     measures: tuple[Measure, ...] = ()
@@ -396,4 +398,5 @@ __all__ = [
     "TableView",
     "Variant",
     "View",
+    "Where",
 ]

@@ -11,6 +11,17 @@ from trainables.metric_name import Epoch
 Key = Mapping[str, str]
 """Label -> entry, such as ``{"method": "SAM", "dataset": "Cifar10"}``."""
 
+Where = Mapping[str, str | tuple[str, ...]]
+"""Label -> the entry, or several that are allowed: cells whose key has them; empty: all cells."""
+
+
+def agrees(key: Key, where: Where) -> bool:
+    """Whether ``key`` has the entries that ``where`` asks for."""
+    return all(
+        key.get(label) in (allowed if isinstance(allowed, tuple) else (allowed,))
+        for label, allowed in where.items()
+    )
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -30,6 +41,8 @@ class Metric:
         minus: Name of a recorded metric that is subtracted, trial by trial, which gives a gap.
         scale: Factor by which the recorded number is multiplied first.
         digits: How many are shown after the point.
+        where: Only the cells with these entries have the number; None: all. The place of any other
+            is empty, and nothing is missing there.
     """
 
     name: str
@@ -41,6 +54,11 @@ class Metric:
     minus: str = ""
     scale: float = 1.0
     digits: int = 2
+    where: Where | None = None
+
+    def covers(self, key: Key) -> bool:
+        """Whether the cell with this key has the number."""
+        return agrees(key, self.where or {})
 
     @property
     def key(self) -> str:
@@ -215,4 +233,6 @@ __all__ = [
     "Metric",
     "TableView",
     "View",
+    "Where",
+    "agrees",
 ]

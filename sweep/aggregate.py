@@ -20,6 +20,7 @@ from sweep.record.columns import (
     column_rounding,
     column_values,
     expand_curves,
+    names_of,
     only_at_the_end,
 )
 from sweep.selection import EPOCH_WORDS, SELECTIONS, SelectionRule, selection
@@ -86,7 +87,8 @@ class CellResult:
 
     Attributes:
         metrics: `Metric.key` -> its summary over the seeds of the selected point, as recorded
-            (not yet in the column's unit, nor relative to another cell).
+            (not yet in the column's unit, nor relative to another cell); of the columns that
+            are of the cell.
         stage: The stage the numbers come from.
         point: The selected grid point; None while the stage waits for an earlier one.
         points: How many grid points were asked for.
@@ -148,7 +150,7 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
     waits = _Waits(plan, record)
     groups = [[t.trial_id for t in best.trials] if best else [] for _, _, best, *_ in found]
     ids = [trial_id for group in groups for trial_id in group]
-    view = expand_curves(plan.artifact.view, record.metric_names())
+    view = expand_curves(plan.artifact.view, names_of(ids, record))
     metrics = (*view.metrics, *view.judged)
     summaries = {
         metric.key: summarize(
@@ -164,8 +166,11 @@ def cells(plan: Plan, record: Record) -> list[CellResult]:
         CellResult(
             cell=cell,
             metrics={
-                key: column[i] if best else Summary(None, None, 0, asked, missing=asked)
-                for key, column in summaries.items()
+                metric.key: summaries[metric.key][i]
+                if best
+                else Summary(None, None, 0, asked, missing=asked)
+                for metric in metrics
+                if metric.covers(cell.key)
             },
             stage=spec.name,
             point=best.point if best else None,

@@ -32,7 +32,7 @@ import pydantic
 
 from trainables import config, registry
 from trainables.cache import cache_folder
-from trainables.config import TrialConfig
+from trainables.config import Component, TrialConfig
 
 Question = ParamSpec("Question")
 Answer = TypeVar("Answer")
@@ -127,6 +127,23 @@ def configuration(fields: Mapping[str, Any]) -> TrialConfig:
     """
     answer = _completed(fields)
     return TrialConfig.completed(answer["fields"], answer["canonical"], answer["switched_off"])
+
+
+@kept
+def goes_together(fields: Mapping[str, Any]) -> bool:
+    """Whether data, model, loss and method of ``TrialConfig(**fields)`` can go together.
+
+    Raises:
+        UsageError: those three of plain training (ERM) cannot.
+    """
+    from trainables.compatibility import misfits
+    from trainables.parallel import equivalence
+
+    plain = TrialConfig(**config.merge(fields, {"method": {"name": "erm"}}))
+    method = Component.model_validate(fields["method"]).resolved("methods")
+    trial = plain.model_copy(update={"method": method})
+    over_workers = Component(**method.model_dump() | equivalence.options(trial))
+    return not misfits(plain.model_copy(update={"method": over_workers}))
 
 
 def replaced(made: TrialConfig, **overrides: Any) -> TrialConfig:
@@ -237,4 +254,11 @@ def _store(package: str) -> _Store:
     return _Store(cache_folder() / "declared" / f"{_code()[:16]}.sqlite", _code(package))
 
 
-__all__ = ["configuration", "kept", "names", "replaced", "resolve"]
+__all__ = [
+    "configuration",
+    "goes_together",
+    "kept",
+    "names",
+    "replaced",
+    "resolve",
+]

@@ -81,7 +81,8 @@ class Optimizer(Options):
     ``weight_decay`` is torch's: added to the gradient for SGD and Adam,
     decoupled for AdamW. ``decay`` says which parameters it is applied to:
     ``all``, or ``weights`` (those with two or more dimensions: no biases, no
-    normalisation). ``clip_norm`` clips the method's gradient by its global norm.
+    normalisation). ``eps`` is what Adam adds to the root of its second moment.
+    ``clip_norm`` clips the method's gradient by its global norm.
     """
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
@@ -89,6 +90,7 @@ class Optimizer(Options):
     momentum: Annotated[Fraction, given(name="sgd")] = 0.9
     nesterov: Annotated[bool, MOMENTUM] = False
     betas: Annotated[tuple[Fraction, Fraction], ADAM] = (0.9, 0.999)
+    eps: Annotated[Positive, ADAM] = 1e-8
     amsgrad: Annotated[bool, ADAM] = False
     weight_decay: NonNegative = 5e-4
     decay: Annotated[Literal["all", "weights"], VECTORS] = "all"
@@ -112,7 +114,7 @@ REACHED = OfTrial(
 class Schedule(Options):
     """Learning rate over time.
 
-    ``cosine`` falls to 0 at the last step, step by step. ``step`` multiplies by
+    ``cosine`` and ``linear`` fall to 0 at the last step, step by step. ``step`` multiplies by
     ``gamma`` at each of ``milestones`` (epochs; a fraction below 1 is of all
     epochs). ``plateau`` multiplies by ``gamma`` when the training loss has not
     fallen for ``patience`` epochs: the ``running`` one, which the steps see, or the
@@ -121,7 +123,7 @@ class Schedule(Options):
     """
 
     name: Annotated[
-        Literal["constant", "cosine", "step", "plateau"], AFTER_WARMUP, PLATEAU_ENDS
+        Literal["constant", "cosine", "linear", "step", "plateau"], AFTER_WARMUP, PLATEAU_ENDS
     ] = "cosine"
     warmup_epochs: NonNegative = 0.0
     milestones: Annotated[tuple[Positive, ...], given(name="step"), REACHED] = ()

@@ -41,7 +41,14 @@ def build_optimizer(model: nn.Module, config: Optimizer) -> torch.optim.Optimize
         made = SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, **how)
     else:
         adam = AdamW if config.name == "adamw" else Adam
-        made = adam(groups, lr=config.lr, betas=config.betas, amsgrad=config.amsgrad, **how)
+        made = adam(
+            groups,
+            lr=config.lr,
+            betas=config.betas,
+            eps=config.eps,
+            amsgrad=config.amsgrad,
+            **how,
+        )
     if fused:
         made.register_step_pre_hook(_lay_out_gradients)
     return made
@@ -127,9 +134,12 @@ class LearningRate:
         warmup = self.config.warmup_epochs * self.steps_per_epoch
         if step < warmup:
             return min(1.0, (step + 1) / warmup)  # the last step may end a fraction of one
-        if self.config.name == "cosine":
+        if self.config.name in ("cosine", "linear"):
             total = self.epochs * self.steps_per_epoch
-            return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+            done = (step - warmup) / max(1, total - warmup)
+            return (
+                1 - done if self.config.name == "linear" else 0.5 * (1 + math.cos(math.pi * done))
+            )
         return self.config.gamma**self.drops
 
     def state_dict(self) -> dict[str, float]:

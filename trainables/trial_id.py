@@ -16,7 +16,11 @@ from trainables.parallel import equivalence
 if TYPE_CHECKING:
     from trainables.config import TrialConfig
 
-ADDED: dict[str, Any] = {"batchnorm_parts": 1, "schedule.watch": "running"}
+ADDED: dict[str, Any] = {
+    "batchnorm_parts": 1,
+    "schedule.watch": "running",
+    "optimizer.eps": 1e-8,
+}
 """Fields that came after trials were recorded, by dotted name, each with the value that stands for
 what was done before: with it the field is left out of a trial's name (see `Registry.register`)."""
 

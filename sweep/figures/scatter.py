@@ -39,7 +39,7 @@ from sweep.figures.places import (
     panel_labels,
     shown,
 )
-from sweep.record.columns import expand_curves
+from sweep.record.columns import expand_curves, names_of
 from trainables.errors import UsageError
 from trainables.metric_name import MetricName
 
@@ -109,7 +109,8 @@ def printed_of(plan: Plan, record: Record) -> list[Figure]:
     Raises:
         UsageError: none of the cells has a number.
     """
-    view = expand_curves(plan.artifact.view, record.metric_names())
+    recorded = names_of((trial.trial_id for trial in plan.trials), record)
+    view = expand_curves(plan.artifact.view, recorded)
     made = [cell for cell in numbers(plan, record, view.metrics) if cell.reported]
     keys = dict.fromkeys((cell.metric.key, cell.metric.label) for cell in made)
     clouds = [

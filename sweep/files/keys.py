@@ -164,6 +164,8 @@ class Column(Keys):
     """Factor of the recorded number."""
     digits: Index | None = None
     """How many are shown after the point."""
+    where: dict[str, str | list[str]] | None = None
+    """Only the cells with these labels have it; a list allows several."""
 
 
 def _name(value: Any) -> Any:
@@ -189,6 +191,8 @@ class MeasureKeys(Keys):
     """When, as fractions of the training."""
     every: Index = 0
     """Also after every so many epochs; 0: not."""
+    where: dict[str, str | list[str]] = {}
+    """Only of the cells with these labels; a list allows several."""
 
 
 class Then(Space):

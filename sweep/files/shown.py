@@ -18,7 +18,9 @@ from search_spaces.spec import (
     Metric,
     Reported,
     TableView,
+    Where,
 )
+from sweep.files.fields import as_tuples
 from sweep.files.keys import Column, Figure, Printed, SweepFile
 from sweep.files.source import Path_, Source
 from trainables.errors import unknown
@@ -68,6 +70,7 @@ def metric(column: Column) -> Metric:
         minus=column.minus,
         scale=column.scale,
         digits=digits if column.digits is None else column.digits,
+        where=None if column.where is None else as_tuples(column.where),
     )
 
 
@@ -88,14 +91,10 @@ def check(
         for key, name in (("name", column.name), ("minus", column.minus)):
             if name:
                 check_metric(name, measures, (*at, key), source)
-        for label, entry in (column.relative_to or {}).items():
-            where = (*at, "relative_to", label)
-            labels = dict.fromkeys(name for cell in cells for name in cell.key)
-            if label not in labels:
-                raise source.error(where, unknown("label", label, labels))
-            entries = dict.fromkeys(cell.key[label] for cell in cells if label in cell.key)
-            if entry not in entries:
-                raise source.error(where, unknown(label, entry, entries))
+        for key in ("relative_to", "where"):
+            _check_labels(getattr(column, key) or {}, cells, (*at, key), source)
+    for i, measure in enumerate(measures):
+        _check_labels(measure.where, cells, ("measures", i, "where"), source)
     planes = [measure.key for measure in measures]
     for i, figure in enumerate(keys.figures):
         if figure.over_plane is not None and figure.over_plane not in planes:
@@ -106,6 +105,17 @@ def check(
         for name in cell.printed:
             if name not in shown:
                 raise source.error(("cells", i, "printed", name), unknown("metric", name, shown))
+
+
+def _check_labels(where: Where, cells: Sequence[Cell], at: Path_, source: Source) -> None:
+    labels = dict.fromkeys(name for cell in cells for name in cell.key)
+    for label, allowed in where.items():
+        if label not in labels:
+            raise source.error((*at, label), unknown("label", label, labels))
+        entries = dict.fromkeys(cell.key[label] for cell in cells if label in cell.key)
+        for entry in allowed if isinstance(allowed, list | tuple) else (allowed,):
+            if entry not in entries:
+                raise source.error((*at, label), unknown(label, entry, entries))
 
 
 def check_metric(name: str, measures: Sequence[Measure], path: Path_, source: Source) -> None:

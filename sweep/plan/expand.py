@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any
 
-from search_spaces.spec import Artifact, Cell, Measure, Selection, Stage
+from search_spaces.spec import Artifact, Cell, Selection, Stage
 from sweep.plan import budget
 from sweep.plan.held_out import HeldOut
 from sweep.record.record import Record
 from sweep.selection import SelectionRule
 from sweep.selection.winner import winner
 from trainables import declared
-from trainables.config import TrialConfig, merge
+from trainables.config import Request, TrialConfig, merge
 from trainables.errors import UsageError
 from trainables.masking import mask
 from trainables.metric_name import NUMBER, MetricName
@@ -212,20 +212,21 @@ class Plan:
 
     def _unmeasured(self, trials: Sequence[PlannedTrial], record: Record) -> set[str]:
         """Ids of those among ``trials`` that lack one of the measures that are asked of them."""
-        measured = [trial.trial_id for trial in trials if self.measures_of(trial)]
+        cell_of = {trial.trial_id: trial.cell for trial in trials if self.measures_of(trial)}
+        measured = list(cell_of)
         if not measured:
             return set()
         names = record.metric_names()
         unmeasured: set[str] = set()
         for request in self.artifact.experiment.measures:
-            lacking = measured
+            lacking = [t for t in measured if request.covers(cell_of[t].key)]
             for name in filter(lambda name: request.within({name: None}), names):
                 has = record.has(lacking, name)
                 lacking = [t for t, there in zip(lacking, has, strict=True) if not there]
             unmeasured.update(lacking)
         return unmeasured
 
-    def measures_of(self, trial: PlannedTrial) -> tuple[Measure, ...]:
+    def measures_of(self, trial: PlannedTrial) -> tuple[Request, ...]:
         """What is measured on a trial: the artifact's measures if a cell may show its numbers.
 
         Trials that are only searched among, or that a hidden cell needs, are not measured. Of some
@@ -235,7 +236,8 @@ class Plan:
             return self.whole.measures_of(trial)
         if trial.trial_id not in self._shown:
             return ()
-        return self.artifact.experiment.measures
+        asked = self.artifact.experiment.measures
+        return tuple(each.request for each in asked if each.covers(trial.cell.key))
 
     @cached_property
     def _shown(self) -> frozenset[str]:
@@ -301,6 +303,10 @@ def every_cell(artifact: Artifact) -> list[Cell]:
     cells = list(experiment.cells)
     for label, package in experiment.fan_out.items():
         cells = repeat(cells, label, package)
+    if experiment.only_fitting:
+        given = [merge({}, {**experiment.base, **cell.fields}) for cell in cells]
+        fits = map(declared.goes_together, given)
+        cells = [cell for cell, fitting in zip(cells, fits, strict=True) if fitting]
     return cells
 
 

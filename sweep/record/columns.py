@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -57,13 +57,18 @@ def only_at_the_end(metric: Metric, rule: Selection, record: Record) -> bool:
     return any(MetricName(n).at_epoch(epoch) not in known for n in names)
 
 
+def names_of(trial_ids: Iterable[str], record: Record) -> Iterator[str]:
+    """Of all that these trials have recorded; looked up when they are asked for."""
+    yield from record.metric_names(trial_ids)
+
+
 def expand_curves(view: View, names: Iterable[str]) -> View:
     """``view`` with one metric per recorded point of its curves, as the rows of a table.
 
     A view whose x is not a number in metrics' names (`InName`) is returned as it is.
 
     Args:
-        names: Of all recorded metrics.
+        names: Of all that the view's trials have recorded: other trials have other points.
     """
     if not (isinstance(view, CurveView) and isinstance(view.x, InName)):
         return view
@@ -146,5 +151,6 @@ __all__ = [
     "column_rounding",
     "column_values",
     "expand_curves",
+    "names_of",
     "only_at_the_end",
 ]

@@ -61,9 +61,11 @@ def sentence(planned: Plan, results: Sequence[CellResult]) -> str:
 
 
 def _number(result: CellResult, metric: Metric) -> Number:
-    summary, unit = result.metrics[metric.key], metric.unit
-    if summary.mean is None or result.cell.hidden:
-        return Number({} if result.cell.hidden else result.cell.key, None)
+    summary, unit = result.metrics.get(metric.key), metric.unit
+    if summary is None or result.cell.hidden:
+        return Number({}, None)
+    if summary.mean is None:
+        return Number(result.cell.key, None)
     variance = None if summary.std is None else (summary.std * unit) ** 2 / summary.n
     return Number(result.cell.key, metric.display(summary.mean), variance, summary.trial_ids)
 

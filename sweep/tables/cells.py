@@ -106,7 +106,7 @@ def make(
 def _in_units(metrics: Sequence[Metric], results: Sequence[CellResult]) -> list[TableCell]:
     cells = []
     for result in (result for result in results if not result.cell.hidden):
-        for metric in metrics:
+        for metric in (metric for metric in metrics if metric.key in result.metrics):
             summary = result.metrics[metric.key]
             problems = summary.problems
             if other := sum(trial_id in result.changed for trial_id in summary.trial_ids):
@@ -152,7 +152,7 @@ def _reference(result: CellResult, metric: Metric, results: Sequence[CellResult]
         and (metric.relative_to or {}).items() <= r.cell.key.items()
     ]
     found = (exact or partial)[:1]
-    return found[0].metrics[metric.key] if found else None
+    return found[0].metrics.get(metric.key) if found else None
 
 
 def _ratio(

@@ -36,7 +36,7 @@ from sweep.plan.expand import Plan, PlannedStage
 from sweep.record.columns import at_epoch, column_values, only_at_the_end
 from sweep.record.record import Record
 from sweep.record.runs import Run
-from sweep.tables.layout import build
+from sweep.tables.layout import FORMATS, build, render
 
 # The mean and std of a handful of float64 numbers are a few roundings of 2⁻⁵³ = 1.1e-16 each away
 # from the oracle's; cancellation in x - mean multiplies that by |mean| / std, here at most 1e4.
@@ -383,6 +383,24 @@ def test_cells_show_the_selected_point_and_who_waits():
     assert amp.metrics["test_error"].problems == ("2 not run",)
     assert amp.metrics["test_error"].asked == 2
     assert [r.stage for r in (erm, sam, amp)] == ["erm", "rest", "rest"]
+
+
+def test_a_column_is_of_the_cells_that_it_names():
+    """Of the others there is no number, and none is missing: their places are empty."""
+    own = Metric("test_nll", "NLL", where={"method": ("erm", "nso")})
+    columns = (*artifact().view.metrics, own)
+    plan = planned(artifact().with_view(metrics=columns), known=("erm", "sam"))
+    record = Record.from_runs([done("sam-None-0", test_error=0.25)])
+    erm, sam, amp = cells(plan, record)
+    assert [set(r.metrics) for r in (erm, sam, amp)] == [
+        {"test_error", "test_nll"},
+        {"test_error"},
+        {"test_error"},
+    ]
+    table = build(plan.artifact, [erm, sam, amp], find("paper"), plan.selection)
+    (at,) = (i for i, column in enumerate(table.columns) if column[-1] == "NLL")
+    assert [line[at] is None for line in table.grid] == [False, True, True]
+    assert all(render(table, kind) for kind in FORMATS)
 
 
 def test_an_unfinished_search_shows_its_best_so_far_as_provisional():

@@ -280,7 +280,7 @@ class Update:
         if self.o.amsgrad:
             v = state["top"] = torch.maximum(state.get("top", zero), v)
         m, v = m / (1 - one**self.steps), v / (1 - two**self.steps)
-        return m / (v.sqrt() + 1e-8) + (decay * p if self.o.name == "adamw" else 0)
+        return m / (v.sqrt() + self.o.eps) + (decay * p if self.o.name == "adamw" else 0)
 
 
 def rate(c: TrialConfig, step: int, per_epoch: int, plateaus: int) -> tuple[float, int]:
@@ -295,9 +295,10 @@ def rate(c: TrialConfig, step: int, per_epoch: int, plateaus: int) -> tuple[floa
     warmup = s.warmup_epochs * per_epoch
     if step < warmup:
         return base * min(1.0, (step + 1) / warmup), drops
-    if s.name == "cosine":
+    if s.name in ("cosine", "linear"):
         part = (step - warmup) / (c.epochs * per_epoch - warmup)
-        return base * (1 + math.cos(math.pi * part)) / 2, drops
+        fall = 1 - part if s.name == "linear" else (1 + math.cos(math.pi * part)) / 2
+        return base * fall, drops
     return base * s.gamma**drops, drops
 
 

@@ -33,6 +33,19 @@ def test_cosine_is_torchs_annealing_step_by_step() -> None:
         reference.step()
 
 
+def test_linear_is_a_straight_line_from_the_base_rate_to_0() -> None:
+    whole = STEPS * EPOCHS
+    optimizer = torch.optim.SGD(nn.Linear(2, 1).parameters(), lr=0.4)
+    reference = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=whole)
+    for rate in rates(Schedule(name="linear")):
+        assert rate == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
+        optimizer.step()
+        reference.step()
+    warm = rates(Schedule(name="linear", warmup_epochs=2))
+    left = whole - 2 * STEPS
+    assert warm[2 * STEPS :] == pytest.approx([0.4 * (1 - i / left) for i in range(left)])
+
+
 def test_step_drops_at_its_milestones_given_as_epochs_or_fractions() -> None:
     by_epoch = rates(Schedule(name="step", milestones=(3, 9), gamma=0.2))
     expected = [0.4 * 0.2 ** ((e >= 3) + (e >= 9)) for e in range(EPOCHS) for _ in range(STEPS)]
@@ -125,6 +138,19 @@ def test_a_step_is_torchs_plain_one_however_gradients_and_parameters_lie_in_memo
         reference.step()
         optimizer.step()
     torch.testing.assert_close(ours.weight, plain.weight, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_eps_is_adams_own(name: str) -> None:
+    """The first step is lr g / (|g| + eps), whose bias corrections cancel."""
+    model = nn.Linear(1, 1, bias=False).double()
+    config = Optimizer(name=name, lr=0.1, eps=0.5, weight_decay=0.0)
+    optimizer, before = build_optimizer(model, config), model.weight.item()
+    model.weight.grad = torch.full_like(model.weight, 0.25)
+    optimizer.step()
+    assert model.weight.item() == pytest.approx(before - 0.1 * 0.25 / 0.75, rel=1e-12)
+    with pytest.raises(ValueError, match=r"eps = 1e-06 .* needs name = "):
+        Optimizer(name="sgd", eps=1e-6)
 
 
 def test_bad_combinations_are_refused_in_words() -> None:

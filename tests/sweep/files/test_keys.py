@@ -159,6 +159,19 @@ def test_a_key_does_what_it_says(key: str) -> None:
         assert look(artifact(f"{others}\n")) != expected if key != "presets" else True
 
 
+def test_measures_and_columns_may_be_of_some_cells() -> None:
+    made = artifact(
+        f"{PLAIN}seeds: 1\ncompare: {{A: erm, B: sam}}\n"
+        "measures: [{name: loss, where: {method: A}}]\n"
+        "metrics: [test_error, {name: test_nll, where: {method: [B]}}]\n"
+    )
+    found = planned(made)
+    assert [len(found.measures_of(trial)) for trial in found.trials] == [1, 0]
+    error, nll = made.view.metrics
+    assert [error.covers(cell.key) for cell in found.cells] == [True, True]
+    assert [nll.covers(cell.key) for cell in found.cells] == [False, True]
+
+
 def test_an_import_brings_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from trainables import measures
 

@@ -49,6 +49,8 @@ FAULTS: list[tuple[str, str, str]] = [
     ("", "metrics: [{name: test_error, shwon: plain}]", "8: unknown key 'shwon' (did you mean 'sh"),
     ("", "metrics: [{name: test_nll, relative_to: {metod: ERM}}]", "8: unknown label 'metod' (did"),
     ("", "metrics: [{name: test_nll, relative_to: {method: EMR}}]", "8: unknown method 'EMR' (did"),
+    ("", "metrics: [{name: test_nll, where: {method: [EMR]}}]", "8: unknown method 'EMR' (did"),
+    ("", "measures: [{name: loss, where: {metod: ERM}}]", "8: unknown label 'metod' (did"),
     ("", "figures: [{x: epoch, y: [test_eror]}]", "8: unknown metric 'test_eror' (did you mean"),
     ("", "figures: [{over_plane: landscape_2d}]", "8: unknown measure of the file 'landscape_2d'"),
     ("", "presets:\n  tiny: {axes: {optimizer.lrr: 1}}", "9: unknown key 'optimizer.lrr' (did you"),

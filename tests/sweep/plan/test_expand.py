@@ -23,7 +23,7 @@ from search_spaces.spec import (
     TableView,
 )
 from sweep.aggregate import SELECTIONS, cells
-from sweep.plan.expand import Plan, plan
+from sweep.plan.expand import Plan, every_cell, plan
 from sweep.record.record import Record
 from sweep.record.runs import Run
 from sweep.tables import layout
@@ -381,6 +381,49 @@ def test_only_trials_whose_numbers_are_shown_are_measured() -> None:
     search, final = second.stages
     assert [second.measures_of(t) for t in search.trials] == [(), ()]
     assert [r.name for r in second.measures_of(final.trials[0])] == ["hessian_trace"]
+
+
+def test_a_measure_is_made_of_the_cells_that_it_names() -> None:
+    """Two of one label are of different cells; a trial that none is made of lacks none."""
+    sizes = {"erm": 5, "sam": 10}
+    measures = tuple(
+        Measure("loss", label="both", samples=size, where={"method": (method, "nso")})
+        for method, size in sizes.items()
+    )
+    made = artifact(("erm", "sam", "asam"), seeds=1, measures=measures)
+    erm, sam, asam = planned(made).trials
+    asked = {t.name: [r.samples for r in planned(made).measures_of(t)] for t in (erm, sam, asam)}
+    assert asked == {erm.name: [5], sam.name: [10], asam.name: []}
+    runs = [Run(t.trial_id, "done", {"test_error": 0.5}) for t in (erm, sam, asam)]
+    assert planned(made).missing(Record.from_runs(runs)) == [erm, sam]
+    runs[0] = Run(erm.trial_id, "done", {"test_error": 0.5, "both": 1.0})
+    assert planned(made).missing(Record.from_runs(runs)) == [sam]
+
+
+def test_cells_that_a_method_has_no_meaning_for_are_left_out() -> None:
+    """Labels are smoothed where there are classes, and in no regression."""
+    made = artifact(
+        base={"epochs": 1, "data.source": "digits", "data.validation": 0},
+        fan_out={"method": "methods"},
+        cells=(
+            Cell({"loss": "classes"}, {"loss": "cross_entropy"}),
+            Cell({"loss": "numbers"}, {"loss": "mse"}),
+        ),
+    )
+    everything = {(c.key["loss"], c.key["method"]) for c in every_cell(made)}
+    fitting = every_cell(made.with_experiment(only_fitting=True))
+    left = {(c.key["loss"], c.key["method"]) for c in fitting}
+    assert everything - left == {("numbers", "label_smoothing")}
+
+
+def test_a_search_by_an_error_is_refused_where_none_is_told() -> None:
+    """A regression tells none; a language model tells the errors of its answers."""
+    grid = (Stage("train", grid={"optimizer.lr": (0.1, 0.2)}, seeds=1),)
+    regression = artifact(stages=grid, base={"loss": "mse", "data.validation": 0})
+    with pytest.raises(ValueError, match="has no test_error to select on, its loss is mse"):
+        planned(regression)
+    text = {"loss": "token_cross_entropy", "data.source": "word_problems", "model": "gpt2_tiny"}
+    assert len(ids(artifact(stages=grid, base={**text, "data.validation": 0}))) == 4
 
 
 def test_a_blocked_artifact_says_what_it_needs() -> None:
