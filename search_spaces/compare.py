@@ -1,4 +1,4 @@
-"""Our own artifact: every registered method under one protocol, in one table.
+"""Our own artifacts: every registered method under one protocol, in one table.
 
 A method appears here by being registered (``Experiment.fan_out``). Each runs with
 its registered defaults, which are its paper's, once for as many epochs as ERM,
@@ -8,6 +8,7 @@ times that `compare_times` has.
 
 from __future__ import annotations
 
+from search_spaces.compare_tasks import TASKS_TABLE
 from search_spaces.compare_times import STEP_TIMES
 from search_spaces.preset import KEEP, OTHERWISE
 from search_spaces.presets import LAPTOP, SMOKE, adjusted
@@ -130,5 +131,5 @@ PAPER = Paper(
     key="compare",
     title="Every method of every paper in one table",
     venue="this project",
-    artifacts=(METHODS,),
+    artifacts=(METHODS, TASKS_TABLE),
 )

@@ -17,6 +17,7 @@ from trainables.errors import UsageError, unknown
 
 FIELD_OF_LABEL = {
     "dataset": "data.source",
+    "task": "data.source",
     "confusion": "data.source.confusion",
     "augmentation": "data.augmentation",
     "model": "model",

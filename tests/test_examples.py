@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -65,6 +66,20 @@ def test_a_sweep_of_ones_own_from_python(tmp_path: Path) -> None:
     assert re.search(r"^one trial: test error 0\.\d+$", done.stdout, re.M)
 
 
+def test_a_sweep_of_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three rows, whose answers are written and judged."""
+    monkeypatch.chdir(tmp_path)
+    file = str(EXAMPLES / "word_problems.yaml")
+    asked = ("--preset", "smoke")
+    assert call("run", file, *asked, "--executor", "serial")[0] == 0
+    code, out, _ = call("table", file, *asked, "--format", "json")
+    assert code == 0
+    cells = json.loads(out)["cells"]
+    assert [cell["n"] for cell in cells] == [1] * 3 * 3
+    found = {cell["row"]["method"] for cell in cells}
+    assert found == {"AdamW", "SAM", "NSO"}
+
+
 def test_what_the_page_does_in_python_the_example_does() -> None:
     (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
     example = {line.strip() for line in (EXAMPLES / "own_sweep.py").read_text().splitlines()}
@@ -76,7 +91,7 @@ def test_every_file_on_the_page_is_read(text: str) -> None:
     found = artifact(text)
     for preset in ("full", *found.presets):
         assert planned(found, preset).size > 1
-    assert len(FILES) == 3
+    assert len(FILES) == 4
 
 
 def test_every_command_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,11 +25,13 @@ from search_spaces.nso.ablations import CHOSEN, RIVALS, SCHEDULE_DATASETS, SCHED
 from search_spaces.nso.bound import BOUND
 from search_spaces.nso.bound import GAP as BOUND_GAP
 from search_spaces.nso.bound import METHODS as BOUND_METHODS
-from search_spaces.nso.figure2 import GAP_ERROR
+from search_spaces.nso.choices.tasks import CAPTIONS, THOUGHTS
+from search_spaces.nso.figure2 import FIGURE2, FIGURE2_BERT, FIGURE2_GCN, GAP_ERROR
 from search_spaces.nso.figures import FIGURE3_DATASETS, GAP, TEST_LOSS
 from search_spaces.nso.protocol import ACCURACY, DATASETS, GRADIENTS, LAMBDA1, TRACE
 from search_spaces.nso.sensing import INITIAL
 from search_spaces.nso.table2 import DATASETS2, DISTRIBUTIONS
+from search_spaces.spec import Artifact
 
 TABLE3, TABLE6 = "nso/table3", "nso/table6"
 
@@ -73,13 +75,17 @@ OVER_SGD = tuple(higher(_noisy("NSO", d, "Gaussian"), _of("SGD", dataset=d)) for
 
 # -- Figure 2 ------------------------------------------------------------------------------------
 
-MLP = {"model": "MLP"}
-TAYLOR = Approximates(
-    Place("perturbation_gap", MLP),
-    Place("perturbation_gap@/hessian", MLP),
-    Place(GAP_ERROR, MLP),
-    within=0.03,
-)
+
+def _predicted(figure: Artifact) -> Approximates:
+    (cell,) = figure.experiment.cells
+    measured, by, error = (
+        Place(column, cell.key, figure.id)
+        for column in ("perturbation_gap", "perturbation_gap@/hessian", GAP_ERROR)
+    )
+    return Approximates(measured, by, error, within=0.03)
+
+
+TAYLOR = Every(tuple(map(_predicted, (FIGURE2, FIGURE2_BERT, FIGURE2_GCN))))
 
 # -- Tables 3, 4 and 6 ---------------------------------------------------------------------------
 
@@ -167,8 +173,6 @@ FALLING = Every(
 
 # -- Table 5 -------------------------------------------------------------------------------------
 
-THOUGHT = ("CommonsenseQA", "StrategyQA")
-
 
 def _task(column: str, task: str, method: str) -> Place:
     return Place(column, {"task": task, "method": method})
@@ -177,7 +181,7 @@ def _task(column: str, task: str, method: str) -> Place:
 def captions(column: str) -> tuple[Contrast, ...]:
     """NSO against SAM and against SGD on image captions: a lower trace, a higher recall."""
     direction = lower if column == TRACE.key else higher
-    own = _task(column, "ConceptualCaptions", "NSO")
+    own = _task(column, CAPTIONS, "NSO")
     return tuple(direction(own, own.at(method=m)) for m in ("SAM", "SGD"))
 
 
@@ -186,7 +190,7 @@ def thoughts(column: str) -> tuple[Contrast, ...]:
     direction = lower if column == TRACE.key else higher
     return tuple(
         mean_of(
-            [direction(_task(column, t, "NSO"), _task(column, t, m)) for t in THOUGHT],
+            [direction(_task(column, t, "NSO"), _task(column, t, m)) for t in THOUGHTS],
             f"NSO, {m}",
         )
         for m in ("SAM", "SGD")

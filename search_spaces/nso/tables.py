@@ -44,13 +44,13 @@ from search_spaces.nso.protocol import (
 )
 from search_spaces.nso.sensing import FIGURE6
 from search_spaces.nso.table2 import NOISE_TRACES, TABLE2
+from search_spaces.nso.table5 import TABLE5
 from search_spaces.printed import rows
 from search_spaces.spec import (
     Artifact,
     Cell,
     Choice,
     Experiment,
-    Metric,
     Notes,
     Paper,
     Reading,
@@ -233,74 +233,6 @@ TABLE4 = Artifact(
                 source="section 3.1.3; Table 4",
                 text="validation",
             ),
-        ),
-    ),
-)
-
-# -- Table 5: text and image-text models ---------------------------------------------------------
-
-PRINTED5 = """
-ConceptualCaptions | SGD | 220±24 41±2.8 36.1±0.3
-ConceptualCaptions | SAM | 144±20 30±1.1 36.9±0.4
-ConceptualCaptions | NSO | 119±34 22±1.2 37.5±0.3
-CommonsenseQA | SGD | 372±34 19±0.8 27.7±1.8
-CommonsenseQA | SAM | 288±15 15±0.3 32.7±1.4
-CommonsenseQA | NSO | 208±31 13±0.6 39.2±1.4
-StrategyQA | SGD | 294±13 44±1.5 68.9±1.0
-StrategyQA | SAM | 249±33 42±2.6 71.1±1.2
-StrategyQA | NSO | 193±31 33±1.8 75.2±1.2
-"""
-RECALL = Metric("recall_at_10", "recall@10 %", better="higher", shown="percent", digits=1)
-SCORES = {"ConceptualCaptions": RECALL}
-
-TABLE5 = Artifact(
-    id="nso/table5",
-    experiment=Experiment(
-        cells=tuple(
-            Cell(
-                {"task": task, "method": method},
-                reported={
-                    TRACE.key: trace,
-                    LAMBDA1.key: lambda1,
-                    SCORES.get(task, ACCURACY).key: score,
-                },
-            )
-            for (task, method), (trace, lambda1, score) in rows(PRINTED5, n=3)
-        ),
-        stages=(Stage("final", seeds=3),),
-        selection=SELECTION,
-        blocked="it needs text and image-text models: CLIP ViT-S/16 with Conceptual Captions 3M,"
-        " and GPT-2 with teacher rationales for CommonsenseQA and StrategyQA",
-    ),
-    view=TableView(rows=("task", "method"), metrics=(TRACE, LAMBDA1, RECALL, ACCURACY)),
-    notes=Notes(
-        title="CLIP on image captions and GPT-2 on chains of thought, with SGD, SAM and NSO",
-        choices=(
-            Choice(
-                "number of runs",
-                "3",
-                "not stated; the code has one to three",
-                name="unstated-runs",
-                default="3",
-                single="the number of seeds is one of a sweep's options",
-                source="chain-of-thought-finetuning/scripts",
-                code="3",
-            ),
-            Choice(
-                "epochs of chain-of-thought fine-tuning",
-                "the same for every row",
-                "not stated; by the code's defaults 20 for SGD and 5 for SAM and NSO",
-                name="reasoning-epochs",
-                default="equal",
-                single="the artifact is blocked: it has no trials",
-                source="chain-of-thought-finetuning/custom_train.py",
-            ),
-        ),
-        claims=(
-            "on image captions NSO's trace is 17 % below SAM's and SGD's, its recall 1.4 % higher"
-            " (section 3.2)",
-            "on chains of thought NSO's trace is 25 % below SAM's and SGD's, its accuracy 5.3 %"
-            " higher (section 3.2)",
         ),
     ),
 )

@@ -97,6 +97,11 @@ def test_nso_grids() -> None:
         assert grid("nso/table2", f"tune {method}", "method.sigma") == printed["nso_sigma"]
     for method in ("RSAM", "BSAM"):
         assert grid("nso/table6", f"tune {method}", "method.rho") == printed["rsam_rho"]
+    assert grid("nso/table5", "tune NSO on captions", "method.sigma") == printed["nso_sigma_clip"]
+    thoughts = grid("nso/table5", "tune NSO on thoughts", "method.sigma")
+    assert thoughts == printed["nso_sigma_cot"][1:]  # with 0.008 one of the scripts only evaluates
+    assert grid("nso/table5", "tune SAM on thoughts", "method.rho") == printed["sam_rho"]
+    assert grid("nso/table5", "tune SAM on captions", "method.rho") == printed["sam_rho"][1:]
     assert tuple(map(float, values("nso/table4", "rho"))) == printed["sam_rho_table4"]
     assert tuple(map(int, values("nso/figure5", "batch size"))) == printed["batch_size_ablation"]
     assert tuple(map(int, values("nso/ablation_k", "k"))) == printed["num_perturbs_k"]
@@ -201,6 +206,14 @@ def test_infomcr_counts() -> None:
     figures = identities([f"infomcr/figure{i}" for i in (2, 3, 4)])
     assert len(figures) == 30 + 20 + 20 - 5  # figures 3 and 4 share the default configuration
     assert count(search_spaces.find("infomcr/claim_time")) == 2
+
+
+def test_nso_counts_of_language_and_captions() -> None:
+    table5, trials = search_spaces.find("nso/table5"), needed("nso/table5")
+    assert count(table5, "final") == trials["final"]
+    assert count(table5, "tune") == trials["tuning"]
+    panels = [counted(f"nso/{name}") for name in ("figure2", "figure2_bert", "figure2_gcn")]
+    assert sum(map(count, panels)) == needed("nso/figure2")["final"]
 
 
 @pytest.mark.parametrize("name", ["table2", "table3", "table4", "figure3", "figure4", "figure6"])

@@ -32,7 +32,7 @@ METRICS = {
     "test_acc": "test_error",
     "accuracy": "validation_error",
     "ece": "test_ece",
-    "recall_at_10": "recall_at_10",
+    "recall_at_10": "test_recall_at_10",
 }
 
 

@@ -144,7 +144,7 @@ def test_printed_values_stand_at_the_papers_own_number():
 
 # -- presets -----------------------------------------------------------------------------------
 
-NAMED = {"dataset": "data.source", "model": "model"}
+NAMED = {"dataset": "data.source", "task": "data.source", "model": "model"}
 RUNNABLE = [artifact for artifact in search_spaces.artifacts() if not artifact.experiment.blocked]
 
 

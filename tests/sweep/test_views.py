@@ -91,3 +91,19 @@ def test_a_view_needs_the_record_alone_and_reads_each_curve_once(artifact_id: st
     history = isinstance(artifact.view, CurveView) and isinstance(artifact.view.x, Epochs)
     mean = any(metric.epoch == "mean" for metric in artifact.view.metrics)
     assert bool(curves.reads) == (history or mean)
+
+
+def test_a_curve_has_the_points_of_its_own_trials_alone() -> None:
+    """Others of the record have measured the same at other sigmas."""
+    own = search_spaces.apply(search_spaces.find("nso/figure2_gcn"), "smoke")
+    planned, record, _ = recorded(own)
+    alone = table_of(planned, record)
+    other = Run("another", "done", {"perturbation_gap/0.0071": 0.5, "test_error": 0.5})
+    both = Record.of_table(as_table([*_runs(planned), other]), CountedCurves([]))
+    assert "perturbation_gap/0.0071" in both.metric_names()
+    assert table_of(planned, both).rows == alone.rows
+
+
+def _runs(planned: Plan) -> list[Run]:
+    numbers = dict.fromkeys(read_names(planned.artifact), 0.5)
+    return [Run(t.trial_id, "done", numbers) for t in planned.trials]

@@ -207,7 +207,6 @@ def test_doctor_takes_a_step_on_each_device(
         (["plan", "nrz"], 2, "unknown paper or artifact 'nrz' (did you mean 'nrs'?); known: amp, "),
         (["plan", "nrs/table1", "--preset", "smal"], 2, "did you mean 'small'?"),
         (["plan", "nrs/table1", "--selection", "test"], 2, "unknown selection rule 'test'"),
-        (["plan", "nso/table5"], 2, "nso/table5 cannot run yet"),
         (["export", "runs.xls"], 2, "allowed suffixes: .csv, .parquet, .json, .jsonl"),
         (["run", "compare/methods", "--keep-weights", "all"], 2, "allowed are none, last, best"),
         (["plan", "nrs/table1", "--tracking-uri", "mlruns"], 1, "is a plain folder"),

@@ -57,7 +57,7 @@ def test_a_field_that_cannot_be_is_one_sentence(path: str, value: object, senten
 
 
 def test_an_artifact_that_is_blocked_stays_so() -> None:
-    blocked = next(a for a in search_spaces.artifacts() if a.experiment.blocked)
+    blocked = search_spaces.find("nrs/table1").with_experiment(blocked="it needs a network")
     assert with_valid_settings(blocked, "smoke", {"epochs": 3}) == blocked
 
 

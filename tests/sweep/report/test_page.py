@@ -104,15 +104,18 @@ def test_nothing_is_recorded_and_that_is_said() -> None:
     assert found.sections[0].pictures == ()
 
 
-def test_tables_and_figures_of_a_paper_that_cannot_run_are_named() -> None:
-    paper = next(
-        p for p in search_spaces.papers() if any(a.experiment.blocked for a in p.artifacts)
-    )
-    ready = next(a.id for a in paper.artifacts if not a.experiment.blocked)
+def test_tables_and_figures_of_a_paper_that_cannot_run_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paper = search_spaces.paper_of("fa")
+    assert paper is not None
+    lost = replace(paper.artifacts[0].with_experiment(blocked="its data are lost"), id="fa/lost")
+    more = replace(paper, artifacts=(*paper.artifacts, lost))
+    monkeypatch.setattr(search_spaces, "paper_of", {"fa": more}.get)
     record = Record.from_runs([])
-    found = report_of(paper.key, [planned(ready, record)], record)
-    blocked = {a.id for a in paper.artifacts if a.experiment.blocked}
-    assert {what for what, said in found.missing if said.startswith("cannot run: ")} == blocked
+    found = report_of("fa", [planned("fa/figure1", record)], record)
+    cannot = [line for line in found.missing if line[1].startswith("cannot run: ")]
+    assert cannot == [("fa/lost", "cannot run: its data are lost")]
 
 
 def test_a_figure_has_its_picture_with_words() -> None:
