@@ -22,6 +22,11 @@ class Regression(Task):
     def __call__(self, outputs: Any, targets: Any) -> Tensor:
         return functional.mse_loss(outputs, targets)
 
+    def divergence(self, p: Any, q: Any, targets: Any) -> Tensor:
+        """(p - q)², the mean over samples and target values: KL(N(p, ½) ‖ N(q, ½)), for the squared
+        error is the negative logarithm of that density, up to a constant."""
+        return functional.mse_loss(p, q)
+
     def summary(self, judged: Any) -> dict[str, float]:
         """Its mean over the split, ``loss``, in float64."""
         outputs, targets = judged
