@@ -272,7 +272,9 @@ FIGURE2_GCN = _figure(
             others={
                 "constant": Reading(
                     "Adam at 0.01, constant, batch 128",
-                    everywhere(schedule__name="constant", schedule__milestones=()),
+                    everywhere(
+                        schedule__name="constant", schedule__milestones=(), schedule__gamma=0.1
+                    ),
                 )
             },
             source="exps_on_graph_datasets/train_graph_pred.py",

@@ -191,6 +191,8 @@ def cost_of(plan: Plan, record: Record) -> list[Figure]:
     labels, rival = panel_labels(plan), compared(plan)
     places: dict[tuple[str, ...], list[dict[str, TableCell]]] = {}
     for found in at.values():
+        if quality.label not in found:  # a cell that the column is not about
+            continue
         key = tuple(map(found[quality.label].result.cell.label, labels))
         places.setdefault(key, []).append(found)
     clouds = [

@@ -17,11 +17,14 @@ from sweep.record.record import Record
 from sweep.selection import selection
 from tests.sweep.called import call
 from tests.trainables.data.originals import encoded, random_images, write_parquet
+from trainables.errors import UsageError
 from trainables.train import Execution, Trial
 
 RUNNABLE = [made for made in search_spaces.artifacts() if not made.experiment.blocked]
 ON_MATRICES = {"nso/figure6"}
 """Artifacts whose network is of matrices, and of no images."""
+OF_OTHER_INPUTS = {"compare/tasks", "nso/figure2_bert", "nso/figure2_gcn", "nso/table5"}
+"""Artifacts with networks of texts, pairs and graphs, which take no images."""
 
 
 def on_parquet(artifact: str, preset: str) -> Plan:
@@ -39,6 +42,10 @@ def trials(planned: Plan) -> Iterator[PlannedTrial]:
 @pytest.mark.parametrize("preset", search_spaces.PRESETS)
 @pytest.mark.parametrize("artifact", RUNNABLE, ids=lambda artifact: artifact.id)
 def test_every_trial_is_on_the_data_that_is_set(artifact: Artifact, preset: str) -> None:
+    if artifact.id in OF_OTHER_INPUTS:
+        with pytest.raises(UsageError, match="and data set 'parquet' has arrays"):
+            on_parquet(artifact.id, preset)
+        return
     planned = on_parquet(artifact.id, preset)
     sources = {t.config.data.source.model_dump_json() for t in trials(planned)}
     assert [json.loads(source)["name"] for source in sources] == ["parquet"]
@@ -58,7 +65,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_network_and_method_of_the_smallest_preset_takes_a_step_on_it(data: Path) -> None:
     tried: set[str] = set()
-    for artifact in RUNNABLE:
+    for artifact in (made for made in RUNNABLE if made.id not in OF_OTHER_INPUTS):
         for trial in trials(on_parquet(artifact.id, "smoke")):
             config = trial.config
             kind = repr((config.model, config.data.augmentation, config.loss, config.method.name))

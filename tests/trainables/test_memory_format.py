@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables import models
+from trainables.compatibility import ARRAYS
 from trainables.config import TrialConfig
 from trainables.data import augment
 from trainables.data.base import Images
@@ -14,7 +15,11 @@ from trainables.data.loader import BatchLoader
 from trainables.memory_format import lay_out
 from trainables.train import Trial
 
-TINY = [name for name in models.names() if name.endswith("_tiny")]
+TINY = [
+    name
+    for name in models.names()
+    if name.endswith("_tiny") and models.registry.fit(name).inputs == ARRAYS
+]
 
 
 class Viewing(nn.Module):

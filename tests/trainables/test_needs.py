@@ -37,6 +37,7 @@ FIELDS: dict[str, tuple[Any, list[dict[str, Any]], dict[str, Any]]] = {
     "optimizer.momentum": (0.5, [ADAM], {}),
     "optimizer.nesterov": (True, [ADAM], {}),
     "optimizer.betas": ((0.5, 0.9), [{}], ADAM),
+    "optimizer.eps": (0.1, [{}], ADAM),
     "optimizer.amsgrad": (True, [{}], {**ADAM, "optimizer.lr": 0.1}),
     "optimizer.decay": ("weights", [FACTORS], {"optimizer.weight_decay": 0.5}),
     "schedule.name": (

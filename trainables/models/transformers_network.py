@@ -142,7 +142,7 @@ def _fetched(hub: str) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    name, _, commit = hub.partition("@")
+    name, commit = hub.split("@")
     for file in FILES:
         try:
             return Path(hf_hub_download(name, file, revision=commit)).parent

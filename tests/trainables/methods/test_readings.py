@@ -89,7 +89,7 @@ def test_what_is_no_reading_is_refused_in_one_sentence() -> None:
     ) as error:
         trial({"name": "erm", "reading": "code"})
     assert "\n" not in str(error.value)
-    with pytest.raises(ValueError, match=r"model 'mlp' has one reading, .* with two: none"):
+    with pytest.raises(ValueError, match=r"'mlp' has one reading, .* with two: gcn, gcn_tiny"):
         TrialConfig(model={"name": "mlp", "reading": "code"})
     with pytest.raises(ValueError, match="reading = \\['code'\\]: allowed"):
         methods.build("amp", reading=["code"])

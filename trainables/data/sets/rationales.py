@@ -31,7 +31,7 @@ from trainables.data.prepare import originals
 from trainables.data.text.rows import Completion, completions
 from trainables.data.text.tokenizers import TokenizerName
 from trainables.data.text.tokenizers import tokenizer as tokenizer_of
-from trainables.errors import reason
+from trainables.errors import UsageError, reason
 from trainables.parse_json import NoJSONError, parse_json
 from trainables.registry import Count
 
@@ -272,7 +272,7 @@ def _question(fields: Mapping[str, Any]) -> Question:
 def _text(fields: Mapping[str, Any], name: str) -> str:
     text = fields[name]
     if not isinstance(text, str):
-        raise TypeError(f"{name} is {type(text).__name__}, no text")
+        raise UsageError(f"{name} is {type(text).__name__}, no text")
     return text.strip()
 
 
